@@ -1,0 +1,1 @@
+"""Scenarios for Airflow pipelines: a world, a real run, the evidence it left."""

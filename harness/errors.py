@@ -1,0 +1,29 @@
+"""What can go wrong, by name. Every message is one line and says what to do about it."""
+
+
+class HarnessError(Exception):
+    """Anything the user can mend. Shown as its one line; the traceback goes to the log."""
+
+
+class SettingsError(HarnessError):
+    """An option, variable or pyproject entry has a value that means nothing."""
+
+
+class EngineError(HarnessError):
+    """No Docker engine answers, or it stopped answering midway."""
+
+
+class ImageError(HarnessError):
+    """An image can be neither found, pulled nor built."""
+
+
+class ServiceError(HarnessError):
+    """A service did not come up, or went away."""
+
+
+class RunRefusedError(HarnessError):
+    """The run would mislead or reach outside, so Airflow was not started."""
+
+
+class RunError(HarnessError):
+    """Airflow ran, and what it left contradicts itself or says nothing."""

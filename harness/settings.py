@@ -1,0 +1,119 @@
+"""Settings: one frozen object. Precedence: option > environment (HARNESS_*) > pyproject [tool.harness] > default."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import SettingsError
+
+ENV_PREFIX = "HARNESS_"
+TABLE = "tool.harness"
+
+ImageMode = Literal["auto", "pull", "build"]
+
+
+class ProjectImage(BaseModel):
+    """An image that a project adds to the catalogue: it is built from `context`, a folder with a Dockerfile.
+
+    The Dockerfile starts `FROM ${PYTHON_IMAGE}`; wheels of `requirements.txt` beside it, if there is one, are
+    handed to it in the folder `packages/` (see harness/images/recipes).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tag: str
+    context: Path
+
+
+class Settings(BaseModel):
+    """What the user chose.
+
+    `aliases` maps a service to the names that it also has on the stack's network, for sidecars.
+    `image_overrides` maps an image's name to a reference: `quay.io/...:TAG`, or `build:RELEASE` to force the recipe.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    root: Path
+    dags_folder: Path = Path("dags")
+    image_mode: ImageMode = "auto"
+    buckets: tuple[str, ...] = ()
+    aliases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    images: Mapping[str, ProjectImage] = Field(default_factory=dict)
+    image_overrides: Mapping[str, str] = Field(default_factory=dict)
+    cache_dir: Path = Field(default_factory=lambda: platformdirs.user_cache_path("airflow-scenario-harness"))
+    start_timeout: float = Field(default=60.0, gt=0, description="seconds a service may take to be ready")
+    run_timeout: float = Field(default=600.0, gt=0, description="seconds one `airflow dags test` may take")
+
+    @classmethod
+    def load(
+        cls,
+        root: Path,
+        image_names: tuple[str, ...],
+        options: Mapping[str, Any] | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> Self:
+        """Reads the four sources. `options` holds those that were given, by field name (None: not given).
+
+        `image_names` are the images that the harness brings; `minio` makes `minio_image` a setting. A project's own
+        images add theirs. Raises SettingsError.
+        """
+        values: dict[str, Any] = {"root": root}
+        values |= _pyproject(root)
+        names = (*image_names, *values.get("images", {}))
+        overrides: dict[str, str] = {}
+        plain = {"dags_folder", "image_mode", "cache_dir", "start_timeout", "run_timeout"}
+        for key in (*sorted(plain), *(f"{name}_image" for name in names)):
+            chosen = (options or {}).get(key)
+            if chosen is None:
+                chosen = environ.get(ENV_PREFIX + key.upper())
+            if chosen is None:
+                chosen = values.get(key)
+            values.pop(key, None)
+            if chosen is None:
+                continue
+            if key in plain:
+                values[key] = chosen
+            else:
+                overrides[key.removesuffix("_image")] = chosen
+        try:
+            settings = cls.model_validate({**values, "image_overrides": overrides})
+        except ValidationError as error:
+            raise SettingsError(_one_line(error)) from error
+        return settings.model_copy(update={"dags_folder": (root / settings.dags_folder).resolve()})
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder at or above `start` whose pyproject.toml has a [tool.harness] table; else `start`."""
+    for folder in (start, *start.parents):
+        if (folder / "pyproject.toml").is_file() and _pyproject(folder):
+            return folder
+    return start
+
+
+def _pyproject(root: Path) -> dict[str, Any]:
+    file = root / "pyproject.toml"
+    try:
+        table = tomllib.loads(file.read_text()).get("tool", {}).get("harness", {})
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} can't be read as TOML: {error}") from error
+    return dict(table)
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    given = first.get("input")
+    return (
+        f"setting {name!r}: {first['msg']} (given: {given!r}); set it by option, "
+        f"by {ENV_PREFIX}{name.upper()} or in pyproject's [{TABLE}]"
+    )
