@@ -1,0 +1,152 @@
+"""Containers as the harness starts them: by testcontainers, labelled as ours, published on loopback only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import docker
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.network import Network
+
+from harness.engine import LABEL_ROLE, LABEL_STACK, engine_errors
+from harness.errors import ServiceError
+
+# testcontainers' own reaper publishes the engine's socket on all interfaces. Ours (reaper.py) does not.
+testcontainers_config.ryuk_disabled = True
+
+LOOPBACK = "127.0.0.1"
+POLL = 0.05
+LOG_LINES = 30
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One container to start. `ports` are container ports; each is published on 127.0.0.1 at a random port."""
+
+    role: str
+    image: str
+    ports: Sequence[int] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    command: Sequence[str] | None = None
+    entrypoint: Sequence[str] | None = None
+    aliases: Sequence[str] = ()
+    volumes: Sequence[tuple[str, str, str]] = ()
+    auto_remove: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a service runs: the stack it belongs to, that stack's network, the seconds it has to be ready."""
+
+    stack_id: str
+    network: Network
+    timeout: float
+
+
+def start(spec: Spec, stack_id: str, network: Network | None) -> Container:
+    """Starts the container that `spec` describes.
+
+    Raises ServiceError where the engine refuses it, EngineError where the engine is gone.
+    """
+    with engine_errors(f"starting {spec.role}"):
+        wanted = DockerContainer(spec.image, env=dict(spec.env), volumes=list(spec.volumes))
+        if spec.command is not None:
+            wanted._command = list(spec.command)
+        for port in spec.ports:
+            # There is no public way to a host address; this is what docker-py makes of a tuple.
+            wanted.ports[f"{port}/tcp"] = (LOOPBACK, None)  # type: ignore[assignment]
+        if network is not None:
+            wanted.with_network(network).with_network_aliases(*spec.aliases)
+        options: dict[str, object] = {"labels": {LABEL_STACK: stack_id, LABEL_ROLE: spec.role}}
+        if spec.entrypoint is not None:
+            options["entrypoint"] = list(spec.entrypoint)
+        if spec.auto_remove:
+            options["auto_remove"] = True
+        try:
+            wanted.with_kwargs(**options).start()
+        except APIError as error:
+            raise ServiceError(
+                f"{spec.role} can't start from image {spec.image}: {error.explanation or error}"
+            ) from error
+        return wanted.get_docker_client().client.containers.get(wanted.get_container_id())
+
+
+def published(container: Container, port: int) -> int:
+    """The host port on 127.0.0.1 behind the container's `port`."""
+    with engine_errors(f"asking for the port of {container.name}"):
+        container.reload()
+    bound = container.ports.get(f"{port}/tcp")
+    if not bound:
+        raise ServiceError(f"{container.labels.get(LABEL_ROLE)} does not publish port {port}\n{tail(container)}")
+    return int(bound[0]["HostPort"])
+
+
+def await_ready(container: Container, probe: Callable[[], object], timeout: float) -> float:
+    """Calls `probe` every 50 ms until it stops raising; returns the seconds that took.
+
+    A container that has exited ends the wait at once. Raises ServiceError with the container's last lines.
+    """
+    began = time.monotonic()
+    role = container.labels.get(LABEL_ROLE, container.name)
+
+    def attempt() -> None:
+        with engine_errors(f"waiting for {role}"):
+            try:
+                container.reload()
+            except NotFound as error:
+                raise ServiceError(
+                    f"{role} ended and was removed before it answered: is it the right image?"
+                ) from error
+        if container.status in ("exited", "dead"):
+            code = container.attrs["State"]["ExitCode"]
+            raise ServiceError(
+                f"{role} started from {container.attrs['Config']['Image']} and exited with code {code}: "
+                f"is it the right image? Its last lines: {tail(container, 5) or '(none)'}"
+            )
+        probe()
+
+    retrying = Retrying(
+        stop=stop_after_delay(timeout),
+        wait=wait_fixed(POLL),
+        retry=retry_if_exception_type(Exception) & ~retry_if_exception_type(ServiceError),  # type: ignore[operator]
+    )
+    try:
+        retrying(attempt)
+    except RetryError as error:
+        last = error.last_attempt.exception()
+        raise ServiceError(
+            f"{role} was not ready within {timeout:g} s ({last}); raise HARNESS_START_TIMEOUT on a slow machine. "
+            f"Its last lines: {tail(container, 5) or '(none)'}"
+        ) from last
+    return time.monotonic() - began
+
+
+def tail(container: Container, lines: int = LOG_LINES) -> str:
+    """The last lines that the container printed; empty where it is gone."""
+    try:
+        return str(container.logs(tail=lines).decode("utf-8", "replace")).strip()
+    except (NotFound, APIError):
+        return ""
+
+
+def remove(container: Container) -> None:
+    """Removes the container and its anonymous volumes; one that is gone already is fine."""
+    try:
+        container.remove(force=True, v=True)
+    except NotFound:
+        pass
+    except APIError as error:
+        # 409: the engine is removing it at this moment, on its own or the reaper's behalf.
+        if error.status_code != 409:
+            raise
+
+
+def labelled(client: docker.DockerClient, stack_id: str) -> list[Container]:
+    """Every container of the stack, sidecars included, running or not."""
+    return list(client.containers.list(all=True, filters={"label": f"{LABEL_STACK}={stack_id}"}, ignore_removed=True))

@@ -1,0 +1,168 @@
+"""The labeller: a proxy for the Docker engine's API that labels what is created and records what ran.
+
+Runs alone in a container: standard library only, given as `python3 -c SOURCE ENGINE_SOCKET LISTEN_SOCKET LABELS`.
+It understands the three `create` calls; everything else passes through byte for byte. One request a connection
+(`Connection: close`), so that the rest of a connection is a pipe in both directions, hijacked or not.
+
+Prints one JSON line for each container when it is created, and again when it has ended (fields of relay.Sidecar).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import struct
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+CREATE = re.compile(rb"^POST (?:/v[\d.]+)?/(containers|networks|volumes)/create(?:\?\S*)? HTTP")
+NAME = re.compile(rb"[?&]name=([\w.-]+)")
+KEPT = 64 * 1024  # bytes of a sidecar's output that are kept: its last ones
+HEAD_LIMIT = 1024 * 1024
+
+
+class Proxy:
+    def __init__(self, engine: str, labels: Mapping[str, str]) -> None:
+        self.engine = engine
+        self.labels = labels
+        self.watching: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            upstream = await asyncio.open_unix_connection(self.engine, limit=HEAD_LIMIT)
+        except (asyncio.IncompleteReadError, ConnectionError, OSError):
+            writer.close()
+            return
+        try:
+            create = CREATE.match(head)
+            body = b""
+            if create:
+                wanted = json.loads(await reader.readexactly(content_length(head)) or b"{}")
+                wanted["Labels"] = {**(wanted.get("Labels") or {}), **self.labels}
+                body = json.dumps(wanted).encode()
+                head = with_header(head, b"Content-Length", str(len(body)).encode())
+            if b"\r\nupgrade:" not in head.lower():
+                head = with_header(head, b"Connection", b"close")
+            upstream[1].write(head + body)
+            await upstream[1].drain()
+            if create and create[1] == b"containers":
+                answer = await upstream[0].read(-1)
+                await self.watch(answer, head, wanted)
+                writer.write(answer)
+                await writer.drain()
+            else:
+                await asyncio.gather(pump(reader, upstream[1]), pump(upstream[0], writer, close=True))
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            for end in (writer, upstream[1]):
+                end.close()
+
+    async def watch(self, answer: bytes, head: bytes, wanted: dict[str, Any]) -> None:
+        """Listens to a new container before its creator hears of it, so that nothing it does can be missed."""
+        head_end = answer.index(b"\r\n\r\n")
+        if b" 201 " not in answer.split(b"\r\n", 1)[0]:
+            return
+        ident = json.loads(dechunked(answer[:head_end], answer[head_end + 4 :]))["Id"]
+        named = NAME.search(head.split(b"\r\n", 1)[0])
+        record = {
+            "id": ident,
+            "name": named[1].decode() if named else "",
+            "image": wanted.get("Image", ""),
+            "exit_code": None,
+            "output": "",
+        }
+        attached = await self.ask(f"/containers/{ident}/attach?stream=1&stdout=1&stderr=1&logs=1")
+        ended = await self.ask(f"/containers/{ident}/wait?condition=next-exit")
+        print(json.dumps(record), flush=True)
+        task = asyncio.create_task(follow(record, attached, ended, tty=bool(wanted.get("Tty"))))
+        self.watching.add(task)
+        task.add_done_callback(self.watching.discard)
+
+    async def ask(self, path: str) -> asyncio.StreamReader:
+        """POSTs to the engine and returns the answer's body, to be read as it comes."""
+        reader, writer = await asyncio.open_unix_connection(self.engine, limit=HEAD_LIMIT)
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: engine\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+        await reader.readuntil(b"\r\n\r\n")
+        return reader
+
+
+async def follow(
+    record: dict[str, Any], attached: asyncio.StreamReader, ended: asyncio.StreamReader, tty: bool
+) -> None:
+    output = await (raw_output(attached) if tty else framed_output(attached))
+    answer = await ended.read(-1)
+    found = re.search(rb'"StatusCode":\s*(-?\d+)', answer)
+    if found:
+        done = {**record, "exit_code": int(found[1]), "output": output.decode("utf-8", "replace")}
+        print(json.dumps(done), flush=True)
+
+
+async def raw_output(stream: asyncio.StreamReader) -> bytes:
+    kept = b""
+    while chunk := await stream.read(65536):
+        kept = (kept + chunk)[-KEPT:]
+    return kept
+
+
+async def framed_output(stream: asyncio.StreamReader) -> bytes:
+    """The engine's multiplexed form: 1 byte stream, 3 bytes zero, 4 bytes length (big endian), then the bytes."""
+    kept = b""
+    try:
+        while True:
+            (length,) = struct.unpack(">4xI", await stream.readexactly(8))
+            kept = (kept + await stream.readexactly(length))[-KEPT:]
+    except asyncio.IncompleteReadError:
+        return kept
+
+
+async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, close: bool = False) -> None:
+    try:
+        while chunk := await source.read(65536):
+            sink.write(chunk)
+            await sink.drain()
+        if close:
+            sink.close()
+        elif sink.can_write_eof():
+            sink.write_eof()
+    except (ConnectionError, RuntimeError):
+        sink.close()
+
+
+def content_length(head: bytes) -> int:
+    found = re.search(rb"\r\ncontent-length:\s*(\d+)", head, re.I)
+    return int(found[1]) if found else 0
+
+
+def with_header(head: bytes, name: bytes, value: bytes) -> bytes:
+    """`head` with one header of that name, whichever it had before."""
+    lines = [line for line in head[:-4].split(b"\r\n") if not line.lower().startswith(name.lower() + b":")]
+    return b"\r\n".join([*lines, name + b": " + value]) + b"\r\n\r\n"
+
+
+def dechunked(head: bytes, body: bytes) -> bytes:
+    if b"transfer-encoding: chunked" not in head.lower():
+        return body
+    whole = b""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        length = int(size, 16)
+        whole, body = whole + body[:length], body[length + 2 :]
+        if length == 0:
+            break
+    return whole
+
+
+async def main(engine: str, listen: str, labels: str) -> None:
+    proxy = Proxy(engine, json.loads(labels))
+    server = await asyncio.start_unix_server(proxy.serve, listen, limit=HEAD_LIMIT)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:4]))

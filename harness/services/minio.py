@@ -1,0 +1,111 @@
+"""MinIO: the S3 that the chapter calls `locals3`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import requests
+import urllib3
+from docker.models.containers import Container
+from minio import Minio
+from minio.deleteobjects import DeleteObject
+
+from harness.services.containers import LOOPBACK, Place, Spec, await_ready, published, start, tail
+
+API_PORT = 9000
+CONSOLE_PORT = 9001
+
+
+@dataclass(frozen=True)
+class S3Endpoint:
+    """Where an S3 answers. `internal` is host:port on the stack's network, `url` from this machine."""
+
+    url: str
+    console_url: str
+    internal: str
+    access_key: str
+    secret_key: str
+
+
+class MinioService:
+    """MinIO in a container, with its console. `buckets` exist, empty, after every reset."""
+
+    name = "minio"
+
+    def __init__(self, image: str, place: Place, aliases: Sequence[str], buckets: Sequence[str]) -> None:
+        self._image, self._place = image, place
+        self._aliases = (self.name, *aliases)
+        self._buckets = tuple(buckets)
+        self._user, self._password = f"user-{secrets.token_hex(4)}", secrets.token_hex(20)
+        self._container: Container | None = None
+        self.endpoint: S3Endpoint
+
+    def start(self) -> None:
+        spec = Spec(
+            role=self.name,
+            image=self._image,
+            ports=(API_PORT, CONSOLE_PORT),
+            env={"MINIO_ROOT_USER": self._user, "MINIO_ROOT_PASSWORD": self._password},
+            command=("server", "/data", "--address", f":{API_PORT}", "--console-address", f":{CONSOLE_PORT}"),
+            aliases=self._aliases,
+        )
+        self._container = start(spec, self._place.stack_id, self._place.network)
+        self.endpoint = S3Endpoint(
+            url=f"http://{LOOPBACK}:{published(self._container, API_PORT)}",
+            console_url=f"http://{LOOPBACK}:{published(self._container, CONSOLE_PORT)}",
+            internal=f"{self._aliases[-1]}:{API_PORT}",
+            access_key=self._user,
+            secret_key=self._password,
+        )
+        await_ready(self._container, self._probe, self._place.timeout)
+        self.reset()
+
+    def client(self) -> Minio:
+        """A client with short patience: a local server either answers at once or is broken."""
+        return Minio(
+            self.endpoint.url.removeprefix("http://"),
+            access_key=self._user,
+            secret_key=self._password,
+            secure=False,
+            http_client=urllib3.PoolManager(timeout=30, retries=urllib3.Retry(2, backoff_factor=0.1)),
+        )
+
+    def version(self) -> str:
+        """The release as the server itself reports it, e.g. `RELEASE.2025-09-07T16-13-09Z`."""
+        assert self._container is not None
+        printed = cast(bytes, self._container.exec_run(["minio", "--version"]).output)
+        return printed.decode().split()[2]
+
+    def reset(self) -> None:
+        """Exactly the declared buckets, each empty. Safe to repeat, however the last attempt ended."""
+        client = self.client()
+        for bucket in client.list_buckets():
+            entries = client.list_objects(bucket.name, recursive=True)
+            keys = [DeleteObject(entry.object_name) for entry in entries if entry.object_name]
+            for problem in client.remove_objects(bucket.name, keys):
+                raise RuntimeError(f"{bucket.name}/{problem.name}: {problem.message}")
+            if bucket.name not in self._buckets:
+                client.remove_bucket(bucket.name)
+        for name in self._buckets:
+            if not client.bucket_exists(name):
+                client.make_bucket(name)
+
+    def log_tail(self, lines: int) -> str:
+        return tail(self._container, lines) if self._container else ""
+
+    def secrets(self) -> tuple[str, ...]:
+        return (self._password,)
+
+    def _probe(self) -> None:
+        hasty = Minio(
+            self.endpoint.url.removeprefix("http://"),
+            access_key=self._user,
+            secret_key=self._password,
+            secure=False,
+            http_client=urllib3.PoolManager(timeout=1, retries=False),
+        )
+        hasty.list_buckets()
+        requests.get(self.endpoint.console_url, timeout=1).raise_for_status()
