@@ -1,0 +1,59 @@
+"""The environment of a run, built from nothing: what is not written here, a DAG can't see."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from pathlib import Path
+
+# An address that nothing listens on: an AWS call that no connection or endpoint steered fails here, not in a cloud.
+NOWHERE = "http://127.0.0.1:9"
+
+
+def run_environment(
+    home: Path,
+    dags_folder: Path,
+    metadata_url: str,
+    connections: Mapping[str, str],
+    extra: Mapping[str, str],
+) -> dict[str, str]:
+    """The variables of one `airflow` process.
+
+    `home` becomes HOME, AIRFLOW_HOME and TMPDIR; `metadata_url` is a libpq URL; `connections` maps a connection id to
+    its URI or JSON; `extra` wins over everything here. Of this process's own environment only the search path of
+    its Python remains: no AWS_*, no proxies, no ~/.aws.
+    """
+    temporary = home / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    nothing = str(home / "no-such-file")
+    return {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONUNBUFFERED": "1",
+        "NO_PROXY": "*",
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+        "AIRFLOW__WEBSERVER__SECRET_KEY": secrets.token_hex(32),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url.replace("postgresql://", "postgresql+psycopg2://"),
+        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": nothing,
+        "AWS_SHARED_CREDENTIALS_FILE": nothing,
+        "AWS_ENDPOINT_URL": NOWHERE,
+        "AWS_ENDPOINT_URL_S3": NOWHERE,
+        **{f"AIRFLOW_CONN_{name.upper()}": value for name, value in connections.items()},
+        **extra,
+    }

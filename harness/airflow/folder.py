@@ -1,0 +1,93 @@
+"""What is in a dags folder, as Airflow itself reads it. Asked only when a run needs explaining: it costs a start-up."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.airflow.process import execute
+
+MARK = "HARNESS-FOLDER:"
+
+# Runs in a process of its own, in the run's environment, with whichever Airflow is installed.
+READER = """
+import json, sys
+try:
+    from airflow.dag_processing.dagbag import DagBag
+except ImportError:
+    from airflow.models import DagBag
+bag = DagBag(dag_folder=sys.argv[1], include_examples=False)
+day = lambda moment: moment.isoformat() if moment else None
+facts = lambda dag: {"file": dag.fileloc, "start": day(dag.start_date), "end": day(dag.end_date)}
+dags = {dag.dag_id: facts(dag) for dag in bag.dags.values()}
+print(sys.argv[2] + json.dumps({"dags": dags, "errors": dict(bag.import_errors)}))
+"""
+
+
+@dataclass(frozen=True)
+class DagFacts:
+    """Where a DAG is defined and between which dates it runs (ISO, None: open)."""
+
+    file: str
+    start: str | None
+    end: str | None
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The DAGs by id, and for each broken file its traceback."""
+
+    dags: Mapping[str, DagFacts]
+    errors: Mapping[str, str]
+
+
+def read_folder(dags_folder: Path, env: Mapping[str, str], work_dir: Path, timeout: float) -> Folder | None:
+    """None where even reading failed; then the log `folder.log` in `work_dir` tells why."""
+    done = execute(
+        [sys.executable, "-c", READER, str(dags_folder), MARK],
+        env,
+        work_dir,
+        work_dir / "folder.log",
+        timeout,
+    )
+    for line in done.log.splitlines():
+        if line.startswith(MARK):
+            found = json.loads(line.removeprefix(MARK))
+            dags = {dag_id: DagFacts(**facts) for dag_id, facts in found["dags"].items()}
+            return Folder(dags, found["errors"])
+    return None
+
+
+def why_no_run(folder: Folder, dag_id: str, dags_folder: Path) -> str | None:
+    """One line on why `dag_id` can't be run, None where the folder holds it in order."""
+    if dag_id in folder.dags:
+        return None
+    if folder.errors:
+        broken = "; ".join(f"{Path(file).name}: {_last_line(trace)}" for file, trace in sorted(folder.errors.items()))
+        return f"DAG {dag_id!r} is not in {dags_folder}, where a file is broken: {broken}"
+    known = ", ".join(sorted(folder.dags)) or "no DAG at all"
+    return f"DAG {dag_id!r} is not in {dags_folder}, which holds: {known}"
+
+
+def why_no_task(folder: Folder, dag_id: str, date: str) -> str:
+    """One line on why a run of `dag_id` for `date` executed nothing."""
+    facts = folder.dags.get(dag_id)
+    if facts is None:
+        return f"no task was executed, and DAG {dag_id!r} is no longer in the folder"
+    day = date[:10]
+    start, end = (facts.start or "")[:10], (facts.end or "")[:10]
+    if (start and day < start) or (end and day > end):
+        return (
+            f"no task was executed: {date} is outside the DAG's dates, {start or 'any'} (start_date) to "
+            f"{end or 'any'} (end_date); Airflow calls such a run a success"
+        )
+    return "no task was executed, although the date is within the DAG's dates: has the DAG any task for it?"
+
+
+def _last_line(trace: str) -> str:
+    lines = [line.strip() for line in trace.splitlines() if line.strip()]
+    where = [line for line in lines if line.startswith("File ")]
+    return f"{lines[-1]} ({where[-1]})" if where else lines[-1] if lines else "(no message)"

@@ -1,0 +1,94 @@
+"""What came back from one `airflow dags test`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """One task instance. `duration` in seconds, None where it never started; `tries` counts started attempts."""
+
+    task_id: str
+    state: str | None
+    tries: int
+    duration: float | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one DAG for one date.
+
+    `state` is what the metadata database says, None where Airflow made no run. `tasks` by task id (mapped tasks as
+    `task[0]`), `xcoms` by (task id, key), decoded. `failure` is None for a run that did its work, else one line.
+    """
+
+    dag_id: str
+    date: str
+    state: str | None
+    exit_code: int | None
+    tasks: Mapping[str, TaskResult]
+    xcoms: Mapping[tuple[str, str], Any]
+    log: str
+    seconds: float
+    failure: str | None
+
+    @property
+    def succeeded(self) -> bool:
+        return self.failure is None
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the metadata database holds of the newest run of a DAG."""
+
+    state: str | None
+    tasks: Mapping[str, TaskResult]
+    xcoms: Mapping[tuple[str, str], Any]
+
+
+def read_recorded(metadata_url: str, dag_id: str) -> Recorded:
+    """Reads the newest run from the database. The columns used are the same in Airflow 2.11 and 3.3."""
+    with psycopg.connect(metadata_url, row_factory=dict_row) as connection:
+        run = connection.execute(
+            "SELECT run_id, state FROM dag_run WHERE dag_id = %s ORDER BY id DESC LIMIT 1", [dag_id]
+        ).fetchone()
+        if run is None:
+            return Recorded(None, {}, {})
+        key = [dag_id, run["run_id"]]
+        tasks = connection.execute(
+            "SELECT task_id, map_index, state, try_number, duration FROM task_instance"
+            " WHERE dag_id = %s AND run_id = %s ORDER BY start_date NULLS LAST, task_id, map_index",
+            key,
+        ).fetchall()
+        xcoms = connection.execute(
+            "SELECT task_id, map_index, key, value FROM xcom WHERE dag_id = %s AND run_id = %s", key
+        ).fetchall()
+    return Recorded(
+        run["state"],
+        {_name(row): TaskResult(_name(row), row["state"], row["try_number"] or 0, row["duration"]) for row in tasks},
+        {(_name(row), row["key"]): _decoded(row["value"]) for row in xcoms},
+    )
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    mapped = row["map_index"] >= 0
+    return f"{row['task_id']}[{row['map_index']}]" if mapped else str(row["task_id"])
+
+
+def _decoded(value: Any) -> Any:
+    """2.11 stores JSON as bytes; 3.x stores a JSON column whose content may itself be a JSON text."""
+    if isinstance(value, bytes | memoryview):
+        value = bytes(value).decode()
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value

@@ -1,0 +1,75 @@
+"""Runners: how `airflow dags test` is executed. Here `process`, a fresh command for every run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.airflow.environment import run_environment
+from harness.airflow.folder import read_folder, why_no_run, why_no_task
+from harness.airflow.judge import failure_of
+from harness.airflow.metadata import Server, fresh_database
+from harness.airflow.preflight import refuse_misleading
+from harness.airflow.process import Finished, execute
+from harness.airflow.run import Recorded, Run, read_recorded
+from harness.errors import RunRefusedError
+
+
+@dataclass(frozen=True)
+class Order:
+    """One run to make. `connections` by id, `extra` are further variables; `home` is a folder of this run's own."""
+
+    dag_id: str
+    date: str
+    dags_folder: Path
+    home: Path
+    connections: Mapping[str, str]
+    extra: Mapping[str, str]
+    conf: Mapping[str, Any] | None
+    timeout: float
+
+
+def run_in_process(order: Order, server: Server) -> Run:
+    """`airflow dags test DAG DATE` in a process and a metadata database of its own.
+
+    Raises RunRefusedError where the run would mislead (then Airflow was not started, or found nothing to run), RunError
+    where what it left contradicts itself.
+    """
+    with fresh_database(server) as metadata_url:
+        env = run_environment(order.home, order.dags_folder, metadata_url, order.connections, order.extra)
+        refuse_misleading(order.dags_folder, order.date, env)
+        command = [sys.executable, "-m", "airflow", "dags", "test", order.dag_id, order.date]
+        if order.conf is not None:
+            command += ["--conf", json.dumps(order.conf)]
+        finished = execute(command, env, order.home, order.home / "run.log", order.timeout)
+        recorded = read_recorded(metadata_url, order.dag_id)
+        failure = failure_of(finished, recorded, order.timeout)
+        if failure and finished.exit_code is not None:
+            failure = _explained(failure, order, finished, recorded, env)
+    return Run(
+        dag_id=order.dag_id,
+        date=order.date,
+        state=recorded.state,
+        exit_code=finished.exit_code,
+        tasks=recorded.tasks,
+        xcoms=recorded.xcoms,
+        log=finished.log,
+        seconds=finished.seconds,
+        failure=failure,
+    )
+
+
+def _explained(failure: str, order: Order, finished: Finished, recorded: Recorded, env: Mapping[str, str]) -> str:
+    """A run that did nothing says little: the folder tells why. Raises RunRefusedError where the DAG isn't in it."""
+    if recorded.tasks:
+        return failure
+    folder = read_folder(order.dags_folder, env, order.home, order.timeout)
+    if folder is None:
+        return failure
+    if recorded.state is None and (reason := why_no_run(folder, order.dag_id, order.dags_folder)):
+        raise RunRefusedError(reason)
+    return why_no_task(folder, order.dag_id, order.date) if finished.exit_code == 0 else failure

@@ -1,0 +1,81 @@
+"""What a user sees of scenarios in pytest's own output: the table at the end, and what a failure left."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pytest
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from harness.world import World
+
+SERVICE_LINES = 15
+LOG_LINES = 100
+
+
+@dataclass(frozen=True)
+class ScenarioRow:
+    """One line of the table. `date` is the run's date, or `first .. last` of several."""
+
+    scenario: str
+    dag: str
+    date: str
+    result: str
+    seconds: float
+
+    @classmethod
+    def of(cls, name: str, world: World, report: pytest.TestReport) -> ScenarioRow:
+        runs = [run for run, _ in world.runs]
+        dags = list(dict.fromkeys(run.dag_id for run in runs))
+        dates = list(dict.fromkeys(run.date for run in runs))
+        shown = dates[0] if len(dates) == 1 else f"{dates[0]} .. {dates[-1]}" if dates else "-"
+        result = "passed" if report.passed else "skipped" if report.skipped else "FAILED"
+        return cls(name.removeprefix("test_"), ", ".join(dags) or "-", shown, result, report.duration)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def scenario_table(rows: list[ScenarioRow], terminal: Any) -> None:
+    """Prints the table into pytest's summary."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for heading in ("scenario", "DAG", "date", "result"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("seconds", justify="right")
+    for row in sorted(rows, key=lambda row: row.scenario):
+        table.add_row(row.scenario, row.dag, row.date, row.result, f"{row.seconds:.1f}")
+    console = Console(file=terminal._tw._file, width=max(terminal._tw.fullwidth, 100), no_color=True)
+    terminal.section("scenarios", "=")
+    console.print(table)
+
+
+def failure_sections(world: World) -> list[tuple[str, str]]:
+    """Titles and texts for pytest's report: the run's log, each sidecar, the last lines of each service. Masked."""
+    sections: list[tuple[str, str]] = []
+    for run, evidence in world.runs[-1:]:
+        log = "\n".join(run.log.splitlines()[-LOG_LINES:])
+        sections.append((f"log of {run.dag_id} {run.date} (exit code {run.exit_code})", log))
+        for sidecar in evidence.sidecars:
+            title = f"sidecar {sidecar.image} (exit code {sidecar.exit_code})"
+            sections.append((title, "\n".join(sidecar.output.splitlines()[-SERVICE_LINES:])))
+    for service in world.stack.services:
+        sections.append((f"last lines of {service.name}", service.log_tail(SERVICE_LINES)))
+    return [(title, world.stack.mask(text)) for title, text in sections if text]
+
+
+class TerminalProgress:
+    """Plain lines on stderr, past pytest's capture."""
+
+    def __init__(self, capture: Any) -> None:
+        self._capture = capture
+
+    def step(self, image: str, text: str) -> None:
+        pause = self._capture.global_and_fixture_disabled() if self._capture else nullcontext()
+        with pause:
+            sys.stderr.write(f"{image}: {text}\n")
+            sys.stderr.flush()

@@ -1,0 +1,99 @@
+"""The world of a scenario: clean, seeded services, and runs in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import psycopg
+from minio import Minio
+
+from harness.airflow.run import Run
+from harness.airflow.runner import Order, run_in_process
+from harness.evidence.evidence import Evidence, gather_objects, warnings_in
+from harness.services.stack import Stack
+from harness.settings import Settings
+
+
+class RunOutcomeError(AssertionError):
+    """A run ended otherwise than the scenario expects. The message is the run's own reason."""
+
+
+@dataclass
+class World:
+    """What a scenario holds in its hands. `runs` and `evidence` grow with each call of run()."""
+
+    settings: Settings
+    stack: Stack
+    connections: Mapping[str, str]
+    environment: Mapping[str, str]
+    folder: Path
+    runs: list[tuple[Run, Evidence]] = field(default_factory=list)
+
+    def run(
+        self,
+        dag_id: str,
+        date: str,
+        *,
+        expect: Literal["success", "failure"] = "success",
+        connections: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        conf: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Runs `airflow dags test DAG DATE` and gathers what it left.
+
+        `connections` and `environment` add to, or replace, what the project's fixtures declare. Raises
+        RunOutcomeError where the run does not end as expected, HarnessError where it could not be made.
+        """
+        home = self.folder / f"run-{len(self.runs) + 1}"
+        home.mkdir(parents=True)
+        order = Order(
+            dag_id=dag_id,
+            date=date,
+            dags_folder=self.settings.dags_folder,
+            home=home,
+            connections={**self.connections, **(connections or {})},
+            extra={**self.environment, **(environment or {})},
+            conf=conf,
+            timeout=self.settings.run_timeout,
+        )
+        run = run_in_process(order, self.stack.postgres)
+        evidence = Evidence(
+            objects=gather_objects(self.stack.minio.client()),
+            sidecars=tuple(self.stack.relay.sidecars()),
+            warnings=warnings_in(run.log),
+        )
+        self.runs.append((run, evidence))
+        if expect == "success" and not run.succeeded:
+            raise RunOutcomeError(f"{dag_id} for {date}: {run.failure}")
+        if expect == "failure" and run.succeeded:
+            raise RunOutcomeError(f"{dag_id} for {date} succeeded, although the scenario expects it to fail")
+        return run
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the last run left."""
+        return self.runs[-1][1]
+
+    def keys(self, bucket: str) -> list[str]:
+        """The keys in the bucket after the last run, sorted."""
+        return sorted(self.evidence.objects[bucket])
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """The content of one object, now."""
+        answer = self.s3().get_object(bucket, key)
+        try:
+            return bytes(answer.read())
+        finally:
+            answer.close()
+            answer.release_conn()
+
+    def s3(self) -> Minio:
+        """A client of MinIO, to seed objects."""
+        return self.stack.minio.client()
+
+    def sql(self, database: str) -> psycopg.Connection:
+        """A connection to one of the project's databases, in autocommit mode."""
+        return self.stack.postgres.connect(database)
