@@ -1,0 +1,60 @@
+"""What the number cruncher must find, computed by Postgres instead of pandas."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+
+BIGGEST = """
+WITH priced AS (
+    -- seen twice on one date: the lower price counts; without a price: not at all
+    SELECT id, download_date AS day, min(price) AS price
+    FROM listings WHERE price IS NOT NULL GROUP BY id, download_date
+), ends AS (
+    SELECT id, min(day) AS first, max(day) AS last FROM priced GROUP BY id HAVING min(day) < max(day)
+)
+SELECT id, first, last, oldest.price, latest.price,
+       round((latest.price - oldest.price)::numeric / (last - first), 10)
+FROM ends
+JOIN priced oldest USING (id) JOIN priced latest USING (id)
+WHERE oldest.day = first AND latest.day = last
+ORDER BY (latest.price - oldest.price)::numeric / (last - first) {direction}, id
+LIMIT 5
+"""
+
+Changes = list[dict[str, Any]]
+
+
+def biggest_changes(connection: psycopg.Connection) -> tuple[Changes, Changes]:
+    """The five biggest increases and decreases in price per day, in the cruncher's fields."""
+    increase, decrease = (
+        [_record(row) for row in connection.execute(BIGGEST.format(direction=direction).encode()).fetchall()]
+        for direction in ("DESC", "ASC")
+    )
+    return increase, decrease
+
+
+def parsed(body: bytes) -> Changes:
+    """A result of the cruncher with its decimals exactly as written."""
+    return [dict(record) for record in json.loads(body, parse_float=Decimal)]
+
+
+def _record(row: tuple[Any, ...]) -> Mapping[str, Any]:
+    ident, first, last, oldest, latest, change = row
+    return {
+        "id": ident,
+        "download_date_min": _epoch_milliseconds(first),
+        "download_date_max": _epoch_milliseconds(last),
+        "oldest_price": oldest,
+        "latest_price": latest,
+        "price_diff_per_day": change,
+    }
+
+
+def _epoch_milliseconds(day: dt.date) -> int:
+    return (day - dt.date(1970, 1, 1)).days * 24 * 60 * 60 * 1000
