@@ -35,7 +35,8 @@ class ScenarioRow:
         dates = list(dict.fromkeys(run.date for run in runs))
         shown = dates[0] if len(dates) == 1 else f"{dates[0]} .. {dates[-1]}" if dates else "-"
         result = "passed" if report.passed else "skipped" if report.skipped else "FAILED"
-        return cls(name.removeprefix("test_"), ", ".join(dags) or "-", shown, result, report.duration)
+        title = name.removeprefix("test_").replace("_", " ").replace("[", " [")
+        return cls(title, ", ".join(dags) or "-", shown, result, report.duration)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

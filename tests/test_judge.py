@@ -36,7 +36,9 @@ def test_exit_code_and_database_that_disagree(exit_code: int, state: str) -> Non
 def test_no_run_at_all_shows_airflows_own_error() -> None:
     log = "noise\nairflow.exceptions.AirflowException: Dag 'x' could not be found\nmore noise"
     told = failure_of(Finished(1, log, 1.0), recorded(None), 9)
-    assert told == "Airflow made no run and exited with 1: airflow.exceptions.AirflowException: Dag 'x' could not be found"
+    assert (
+        told == "Airflow made no run and exited with 1: airflow.exceptions.AirflowException: Dag 'x' could not be found"
+    )
 
 
 def test_a_run_out_of_time() -> None:

@@ -15,11 +15,12 @@ MARK = "HARNESS-FOLDER:"
 # Runs in a process of its own, in the run's environment, with whichever Airflow is installed.
 READER = """
 import json, sys
+sys.path.append(sys.argv[1])  # as Airflow does, so that DAG files find the modules beside them
 try:
     from airflow.dag_processing.dagbag import DagBag
 except ImportError:
     from airflow.models import DagBag
-bag = DagBag(dag_folder=sys.argv[1], include_examples=False)
+bag = DagBag(dag_folder=sys.argv[1])
 day = lambda moment: moment.isoformat() if moment else None
 facts = lambda dag: {"file": dag.fileloc, "start": day(dag.start_date), "end": day(dag.end_date)}
 dags = {dag.dag_id: facts(dag) for dag in bag.dags.values()}

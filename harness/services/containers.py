@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import docker
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import RetryError, Retrying, retry_if_not_exception_type, stop_after_delay, wait_fixed
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
 from harness.engine import LABEL_ROLE, LABEL_STACK, engine_errors
-from harness.errors import ServiceError
+from harness.errors import HarnessError, ServiceError
 
 # testcontainers' own reaper publishes the engine's socket on all interfaces. Ours (reaper.py) does not.
 testcontainers_config.ryuk_disabled = True
@@ -114,7 +114,7 @@ def await_ready(container: Container, probe: Callable[[], object], timeout: floa
     retrying = Retrying(
         stop=stop_after_delay(timeout),
         wait=wait_fixed(POLL),
-        retry=retry_if_exception_type(Exception) & ~retry_if_exception_type(ServiceError),  # type: ignore[operator]
+        retry=retry_if_not_exception_type(HarnessError),
     )
     try:
         retrying(attempt)

@@ -55,8 +55,12 @@ class Reaper:
     def _connect(self) -> None:
         connection = socket.create_connection((LOOPBACK, published(self._container, PORT)), timeout=5)
         connection.sendall(self._line)
-        if not connection.recv(16).startswith(b"ACK"):
+        answer = connection.recv(16)
+        if not answer.startswith(b"ACK"):
             connection.close()
+            if not answer:
+                # The engine's port forwarder takes connections before the program behind it listens.
+                raise ConnectionError("the reaper does not listen yet")
             raise ServiceError("the reaper does not speak Ryuk's protocol: is it the right image?")
         connection.settimeout(None)
         self._connection = connection

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import docker
-from harness.images.obtain import Obtained, Progress, obtain
 from testcontainers.core.network import Network
 
 from harness.engine import LABEL_STACK, connect, engine_errors
 from harness.errors import HarnessError
+from harness.images.obtain import Obtained, Progress, obtain
 from harness.services.aws import AwsService
 from harness.services.containers import Place, labelled, remove
 from harness.services.minio import MinioService
@@ -83,8 +83,10 @@ def stack_in_containers(settings: Settings, databases: Mapping[str, str], progre
         seconds = _start_side_by_side((minio, postgres, aws, relay))
         yield Stack(stack_id, network.name, minio, postgres, aws, relay, images, seconds)
     finally:
-        remove_stack(client, stack_id)
-        reaper.close()
+        try:
+            remove_stack(client, stack_id)
+        finally:
+            reaper.close()
 
 
 def remove_stack(client: docker.DockerClient, stack_id: str) -> None:

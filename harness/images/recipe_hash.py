@@ -1,0 +1,42 @@
+"""What a built image stands for, as one hash: another hash means that the image at hand is out of date."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from harness.images import debian
+from harness.images.catalogue import Image
+
+PREFIX = "airflow-harness"
+
+
+def recipe_hash(images: Mapping[str, Image], name: str) -> str:
+    """64 hex digits over the recipe's files, release and parents. The same on every machine with the same sources."""
+    image = images[name]
+    digest = hashlib.sha256()
+    for part in (image.name, image.release, image.reference or ""):
+        digest.update(part.encode() + b"\0")
+    if image.recipe is not None:
+        for relative, file in context_files(image.recipe):
+            executable = b"x" if file.stat().st_mode & 0o100 else b"-"
+            digest.update(relative.encode() + b"\0" + executable + hashlib.sha256(file.read_bytes()).digest())
+        if name == "base":
+            digest.update(debian.fingerprint().encode())
+        for parent in image.parents:
+            digest.update(recipe_hash(images, parent).encode())
+    return digest.hexdigest()
+
+
+def built_tag(images: Mapping[str, Image], name: str) -> str:
+    """The local name of what the recipe builds."""
+    return f"{PREFIX}/{name}:{images[name].release}-{recipe_hash(images, name)[:12]}"
+
+
+def context_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """(name inside the context, file) of everything that goes into a build, in a fixed order."""
+    for file in sorted(folder.rglob("*")):
+        relative = file.relative_to(folder)
+        if file.is_file() and "__pycache__" not in relative.parts and file.suffix != ".pyc":
+            yield relative.as_posix(), file

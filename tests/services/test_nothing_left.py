@@ -1,0 +1,90 @@
+"""However a test run ends, nothing of it is left on the engine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import docker
+import pytest
+from tenacity import retry, stop_after_delay, wait_fixed
+
+from harness.engine import LABEL_STACK, connect
+from harness.settings import Settings
+
+pytestmark = pytest.mark.engine
+
+PROJECT = """
+import docker, threading
+
+def test_it(stack):
+    client = docker.DockerClient(base_url=stack.relay.docker_host)
+    client.containers.run(stack.images["python"].reference, ["sleep", "600"], detach=True)
+    client.volumes.create()
+    with open({started!r}, "w") as file:
+        file.write(stack.stack_id)
+    {ending}
+"""
+WAIT = "threading.Event().wait(300)"
+
+
+@pytest.mark.parametrize(
+    ("ending", "sent"),
+    [
+        ("pass", None),
+        ("assert False", None),
+        (WAIT, signal.SIGINT),
+        (WAIT, signal.SIGTERM),
+        (WAIT, signal.SIGKILL),
+    ],
+    ids=["passes", "fails", "Ctrl-C", "terminated", "kill -9"],
+)
+def test_nothing_is_left(tmp_path: Path, settings: Settings, ending: str, sent: signal.Signals | None) -> None:
+    started = tmp_path / "started"
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["harness.plugin"]\n')
+    (tmp_path / "test_it.py").write_text(PROJECT.format(started=str(started), ending=ending))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "test_it.py"]
+    log = tmp_path / "log"
+    env = {**os.environ, "PYTHONPATH": str(settings.root)}
+    with (
+        log.open("w") as output,
+        subprocess.Popen(command, cwd=tmp_path, stdout=output, stderr=output, env=env) as child,
+    ):
+        stack_id = _await_started(started, child, log)
+        if sent is not None:
+            assert _left(connect(), stack_id), "there is something to remove"
+            child.send_signal(sent)
+        child.wait(60)
+
+    _await_nothing(connect(), stack_id)
+
+
+@retry(stop=stop_after_delay(90), wait=wait_fixed(0.1), reraise=True)
+def _await_started(file: Path, child: subprocess.Popen[bytes], log: Path) -> str:
+    if not file.exists() and child.poll() is not None:
+        pytest.fail(log.read_text())
+    found = file.read_text()
+    assert found
+    return found
+
+
+@retry(stop=stop_after_delay(60), wait=wait_fixed(0.2), reraise=True)
+def _await_nothing(client: docker.DockerClient, stack_id: str) -> None:
+    assert _left(client, stack_id) == []
+
+
+def _left(client: docker.DockerClient, stack_id: str) -> list[str]:
+    """Ids of what bears the labels of the stack or of its reaper."""
+    found: list[str] = []
+    for label in (f"{LABEL_STACK}={stack_id}", f"{LABEL_STACK}={stack_id}-reaper"):
+        filters = {"label": label}
+        for kind in (
+            client.containers.list(all=True, filters=filters, ignore_removed=True),
+            client.networks.list(filters=filters),
+            client.volumes.list(filters=filters),
+        ):
+            found += [str(one.id) for one in kind]
+    return found

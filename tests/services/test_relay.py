@@ -1,0 +1,137 @@
+"""Sidecars: labelled, recorded before they can be removed, swept afterwards; a stranger's container never."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterator
+
+import docker
+import pytest
+from docker.errors import NotFound
+from tenacity import retry, stop_after_delay, wait_fixed
+
+from harness.engine import LABEL_ROLE, LABEL_STACK, connect
+from harness.services.relay import Sidecar
+from harness.services.stack import Stack
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def through_relay(stack: Stack) -> Iterator[docker.DockerClient]:
+    stack.relay.reset()
+    client = docker.DockerClient(base_url=stack.relay.docker_host)
+    yield client
+    client.close()
+    stack.relay.remove_sidecars()
+
+
+def python(stack: Stack) -> str:
+    return stack.images["python"].reference
+
+
+@retry(stop=stop_after_delay(20), wait=wait_fixed(0.05), reraise=True)
+def await_ended(stack: Stack) -> Sidecar:
+    (sidecar,) = stack.relay.sidecars()
+    assert sidecar.exit_code is not None
+    return sidecar
+
+
+def test_a_sidecar_that_the_engine_removes_at_once_is_recorded(
+    stack: Stack, through_relay: docker.DockerClient
+) -> None:
+    script = "import sys; print('to stdout', flush=True); print('to stderr', file=sys.stderr); sys.exit(3)"
+    started = through_relay.containers.run(
+        python(stack), ["python3", "-c", script], name="cruncher-test", detach=True, auto_remove=True
+    )
+
+    sidecar = await_ended(stack)
+
+    assert sidecar.id == started.id
+    assert (sidecar.name, sidecar.image, sidecar.exit_code) == ("cruncher-test", python(stack), 3)
+    assert sorted(sidecar.output.splitlines()) == ["to stderr", "to stdout"]
+
+
+def test_a_sidecar_with_a_terminal_is_recorded(stack: Stack, through_relay: docker.DockerClient) -> None:
+    through_relay.containers.run(python(stack), ["python3", "-c", "print('tty')"], tty=True, detach=True)
+    sidecar = await_ended(stack)
+    assert (sidecar.exit_code, sidecar.output.strip()) == (0, "tty")
+
+
+def test_much_output_keeps_its_end(stack: Stack, through_relay: docker.DockerClient) -> None:
+    script = "for n in range(100_000): print(f'line {n}')"
+    whole = through_relay.containers.run(python(stack), ["python3", "-c", script], remove=True)
+    (sidecar,) = stack.relay.sidecars()
+    assert whole.count(b"\n") == 100_000, "the relay passes everything on"
+    assert len(sidecar.output) == 64 * 1024
+    assert sidecar.output.endswith("line 99999\n")
+
+
+def test_what_the_dag_creates_bears_our_labels(stack: Stack, through_relay: docker.DockerClient) -> None:
+    made = through_relay.containers.create(python(stack), labels={"their": "own"})
+    network = through_relay.networks.create("airflow-harness-test-network")
+    volume = through_relay.volumes.create("airflow-harness-test-volume")
+    engine = connect()
+    try:
+        labels = engine.containers.get(made.id).labels
+        assert labels["their"] == "own"
+        assert (labels[LABEL_STACK], labels[LABEL_ROLE]) == (stack.stack_id, "sidecar")
+        assert engine.networks.get(network.id).attrs["Labels"][LABEL_STACK] == stack.stack_id
+        assert engine.volumes.get(volume.name).attrs["Labels"][LABEL_STACK] == stack.stack_id
+    finally:
+        network.remove()
+        volume.remove()
+
+
+def test_running_and_unstarted_sidecars_are_swept_and_a_strangers_container_is_not(
+    stack: Stack, through_relay: docker.DockerClient
+) -> None:
+    engine = connect()
+    stranger = engine.containers.run(python(stack), ["sleep", "600"], detach=True)
+    try:
+        running = through_relay.containers.run(python(stack), ["sleep", "600"], detach=True)
+        unstarted = through_relay.containers.create(python(stack))
+        assert [(s.id, s.exit_code) for s in stack.relay.sidecars()] == [(running.id, None), (unstarted.id, None)]
+
+        stack.relay.remove_sidecars()
+
+        for gone in (running, unstarted):
+            with pytest.raises(NotFound):
+                engine.containers.get(gone.id)
+        assert engine.containers.get(stranger.id).status == "running"
+    finally:
+        stranger.remove(force=True)
+
+
+def test_the_chapters_names_resolve_for_sidecars(stack: Stack, through_relay: docker.DockerClient) -> None:
+    script = """
+import urllib.request, socket
+print(urllib.request.urlopen('http://locals3:9000/minio/health/live').status)
+print(urllib.request.urlopen('http://socat:2375/_ping').status)
+socket.create_connection(('insideairbnb', 5432)).close()
+"""
+    printed = through_relay.containers.run(python(stack), ["python3", "-c", script], network=stack.network, remove=True)
+    assert printed.split() == [b"200", b"200"]
+
+
+def test_a_refused_creation_is_passed_on(stack: Stack, through_relay: docker.DockerClient) -> None:
+    with pytest.raises(docker.errors.APIError, match=r"no-such-image|No such image"):
+        through_relay.api.create_container("no-such-image:1")
+    assert stack.relay.sidecars() == []
+
+
+def test_streams_and_hijacked_connections_pass(stack: Stack, through_relay: docker.DockerClient) -> None:
+    running = through_relay.containers.run(python(stack), ["sleep", "600"], detach=True)
+    assert running.exec_run(["echo", "hello"]).output == b"hello\n"
+    running.put_archive("/tmp", _tar("note", b"text"))
+    assert running.exec_run(["cat", "/tmp/note"]).output == b"text"
+
+
+def _tar(name: str, content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
