@@ -47,6 +47,7 @@ class World:
         `connections` and `environment` add to, or replace, what the project's fixtures declare. Raises
         RunOutcomeError where the run does not end as expected, HarnessError where it could not be made.
         """
+        __tracebackhide__ = True  # a scenario's failure is its own line and the reason, not the harness's inside
         home = self.folder / f"run-{len(self.runs) + 1}"
         home.mkdir(parents=True)
         order = Order(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,8 +55,16 @@ class Recorded:
     xcoms: Mapping[tuple[str, str], Any]
 
 
-def read_recorded(metadata_url: str, dag_id: str) -> Recorded:
-    """Reads the newest run from the database. The columns used are the same in Airflow 2.11 and 3.3."""
+# What 2.11 prints when a task starts under `dags test`; its database then has no start_date.
+STARTED = re.compile(r"^\[(\S+)\] .*\[DAG TEST\] starting task_id=(\S+) map_index=(-?\d+)", re.M)
+
+
+def read_recorded(metadata_url: str, dag_id: str, log: str) -> Recorded:
+    """Reads the newest run from the database. The columns used are the same in Airflow 2.11 and 3.3.
+
+    `log` is the run's output; it fills in when a task started where the database doesn't say.
+    """
+    printed = {(task, int(index)): dt.datetime.fromisoformat(at) for at, task, index in STARTED.findall(log)}
     with psycopg.connect(metadata_url, row_factory=dict_row) as connection:
         run = connection.execute(
             "SELECT run_id, state FROM dag_run WHERE dag_id = %s ORDER BY id DESC LIMIT 1", [dag_id]
@@ -63,7 +73,7 @@ def read_recorded(metadata_url: str, dag_id: str) -> Recorded:
             return Recorded(None, {}, {})
         key = [dag_id, run["run_id"]]
         tasks = connection.execute(
-            "SELECT task_id, map_index, state, try_number, duration FROM task_instance"
+            "SELECT task_id, map_index, state, try_number, start_date, end_date FROM task_instance"
             " WHERE dag_id = %s AND run_id = %s ORDER BY start_date NULLS LAST, task_id, map_index",
             key,
         ).fetchall()
@@ -72,7 +82,7 @@ def read_recorded(metadata_url: str, dag_id: str) -> Recorded:
         ).fetchall()
     return Recorded(
         run["state"],
-        {_name(row): TaskResult(_name(row), row["state"], row["try_number"] or 0, row["duration"]) for row in tasks},
+        {_name(row): _task(row, printed.get((row["task_id"], row["map_index"]))) for row in tasks},
         {(_name(row), row["key"]): _decoded(row["value"]) for row in xcoms},
     )
 
@@ -82,13 +92,12 @@ def _name(row: Mapping[str, Any]) -> str:
     return f"{row['task_id']}[{row['map_index']}]" if mapped else str(row["task_id"])
 
 
+def _task(row: Mapping[str, Any], printed_start: dt.datetime | None) -> TaskResult:
+    start, end = row["start_date"] or printed_start, row["end_date"]
+    duration = (end - start).total_seconds() if start and end else None
+    return TaskResult(_name(row), row["state"], row["try_number"] or 0, duration)
+
+
 def _decoded(value: Any) -> Any:
-    """2.11 stores JSON as bytes; 3.x stores a JSON column whose content may itself be a JSON text."""
-    if isinstance(value, bytes | memoryview):
-        value = bytes(value).decode()
-    if isinstance(value, str):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
+    """2.11 stores JSON as bytes; 3.x in a JSON column, which psycopg has decoded already."""
+    return json.loads(bytes(value)) if isinstance(value, bytes | memoryview) else value

@@ -46,7 +46,7 @@ def run_in_process(order: Order, server: Server) -> Run:
         if order.conf is not None:
             command += ["--conf", json.dumps(order.conf)]
         finished = execute(command, env, order.home, order.home / "run.log", order.timeout)
-        recorded = read_recorded(metadata_url, order.dag_id)
+        recorded = read_recorded(metadata_url, order.dag_id, finished.log)
         failure = failure_of(finished, recorded, order.timeout)
         if failure and finished.exit_code is not None:
             failure = _explained(failure, order, finished, recorded, env)

@@ -1,0 +1,106 @@
+"""A run, its result, and what a DAG can see from within."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.airflow import metadata
+from harness.errors import RunRefusedError
+from harness.world import RunOutcomeError, World
+
+pytestmark = pytest.mark.engine
+
+EXAMPLES = Path(__file__).parent / "example_dags"
+
+
+def with_dags(world: World, folder: Path) -> World:
+    return dataclasses.replace(world, settings=world.settings.model_copy(update={"dags_folder": folder}))
+
+
+@pytest.fixture
+def examples(world: World) -> World:
+    return with_dags(world, EXAMPLES)
+
+
+def test_the_result_of_a_run(examples: World) -> None:
+    run = examples.run("hello", "2021-01-01")
+
+    assert (run.state, run.exit_code, run.failure) == ("success", 0, None)
+    assert {name: (task.state, task.tries) for name, task in run.tasks.items()} == {
+        "answer": ("success", 1),
+        "second_try": ("success", 2),
+    }
+    assert all(task.duration is not None and task.duration >= 0 for task in run.tasks.values())
+    assert run.xcoms["answer", "return_value"] == {"answer": 42}
+    assert "hello from the task" in run.log
+    assert run.seconds > 0
+
+
+def test_a_dag_sees_nothing_of_the_users_own(examples: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "a real one")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", "/elsewhere")
+
+    run = examples.run("looks_around", "2021-01-01")
+
+    seen = json.loads(run.xcoms["look", "return_value"])
+    assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTPS_PROXY"} & set(seen["environment"])
+    assert seen["environment"]["AIRFLOW__CORE__DAGS_FOLDER"] == str(EXAMPLES)
+    assert seen["environment"]["AWS_ACCESS_KEY_ID"] == "testing"
+    assert seen["home"] == str(examples.folder / "run-1")
+    # What no connection steers goes to the twin, not to a cloud.
+    assert seen["s3"] == examples.stack.aws.url
+
+
+def test_an_expected_failure_that_succeeds_is_a_failure(examples: World) -> None:
+    with pytest.raises(RunOutcomeError, match="succeeded, although the scenario expects it to fail"):
+        examples.run("hello", "2021-01-01", expect="failure")
+
+
+def test_an_unknown_dag_is_told_with_what_there_is(examples: World) -> None:
+    with pytest.raises(RunRefusedError) as refused:
+        examples.run("helo", "2021-01-01")
+    assert str(refused.value) == f"DAG 'helo' is not in {EXAMPLES}, which holds: hello, looks_around"
+
+
+def test_a_broken_dag_file_shows_its_own_error(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    (folder / "broken.py").write_text("from airflow import DAG\nimport no_such_module\n")
+    with pytest.raises(RunRefusedError) as refused:
+        with_dags(world, folder).run("broken", "2021-01-01")
+    told = str(refused.value)
+    assert "broken.py: ModuleNotFoundError: No module named 'no_such_module'" in told
+    assert "line 2" in told
+    assert "\n" not in told
+
+
+def test_a_run_out_of_time_is_ended(examples: World, tmp_path: Path) -> None:
+    hasty = dataclasses.replace(examples, settings=examples.settings.model_copy(update={"run_timeout": 0.5}))
+    run = hasty.run("hello", "2021-01-01", expect="failure")
+    assert run.failure == "timed out after 0.5 s; raise HARNESS_RUN_TIMEOUT if the DAG needs longer"
+
+
+def test_the_migrated_template_is_kept_for_the_next_test_run(world: World, tmp_path: Path) -> None:
+    """With the dump in the cache folder no migration is made; without it, one is, and leaves the dump."""
+    server = world.stack.postgres
+    cached = world.settings.cache_dir / "metadata"
+    assert list(cached.glob("*.dump"))
+
+    server.drop(metadata.TEMPLATE)
+    metadata.ensure_template(server, world.settings.cache_dir, tmp_path)
+
+    assert server.exists(metadata.TEMPLATE)
+    assert not (tmp_path / "migrate.log").exists()
+
+
+def test_databases_of_runs_do_not_pile_up(examples: World) -> None:
+    examples.run("hello", "2021-01-01")
+    with examples.sql("postgres") as connection:
+        left = connection.execute("SELECT datname FROM pg_database WHERE datname ~ '^airflow_[0-9a-f]'").fetchall()
+    assert left == []

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import SettingsError
+from harness.settings import Settings, find_root
+
+NAMES = ("minio", "postgres")
+
+
+def project(folder: Path, table: str) -> Path:
+    (folder / "pyproject.toml").write_text(f"[tool.harness]\n{table}\n")
+    return folder
+
+
+def test_option_before_environment_before_pyproject_before_default(tmp_path: Path) -> None:
+    assert Settings.load(tmp_path, NAMES, {}, {}).image_mode == "auto"
+    root = project(tmp_path, 'image_mode = "pull"\nminio_image = "from/pyproject:1"\npostgres_image = "kept:1"')
+    assert Settings.load(root, NAMES, {}, {}).image_mode == "pull"
+    environ = {"HARNESS_IMAGE_MODE": "build", "HARNESS_MINIO_IMAGE": "from/environment:1"}
+    assert Settings.load(root, NAMES, {"image_mode": None}, environ).image_mode == "build"
+    settings = Settings.load(root, NAMES, {"image_mode": "auto", "minio_image": "from/option:1"}, environ)
+    assert settings.image_mode == "auto"
+    assert settings.image_overrides == {"minio": "from/option:1", "postgres": "kept:1"}
+
+
+def test_a_projects_image_can_be_named_like_the_harnesss_own(tmp_path: Path) -> None:
+    root = project(tmp_path, 'images.cruncher = {tag = "a/cruncher", context = "image"}')
+    settings = Settings.load(root, NAMES, {}, {"HARNESS_CRUNCHER_IMAGE": "b/cruncher:2"})
+    assert settings.image_overrides == {"cruncher": "b/cruncher:2"}
+
+
+@pytest.mark.parametrize(
+    ("table", "environ", "told"),
+    [
+        ('image_mode = "never"', {}, "image_mode"),
+        ("", {"HARNESS_IMAGE_MODE": "never"}, "'auto', 'pull' or 'build' (given: 'never')"),
+        ("", {"HARNESS_RUN_TIMEOUT": "soon"}, "HARNESS_RUN_TIMEOUT"),
+        ("start_timeout = 0", {}, "greater than 0"),
+        ('dag_folder = "dags"', {}, "'dag_folder'"),
+        ('images.cruncher = {tag = "a"}', {}, "images.cruncher.context"),
+        ("image_mode = ", {}, "can't be read as TOML"),
+    ],
+)
+def test_what_means_nothing_is_one_line(tmp_path: Path, table: str, environ: dict[str, str], told: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.load(project(tmp_path, table), NAMES, {}, environ)
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_root_is_the_nearest_project_with_a_table(tmp_path: Path) -> None:
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    (inner / "pyproject.toml").write_text("[project]\n")
+    assert find_root(inner) == inner
+    project(tmp_path, 'image_mode = "pull"')
+    assert find_root(inner) == tmp_path
