@@ -1,0 +1,56 @@
+"""Inside Airbnb: a month of listings from Postgres to S3, then the price changes, computed in the worker."""
+
+from datetime import UTC, datetime
+
+from airflow import DAG
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from inside_airbnb.postgres_to_s3 import PostgresToS3Operator
+
+S3_CONN_ID = "locals3"
+S3_BUCKET = "inside-airbnb"
+
+
+def crunch_listings() -> None:
+    # Imported here: a scheduler that parses this file need not load pandas.
+    from inside_airbnb.numbercruncher.numbercruncher import connect, crunch
+
+    hook = S3Hook(aws_conn_id=S3_CONN_ID)
+    credentials = hook.get_credentials()
+    endpoint = hook.conn_config.get_service_endpoint_url("s3")
+    if not endpoint:
+        raise ValueError(f"Connection {S3_CONN_ID} has no endpoint_url")
+    client = connect(endpoint, credentials.access_key, credentials.secret_key)
+    crunch(client, S3_BUCKET, results="results/pyop_")
+
+
+with DAG(
+    dag_id="inside_airbnb",
+    # Plain "@monthly" is a zero-width interval on Airflow 3; this timetable is the month before on both lines.
+    schedule=CronDataIntervalTimetable("@monthly", timezone="UTC"),
+    start_date=datetime(2015, 1, 1, tzinfo=UTC),
+    end_date=datetime(2023, 12, 21, tzinfo=UTC),
+    max_active_runs=1,
+    catchup=True,
+):
+    download_from_postgres = PostgresToS3Operator(
+        task_id="download_from_postgres",
+        postgres_conn_id="inside_airbnb",
+        # Half-open, so that a snapshot of the first of a month is exported once. Ordered, so that the same
+        # run twice writes the same bytes.
+        query="""
+            SELECT * FROM listings
+            WHERE download_date >= '{{ data_interval_start | ds }}'
+              AND download_date < '{{ data_interval_end | ds }}'
+            ORDER BY download_date, id, price
+        """,
+        s3_conn_id=S3_CONN_ID,
+        s3_bucket=S3_BUCKET,
+        s3_key="listing_{{ data_interval_end | ds }}.csv",
+    )
+
+    crunch_numbers = PythonOperator(task_id="crunch_numbers", python_callable=crunch_listings)
+
+    download_from_postgres >> crunch_numbers

@@ -1,0 +1,54 @@
+"""Inside Airbnb: a month of listings from Postgres to S3, then the price changes, computed in a container."""
+
+import os
+from datetime import UTC, datetime
+
+from airflow import DAG
+from airflow.providers.docker.operators.docker import DockerOperator
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from inside_airbnb.postgres_to_s3 import PostgresToS3Operator
+
+with DAG(
+    dag_id="inside_airbnb_docker",
+    # Plain "@monthly" is a zero-width interval on Airflow 3; this timetable is the month before on both lines.
+    schedule=CronDataIntervalTimetable("@monthly", timezone="UTC"),
+    start_date=datetime(2015, 1, 1, tzinfo=UTC),
+    end_date=datetime(2023, 12, 21, tzinfo=UTC),
+    max_active_runs=1,
+    catchup=True,
+):
+    download_from_postgres = PostgresToS3Operator(
+        task_id="download_from_postgres",
+        postgres_conn_id="inside_airbnb",
+        # Half-open, so that a snapshot of the first of a month is exported once. Ordered, so that the same
+        # run twice writes the same bytes.
+        query="""
+            SELECT * FROM listings
+            WHERE download_date >= '{{ data_interval_start | ds }}'
+              AND download_date < '{{ data_interval_end | ds }}'
+            ORDER BY download_date, id, price
+        """,
+        s3_conn_id="locals3",
+        s3_bucket="inside-airbnb",
+        s3_key="listing_{{ data_interval_end | ds }}.csv",
+    )
+
+    crunch_numbers = DockerOperator(
+        task_id="crunch_numbers",
+        image=os.environ.get("NUMBERCRUNCHER_IMAGE", "airflow_book/numbercruncher"),
+        docker_url=os.environ.get("DOCKER_HOST", "unix://var/run/docker.sock"),
+        network_mode=os.environ.get("NUMBERCRUNCHER_NETWORK", "host"),
+        api_version="auto",
+        auto_remove="success",
+        # The engine may be another machine, where the worker's temporary folder does not exist.
+        mount_tmp_dir=False,
+        environment={
+            "S3_ENDPOINT": os.environ.get("S3_ENDPOINT", "localhost:9000"),
+            "S3_ACCESS_KEY": os.environ.get("S3_ACCESS_KEY"),
+        },
+        # Not among the rendered fields that Airflow stores and shows.
+        private_environment={"S3_SECRET_KEY": os.environ.get("S3_SECRET_KEY")},
+    )
+
+    download_from_postgres >> crunch_numbers
