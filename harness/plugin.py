@@ -119,6 +119,7 @@ def pytest_runtest_makereport(
         report.user_properties.append((ROW, ScenarioRow.of(item.name, world, report).as_json()))
         if report.failed:
             report.sections += failure_sections(world)
+        report.sections = [(title, world.stack.mask(text)) for title, text in report.sections]
     return report
 
 

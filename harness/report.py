@@ -56,7 +56,7 @@ def scenario_table(rows: list[ScenarioRow], terminal: Any) -> None:
 
 
 def failure_sections(world: World) -> list[tuple[str, str]]:
-    """Titles and texts for pytest's report: the run's log, each sidecar, the last lines of each service. Masked."""
+    """Titles and texts for pytest's report: the run's log, each sidecar, the last lines of each service."""
     sections: list[tuple[str, str]] = []
     for run, evidence in world.runs[-1:]:
         log = "\n".join(run.log.splitlines()[-LOG_LINES:])
@@ -66,7 +66,7 @@ def failure_sections(world: World) -> list[tuple[str, str]]:
             sections.append((title, "\n".join(sidecar.output.splitlines()[-SERVICE_LINES:])))
     for service in world.stack.services:
         sections.append((f"last lines of {service.name}", service.log_tail(SERVICE_LINES)))
-    return [(title, world.stack.mask(text)) for title, text in sections if text]
+    return [(title, text) for title, text in sections if text]
 
 
 class TerminalProgress:

@@ -68,7 +68,7 @@ class World:
         )
         self.runs.append((run, evidence))
         if expect == "success" and not run.succeeded:
-            raise RunOutcomeError(f"{dag_id} for {date}: {run.failure}")
+            raise RunOutcomeError(self.stack.mask(f"{dag_id} for {date}: {run.failure}"))
         if expect == "failure" and run.succeeded:
             raise RunOutcomeError(f"{dag_id} for {date} succeeded, although the scenario expects it to fail")
         return run

@@ -23,7 +23,9 @@ SELECT id, first, last, oldest.price, latest.price,
 FROM ends
 JOIN priced oldest USING (id) JOIN priced latest USING (id)
 WHERE oldest.day = first AND latest.day = last
-ORDER BY (latest.price - oldest.price)::numeric / (last - first) {direction}, id
+-- Rounded here too: unrounded, equal quotients may differ in their last digits. Unequal ones stay apart, as whole
+-- prices over fewer than 100,000 days are at least 10^-10 apart.
+ORDER BY 6 {direction}, id
 LIMIT 5
 """
 

@@ -78,13 +78,35 @@ def start(spec: Spec, stack_id: str, network: Network | None) -> Container:
 
 
 def published(container: Container, port: int) -> int:
-    """The host port on 127.0.0.1 behind the container's `port`."""
-    with engine_errors(f"asking for the port of {container.name}"):
-        container.reload()
+    """The host port on 127.0.0.1 behind the container's `port`. Raises ServiceError where the container has exited."""
+    _check_running(container)
     bound = container.ports.get(f"{port}/tcp")
     if not bound:
-        raise ServiceError(f"{container.labels.get(LABEL_ROLE)} does not publish port {port}\n{tail(container)}")
+        raise ServiceError(f"{_role(container)} does not publish port {port}: is it the right image?")
     return int(bound[0]["HostPort"])
+
+
+def _role(container: Container) -> str:
+    return str(container.labels.get(LABEL_ROLE, container.name))
+
+
+def _check_running(container: Container) -> None:
+    role = _role(container)
+    with engine_errors(f"waiting for {role}"):
+        try:
+            container.reload()
+        except NotFound as error:
+            raise ServiceError(f"{role} ended and was removed before it answered: is it the right image?") from error
+    if container.status in ("exited", "dead"):
+        raise ServiceError(
+            f"{role} started from {container.attrs['Config']['Image']} and exited with code "
+            f"{container.attrs['State']['ExitCode']}: is it the right image? {_last_words(container)}"
+        )
+
+
+def _last_words(container: Container) -> str:
+    lines = tail(container, 5).splitlines()
+    return f"Its last lines: {' | '.join(line.strip() for line in lines) or '(none)'}"
 
 
 def await_ready(container: Container, probe: Callable[[], object], timeout: float) -> float:
@@ -93,22 +115,9 @@ def await_ready(container: Container, probe: Callable[[], object], timeout: floa
     A container that has exited ends the wait at once. Raises ServiceError with the container's last lines.
     """
     began = time.monotonic()
-    role = container.labels.get(LABEL_ROLE, container.name)
 
     def attempt() -> None:
-        with engine_errors(f"waiting for {role}"):
-            try:
-                container.reload()
-            except NotFound as error:
-                raise ServiceError(
-                    f"{role} ended and was removed before it answered: is it the right image?"
-                ) from error
-        if container.status in ("exited", "dead"):
-            code = container.attrs["State"]["ExitCode"]
-            raise ServiceError(
-                f"{role} started from {container.attrs['Config']['Image']} and exited with code {code}: "
-                f"is it the right image? Its last lines: {tail(container, 5) or '(none)'}"
-            )
+        _check_running(container)
         probe()
 
     retrying = Retrying(
@@ -121,8 +130,8 @@ def await_ready(container: Container, probe: Callable[[], object], timeout: floa
     except RetryError as error:
         last = error.last_attempt.exception()
         raise ServiceError(
-            f"{role} was not ready within {timeout:g} s ({last}); raise HARNESS_START_TIMEOUT on a slow machine. "
-            f"Its last lines: {tail(container, 5) or '(none)'}"
+            f"{_role(container)} was not ready within {timeout:g} s ({last}); raise HARNESS_START_TIMEOUT on a slow "
+            f"machine. {_last_words(container)}"
         ) from last
     return time.monotonic() - began
 

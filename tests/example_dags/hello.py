@@ -16,7 +16,7 @@ def second_try(**context: object) -> None:
         raise RuntimeError("not yet")
 
 
-with DAG("hello", schedule=None, start_date=dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)) as dag:
+with DAG("hello", schedule=None, start_date=dt.datetime(2020, 1, 1, tzinfo=dt.UTC)) as dag:
     first = PythonOperator(task_id="answer", python_callable=answer)
     second = PythonOperator(
         task_id="second_try", python_callable=second_try, retries=1, retry_delay=dt.timedelta(seconds=0)

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+from pathlib import Path
 
 from airflow import DAG
 from airflow.providers.standard.operators.python import PythonOperator
@@ -12,8 +13,8 @@ def look() -> str:
     import boto3
 
     s3 = boto3.client("s3")
-    return json.dumps({"environment": dict(os.environ), "home": os.path.expanduser("~"), "s3": s3.meta.endpoint_url})
+    return json.dumps({"environment": dict(os.environ), "home": str(Path.home()), "s3": s3.meta.endpoint_url})
 
 
-with DAG("looks_around", schedule=None, start_date=dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)):
+with DAG("looks_around", schedule=None, start_date=dt.datetime(2020, 1, 1, tzinfo=dt.UTC)):
     PythonOperator(task_id="look", python_callable=look)

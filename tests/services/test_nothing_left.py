@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import docker
@@ -14,6 +12,7 @@ from tenacity import retry, stop_after_delay, wait_fixed
 
 from harness.engine import LABEL_STACK, connect
 from harness.settings import Settings
+from tests.outer import command, environment, project
 
 pytestmark = pytest.mark.engine
 
@@ -44,14 +43,13 @@ WAIT = "threading.Event().wait(300)"
 )
 def test_nothing_is_left(tmp_path: Path, settings: Settings, ending: str, sent: signal.Signals | None) -> None:
     started = tmp_path / "started"
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ["harness.plugin"]\n')
-    (tmp_path / "test_it.py").write_text(PROJECT.format(started=str(started), ending=ending))
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "test_it.py"]
+    folder = project(tmp_path / "project", PROJECT.format(started=str(started), ending=ending))
     log = tmp_path / "log"
-    env = {**os.environ, "PYTHONPATH": str(settings.root)}
     with (
         log.open("w") as output,
-        subprocess.Popen(command, cwd=tmp_path, stdout=output, stderr=output, env=env) as child,
+        subprocess.Popen(
+            command(folder), cwd=folder, env=environment(settings.root), stdout=output, stderr=output
+        ) as child,
     ):
         stack_id = _await_started(started, child, log)
         if sent is not None:

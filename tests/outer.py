@@ -1,0 +1,55 @@
+"""pytest run from outside, as a user runs it, in a small project of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+CONFTEST = 'pytest_plugins = ["harness.plugin"]\n'
+EXAMPLES = Path(__file__).parent / "example_dags"
+
+
+def project(folder: Path, test: str, table: str = "") -> Path:
+    """A project with one test file, the example DAGs and `table` as its [tool.harness]."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "conftest.py").write_text(CONFTEST)
+    (folder / "pyproject.toml").write_text(f'[tool.harness]\ndags_folder = "{EXAMPLES}"\n{table}\n')
+    (folder / "test_it.py").write_text(test)
+    return folder
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(folder),
+        "test_it.py",
+        *arguments,
+    ]
+
+
+def environment(root: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without what would steer the inner pytest; `root` is the harness's checkout."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "HARNESS_"))}
+    return {**kept, "PYTHONPATH": str(root), **(more or {})}
+
+
+def run_pytest(
+    folder: Path, root: Path, *arguments: str, more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(folder, *arguments),
+        cwd=folder,
+        env=environment(root, more),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )

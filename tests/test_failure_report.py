@@ -1,0 +1,53 @@
+"""What pytest shows of a failed scenario: the run's log, the sidecar, the services. Never a secret."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.settings import Settings
+from tests.outer import project, run_pytest
+
+pytestmark = pytest.mark.engine
+
+SCENARIO = """
+import docker, pytest
+
+@pytest.fixture
+def environment(stack):
+    return {"A_SECRET": stack.minio.endpoint.secret_key}
+
+def test_fails(world):
+    client = docker.DockerClient(base_url=world.stack.relay.docker_host)
+    with pytest.raises(docker.errors.ContainerError):
+        client.containers.run(
+            world.stack.images["python"].reference,
+            ["python3", "-c", "print('sidecar speaking'); raise SystemExit(7)"],
+            remove=True,
+        )
+    with open("secrets", "w") as file:
+        file.write(world.stack.minio.endpoint.secret_key)
+    world.run("looks_around", "2021-01-01")
+    print(world.stack.minio.endpoint.secret_key)
+    world.run("hello", "2019-01-01")
+"""
+
+
+def test_a_failed_scenario_shows_what_it_left(tmp_path: Path, settings: Settings) -> None:
+    folder = project(tmp_path, SCENARIO)
+
+    done = run_pytest(folder, settings.root)
+
+    assert done.returncode == 1, done.stdout
+    titles = re.findall(r"^-+ (.+?) -+$", done.stdout, re.M)
+    reference = r"\S*python\S*"
+    assert titles[:2] == ["Captured stdout call", "log of hello 2019-01-01 (exit code 0)"]
+    assert re.fullmatch(rf"sidecar {reference} \(exit code 7\)", titles[2])
+    # The relay has nothing to say: socat prints only what goes wrong.
+    assert titles[3:] == ["last lines of minio", "last lines of postgres", "last lines of aws", "last lines of relay"]
+    assert "sidecar speaking" in done.stdout
+    assert "2019-01-01 is outside the DAG's dates, 2020-01-01 (start_date) to any (end_date)" in done.stdout
+    assert re.search(r"fails +│? *looks_around, *hello", done.stdout)
+    assert (folder / "secrets").read_text() not in done.stdout

@@ -1,0 +1,89 @@
+"""Files of listings: what is taken, and what is refused in one line that names the file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from harness.services.stack import Stack
+from scenarios.listings import COLUMNS, COLUMNS_UNTIL_2021, ListingsError, load_files, made_up
+
+pytestmark = pytest.mark.engine
+
+ROW_16 = (
+    '2818,"Quiet, ""garden"" view\nsecond line",3159,Daniel,,Oud-Oost,52.36,4.94,'
+    "Private room,59,3,278,2020-02-14,2.06,1,169"
+)
+ROW_18 = "1000000000001,Loft ⛵,3159,Daniel,,Oud-Oost,52.36,-122.41941550000001,Entire home/apt,,3,0,,,1,169,5,0363 ABC"
+
+
+@pytest.fixture
+def connection(stack: Stack) -> Iterator[psycopg.Connection]:
+    stack.postgres.reset()
+    with stack.postgres.connect("insideairbnb") as connection:
+        yield connection
+
+
+def csv_file(folder: Path, name: str, columns: tuple[str, ...], *rows: str) -> bytes:
+    content = "\n".join([",".join(columns), *rows, ""]).encode()
+    (folder / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    return content
+
+
+def test_files_of_both_kinds_plain_and_packed(connection: psycopg.Connection, tmp_path: Path) -> None:
+    csv_file(tmp_path, "listings-2020-05-08.csv.gz", COLUMNS_UNTIL_2021, ROW_16)
+    csv_file(tmp_path, "20250302-listings.csv", COLUMNS, ROW_18)
+
+    assert load_files(connection, tmp_path) == [dt.date(2020, 5, 8), dt.date(2025, 3, 2)]
+
+    rows = connection.execute(
+        "SELECT id, name, price, longitude::text, license, download_date FROM listings ORDER BY id"
+    ).fetchall()
+    assert rows == [
+        (2818, 'Quiet, "garden" view\nsecond line', 59, "4.9400000000000000", None, dt.date(2020, 5, 8)),
+        (1000000000001, "Loft ⛵", None, "-122.4194155000000100", "0363 ABC", dt.date(2025, 3, 2)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "row", "told"),
+    [
+        ("listings.csv", COLUMNS, ROW_18, "its name holds no date such as 2021-04-09"),
+        ("listings-2021-13-09.csv", COLUMNS, ROW_18, "its name holds no date such as 2021-04-09"),
+        ("2021-04-09.csv", (*COLUMNS_UNTIL_2021[:-1], "availability"), ROW_16, "availability, availability_365"),
+        ("2021-04-09.csv", COLUMNS_UNTIL_2021[::-1], ROW_16, "look at: their order"),
+        ("2021-04-09.csv", COLUMNS_UNTIL_2021, ROW_16 + ",9", "line 3 has 17 fields, not 16"),
+        ("2021-04-09.csv", COLUMNS_UNTIL_2021, ROW_16.replace("2020-02-14", "14/30/2020"), "last_review"),
+        ("2021-04-09.csv", COLUMNS_UNTIL_2021, ROW_16.replace(",59,", ",$59,"), 'type integer: "$59"'),
+        ("2021-04-09.csv.gz", COLUMNS, "\n".join([ROW_18] * 500), "cut off"),
+    ],
+)
+def test_what_is_refused(
+    connection: psycopg.Connection, tmp_path: Path, name: str, columns: tuple[str, ...], row: str, told: str
+) -> None:
+    csv_file(tmp_path, name, columns, row)
+    if told == "cut off":
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+
+    with pytest.raises(ListingsError) as refused:
+        load_files(connection, tmp_path)
+
+    assert str(refused.value).startswith(str(tmp_path / name))
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert connection.execute("SELECT count(*) FROM listings").fetchone() == (0,)
+
+
+def test_a_folder_without_listings(connection: psycopg.Connection, tmp_path: Path) -> None:
+    with pytest.raises(ListingsError, match=r"holds no \.csv or \.csv\.gz file"):
+        load_files(connection, tmp_path)
+
+
+def test_made_up_listings_are_the_same_for_the_same_seed() -> None:
+    assert made_up(50, seed=3) == made_up(50, seed=3) != made_up(50, seed=4)

@@ -1,0 +1,130 @@
+"""Bad input, seen from a user's terminal: one clear line, no traceback."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from harness.services.stack import Stack
+from harness.settings import Settings
+from tests.outer import project, run_pytest
+
+RUN = "def test_it(world):\n    world.run({dag!r}, {date!r})\n"
+HELLO = RUN.format(dag="hello", date="2021-01-01")
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("test", "arguments", "told"),
+    [
+        (RUN.format(dag="no_such_dag", date="2021-01-01"), (), "DAG 'no_such_dag' is not in"),
+        (RUN.format(dag="hello", date="2021-02-30"), (), "'2021-02-30' is not a date: write 2021-01-31"),
+        (HELLO, ("--dags-folder", "/no/such/folder"), "the dags folder /no/such/folder does not exist"),
+        (HELLO, ("--minio-image", "localhost:9/no/such:image"), "image minio"),
+        (HELLO, ("--minio-image", "{relay}"), "minio started from {relay} and exited with code 1"),
+    ],
+    ids=["unknown DAG", "bad date", "no dags folder", "no such image", "an image that exits"],
+)
+def test_a_scenario_that_can_not_be_run(
+    tmp_path: Path, settings: Settings, stack: Stack, test: str, arguments: tuple[str, ...], told: str
+) -> None:
+    relay = stack.images["relay"].reference
+    folder = project(tmp_path, test)
+
+    done = run_pytest(folder, settings.root, *(a.format(relay=relay) for a in arguments))
+
+    assert done.returncode == 1, done.stdout
+    lines = [line for line in done.stdout.splitlines() if told.format(relay=relay) in line]
+    assert lines, done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not re.search(r"harness/\w+(/\w+)*\.py", done.stdout), "no line of the harness's own code is shown"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "told"),
+    [
+        (("--image-mode", "never"), {}, "argument --image-mode: invalid choice: 'never'"),
+        ((), {"HARNESS_IMAGE_MODE": "never"}, "setting 'image_mode': Input should be 'auto', 'pull' or 'build'"),
+        (("--no-such-option",), {}, "unrecognized arguments: --no-such-option"),
+    ],
+)
+def test_an_option_that_means_nothing(
+    tmp_path: Path, settings: Settings, arguments: tuple[str, ...], more: dict[str, str], told: str
+) -> None:
+    done = run_pytest(project(tmp_path, HELLO), settings.root, *arguments, more=more)
+    assert done.returncode == 4
+    assert told in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_no_engine_is_one_line_that_names_make_engine(tmp_path: Path, settings: Settings) -> None:
+    folder = project(tmp_path, HELLO)
+    done = run_pytest(folder, settings.root, more={"DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"})
+    assert done.returncode != 0
+    assert "no Docker engine answers: run `make engine`" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.engine
+def test_an_engine_that_goes_away_midway(tmp_path: Path, settings: Settings) -> None:
+    """The engine is reached through a wire that is cut when the services are being started."""
+    with Wire("/var/run/docker.sock") as wire:
+        folder = project(tmp_path, HELLO)
+        wire.cut_at = b"/containers/create"
+        done = run_pytest(folder, settings.root, more={"DOCKER_HOST": f"tcp://127.0.0.1:{wire.port}"})
+    assert wire.is_cut
+    assert done.returncode == 1
+    assert "EngineError: the Docker engine stopped answering while" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+class Wire:
+    """A TCP port that leads to a unix socket until bytes containing `cut_at` were sent three times."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self.cut_at = b""
+        self.is_cut = False
+        self._seen = 0
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+
+    def __enter__(self) -> Wire:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            if self.is_cut:
+                client.close()
+                continue
+            engine = socket.socket(socket.AF_UNIX)
+            engine.connect(self.target)
+            for source, sink in ((client, engine), (engine, client)):
+                threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while (chunk := source.recv(65536)) and not self.is_cut:
+                self._seen += self.cut_at in chunk
+                self.is_cut = self._seen >= 3
+                if not self.is_cut:
+                    sink.sendall(chunk)
+        except OSError:
+            pass
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)  # close alone would leave a reader in another thread waiting
+            end.close()
