@@ -74,7 +74,7 @@ def ask(client: docker.DockerClient, image: str, command: tuple[str, ...], name:
             return b"".join(output).decode(errors="replace").strip()
         except BaseException as error:
             with suppress(APIError):
-                container.remove(force=True)
+                container.remove(force=True, v=True)
             if isinstance(error, urllib3.exceptions.HTTPError):
                 raise ConnectionError(str(error)) from error
             raise
@@ -106,7 +106,9 @@ def _result(client: docker.DockerClient, lines: Iterator[dict[str, Any]], log: L
                 text = str(line.get("stream") or line.get("error") or "")
                 log.write(text)
                 if line.get("error"):
-                    raise log.failure("the engine's build failed")
+                    code = re.search(r"returned a non-zero code: (\d+)", text)
+                    what = f"a build step failed with exit code {code[1]}" if code else "the engine's build failed"
+                    raise log.failure(what)
                 if re.match(r"Step \d+/\d+ : (RUN|COPY|ADD) ", text):
                     progress.step(log.name, re.sub(r"\s+", " ", text)[:100].strip())
                 image_id = (line.get("aux") or {}).get("ID", image_id)

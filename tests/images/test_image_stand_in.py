@@ -1,0 +1,117 @@
+"""Ryuk's stand-in: what it understands, and when it starts."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import harness.images
+
+
+@pytest.fixture(scope="module")
+def stand_in() -> ModuleType:
+    assert harness.images.__file__
+    file = Path(harness.images.__file__).parent / "recipes/reaper/stand_in.py"
+    spec = importlib.util.spec_from_file_location("stand_in", file)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("10s", 10.0), ("500ms", 0.5), ("1m30s", 90.0), ("1.5s", 1.5), ("2h", 7200.0)]
+)
+def test_durations_as_go_writes_them(stand_in: ModuleType, text: str, value: float) -> None:
+    assert stand_in.seconds(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["10", "", "ten s", "10s!"])
+def test_other_durations_are_refused(stand_in: ModuleType, text: str) -> None:
+    with pytest.raises(ValueError, match="not a duration"):
+        stand_in.seconds(text)
+
+
+def test_filters(stand_in: ModuleType) -> None:
+    assert stand_in.parse("label=a%3Db&label=c=d\n") == {"label": ["a=b", "c=d"]}
+    assert stand_in.parse("label=org.testcontainers.session-id=1\r\n") == {"label": ["org.testcontainers.session-id=1"]}
+    assert stand_in.parse("\n") == {}
+
+
+def test_nobody_comes(stand_in: ModuleType) -> None:
+    start = time.monotonic()
+    asyncio.run(stand_in.Reaper().alone(0.2, 30.0))
+    assert time.monotonic() - start < 2
+
+
+def test_it_waits_for_the_last_client_and_for_its_return(stand_in: ModuleType) -> None:
+    async def story() -> tuple[list[dict[str, list[str]]], float]:
+        reaper = stand_in.Reaper()
+        server = await asyncio.start_server(reaper.serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        alone = asyncio.create_task(reaper.alone(30.0, 0.4))
+        for line in (b"label=a%3Db\n", b"label=c%3Dd\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(line)
+            assert await reader.readline() == b"ACK\n"
+            await asyncio.sleep(0.6)
+            assert not alone.done(), "a client is connected"
+            writer.close()
+            await asyncio.sleep(0.2)
+            assert not alone.done(), "it may come back"
+        gone = time.monotonic()
+        await asyncio.wait_for(alone, 5)
+        server.close()
+        return reaper.sets, time.monotonic() - gone
+
+    sets, waited = asyncio.run(story())
+    assert sets == [{"label": ["a=b"]}, {"label": ["c=d"]}]
+    assert waited < 1
+
+
+def test_an_empty_line_never_becomes_a_filter(stand_in: ModuleType) -> None:
+    async def story() -> list[dict[str, list[str]]]:
+        reaper = stand_in.Reaper()
+        server = await asyncio.start_server(reaper.serve, "127.0.0.1", 0)
+        _, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+        writer.write(b"\n\nlabel=\n")
+        await writer.drain()
+        writer.close()
+        await reaper.alone(0.3, 0.3)
+        server.close()
+        sets: list[dict[str, list[str]]] = reaper.sets
+        return sets
+
+    assert asyncio.run(story()) == []
+
+
+def test_sigterm_skips_the_waiting(stand_in: ModuleType) -> None:
+    async def story() -> None:
+        reaper = stand_in.Reaper()
+        reaper.stop()
+        await asyncio.wait_for(reaper.alone(30.0, 30.0), 1)
+
+    asyncio.run(story())
+
+
+def test_it_repeats_until_nothing_is_left(stand_in: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stand_in.time, "sleep", lambda seconds: None)
+    rounds = iter([[("network", "/networks/1", {})], OSError("no engine"), [], AssertionError("it should have ended")])
+    deleted: list[str] = []
+
+    def matching(filters: object) -> object:
+        answer = next(rounds)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(stand_in, "matching", matching)
+    monkeypatch.setattr(stand_in, "call", lambda method, path, **_: (deleted.append(path), (409, None))[1])
+    stand_in.sweep([{"label": ["a=b"]}])
+    assert deleted == ["/networks/1"]

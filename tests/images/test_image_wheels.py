@@ -1,0 +1,43 @@
+"""A lock is read for the image's Python and machine, not for ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.images.wheels import _for_target
+
+LOCK = """\
+# written by a tool
+both==1.0 \\
+    --hash=sha256:aa \\
+    --hash=sha256:bb
+    # via something
+old==3.6 ; python_full_version < '3.12' \\
+    --hash=sha256:cc
+new==3.7 ; python_full_version >= '3.12' \\
+    --hash=sha256:dd
+windows==1 ; sys_platform == 'win32' \\
+    --hash=sha256:ee
+arm==1 ; platform_machine == 'aarch64' \\
+    --hash=sha256:ff
+extra[one,two]==2 \\
+    --hash=sha256:ab
+"""
+
+
+@pytest.mark.parametrize(
+    ("python", "arch", "names"),
+    [
+        ("3.11.2", "amd64", ["both==1.0", "old==3.6", "extra[one,two]==2"]),
+        ("3.12.7", "arm64", ["both==1.0", "new==3.7", "arm==1", "extra[one,two]==2"]),
+        ("3.12", "amd64", ["both==1.0", "new==3.7", "extra[one,two]==2"]),
+    ],
+)
+def test_markers_are_those_of_the_image(tmp_path: Path, python: str, arch: str, names: list[str]) -> None:
+    lock = tmp_path / "requirements.txt"
+    lock.write_text(LOCK)
+    lines = list(_for_target(lock, arch, python))
+    assert [line.split(" ")[0] for line in lines] == names
+    assert lines[0] == "both==1.0 --hash=sha256:aa --hash=sha256:bb\n"

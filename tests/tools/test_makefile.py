@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.tools.place import Place
+
+
+@pytest.fixture
+def project(place: Place) -> Place:
+    """A tree whose environment is there and whose tools do as a test says."""
+    place.take("Makefile")
+    tools = place.folder / "tools"
+    tools.mkdir()
+    for name in ("venv", "engine"):
+        (tools / name).write_text(f"#!{place.bin}/sh\n")
+        (tools / name).chmod(0o755)
+    commands = place.folder / ".venv" / "bin"
+    commands.mkdir(parents=True)
+    for name in ("python", "ruff", "mypy", "tox"):
+        file = commands / name
+        file.write_text(
+            f'#!{place.bin}/sh\necho "{name} $*" >>"$HOME/calls"\n[ "${{BREAK:-nothing}}" != "$1$2" ] || exit 5\n'
+        )
+        file.chmod(0o755)
+    place.script("go", "exit 0")
+    (commands / "actionlint").write_text(f"#!{place.bin}/sh\n[ $1 != -version ] || echo v1.7.12\n")
+    (commands / "actionlint").chmod(0o755)
+    return place
+
+
+def calls(place: Place) -> list[str]:
+    return [call.split(" --junitxml")[0] for call in (place.folder / "calls").read_text().splitlines()]
+
+
+def test_the_suite_runs_in_order(project: Place) -> None:
+    done = project.run("make", "test")
+    assert done.returncode == 0, done.stderr
+    assert calls(project) == [
+        "ruff check .",
+        "ruff format --check .",
+        "mypy ",
+        "python -m pytest tests",
+        "python -m pytest scenarios",
+        "tox run -e airflow-2.11 --",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("broken", "last"),
+    [("check.", "ruff check ."), ("format--check", "ruff format --check ."), ("-mpytest", "python -m pytest tests")],
+)
+def test_a_step_that_fails_stops_the_suite(project: Place, broken: str, last: str) -> None:
+    assert project.run("make", "test", BREAK=broken).returncode == 2
+    assert calls(project)[-1] == last
+
+
+def test_a_failing_pytest_fails_make(project: Place) -> None:
+    assert project.run("make", "scenarios", BREAK="-mpytest").returncode == 2
+    assert project.run("make", "test", BREAK="run-e").returncode == 2
+
+
+def test_without_go_the_workflow_check_is_told_and_in_ci_it_fails(project: Place) -> None:
+    (project.bin / "go").unlink()
+    here = project.run("make", "actionlint")
+    assert (here.returncode, here.stdout) == (0, "actionlint: NOT RUN, go is not on the PATH\n")
+    ci = project.run("make", "actionlint", CI="true")
+    assert ci.returncode == 2
+    assert "CI must have it" in ci.stdout
+
+
+def test_without_an_engine_nothing_else_runs(project: Place) -> None:
+    (project.folder / "tools/engine").write_text(f"#!{project.bin}/sh\nexit 2\n")
+    assert project.run("make", "test").returncode == 2
+    assert not (project.folder / "calls").exists()
+
+
+def test_help_comes_first_and_lists_the_two_commands(project: Place) -> None:
+    listed = [line.split()[1] for line in project.run("make").stdout.splitlines()]
+    assert listed[:3] == ["help", "scenarios", "test"]
