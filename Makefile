@@ -1,7 +1,8 @@
 # `make help` lists the targets. Everything runs in .venv, which is made from the lock.
 #
 # Variables: PYTHON (default: the first of python3.12, python3.11, python3 that is 3.11 or 3.12),
-# ARGS (more arguments for pytest), WORKERS (processes that run tests side by side, default 2), UPGRADE=1 (make locks takes newer releases).
+# ARGS (more arguments for pytest), WORKERS (processes that run tests side by side, default 2),
+# UPGRADE=1 (make locks takes newer releases).
 
 PYTHON ?=
 export PYTHON

@@ -39,15 +39,16 @@ def test_the_suite_runs_in_order(project: Place) -> None:
         "ruff check .",
         "ruff format --check .",
         "mypy ",
-        "python -m pytest tests",
-        "python -m pytest scenarios",
-        "tox run -e airflow-2.11 --",
+        "python -m harness images --get",
+        "python -m pytest tests -n 2",
+        "python -m pytest scenarios -n 2",
+        "tox run -e airflow-2.11 -- -n 2",
     ]
 
 
 @pytest.mark.parametrize(
     ("broken", "last"),
-    [("check.", "ruff check ."), ("format--check", "ruff format --check ."), ("-mpytest", "python -m pytest tests")],
+    [("check.", "ruff check ."), ("format--check", "ruff format --check ."), ("-mpytest", "python -m pytest tests -n 2")],
 )
 def test_a_step_that_fails_stops_the_suite(project: Place, broken: str, last: str) -> None:
     assert project.run("make", "test", BREAK=broken).returncode == 2
