@@ -9,6 +9,7 @@ import docker
 import requests
 from docker.errors import APIError, DockerException
 from testcontainers.core.docker_client import DockerClient
+from urllib3.exceptions import HTTPError
 
 from harness.errors import EngineError
 
@@ -47,7 +48,7 @@ def engine_errors(doing: str) -> Iterator[None]:
         yield
     except APIError:
         raise
-    except (DockerException, requests.RequestException, ConnectionError, TimeoutError) as error:
+    except (DockerException, requests.RequestException, HTTPError, ConnectionError, TimeoutError) as error:
         raise EngineError(
             f"the Docker engine stopped answering while {doing}: check it with `docker info`, then run again"
         ) from error

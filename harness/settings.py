@@ -73,7 +73,7 @@ class Settings(BaseModel):
         for key in (*sorted(plain), *(f"{name}_image" for name in names)):
             chosen = (options or {}).get(key)
             if chosen is None:
-                chosen = environ.get(ENV_PREFIX + key.upper())
+                chosen = environ.get(ENV_PREFIX + key.upper()) or None  # set but empty counts as not set
             if chosen is None:
                 chosen = values.get(key)
             values.pop(key, None)

@@ -17,7 +17,7 @@ from docker.errors import APIError
 
 from harness.engine import LABEL_ROLE, engine_errors
 from harness.images.progress import SILENT, Progress
-from harness.images.recipe_hash import context_files
+from harness.images.recipe_hash import context_files, file_mode
 from harness.images.tools import Log
 
 SILENCE = 900
@@ -125,16 +125,18 @@ def _result(client: docker.DockerClient, lines: Iterator[dict[str, Any]], log: L
 
 
 def _pack(context: Path, out: IO[bytes]) -> None:
-    """A tar whose owners and times say nothing of this machine."""
-
-    def plain(info: tarfile.TarInfo) -> tarfile.TarInfo:
-        info.uid = info.gid = info.mtime = 0
-        info.uname = info.gname = ""
-        return info
-
+    """A tar whose owners, times and modes say nothing of this machine."""
     with tarfile.open(fileobj=out, mode="w") as tar:
         for relative, file in context_files(context):
-            tar.add(file, arcname=relative, recursive=False, filter=plain)
+            info = tar.gettarinfo(file, arcname=relative)
+            info.uid = info.gid = info.mtime = 0
+            info.uname = info.gname = ""
+            if not info.isreg():
+                tar.addfile(info)
+                continue
+            info.mode = file_mode(file)
+            with file.open("rb") as content:
+                tar.addfile(info, content)
 
 
 def discard(client: docker.DockerClient, image_id: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import docker
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from harness.images.catalogue import Image, catalogue, unknown
 from harness.images.obtain import Obtained, obtain
@@ -59,7 +59,8 @@ def render(rows: Sequence[Line], as_json: bool, console: Console | None = None) 
         for line in (header, *cells):
             print("\t".join(line), file=console.file)
         return
-    table = Table(*header)
+    # Folded, never cut: a reference is there to be copied.
+    table = Table(*(Column(name, overflow="fold") for name in header))
     for line in cells:
         table.add_row(*line)
     console.print(table)

@@ -79,7 +79,7 @@ def built_present(client: docker.DockerClient, images: Mapping[str, Image], imag
         _name_for_project(client, tag, image.tag, str(attrs["Id"]))
     return Obtained(
         image.name,
-        image.tag or tag,
+        tag,
         f"built: {labels.get(LABEL_ORIGIN, 'unknown')}",
         labels.get(LABEL_VERSION, image.release),
         int(attrs["Size"]),
@@ -87,7 +87,7 @@ def built_present(client: docker.DockerClient, images: Mapping[str, Image], imag
 
 
 def _name_for_project(client: docker.DockerClient, built: str, tag: str, image_id: str) -> None:
-    """The name that DAGs use has to mean this build, also after another checkout built its own."""
+    """Moves the name that the project's DAGs have by default to this build. Runs are given the exact one instead."""
     attrs = _inspect(client, tag)
     if attrs is None or attrs["Id"] != image_id:
         repository, release = parse_repository_tag(tag)

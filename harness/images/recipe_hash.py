@@ -20,8 +20,7 @@ def recipe_hash(images: Mapping[str, Image], name: str) -> str:
         digest.update(part.encode() + b"\0")
     if image.recipe is not None:
         for relative, file in context_files(image.recipe):
-            executable = b"x" if file.stat().st_mode & 0o100 else b"-"
-            digest.update(relative.encode() + b"\0" + executable + hashlib.sha256(file.read_bytes()).digest())
+            digest.update(f"{relative}\0{file_mode(file):o}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
         if name == "base":
             digest.update(debian.fingerprint().encode())
         for parent in image.parents:
@@ -40,3 +39,14 @@ def context_files(folder: Path) -> Iterator[tuple[str, Path]]:
         relative = file.relative_to(folder)
         if file.is_file() and "__pycache__" not in relative.parts and file.suffix != ".pyc":
             yield relative.as_posix(), file
+
+
+def file_mode(file: Path) -> int:
+    """The mode that `file` gets in a build: readable by all, whatever this machine's umask was.
+
+    A script is executable by its first line: the bit gets lost where the harness was installed from a wheel.
+    """
+    if file.stat().st_mode & 0o100:
+        return 0o755
+    with file.open("rb") as content:
+        return 0o755 if content.read(2) == b"#!" else 0o644

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +16,8 @@ import pytest
 from docker.errors import APIError, ImageNotFound
 
 from harness.engine import LABEL_ROLE
-from harness.errors import ImageError
+from harness.errors import EngineError, ImageError
+from harness.images.build import ask
 from harness.images.obtain import obtain
 from harness.settings import ProjectImage, Settings
 from tests.images.support import Run
@@ -50,19 +53,32 @@ def context(project: Settings) -> Path:
     return project.images[name_of(project)].context
 
 
-def leftovers(engine: docker.DockerClient) -> list[str]:
-    return [container.name for container in engine.containers.list(all=True, filters={"label": f"{LABEL_ROLE}=probe"})]
+def leftovers(engine: docker.DockerClient, reference: str) -> list[str]:
+    """Containers in which this image was asked for its version. Other tests ask theirs at the same time."""
+    ours = {"label": f"{LABEL_ROLE}=probe", "ancestor": reference}
+    return [container.name for container in engine.containers.list(all=True, filters=ours)]
 
 
 def test_packages_of_the_lock_are_there(project: Settings, engine: docker.DockerClient, run: Run) -> None:
     lock = "six==1.17.0 --hash=sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274\n"
     (context(project) / "requirements.txt").write_text(lock)
     image = obtain(engine, project, name_of(project))
-    assert image.reference == f"harness-test/{name_of(project)}"
+    named = project.images[name_of(project)].tag
+    assert engine.images.get(named).id == engine.images.get(image.reference).id
     container = run(image.reference, ["python3", "-c", "import six; print(six.__file__)"])
     assert container.wait(timeout=20)["StatusCode"] == 0
     assert container.logs() == b"/opt/packages/six.py\n"
-    assert leftovers(engine) == []
+    assert leftovers(engine, image.reference) == []
+
+
+def test_modes_do_not_depend_on_this_machine(project: Settings, engine: docker.DockerClient) -> None:
+    for name, content in (("script", "#!/bin/sh\n"), ("text", "text\n")):
+        (context(project) / name).write_text(content)
+        (context(project) / name).chmod(0o600)
+    (context(project) / "Dockerfile").write_text(DOCKERFILE + "COPY script text /\n")
+    image = obtain(engine, project, name_of(project))
+    command = ("stat", "-c", "%U %a", "/script", "/text")
+    assert ask(engine, image.reference, command, "mine").splitlines() == ["root 755", "root 644"]
 
 
 def test_a_wrong_hash_is_refused(project: Settings, engine: docker.DockerClient) -> None:
@@ -91,10 +107,11 @@ def test_no_dockerfile(project: Settings, engine: docker.DockerClient) -> None:
 
 def test_a_change_is_built_and_the_projects_name_moves(project: Settings, engine: docker.DockerClient) -> None:
     first = obtain(engine, project, name_of(project))
-    before = engine.images.get(first.reference).id
     (context(project) / "Dockerfile").write_text(DOCKERFILE + "ENV CHANGED=1\n")
-    assert obtain(engine, project, name_of(project)).reference == first.reference
-    assert engine.images.get(first.reference).id != before
+    second = obtain(engine, project, name_of(project))
+    assert second.reference != first.reference
+    named = engine.images.get(project.images[name_of(project)].tag).id
+    assert named == engine.images.get(second.reference).id != engine.images.get(first.reference).id
 
 
 def test_a_disk_that_is_full_on_the_engines_side(project: Settings, engine: docker.DockerClient) -> None:
@@ -124,6 +141,51 @@ def test_a_disk_that_is_full_here(project: Settings, engine: docker.DockerClient
     assert "\n" not in str(failed.value)
     left = [file.name for file in (small_disk / "work").iterdir()]
     assert left == [f"{name_of(project)}.lock"]
+
+
+class Cut:
+    """A way to the engine that is cut off once a build step runs."""
+
+    def __init__(self) -> None:
+        self.engine = socket.create_server(("127.0.0.1", 0))
+        self.url = f"tcp://127.0.0.1:{self.engine.getsockname()[1]}"
+        self.open = [self.engine]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self.engine.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect("/var/run/docker.sock")
+                self.open += [client, server]
+                for source, target in ((client, server), (server, client)):
+                    threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def step(self, image: str, text: str) -> None:
+        if "RUN sleep" in text:
+            self.close()
+
+    def close(self) -> None:
+        for end in self.open:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+def test_an_engine_that_goes_away_midway(project: Settings) -> None:
+    (context(project) / "Dockerfile").write_text(DOCKERFILE + "RUN sleep 20\n")
+    way = Cut()
+    with pytest.raises(EngineError, match=f"stopped answering while building {name_of(project)}") as failed:
+        obtain(docker.DockerClient(base_url=way.url, timeout=20), project, name_of(project), way)
+    assert "\n" not in str(failed.value)
+    assert [file.name for file in (project.cache_dir / "work").iterdir()] == [f"{name_of(project)}.lock"]
 
 
 def test_two_processes_build_it_once(project: Settings, engine: docker.DockerClient) -> None:

@@ -115,3 +115,4 @@ def test_it_repeats_until_nothing_is_left(stand_in: ModuleType, monkeypatch: pyt
     monkeypatch.setattr(stand_in, "call", lambda method, path, **_: (deleted.append(path), (409, None))[1])
     stand_in.sweep([{"label": ["a=b"]}])
     assert deleted == ["/networks/1"]
+    assert len(list(rounds)) == 1, "it asked until the engine had nothing more, and no further"

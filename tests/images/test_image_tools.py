@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -34,6 +35,15 @@ def test_a_tool_that_is_not_there(log: Log) -> None:
 def test_a_full_disk_is_recognised_by_what_the_tool_says(log: Log) -> None:
     with pytest.raises(DiskFullError, match=r"disk full while building minio: .*`docker system prune`"):
         log.run(["sh", "-c", "cp /etc/hostname /dev/full"])
+
+
+def test_a_full_disk_is_recognised_when_not_even_the_log_could_be_written(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(log.scratch)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    with pytest.raises(DiskFullError):
+        log.run(["sh", "-c", "exit 1"])
 
 
 def test_a_full_disk_of_our_own() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from harness.images.wheels import _for_target
+from harness.images.tools import Log
+from harness.images.wheels import _for_target, install
 
 LOCK = """\
 # written by a tool
@@ -41,3 +43,18 @@ def test_markers_are_those_of_the_image(tmp_path: Path, python: str, arch: str, 
     lines = list(_for_target(lock, arch, python))
     assert [line.split(" ")[0] for line in lines] == names
     assert lines[0] == "both==1.0 --hash=sha256:aa --hash=sha256:bb\n"
+
+
+def test_scripts_that_name_this_machines_python_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pip(self: Log, command: list[str], **_: object) -> None:
+        target = Path(next(part for part in command if part.startswith("--target=")).removeprefix("--target="))
+        (target / "bin").mkdir(parents=True)
+        (target / "bin" / "tool").write_text(f"#!{sys.executable}\n")
+        (target / "package").mkdir()
+
+    monkeypatch.setattr(Log, "run", pip)
+    lock = tmp_path / "requirements.txt"
+    lock.write_text(LOCK)
+    log = Log(tmp_path / "logs", "aws", tmp_path)
+    install(lock, tmp_path / "packages", arch="amd64", python="3.11.2", log=log)
+    assert [file.name for file in (tmp_path / "packages").iterdir()] == ["package"]

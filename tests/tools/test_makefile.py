@@ -48,7 +48,11 @@ def test_the_suite_runs_in_order(project: Place) -> None:
 
 @pytest.mark.parametrize(
     ("broken", "last"),
-    [("check.", "ruff check ."), ("format--check", "ruff format --check ."), ("-mpytest", "python -m pytest tests -n 2")],
+    [
+        ("check.", "ruff check ."),
+        ("format--check", "ruff format --check ."),
+        ("-mpytest", "python -m pytest tests -n 2"),
+    ],
 )
 def test_a_step_that_fails_stops_the_suite(project: Place, broken: str, last: str) -> None:
     assert project.run("make", "test", BREAK=broken).returncode == 2
