@@ -38,8 +38,9 @@ def project(tmp_path: Path, engine: docker.DockerClient, own_settings: Settings)
     obtain(engine, own_settings, "python")
     own = {name: ProjectImage(tag=f"harness-test/{name}", context=context)}
     yield Settings(root=tmp_path, cache_dir=tmp_path / "cache", images=own)
-    for image in engine.images.list():
-        for tag in image.tags:
+    # One call: images.list() inspects each one, and another test may remove its own meanwhile.
+    for image in engine.api.images():
+        for tag in image["RepoTags"] or ():
             if f"/{name}:" in tag:
                 with suppress(ImageNotFound, APIError):
                     engine.images.remove(tag, force=True)
