@@ -10,6 +10,8 @@ from typing import Any
 
 import psycopg
 
+from harness.world import World
+
 BIGGEST = """
 WITH priced AS (
     -- seen twice on one date: the lower price counts; without a price: not at all
@@ -39,6 +41,15 @@ def biggest_changes(connection: psycopg.Connection) -> tuple[Changes, Changes]:
         for direction in ("DESC", "ASC")
     )
     return increase, decrease
+
+
+def assert_crunched(world: World, increase_key: str, decrease_key: str) -> None:
+    """The results in the bucket are exactly what SQL finds in the table, five each way."""
+    with world.sql("insideairbnb") as connection:
+        increase, decrease = biggest_changes(connection)
+    assert len(increase) == len(decrease) == 5
+    assert parsed(world.read("inside-airbnb", increase_key)) == increase
+    assert parsed(world.read("inside-airbnb", decrease_key)) == decrease
 
 
 def parsed(body: bytes) -> Changes:

@@ -11,7 +11,7 @@ import pytest
 
 from harness.errors import RunRefusedError
 from harness.world import World
-from scenarios.expected import biggest_changes, parsed
+from scenarios.expected import assert_crunched, parsed
 from scenarios.listings import COLUMNS, SNAPSHOT_DATES, Listing, load, made_up
 from scenarios.listings_option import Seed
 from scenarios.months import run_date
@@ -81,11 +81,7 @@ def test_two_snapshots_are_crunched_as_sql_does(world: World, two_snapshots: See
     for day in two_snapshots(world):
         world.run(DAG, run_date(day))
 
-    with world.sql(DATABASE) as connection:
-        increase, decrease = biggest_changes(connection)
-    assert len(increase) == len(decrease) == 5
-    assert parsed(world.read(BUCKET, INCREASE)) == increase
-    assert parsed(world.read(BUCKET, DECREASE)) == decrease
+    assert_crunched(world, INCREASE, DECREASE)
 
 
 def test_ties_go_by_id_and_a_double_counts_once(world: World) -> None:
@@ -136,10 +132,7 @@ def test_eight_months_in_a_row(world: World) -> None:
 
     for day, listings in snapshots.items():
         assert len(exported(world, run_date(day))) == len(listings)
-    with world.sql(DATABASE) as connection:
-        increase, decrease = biggest_changes(connection)
-    assert parsed(world.read(BUCKET, INCREASE)) == increase
-    assert parsed(world.read(BUCKET, DECREASE)) == decrease
+    assert_crunched(world, INCREASE, DECREASE)
 
 
 @pytest.mark.parametrize("date", ["2014-06-01", "2024-06-01"])
