@@ -22,7 +22,6 @@ testcontainers_config.ryuk_disabled = True
 
 LOOPBACK = "127.0.0.1"
 POLL = 0.05
-LOG_LINES = 30
 
 
 @dataclass(frozen=True)
@@ -136,10 +135,10 @@ def await_ready(container: Container, probe: Callable[[], object], timeout: floa
     return time.monotonic() - began
 
 
-def tail(container: Container, lines: int = LOG_LINES) -> str:
+def tail(container: Container, lines: int, stdout: bool = True) -> str:
     """The last lines that the container printed; empty where it is gone."""
     try:
-        return str(container.logs(tail=lines).decode("utf-8", "replace")).strip()
+        return str(container.logs(tail=lines, stdout=stdout).decode("utf-8", "replace")).strip()
     except (NotFound, APIError):
         return ""
 

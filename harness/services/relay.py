@@ -126,7 +126,9 @@ class RelayService:
                 remove(container)
 
     def log_tail(self, lines: int) -> str:
-        return "\n".join(filter(None, (tail(c, lines) for c in self._containers.values())))
+        # The labeller's standard output is its records; what it complains about is on the other stream.
+        said = [tail(container, lines, stdout=name == self.name) for name, container in self._containers.items()]
+        return "\n".join(filter(None, said))
 
     def secrets(self) -> tuple[str, ...]:
         return ()
