@@ -57,14 +57,13 @@ COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index
     --custom-compile-command "make locks" $(if $(UPGRADE),--upgrade)
 
 # shellcheck and pyflakes are off: they are there on one machine and not on the next.
-actionlint: venv ## check the workflow (needs go)
-	@if ! command -v go >/dev/null; then \
-	    echo "actionlint: NOT RUN, go is not on the PATH$${CI:+, and CI must have it}"; test -z "$$CI"; \
-	else \
-	    $(BIN)/actionlint -version 2>/dev/null | grep -qx "$(ACTIONLINT:v%=%)\|$(ACTIONLINT)" || \
-	        GOBIN="$$PWD/$(BIN)" go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT) || exit; \
-	    $(BIN)/actionlint -shellcheck= -pyflakes= .github/workflows/*.yml && echo "actionlint: the workflow is in order"; \
-	fi
+# Go comes from the PATH, else from the wheel that the images' recipes use.
+actionlint: venv ## check the workflow
+	@$(BIN)/actionlint -version 2>/dev/null | grep -qx "$(ACTIONLINT:v%=%)\|$(ACTIONLINT)" || { \
+	    go=$$(command -v go || $(BIN)/python -m harness.images.go) && \
+	    GOBIN="$$PWD/$(BIN)" "$$go" install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT); \
+	} || exit; \
+	$(BIN)/actionlint -shellcheck= -pyflakes= .github/workflows/*.yml && echo "actionlint: the workflow is in order"
 
 # Says what it finds, and gets an engine itself only as root and if HARNESS_INSTALL_ENGINE is not 0.
 test-engine:

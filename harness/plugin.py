@@ -16,7 +16,7 @@ from harness.airflow.metadata import ensure_template
 from harness.errors import HarnessError
 from harness.images.catalogue import BUILT_IN
 from harness.images.obtain import Progress
-from harness.report import ScenarioRow, TerminalProgress, failure_sections, scenario_table
+from harness.report import ScenarioRow, TerminalProgress, failure_sections, mask_report, scenario_table
 from harness.services.stack import Stack, stack_in_containers
 from harness.settings import ImageMode, Settings, find_root
 from harness.world import World
@@ -112,15 +112,25 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if call.excinfo and isinstance(call.excinfo.value, HarnessError):
-        report.longrepr = f"{type(call.excinfo.value).__name__}: {call.excinfo.value}"
+    if call.excinfo and (told := harness_error(call.excinfo.value)):
+        report.longrepr = f"{type(told).__name__}: {told}"
     world = item.stash.get(WORLD, None)
-    if world is not None and report.when == "call":
+    tried = report.when == "call" or (report.when == "setup" and not report.passed)
+    if tried and "world" in getattr(item, "fixturenames", ()):
         report.user_properties.append((ROW, ScenarioRow.of(item.name, world, report).as_json()))
-        if report.failed:
+        if world is not None and report.failed:
             report.sections += failure_sections(world)
-        report.sections = [(title, world.stack.mask(text)) for title, text in report.sections]
+    if world is not None:
+        mask_report(report, world.stack)
     return report
+
+
+def harness_error(error: BaseException) -> HarnessError | None:
+    """The error that is told in one line. Several fixtures that fail to end for one cause come as a group."""
+    if isinstance(error, BaseExceptionGroup):
+        told = [harness_error(one) for one in error.exceptions]
+        return told[0] if all(told) else None
+    return error if isinstance(error, HarnessError) else None
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from harness.services.stack import Stack
 from harness.world import World
 
 SERVICE_LINES = 15
@@ -29,12 +31,13 @@ class ScenarioRow:
     seconds: float
 
     @classmethod
-    def of(cls, name: str, world: World, report: pytest.TestReport) -> ScenarioRow:
-        runs = [run for run, _ in world.runs]
-        dags = list(dict.fromkeys(run.dag_id for run in runs))
-        dates = list(dict.fromkeys(run.date for run in runs))
+    def of(cls, name: str, world: World | None, report: pytest.TestReport) -> ScenarioRow:
+        """`world` is None where the scenario did not come as far as having one."""
+        attempts = world.attempts if world else []
+        dags = list(dict.fromkeys(dag_id for dag_id, _ in attempts))
+        dates = list(dict.fromkeys(date for _, date in attempts))
         shown = dates[0] if len(dates) == 1 else f"{dates[0]} .. {dates[-1]}" if dates else "-"
-        result = "passed" if report.passed else "skipped" if report.skipped else "FAILED"
+        result = "passed" if report.passed else "not run" if report.skipped else "FAILED"
         title = name.removeprefix("test_").replace("_", " ").replace("[", " [")
         return cls(title, ", ".join(dags) or "-", shown, result, report.duration)
 
@@ -49,7 +52,7 @@ def scenario_table(rows: list[ScenarioRow], terminal: Any) -> None:
         table.add_column(heading, overflow="fold")
     table.add_column("seconds", justify="right")
     for row in sorted(rows, key=lambda row: row.scenario):
-        table.add_row(row.scenario, row.dag, row.date, row.result, f"{row.seconds:.1f}")
+        table.add_row(escape(row.scenario), escape(row.dag), escape(row.date), row.result, f"{row.seconds:.1f}")
     console = Console(file=terminal._tw._file, width=max(terminal._tw.fullwidth, 100), no_color=True)
     terminal.section("scenarios", "=")
     console.print(table)
@@ -67,6 +70,14 @@ def failure_sections(world: World) -> list[tuple[str, str]]:
     for service in world.stack.services:
         sections.append((f"last lines of {service.name}", service.log_tail(SERVICE_LINES)))
     return [(title, text) for title, text in sections if text]
+
+
+def mask_report(report: pytest.TestReport, stack: Stack) -> None:
+    """Takes the stack's secrets out of all that a report shows or writes to JUnit."""
+    report.sections = [(title, stack.mask(text)) for title, text in report.sections]
+    shown = report.longreprtext
+    if stack.mask(shown) != shown:
+        report.longrepr = stack.mask(shown)
 
 
 class TerminalProgress:

@@ -23,7 +23,10 @@ class RunOutcomeError(AssertionError):
 
 @dataclass
 class World:
-    """What a scenario holds in its hands. `runs` and `evidence` grow with each call of run()."""
+    """What a scenario holds in its hands.
+
+    Each call of run() adds to `attempts` (DAG and date), and to `runs` what came of it, unless it was refused.
+    """
 
     settings: Settings
     stack: Stack
@@ -31,6 +34,7 @@ class World:
     environment: Mapping[str, str]
     folder: Path
     runs: list[tuple[Run, Evidence]] = field(default_factory=list)
+    attempts: list[tuple[str, str]] = field(default_factory=list)
 
     def run(
         self,
@@ -48,7 +52,8 @@ class World:
         RunOutcomeError where the run does not end as expected, HarnessError where it could not be made.
         """
         __tracebackhide__ = True  # a scenario's failure is its own line and the reason, not the harness's inside
-        home = self.folder / f"run-{len(self.runs) + 1}"
+        self.attempts.append((dag_id, date))
+        home = self.folder / f"run-{len(self.attempts)}"
         home.mkdir(parents=True)
         order = Order(
             dag_id=dag_id,

@@ -28,20 +28,23 @@ def test_fails(world):
             remove=True,
         )
     with open("secrets", "w") as file:
-        file.write(world.stack.minio.endpoint.secret_key)
+        file.write(world.stack.minio.endpoint.secret_key + " " + world.stack.postgres.secrets()[0])
     world.run("looks_around", "2021-01-01")
     print(world.stack.minio.endpoint.secret_key)
     world.run("hello", "2019-01-01")
+
+def test_shows_a_secret(world):
+    assert world.stack.postgres.url("postgres") == [world.stack.minio.endpoint.secret_key]
 """
 
 
 def test_a_failed_scenario_shows_what_it_left(tmp_path: Path, settings: Settings) -> None:
     folder = project(tmp_path, SCENARIO)
 
-    done = run_pytest(folder, settings.root)
+    done = run_pytest(folder, settings.root, "-vv", "--junitxml", "junit.xml")
 
     assert done.returncode == 1, done.stdout
-    titles = re.findall(r"^-+ (.+?) -+$", done.stdout, re.M)
+    titles = re.findall(r"^-+ (.+?) -+$", done.stdout.split("_ test_shows_a_secret _")[0], re.M)
     reference = r"\S*python\S*"
     assert titles[:2] == ["Captured stdout call", "log of hello 2019-01-01 (exit code 0)"]
     assert re.fullmatch(rf"sidecar {reference} \(exit code 7\)", titles[2])
@@ -50,4 +53,7 @@ def test_a_failed_scenario_shows_what_it_left(tmp_path: Path, settings: Settings
     assert "sidecar speaking" in done.stdout
     assert "2019-01-01 is outside the DAG's dates, 2020-01-01 (start_date) to any (end_date)" in done.stdout
     assert re.search(r"fails +│? *looks_around, *hello", done.stdout)
-    assert (folder / "secrets").read_text() not in done.stdout
+    assert "postgresql://postgres:***@127.0.0.1" in done.stdout, "the comparison is shown, masked"
+    for secret in (folder / "secrets").read_text().split():
+        assert secret not in done.stdout
+        assert secret not in (folder / "junit.xml").read_text()

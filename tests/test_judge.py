@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.airflow.judge import failure_of
+from harness.airflow.judge import failure_of, last_error
 from harness.airflow.process import Finished
 from harness.airflow.run import Recorded, TaskResult
 from harness.errors import RunError
@@ -21,13 +21,37 @@ def test_a_failed_run_names_its_tasks() -> None:
     assert failure_of(Finished(1, "", 1.0), failed, 9) == "the run failed: b failed, c upstream_failed"
 
 
+def test_skipped_and_successful_tasks_are_not_among_the_bad_ones() -> None:
+    failed = recorded("failed", a="success", b="skipped", c="failed", d=None)
+    assert failure_of(Finished(1, "", 1.0), failed, 9) == "the run failed: c failed, d not begun"
+    failed = recorded("failed", a="success", b="skipped")
+    assert failure_of(Finished(1, "", 1.0), failed, 9) == "the run failed: no task says why"
+
+
+def test_a_run_of_skipped_tasks_alone_was_ruled_on() -> None:
+    assert failure_of(Finished(0, "", 1.0), recorded("success", a="skipped"), 9) is None
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "state", "tasks", "told"),
+    [
+        (-9, "running", {"s": "running"}, "-9 before the run was over: s running"),
+        (1, "running", {"a": "success", "b": "skipped", "s": "queued"}, "1 before the run was over: s queued"),
+        (-15, "queued", {}, "-15 before the run was over: no task says why"),
+    ],
+)
+def test_a_run_that_was_cut_short(exit_code: int, state: str, tasks: dict[str, str | None], told: str) -> None:
+    failure = failure_of(Finished(exit_code, "", 1.0), recorded(state, **tasks), 9)
+    assert failure == f"airflow ended with exit code {told}"
+
+
 @pytest.mark.parametrize("tasks", [{}, {"a": None, "b": "removed"}])
 def test_a_success_that_executed_nothing_is_a_failure(tasks: dict[str, str | None]) -> None:
     told = failure_of(Finished(0, "", 1.0), recorded("success", **tasks), 9)
     assert told == "no task was executed, although Airflow calls the run a success"
 
 
-@pytest.mark.parametrize(("exit_code", "state"), [(0, "failed"), (1, "success"), (0, "running")])
+@pytest.mark.parametrize(("exit_code", "state"), [(0, "failed"), (1, "success"), (-9, "success"), (0, "running")])
 def test_exit_code_and_database_that_disagree(exit_code: int, state: str) -> None:
     with pytest.raises(RunError, match=f"exited with {exit_code} but its database says '{state}'"):
         failure_of(Finished(exit_code, "", 1.0), recorded(state, a="success"), 9)
@@ -39,6 +63,14 @@ def test_no_run_at_all_shows_airflows_own_error() -> None:
     assert (
         told == "Airflow made no run and exited with 1: airflow.exceptions.AirflowException: Dag 'x' could not be found"
     )
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [("", "(no output)"), ("one\n\ntwo\n\n", "two"), ("KeyError: 'a'\nValueError: b\nc: Error", "ValueError: b")],
+)
+def test_the_last_error_of_a_log(log: str, told: str) -> None:
+    assert last_error(log) == told
 
 
 def test_a_run_out_of_time() -> None:

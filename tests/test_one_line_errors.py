@@ -71,24 +71,30 @@ def test_no_engine_is_one_line_that_names_make_engine(tmp_path: Path, settings: 
 
 
 @pytest.mark.engine
-def test_an_engine_that_goes_away_midway(tmp_path: Path, settings: Settings) -> None:
-    """The engine is reached through a wire that is cut when the services are being started."""
-    with Wire("/var/run/docker.sock") as wire:
+@pytest.mark.parametrize(
+    ("request_line", "times"),
+    [(b"/containers/create", 3), (b"/logs?", 2)],
+    ids=["while services start", "while a run is gathered"],
+)
+def test_an_engine_that_goes_away_midway(tmp_path: Path, settings: Settings, request_line: bytes, times: int) -> None:
+    """The engine is reached through a wire that is cut at a certain request."""
+    with Wire("/var/run/docker.sock", request_line, times) as wire:
         folder = project(tmp_path, HELLO)
-        wire.cut_at = b"/containers/create"
         done = run_pytest(folder, settings.root, more={"DOCKER_HOST": f"tcp://127.0.0.1:{wire.port}"})
     assert wire.is_cut
-    assert done.returncode == 1
+    assert done.returncode == 1, done.stdout
     assert "EngineError: the Docker engine stopped answering while" in done.stdout
+    assert "INTERNALERROR" not in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 
 class Wire:
-    """A TCP port that leads to a unix socket until bytes containing `cut_at` were sent three times."""
+    """A TCP port that leads to a unix socket until bytes containing `cut_at` were sent `times` times."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, cut_at: bytes, times: int) -> None:
         self.target = target
-        self.cut_at = b""
+        self.cut_at = cut_at
+        self.times = times
         self.is_cut = False
         self._seen = 0
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -117,9 +123,9 @@ class Wire:
 
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         try:
-            while (chunk := source.recv(65536)) and not self.is_cut:
+            while not self.is_cut and (chunk := source.recv(65536)):
                 self._seen += self.cut_at in chunk
-                self.is_cut = self._seen >= 3
+                self.is_cut = self._seen >= self.times
                 if not self.is_cut:
                     sink.sendall(chunk)
         except OSError:

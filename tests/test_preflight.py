@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 
@@ -22,7 +23,17 @@ def dags(tmp_path: Path) -> Path:
         ("aws://user:password@/?host=http%3A%2F%2Flocals3%3A9000", "would talk to the real AWS"),
         ('{"conn_type": "aws", "extra": {"host": "http://locals3:9000"}}', "would talk to the real AWS"),
         ('{"conn_type": "s3", "extra": "{}"}', "would talk to the real AWS"),
-        ("{broken", "AIRFLOW_CONN_LOCALS3 is not valid JSON"),
+        (
+            "s3://user:password@?host=http%3A%2F%2Fuser%3Apassword%40locals3%3A9000",
+            "endpoint_url=http%3A%2F%2FHOST%3APORT",
+        ),
+        ("aws://user:password@locals3:9000/", "endpoint_url=http%3A%2F%2FHOST%3APORT"),
+        ("AWS://user:password@locals3", "would talk to the real AWS"),
+        ("aws://http://locals3:9000/", "would talk to the real AWS"),
+        ("aws://user:password@locals3/?endpoint_url=", "would talk to the real AWS"),
+        ("aws://user:password@/?endpoint_url=x&__extra__=%7B%22host%22%3A+%22x%22%7D", "would talk to the real AWS"),
+        ('{"conn_type": "AWS", "host": "locals3", "password": "user:password"}', "would talk to the real AWS"),
+        ('{"conn_type": "aws", "extra": {"host": 5}}', "would talk to the real AWS"),
     ],
 )
 def test_connections_that_todays_provider_ignores(dags: Path, value: str, told: str) -> None:
@@ -30,6 +41,32 @@ def test_connections_that_todays_provider_ignores(dags: Path, value: str, told: 
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_LOCALS3": value})
     assert told in str(refused.value)
     assert "user:password" not in str(refused.value)
+    assert "user%3Apassword" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("{broken", " is not valid JSON"),
+        ('{"conn_type": "aws", "password": "secret"\n\n', " is not valid JSON"),
+        ('{"conn_type": "aws", "extra": "{secret"}', "'s extra is not valid JSON"),
+        ('{"conn_type": "aws", "extra": 5}', "'s extra is not a JSON object"),
+        ('{"conn_type": "aws", "extra": "5"}', "'s extra is not a JSON object"),
+        ('{"conn_type": "aws", "extra": ["secret"]}', "'s extra is not a JSON object"),
+        ("aws://u:p@/?__extra__={secret", "'s __extra__ is not valid JSON"),
+        ("aws://u:p@/?__extra__=5", "'s __extra__ is not a JSON object"),
+        ("aws://[secret", " is not a valid URI"),
+        ("aws://u:secret@[bad]/", " is not a valid URI"),
+        ("aws://u:secret\u2100@host/", " is not a valid URI"),
+        ("aws://u:sec/secret@host/", " is not a valid URI"),
+    ],
+)
+def test_malformed_connections(dags: Path, value: str, told: str) -> None:
+    with pytest.raises(RunRefusedError) as refused:
+        refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_LOCALS3": value})
+    assert str(refused.value).startswith(f"AIRFLOW_CONN_LOCALS3{told}")
+    assert "secret" not in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
@@ -39,6 +76,17 @@ def test_connections_that_todays_provider_ignores(dags: Path, value: str, told: 
         "aws://user:password@/?endpoint_url=http%3A%2F%2Flocals3%3A9000&host=http%3A%2F%2Flocals3%3A9000",
         '{"conn_type": "aws", "extra": {"endpoint_url": "http://locals3:9000"}}',
         "aws://id:secret@",
+        "aws://id:secret@/",
+        '{"conn_type": "aws", "extra": null}',
+        '{"conn_type": "aws", "extra": "null"}',
+        '{"conn_type": "aws", "extra": ""}',
+        '{"extra": {"host": 5}}',
+        "s3://user:password@/?endpoint_url=http%3A%2F%2Flocals3%3A9000",
+        "aws://user:password@locals3:9000/?endpoint_url=http%3A%2F%2Flocals3%3A9000",
+        '{"conn_type": "aws", "host": "locals3", "extra": {"service_config": {"s3": {"endpoint_url": "http://x"}}}}',
+        "aws://u:p@/?__extra__=%7B%22endpoint_url%22%3A+%22http%3A%2F%2Fx%2F%2525%22%2C+%22host%22%3A+%22x%22%7D",
+        # A second decoding would end the string at %22.
+        "aws://u:p@/?__extra__=%7B%22region_name%22%3A+%22a%2522b%22%7D",
         "postgresql://a:b@host/db?host=elsewhere",
     ],
 )
@@ -68,5 +116,76 @@ def test_a_docker_host_must_answer(dags: Path) -> None:
             refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": f"tcp://127.0.0.1:{port}"})
         listening.listen()
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": f"tcp://127.0.0.1:{port}"})
-    with pytest.raises(RunRefusedError, match="is not an address"):
-        refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": "socat"})
+        refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": f"127.0.0.1:{port}"})
+        refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": f"https://127.0.0.1:{port}"})
+
+
+def test_a_docker_socket_must_answer(dags: Path) -> None:
+    path = dags / "it.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        with pytest.raises(RunRefusedError, match=f"nobody answers at the socket {path} "):
+            refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": f"unix://{path}"})
+        listening.listen()
+        refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": f"unix://{path}"})
+
+
+@pytest.mark.parametrize(
+    ("value", "asked"),
+    [
+        ("tcp://[::1]:9", ("::1", 9)),
+        ("[::1]:9", ("::1", 9)),
+        ("tcp://127.0.0.1", ("127.0.0.1", 2375)),
+        ("https://somewhere", ("somewhere", 2376)),
+        ("http://somewhere:9/", ("somewhere", 9)),
+        ("somewhere:9", ("somewhere", 9)),
+        ("127.0.0.1:9", ("127.0.0.1", 9)),
+    ],
+)
+def test_which_address_is_asked(
+    dags: Path, monkeypatch: pytest.MonkeyPatch, value: str, asked: tuple[str, int]
+) -> None:
+    def nobody(address: tuple[str, int], timeout: float) -> None:
+        assert address == asked
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(socket, "create_connection", nobody)
+    with pytest.raises(RunRefusedError, match=re.escape(f"nobody answers at host {asked[0]}, port {asked[1]} (Conn")):
+        refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
+
+
+def test_the_guides_port_gets_a_hint(dags: Path) -> None:
+    with pytest.raises(RunRefusedError, match=r"host a\.\.b, port 2376 .*relay listens on 2375"):
+        refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": "tcp://a..b:2376"})
+
+
+@pytest.mark.parametrize("value", ["unix:///nowhere.sock", "unix://nowhere.sock", f"unix:///{'x' * 200}"])
+def test_a_socket_that_is_not_there(dags: Path, value: str) -> None:
+    with pytest.raises(RunRefusedError, match="nobody answers at the socket /"):
+        refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
+
+
+@pytest.mark.parametrize("value", ["npipe:////./pipe/docker_engine", "ssh://me@somewhere"])
+def test_docker_hosts_that_are_not_asked(dags: Path, value: str) -> None:
+    refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "socat",
+        "tcp://",
+        "tcp://:9",
+        "tcp://a:b",
+        "tcp://a:99999",
+        "tcp://[::1",
+        "ftp://a:9",
+        "tcp://u:secret@a:9",
+        "a\nb",
+    ],
+)
+def test_what_is_not_a_docker_host(dags: Path, value: str) -> None:
+    with pytest.raises(RunRefusedError) as refused:
+        refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
+    assert str(refused.value) == "DOCKER_HOST is not an address: write tcp://HOST:PORT or unix:///PATH"

@@ -34,18 +34,43 @@ def test_time_is_bounded_and_children_go_too(tmp_path: Path) -> None:
     await_gone(int(done.log))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="not run: only Linux can tie a child to its parent's life")
-def test_a_killed_parent_takes_its_run_along(tmp_path: Path) -> None:
-    script = f"""
+SLEEPER = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+# What BashOperator does: a session of its own, which no signal to the run's process group reaches.
+IN_A_SESSION_OF_ITS_OWN = f"""
+import subprocess, sys
+subprocess.Popen([sys.executable, "-c", {SLEEPER!r}], start_new_session=True).wait()
+"""
+looks_into_proc = pytest.mark.skipif(sys.platform != "linux", reason="not run: needs /proc")
+
+
+@looks_into_proc
+def test_a_child_in_a_session_of_its_own_goes_too(tmp_path: Path) -> None:
+    done = execute([PYTHON, "-c", IN_A_SESSION_OF_ITS_OWN], {}, tmp_path, tmp_path / "log", 2)
+    assert done.exit_code is None
+    await_gone(int(done.log))
+
+
+@looks_into_proc
+def test_what_a_finished_run_left_behind_goes(tmp_path: Path) -> None:
+    leaves = IN_A_SESSION_OF_ITS_OWN.replace(".wait()", ".poll()")
+    done = execute([PYTHON, "-c", leaves + "\nimport time; time.sleep(0.5)"], {}, tmp_path, tmp_path / "log", 60)
+    assert done.exit_code == 0
+    await_gone(int(done.log))
+
+
+@looks_into_proc
+@pytest.mark.parametrize("script", [SLEEPER, IN_A_SESSION_OF_ITS_OWN], ids=["ordinary", "own session"])
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_a_stopped_test_process_takes_its_run_along(tmp_path: Path, script: str, sent: signal.Signals) -> None:
+    outer = f"""
 import sys
 from pathlib import Path
 from harness.airflow.process import execute
-execute([sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(600)"],
-        {{}}, Path({str(tmp_path)!r}), Path({str(tmp_path / "log")!r}), 600)
+execute([sys.executable, "-c", {script!r}], {{}}, Path({str(tmp_path)!r}), Path({str(tmp_path / "log")!r}), 600)
 """
-    with subprocess.Popen([PYTHON, "-c", script]) as parent:
+    with subprocess.Popen([PYTHON, "-c", outer], stderr=subprocess.DEVNULL) as parent:
         child = await_pid(tmp_path / "log")
-        parent.send_signal(signal.SIGKILL)
+        parent.send_signal(sent)
     await_gone(child)
 
 

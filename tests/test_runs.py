@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 from pathlib import Path
 
@@ -97,6 +98,36 @@ def test_the_migrated_template_is_kept_for_the_next_test_run(world: World, tmp_p
 
     assert server.exists(metadata.TEMPLATE)
     assert not (tmp_path / "migrate.log").exists()
+
+
+def test_a_damaged_template_is_made_anew(world: World, tmp_path: Path) -> None:
+    server = world.stack.postgres
+    cache = tmp_path / "cache"
+    damaged = metadata.dump_file(server, cache)
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"PGDMP broken")
+
+    server.drop(metadata.TEMPLATE)
+    metadata.ensure_template(server, cache, tmp_path)
+
+    assert server.exists(metadata.TEMPLATE)
+    assert (tmp_path / "migrate.log").exists(), "a migration was made"
+    assert damaged.stat().st_size > 10_000
+
+
+def test_two_runs_that_are_refused_do_not_meet(examples: World) -> None:
+    for date in ("nonsense", "more nonsense"):
+        with pytest.raises(RunRefusedError, match="is not a date"):
+            examples.run("hello", date)
+    assert examples.attempts == [("hello", "nonsense"), ("hello", "more nonsense")]
+
+
+def test_evidence_holds_sizes_and_digests(examples: World) -> None:
+    examples.s3().put_object("data", "a/b", io.BytesIO(b"abc"), 3)
+    examples.run("hello", "2021-01-01")
+    assert examples.evidence.as_json()["objects"]["data"] == {
+        "a/b": {"size": 3, "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
+    }
 
 
 def test_databases_of_runs_do_not_pile_up(examples: World) -> None:

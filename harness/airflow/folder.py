@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.airflow.process import execute
@@ -78,14 +79,26 @@ def why_no_task(folder: Folder, dag_id: str, date: str) -> str:
     facts = folder.dags.get(dag_id)
     if facts is None:
         return f"no task was executed, and DAG {dag_id!r} is no longer in the folder"
-    day = date[:10]
-    start, end = (facts.start or "")[:10], (facts.end or "")[:10]
-    if (start and day < start) or (end and day > end):
+    start, end = (_moment(text) if text else None for text in (facts.start, facts.end))
+    if (start and _moment(date) < start) or (end and _moment(date) > end):
         return (
-            f"no task was executed: {date} is outside the DAG's dates, {start or 'any'} (start_date) to "
-            f"{end or 'any'} (end_date); Airflow calls such a run a success"
+            f"no task was executed: {date} is outside the DAG's dates, {_shown(start)} (start_date) to "
+            f"{_shown(end)} (end_date); Airflow calls such a run a success"
         )
     return "no task was executed, although the date is within the DAG's dates: has the DAG any task for it?"
+
+
+def _moment(text: str) -> datetime:
+    """An ISO date or time; without an offset it is UTC, as for Airflow."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _shown(moment: datetime | None) -> str:
+    """The date alone where that says it all: midnight, UTC."""
+    if moment is None:
+        return "any"
+    return moment.isoformat().removesuffix("T00:00:00+00:00")
 
 
 def _last_line(trace: str) -> str:

@@ -8,6 +8,9 @@ from harness.errors import RunError
 
 # A task in one of these states was executed or ruled on; None and "removed" mean that nothing happened.
 NOTHING = (None, "removed")
+GOOD = ("success", "skipped")
+# The states in which a run ends; in another one, as "running", Airflow was still at it.
+OVER = ("success", "failed")
 
 
 def failure_of(finished: Finished, recorded: Recorded, timeout: float) -> str | None:
@@ -20,13 +23,18 @@ def failure_of(finished: Finished, recorded: Recorded, timeout: float) -> str | 
         return f"timed out after {timeout:g} s; raise HARNESS_RUN_TIMEOUT if the DAG needs longer"
     if recorded.state is None:
         return f"Airflow made no run and exited with {finished.exit_code}: {last_error(finished.log)}"
+    bad = [f"{t.task_id} {t.state or 'not begun'}" for t in recorded.tasks.values() if t.state not in GOOD]
+    if finished.exit_code != 0 and recorded.state not in OVER:
+        return (
+            f"airflow ended with exit code {finished.exit_code} before the run was over: "
+            f"{', '.join(bad) or 'no task says why'}"
+        )
     if (finished.exit_code == 0) != (recorded.state == "success"):
         raise RunError(
             f"airflow exited with {finished.exit_code} but its database says {recorded.state!r}: "
             "trust neither, and report it to Airflow"
         )
     if recorded.state != "success":
-        bad = [f"{t.task_id} {t.state}" for t in recorded.tasks.values() if t.state not in ("success", "skipped")]
         return f"the run {recorded.state}: {', '.join(bad) or 'no task says why'}"
     if all(task.state in NOTHING for task in recorded.tasks.values()):
         return "no task was executed, although Airflow calls the run a success"

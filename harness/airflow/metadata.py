@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from harness.airflow.environment import run_environment
 from harness.airflow.process import execute
-from harness.errors import RunError
+from harness.errors import RunError, ServiceError
 
 TEMPLATE = "airflow_template"
 MIGRATION_TIMEOUT = 300.0
@@ -44,6 +44,12 @@ def versions() -> dict[str, str]:
     return {name: version for name, version in sorted(found.items()) if name.startswith("apache-airflow")}
 
 
+def dump_file(server: Server, cache_dir: Path) -> Path:
+    """Where the template of these versions is kept."""
+    key = hashlib.sha256(repr((versions(), server.major(), sys.version_info[:2])).encode()).hexdigest()[:16]
+    return cache_dir / "metadata" / f"{key}.dump"
+
+
 def ensure_template(server: Server, cache_dir: Path, work_dir: Path) -> None:
     """Puts the migrated template in place: from the cached dump, else by `airflow db migrate`, then cached.
 
@@ -51,13 +57,18 @@ def ensure_template(server: Server, cache_dir: Path, work_dir: Path) -> None:
     """
     if server.exists(TEMPLATE):
         return
-    key = hashlib.sha256(repr((versions(), server.major(), sys.version_info[:2])).encode()).hexdigest()[:16]
-    file = cache_dir / "metadata" / f"{key}.dump"
+    file = dump_file(server, cache_dir)
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
         if file.exists():
-            server.restore(TEMPLATE, file.read_bytes())
-            return
+            try:
+                server.restore(TEMPLATE, file.read_bytes())
+            except ServiceError:
+                # A damaged dump is made anew.
+                server.drop(TEMPLATE)
+                file.unlink()
+            else:
+                return
         server.create(TEMPLATE)
         _migrate(server, work_dir)
         partial = file.with_suffix(".partial")

@@ -8,7 +8,8 @@ import socket
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from harness.errors import RunRefusedError
 
@@ -44,48 +45,96 @@ def _check_folder(dags_folder: Path) -> None:
 
 
 def _check_s3_connection(name: str, value: str) -> None:
-    """Today's amazon provider reads only conn type `aws` and extra `endpoint_url`.
+    """Today's amazon provider takes its endpoint from the extra `endpoint_url` (or `service_config`), nowhere else.
 
-    The form of 2021 (`s3://...?host=...`) is ignored with a warning, and the hook then talks to the real AWS.
+    The form of 2021 (`s3://...?host=...`) and the host of a connection are ignored, and the hook then talks to the
+    real AWS. Another type than `aws` gets a warning only.
     """
-    kind, extra = _parsed(name, value)
-    if kind == "s3" or (kind == "aws" and "host" in extra and "endpoint_url" not in extra):
-        endpoint = extra.get("host", "http://127.0.0.1:9000")
+    kind, has_host, extra = _parsed(name, value)
+    if extra.get("endpoint_url") or "endpoint_url" in str(extra.get("service_config")):
+        return
+    if kind == "s3" or (kind == "aws" and (has_host or "host" in extra)):
+        host = str(extra.get("host"))
+        # Anything else might hold a password.
+        endpoint = host if re.fullmatch(r"https?://[\w.-]+(:\d+)?/?", host) else "http://HOST:PORT"
         works = f"aws://LOGIN:PASSWORD@/?endpoint_url={quote(endpoint, safe='')}"
         raise RunRefusedError(
             f"{name} has a form that today's amazon provider ignores, and it would talk to the real AWS: write {works}"
         )
 
 
-def _parsed(name: str, value: str) -> tuple[str, dict[str, str]]:
-    """Connection type and extras of a connection in either of its two spellings."""
+def _parsed(name: str, value: str) -> tuple[str, bool, dict[str, Any]]:
+    """Type, whether there is a host, and extras of a connection in either of its two spellings."""
     if value.lstrip().startswith("{"):
+        fields = _json_object(name, value)
+        extra = _json_object(f"{name}'s extra", fields.get("extra") or {})
+        return str(fields.get("conn_type") or "").lower(), bool(fields.get("host")), extra
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # raises where Airflow's own reading of it would
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    except ValueError:  # its text may quote the password
+        raise RunRefusedError(f"{name} is not a valid URI: percent-encode special characters in its parts") from None
+    # Airflow, too, reads nothing else of the query where __extra__ is given.
+    return parts.scheme, bool(parts.hostname), _json_object(f"{name}'s __extra__", query.get("__extra__", query))
+
+
+def _json_object(what: str, value: object) -> dict[str, Any]:
+    if isinstance(value, str):
         try:
-            fields = json.loads(value)
-        except ValueError as error:
-            raise RunRefusedError(f"{name} is not valid JSON: {error}") from error
-        extra = fields.get("extra") or {}
-        return str(fields.get("conn_type", "")), json.loads(extra) if isinstance(extra, str) else dict(extra)
-    parts = urlsplit(value)
-    extra = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if "__extra__" in extra:
-        extra |= json.loads(unquote(extra["__extra__"]))
-    return parts.scheme, extra
+            value = json.loads(value or "null")
+        except (ValueError, RecursionError) as error:
+            raise RunRefusedError(f"{what} is not valid JSON: {error}") from None
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise RunRefusedError(f"{what} is not a JSON object: write {{...}}")
+    return value
 
 
 def _check_docker_host(value: str) -> None:
-    """Somebody must listen there. The guide prints 2376; its relay listens on 2375."""
-    found = re.fullmatch(r"(?:tcp|http)://([^:/]+):(\d+)/?", value)
-    if not found:
-        if value.startswith(("unix://", "npipe://", "ssh://", "https://")):
-            return
-        raise RunRefusedError(f"DOCKER_HOST={value} is not an address: write tcp://HOST:PORT or unix:///PATH")
-    host, port = found[1], int(found[2])
+    """Somebody must listen there. The guide prints 2376; its relay listens on 2375.
+
+    No message repeats the value: it may hold a password.
+    """
+    scheme, address = _docker_address(value)
+    if scheme in ("npipe", "ssh"):
+        return
+    hint = ""
     try:
-        socket.create_connection((host, port), timeout=3).close()
-    except OSError as error:
-        hint = "; the guide's 2376 is a slip, its relay listens on 2375" if port == 2376 else ""
+        if isinstance(address, str):
+            place = f"the socket {address}"
+            with socket.socket(socket.AF_UNIX) as unix:
+                unix.settimeout(3)
+                unix.connect(address)
+        else:
+            place = f"host {address[0]}, port {address[1]}"
+            if address[1] == 2376 and scheme != "https":
+                hint = "; the guide's 2376 is a slip, its relay listens on 2375"
+            socket.create_connection(address, timeout=3).close()
+    except (OSError, ValueError) as error:  # ValueError: a name that can't be looked up, as a..b
+        reason = getattr(error, "strerror", None) or error
         raise RunRefusedError(
-            f"DOCKER_HOST={value}: nobody answers at host {host}, port {port} ({error.strerror or error}){hint}; "
-            "leave it out to use the stack's own relay"
+            f"DOCKER_HOST: nobody answers at {place} ({reason}){hint}; leave it out to use the stack's own relay"
         ) from error
+
+
+def _docker_address(value: str) -> tuple[str, str | tuple[str, int]]:
+    """Scheme, and a path or host and port. HOST:PORT alone is TCP; without a port it is Docker's default one."""
+    value = value.strip()
+    bare = "://" not in value
+    try:
+        parts = urlsplit(f"tcp://{value}" if bare else value)
+        if parts.scheme in ("npipe", "ssh"):
+            return parts.scheme, ""
+        if parts.scheme in ("unix", "http+unix") and "@" not in parts.netloc:
+            path = (parts.netloc + parts.path).lstrip("/")  # unix://var/run/... means the same
+            return parts.scheme, f"/{path or 'var/run/docker.sock'}"
+        if parts.scheme in ("tcp", "http", "https") and parts.hostname and not set(value) & set("@?#"):
+            default = None if bare else 2376 if parts.scheme == "https" else 2375
+            port = default if parts.port is None else parts.port
+            if port is not None:
+                return parts.scheme, (parts.hostname, port)
+    except ValueError:  # no port number, or half an IPv6 address
+        pass
+    raise RunRefusedError("DOCKER_HOST is not an address: write tcp://HOST:PORT or unix:///PATH")

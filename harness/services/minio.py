@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import requests
@@ -27,7 +27,7 @@ class S3Endpoint:
     console_url: str
     internal: str
     access_key: str
-    secret_key: str
+    secret_key: str = field(repr=False)
 
 
 class MinioService:

@@ -23,7 +23,7 @@ GRACE = "3s"
 
 
 class Reaper:
-    """Started before anything else of a stack. `close` is the orderly end, when nothing is left to sweep."""
+    """Started before anything else of a stack; ends by dismiss() or abandon()."""
 
     def __init__(self, image: str, stack_id: str, timeout: float) -> None:
         self._container: Container = start(
@@ -47,10 +47,15 @@ class Reaper:
             remove(self._container)
             raise
 
-    def close(self) -> None:
+    def dismiss(self) -> None:
+        """The orderly end: nothing is left to sweep."""
+        self.abandon()
+        remove(self._container)
+
+    def abandon(self) -> None:
+        """Leaves the rest to it: it sweeps as if this process had been killed, and then ends by itself."""
         if self._connection:
             self._connection.close()
-        remove(self._container)
 
     def _connect(self) -> None:
         connection = socket.create_connection((LOOPBACK, published(self._container, PORT)), timeout=5)

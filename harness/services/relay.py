@@ -16,12 +16,14 @@ from dataclasses import dataclass
 import docker
 import requests
 from docker.models.containers import Container
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from harness.engine import LABEL_ROLE, LABEL_STACK, engine_errors
+from harness.errors import ServiceError
 from harness.services import labeller
 from harness.services.containers import (
     LOOPBACK,
+    POLL,
     Place,
     Spec,
     await_ready,
@@ -35,6 +37,7 @@ from harness.services.containers import (
 PORT = 2375
 ENGINE_SOCKET = "/var/run/docker.sock"
 SIDECAR_ROLE = "sidecar"
+RECORD_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class RelayService:
         self._client = client
         self._containers: dict[str, Container] = {}
         self._seen: set[str] = set()
+        self._under_way: set[str] = set()
         self.docker_host = ""
 
     def start(self) -> None:
@@ -104,20 +108,24 @@ class RelayService:
     def sidecars(self) -> list[Sidecar]:
         """The sidecars that were started since the last reset, oldest first.
 
-        A sidecar that has ended is recorded a moment after its client learns of it, so that is awaited.
+        A sidecar that has ended is recorded a moment after its client learns of it, so that is awaited. Raises
+        ServiceError where it does not come.
         """
 
         def unfinished(records: dict[str, Sidecar]) -> bool:
             running = {c.id for c in self._on_engine() if c.status in ("running", "created", "restarting")}
-            return any(s.exit_code is None and s.id not in running for s in records.values())
+            return any(ident not in running and ident in self._under_way for ident in records)
 
         waiting = Retrying(
-            stop=stop_after_delay(5),
-            wait=wait_fixed(0.05),
-            retry=retry_if_result(unfinished),
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else {},
+            stop=stop_after_delay(RECORD_TIMEOUT), wait=wait_fixed(POLL), retry=retry_if_result(unfinished)
         )
-        records: dict[str, Sidecar] = waiting(self._new_records)
+        try:
+            records: dict[str, Sidecar] = waiting(self._new_records)
+        except RetryError as error:
+            raise ServiceError(
+                f"a sidecar ended, but its exit code and output did not come within {RECORD_TIMEOUT:g} s; "
+                f"the relay says: {self.log_tail(5) or '(nothing)'}"
+            ) from error
         return list(records.values())
 
     def remove_sidecars(self) -> None:
@@ -142,10 +150,13 @@ class RelayService:
 
     def _records(self) -> dict[str, Sidecar]:
         with engine_errors("reading the sidecars' records"):
-            lines = self._containers["labeller"].logs(stdout=True, stderr=False).decode().splitlines()
+            printed = self._containers["labeller"].logs(stdout=True, stderr=False).decode()
         records: dict[str, Sidecar] = {}
-        for line in lines:
+        # What follows the last line break is a line that is being written.
+        for line in printed.split("\n")[:-1]:
             record = json.loads(line)
+            started, ended = record.pop("started"), record.pop("ended")
+            (self._under_way.add if started and not ended else self._under_way.discard)(record["id"])
             records[record["id"]] = Sidecar(**record)
         return records
 
@@ -155,6 +166,9 @@ class RelayService:
 
 
 def engine_socket() -> str:
-    """The engine's socket on the engine's own host: DOCKER_HOST's where that is a path, else the usual place."""
+    """The engine's socket on the engine's own host, where testcontainers' users say so, or DOCKER_HOST has a path."""
+    told = os.environ.get("TESTCONTAINERS_DOCKER_SOCKET_OVERRIDE")
+    if told:
+        return told
     host = os.environ.get("DOCKER_HOST", "")
     return host.removeprefix("unix://") if host.startswith("unix://") else ENGINE_SOCKET

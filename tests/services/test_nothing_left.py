@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import docker
@@ -33,15 +34,16 @@ WAIT = "threading.Event().wait(300)"
 @pytest.mark.parametrize(
     ("ending", "sent"),
     [
-        ("pass", None),
-        ("assert False", None),
-        (WAIT, signal.SIGINT),
-        (WAIT, signal.SIGTERM),
-        (WAIT, signal.SIGKILL),
+        ("pass", ()),
+        ("assert False", ()),
+        (WAIT, (signal.SIGINT,)),
+        (WAIT, (signal.SIGINT, signal.SIGINT)),
+        (WAIT, (signal.SIGTERM,)),
+        (WAIT, (signal.SIGKILL,)),
     ],
-    ids=["passes", "fails", "Ctrl-C", "terminated", "kill -9"],
+    ids=["passes", "fails", "Ctrl-C", "Ctrl-C twice", "terminated", "kill -9"],
 )
-def test_nothing_is_left(tmp_path: Path, settings: Settings, ending: str, sent: signal.Signals | None) -> None:
+def test_nothing_is_left(tmp_path: Path, settings: Settings, ending: str, sent: tuple[signal.Signals, ...]) -> None:
     started = tmp_path / "started"
     folder = project(tmp_path / "project", PROJECT.format(started=str(started), ending=ending))
     log = tmp_path / "log"
@@ -52,9 +54,48 @@ def test_nothing_is_left(tmp_path: Path, settings: Settings, ending: str, sent: 
         ) as child,
     ):
         stack_id = _await_started(started, child, log)
-        if sent is not None:
+        if sent:
             assert _left(connect(), stack_id), "there is something to remove"
-            child.send_signal(sent)
+        for number, one in enumerate(sent):
+            time.sleep(0.3 * number)  # the second one comes while the first is being heeded
+            child.send_signal(one)
+        child.wait(60)
+
+    _await_nothing(connect(), stack_id)
+
+
+STARTING = """
+from harness.services import stack as module
+
+real = module.Reaper
+def told(image, stack_id, timeout):
+    reaper = real(image, stack_id, timeout)
+    with open({started!r}, "w") as file:
+        file.write(stack_id)
+    return reaper
+module.Reaper = told
+
+def test_it(stack):
+    pass
+"""
+
+
+@pytest.mark.parametrize("later", [0.0, 0.3, 0.6, 0.9, 1.2])
+def test_nothing_is_left_of_a_start_that_is_interrupted(tmp_path: Path, settings: Settings, later: float) -> None:
+    """Ctrl-C, and another one while the first is being heeded, at several moments of the start."""
+    started = tmp_path / "started"
+    folder = project(tmp_path / "project", STARTING.format(started=str(started)))
+    log = tmp_path / "log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            command(folder), cwd=folder, env=environment(settings.root), stdout=output, stderr=output
+        ) as child,
+    ):
+        stack_id = _await_started(started, child, log)
+        for pause in (later, 0.2):
+            time.sleep(pause)  # the moment is what is being tried; every one has to do
+            child.send_signal(signal.SIGINT)
         child.wait(60)
 
     _await_nothing(connect(), stack_id)

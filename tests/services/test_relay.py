@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import socket
 import tarfile
 from collections.abc import Iterator
 
@@ -12,6 +14,7 @@ from docker.errors import NotFound
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from harness.engine import LABEL_ROLE, LABEL_STACK, connect
+from harness.services.containers import labelled
 from harness.services.relay import Sidecar
 from harness.services.stack import Stack
 
@@ -119,6 +122,39 @@ def test_a_refused_creation_is_passed_on(stack: Stack, through_relay: docker.Doc
     with pytest.raises(docker.errors.APIError, match=r"no-such-image|No such image"):
         through_relay.api.create_container("no-such-image:1")
     assert stack.relay.sidecars() == []
+
+
+def test_a_sidecar_that_was_never_started_is_not_waited_for(
+    stack: Stack, through_relay: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    through_relay.containers.create(python(stack), name="never-started").remove()
+    monkeypatch.setattr("harness.services.relay.RECORD_TIMEOUT", 0.0)
+    (sidecar,) = stack.relay.sidecars()
+    assert (sidecar.name, sidecar.exit_code, sidecar.output) == ("never-started", None, "")
+
+
+def test_nothing_slips_past_the_labels(stack: Stack, through_relay: docker.DockerClient) -> None:
+    """By a connection that says it will be taken over and then is not, or by a body sent in chunks."""
+    address = stack.relay.docker_host.removeprefix("tcp://").split(":")
+    wanted = json.dumps({"Image": python(stack)}).encode()
+    create = b"POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with_length = create + b"Content-Length: %d\r\n\r\n" % len(wanted) + wanted
+    chunked = create + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(wanted) + wanted + b"\r\n0\r\n\r\n"
+    upgrade = b"Host: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n"
+    answers = []
+    for first in (
+        b"GET /_ping HTTP/1.1\r\n" + upgrade + with_length,
+        b"POST /containers/no-such-one/attach HTTP/1.1\r\n" + upgrade + with_length,
+        chunked,
+    ):
+        with socket.create_connection((address[0], int(address[1])), timeout=20) as raw:
+            raw.sendall(first)
+            answers.append(b"".join(iter(lambda raw=raw: raw.recv(65536), b"")))
+
+    # The engine may answer the first request, or drop the connection on which another one follows it.
+    assert not any(b"201 Created" in answer for answer in answers[:2])
+    created = json.loads(answers[2].split(b"\r\n\r\n")[1])["Id"]
+    assert created in {container.id for container in labelled(connect(), stack.stack_id)}
 
 
 def test_streams_and_hijacked_connections_pass(stack: Stack, through_relay: docker.DockerClient) -> None:

@@ -64,13 +64,12 @@ def test_a_failing_pytest_fails_make(project: Place) -> None:
     assert project.run("make", "test", BREAK="run-e").returncode == 2
 
 
-def test_without_go_the_workflow_check_is_told_and_in_ci_it_fails(project: Place) -> None:
+def test_without_go_on_the_path_the_wheels_go_is_asked_for(project: Place) -> None:
     (project.bin / "go").unlink()
-    here = project.run("make", "actionlint")
-    assert (here.returncode, here.stdout) == (0, "actionlint: NOT RUN, go is not on the PATH\n")
-    ci = project.run("make", "actionlint", CI="true")
-    assert ci.returncode == 2
-    assert "CI must have it" in ci.stdout
+    assert project.run("make", "actionlint").returncode == 0, "actionlint is there already"
+    (project.folder / ".venv/bin/actionlint").unlink()
+    assert project.run("make", "actionlint").returncode == 2, "this project's python is a fake and names no go"
+    assert "python -m harness.images.go" in calls(project)
 
 
 def test_without_an_engine_nothing_else_runs(project: Place) -> None:
