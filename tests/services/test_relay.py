@@ -64,7 +64,10 @@ def test_a_sidecar_with_a_terminal_is_recorded(stack: Stack, through_relay: dock
 
 def test_much_output_keeps_its_end(stack: Stack, through_relay: docker.DockerClient) -> None:
     script = "for n in range(100_000): print(f'line {n}')"
-    whole = through_relay.containers.run(python(stack), ["python3", "-c", script], remove=True)
+    # Not run(remove=True): docker-py removes the container before it has read what the engine still has to send.
+    ran = through_relay.containers.run(python(stack), ["python3", "-c", script], detach=True)
+    ran.wait()
+    whole = ran.logs()
     (sidecar,) = stack.relay.sidecars()
     assert whole.count(b"\n") == 100_000, "the relay passes everything on"
     assert len(sidecar.output) == 64 * 1024
