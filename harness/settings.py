@@ -18,6 +18,9 @@ TABLE = "tool.harness"
 
 ImageMode = Literal["auto", "pull", "build"]
 
+PLAIN = ("cache_dir", "dags_folder", "image_mode", "run_timeout", "start_timeout")
+"""The settings that an option or a variable can set, beside the images."""
+
 
 class ProjectImage(BaseModel):
     """An image that a project adds to the catalogue: it is built from `context`, a folder with a Dockerfile.
@@ -65,12 +68,20 @@ class Settings(BaseModel):
         `image_names` are the images that the harness brings; `minio` makes `minio_image` a setting. A project's own
         images add theirs. Raises SettingsError.
         """
-        values: dict[str, Any] = {"root": root}
-        values |= _pyproject(root)
-        names = (*image_names, *values.get("images", {}))
+        values = _pyproject(root)
+        own = values.get("images")
+        own_names = tuple(own) if isinstance(own, dict) else ()  # what is no table is refused below
+        for name in own_names:
+            if name in image_names:
+                raise SettingsError(
+                    f"image {name!r} in pyproject's [{TABLE}.images]: the harness brings one; rename it"
+                )
+        image_keys = tuple(f"{name}_image" for name in (*image_names, *own_names))
+        # The root is where that file lies, and overrides are written one by one, as image_keys.
+        for key in values.keys() - (cls.model_fields.keys() - {"root", "image_overrides"}) - set(image_keys):
+            raise SettingsError(f"unknown setting {key!r} in pyproject's [{TABLE}] ({root / 'pyproject.toml'})")
         overrides: dict[str, str] = {}
-        plain = {"dags_folder", "image_mode", "cache_dir", "start_timeout", "run_timeout"}
-        for key in (*sorted(plain), *(f"{name}_image" for name in names)):
+        for key in (*PLAIN, *image_keys):
             chosen = (options or {}).get(key)
             if chosen is None:
                 chosen = environ.get(ENV_PREFIX + key.upper()) or None  # set but empty counts as not set
@@ -79,19 +90,24 @@ class Settings(BaseModel):
             values.pop(key, None)
             if chosen is None:
                 continue
-            if key in plain:
+            if key in PLAIN:
                 values[key] = chosen
-            else:
+            elif isinstance(chosen, str):
                 overrides[key.removesuffix("_image")] = chosen
+            else:
+                raise SettingsError(_refused(key, "an image is named by a string", chosen))
         try:
-            settings = cls.model_validate({**values, "image_overrides": overrides})
+            settings = cls.model_validate({**values, "root": root, "image_overrides": overrides})
         except ValidationError as error:
             raise SettingsError(_one_line(error)) from error
         return settings.model_copy(update={"dags_folder": (root / settings.dags_folder).resolve()})
 
 
 def find_root(start: Path) -> Path:
-    """The nearest folder at or above `start` whose pyproject.toml has a [tool.harness] table; else `start`."""
+    """The nearest folder at or above `start` whose pyproject.toml has a [tool.harness] table; else `start`.
+
+    Raises SettingsError where one on the way can't be read.
+    """
     for folder in (start, *start.parents):
         if (folder / "pyproject.toml").is_file() and _pyproject(folder):
             return folder
@@ -101,19 +117,27 @@ def find_root(start: Path) -> Path:
 def _pyproject(root: Path) -> dict[str, Any]:
     file = root / "pyproject.toml"
     try:
-        table = tomllib.loads(file.read_text()).get("tool", {}).get("harness", {})
+        table: Any = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} can't be read as TOML: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"{file} can't be read: {error.strerror}") from error
+    for key in TABLE.split("."):
+        table = table.get(key, {})
+        if not isinstance(table, dict):
+            raise SettingsError(f"{file}: {key!r} of [{TABLE}] is not a table (given: {table!r})")
     return dict(table)
 
 
 def _one_line(error: ValidationError) -> str:
     first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
-    given = first.get("input")
-    return (
-        f"setting {name!r}: {first['msg']} (given: {given!r}); set it by option, "
-        f"by {ENV_PREFIX}{name.upper()} or in pyproject's [{TABLE}]"
-    )
+    return _refused(".".join(str(part) for part in first["loc"]), first["msg"], first.get("input"))
+
+
+def _refused(name: str, why: str, given: object) -> str:
+    where = f"in pyproject's [{TABLE}]"
+    if name in PLAIN or name.endswith("_image"):
+        where = f"by option, by {ENV_PREFIX}{name.upper()} or {where}"
+    return f"setting {name!r}: {why} (given: {given!r}); set it {where}"

@@ -7,6 +7,7 @@ import datetime as dt
 import gzip
 import random
 import re
+import textwrap
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -106,28 +107,49 @@ def load_files(connection: psycopg.Connection, folder: Path) -> list[dt.date]:
 
     Takes the 16 columns of the files until 2021 and today's 18. Raises ListingsError.
     """
-    files = sorted((*folder.glob("*.csv"), *folder.glob("*.csv.gz")))
-    if not files:
-        raise ListingsError(f"{folder} holds no .csv or .csv.gz file: give a folder of Inside Airbnb listings")
-    days = {file: _day(file) for file in files}
-    for file, day in days.items():
+    files: dict[dt.date, Path] = {}
+    for file in _files(folder):
+        day = _day(file)
+        if day in files:
+            raise ListingsError(f"{files[day]} and {file} are both of {day}: leave one of them in the folder")
+        files[day] = file
+    for day, file in files.items():
         _load_file(connection, file, day)
-    return sorted(set(days.values()))
+    return sorted(files)
+
+
+def _files(folder: Path) -> list[Path]:
+    give = "give a folder of Inside Airbnb listings"
+    with _told_of(folder):
+        if not folder.exists():
+            raise ListingsError(f"{folder} does not exist: {give}")
+        if not folder.is_dir():
+            raise ListingsError(f"{folder} is not a folder: {give}")
+        files = sorted(file for file in folder.iterdir() if file.name.lower().endswith((".csv", ".csv.gz")))
+    if not files:
+        raise ListingsError(f"{folder} holds no .csv or .csv.gz file: {give}")
+    return files
 
 
 def _load_file(connection: psycopg.Connection, file: Path, day: dt.date) -> None:
     with _told_of(file), _opened(file) as text, connection.cursor() as cursor:
         rows = csv.reader(text)
-        columns = tuple(next(rows, ()))
+        header = next(rows, None)
+        if header is None:
+            raise ListingsError(f"{file} is empty: download it again")
+        columns = tuple(header)
         if columns not in (COLUMNS, COLUMNS_UNTIL_2021):
-            odd = sorted(set(columns) ^ set(COLUMNS_UNTIL_2021)) or ["their order"]
+            odd = ", ".join(sorted(set(columns) ^ set(COLUMNS_UNTIL_2021))) or "their order"
             raise ListingsError(
-                f"{file}: not the columns of Inside Airbnb's visualisations/listings.csv (look at: {', '.join(odd)})"
+                f"{file}: not the columns of Inside Airbnb's visualisations/listings.csv "
+                f"(look at: {textwrap.shorten(odd, 400)})"
             )
         with cursor.copy(_copy(columns)) as copy:
             for row in rows:
                 if len(row) != len(columns):
                     raise ListingsError(f"{file}: line {rows.line_num} has {len(row)} fields, not {len(columns)}")
+                if any("\0" in value for value in row):
+                    raise ListingsError(f"{file}: line {rows.line_num} holds a NUL byte, which Postgres does not take")
                 copy.write_row((*(value or None for value in row), day))
 
 
@@ -146,7 +168,14 @@ def _day(file: Path) -> dt.date:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[IO[str]]:
-    with gzip.open(file, "rt", newline="") if file.suffix == ".gz" else file.open(newline="") as text:
+    packed = file.suffix.lower() == ".gz"
+    # "-sig": a byte order mark, as spreadsheets write it, is not part of the first column's name.
+    encoding = "utf-8-sig"
+    with (
+        gzip.open(file, "rt", encoding=encoding, newline="")
+        if packed
+        else file.open(encoding=encoding, newline="") as text
+    ):
         yield text
 
 
@@ -157,8 +186,10 @@ def _told_of(file: Path) -> Iterator[None]:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ListingsError(f"{file}: the gzip data is cut off or broken ({error}): download it again") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ListingsError(f"{file}: not a CSV file in UTF-8 ({error})") from error
+    except UnicodeDecodeError as error:
+        raise ListingsError(f"{file}: not a text in UTF-8 ({error})") from error
+    except csv.Error as error:
+        raise ListingsError(f"{file}: can't be read as CSV ({error})") from error
     except psycopg.DataError as error:
         where = (error.diag.context or "").split("COPY listings, ")[-1]
         raise ListingsError(f"{file}: {error.diag.message_primary} ({where})") from error

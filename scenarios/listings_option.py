@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.world import World
-from scenarios.listings import load, load_files, made_up
+from scenarios.listings import ListingsError, load, load_files, made_up
 
 Seed = Callable[[World], list[dt.date]]
 
@@ -44,4 +44,7 @@ def _made_up(world: World) -> list[dt.date]:
 
 def _from_files(world: World, folder: Path) -> list[dt.date]:
     with world.sql("insideairbnb") as connection:
-        return load_files(connection, folder)
+        days = load_files(connection, folder)
+    if len(days) < 2:
+        raise ListingsError(f"--listings {folder} needs at least two snapshots: it holds {days[0]} alone")
+    return days

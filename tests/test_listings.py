@@ -80,6 +80,43 @@ def test_what_is_refused(
     assert connection.execute("SELECT count(*) FROM listings").fetchone() == (0,)
 
 
+def test_two_files_of_one_day_are_refused(connection: psycopg.Connection, tmp_path: Path) -> None:
+    for name in ("2021-04-09-a.csv", "2021-04-09-b.csv"):
+        csv_file(tmp_path, name, COLUMNS, ROW_18)
+    with pytest.raises(ListingsError, match="are both of 2021-04-09: leave one of them"):
+        load_files(connection, tmp_path)
+
+
+def test_a_byte_order_mark_and_upper_case_endings_are_taken(connection: psycopg.Connection, tmp_path: Path) -> None:
+    content = csv_file(tmp_path, "unused", COLUMNS, ROW_18)
+    (tmp_path / "2021-04-09.CSV").write_bytes(b"\xef\xbb\xbf" + content)
+    assert load_files(connection, tmp_path) == [dt.date(2021, 4, 9)]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"", "is empty: download it again"), (b"\xff\xfe", "not a text in UTF-8"), (None, "holds a NUL byte")],
+)
+def test_a_file_that_is_no_listings(
+    connection: psycopg.Connection, tmp_path: Path, content: bytes | None, told: str
+) -> None:
+    if content is None:
+        content = csv_file(tmp_path, "unused", COLUMNS, ROW_18.replace("Loft", "L\0ft"))
+    (tmp_path / "2021-04-09.csv").write_bytes(content)
+    with pytest.raises(ListingsError) as refused:
+        load_files(connection, tmp_path)
+    assert told in str(refused.value)
+
+
+def test_a_folder_that_is_none(connection: psycopg.Connection, tmp_path: Path) -> None:
+    with pytest.raises(ListingsError, match="does not exist: give a folder"):
+        load_files(connection, tmp_path / "nowhere")
+    file = tmp_path / "2021-04-09.csv"
+    file.touch()
+    with pytest.raises(ListingsError, match="is not a folder"):
+        load_files(connection, file)
+
+
 def test_a_folder_without_listings(connection: psycopg.Connection, tmp_path: Path) -> None:
     with pytest.raises(ListingsError, match=r"holds no \.csv or \.csv\.gz file"):
         load_files(connection, tmp_path)

@@ -42,6 +42,10 @@ def test_a_projects_image_can_be_named_like_the_harnesss_own(tmp_path: Path) -> 
         ('dag_folder = "dags"', {}, "'dag_folder'"),
         ('images.cruncher = {tag = "a"}', {}, "images.cruncher.context"),
         ("image_mode = ", {}, "can't be read as TOML"),
+        ("images = 3", {}, "images"),
+        ('root = "/"', {}, "unknown setting 'root'"),
+        ("minio_image = 5", {}, "HARNESS_MINIO_IMAGE"),
+        ('images.minio = {tag = "a", context = "b"}', {}, "the harness brings one; rename it"),
     ],
 )
 def test_what_means_nothing_is_one_line(tmp_path: Path, table: str, environ: dict[str, str], told: str) -> None:
@@ -49,6 +53,13 @@ def test_what_means_nothing_is_one_line(tmp_path: Path, table: str, environ: dic
         Settings.load(project(tmp_path, table), NAMES, {}, environ)
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", ["tool = 3", "[tool]\nharness = 'x'"])
+def test_a_table_that_is_none_is_one_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(content)
+    with pytest.raises(SettingsError, match="is not a table"):
+        Settings.load(tmp_path, NAMES, {}, {})
 
 
 def test_the_root_is_the_nearest_project_with_a_table(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import docker
 
 from harness.errors import ImageError
@@ -9,7 +11,7 @@ from harness.images.build import ask
 from harness.images.catalogue import Image, catalogue, unknown
 from harness.images.make import make
 from harness.images.prepare import Parent
-from harness.images.present import Obtained, may_build, may_pull, present, reference_present
+from harness.images.present import Obtained, may_build, may_pull, name_for_project, present, reference_present
 from harness.images.progress import SILENT, Progress
 from harness.images.pull import PullError, pull
 from harness.settings import Settings
@@ -23,9 +25,17 @@ def obtain(client: docker.DockerClient, settings: Settings, name: str, progress:
     if name not in images:
         raise unknown(name, images)
     image = images[name]
-    found = present(client, settings, images, name)
-    if found:
-        return found
+    found = present(client, settings, images, name) or _get(client, settings, images, image, progress)
+    if image.tag:
+        name_for_project(client, found.reference, image.tag)
+    return found
+
+
+def _get(
+    client: docker.DockerClient, settings: Settings, images: Mapping[str, Image], image: Image, progress: Progress
+) -> Obtained:
+    """Pulls the image, else builds it."""
+    name = image.name
     why = "" if image.reference else " (it has nothing to pull)"
     if image.reference and may_pull(settings, image):
         try:

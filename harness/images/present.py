@@ -1,4 +1,4 @@
-"""What the engine has already of the catalogue. Looks only; the one thing it changes is a project's own image name."""
+"""What the engine has already of the catalogue. Looking changes nothing; `name_for_project` alone moves a name."""
 
 from __future__ import annotations
 
@@ -75,8 +75,6 @@ def built_present(client: docker.DockerClient, images: Mapping[str, Image], imag
     if attrs is None:
         return None
     labels = attrs["Config"].get("Labels") or {}
-    if image.tag:
-        _name_for_project(client, tag, image.tag, str(attrs["Id"]))
     return Obtained(
         image.name,
         tag,
@@ -86,13 +84,21 @@ def built_present(client: docker.DockerClient, images: Mapping[str, Image], imag
     )
 
 
-def _name_for_project(client: docker.DockerClient, built: str, tag: str, image_id: str) -> None:
-    """Moves the name that the project's DAGs have by default to this build. Runs are given the exact one instead."""
-    attrs = _inspect(client, tag)
-    if attrs is None or attrs["Id"] != image_id:
-        repository, release = parse_repository_tag(tag)
-        with engine_errors(f"naming {tag}"):
-            client.api.tag(built, repository, release or "latest", force=True)
+def name_for_project(client: docker.DockerClient, built: str, tag: str) -> None:
+    """Gives the name that the project's DAGs have by default to this build, unless it names somebody else's image.
+
+    Leaving theirs does no harm: a run is given the exact name, `built`.
+    """
+    ours, named = _inspect(client, built), _inspect(client, tag)
+    if ours is None:
+        return
+    if named is not None:
+        labels = named["Config"].get("Labels") or {}
+        if named["Id"] == ours["Id"] or LABEL_RECIPE not in labels:
+            return
+    repository, release = parse_repository_tag(tag)
+    with engine_errors(f"naming {tag}"):
+        client.api.tag(built, repository, release or "latest", force=True)
 
 
 def _inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from harness.images import obtain as obtain_module
 from harness.images.catalogue import catalogue
 from harness.images.obtain import obtain
 from harness.images.prepare import Bench, Prepared
-from harness.images.present import present
+from harness.images.present import LABEL_RECIPE, present
 from harness.images.pull import PullError
 from harness.images.recipe_hash import built_tag
 from harness.settings import ImageMode, ProjectImage, Settings
@@ -192,10 +192,14 @@ def test_a_projects_image_is_built_and_gets_the_name_that_its_dags_use(
     assert fake.store["me/mine"]["Id"] == fake.store[exact]["Id"]
     assert fake.done == ["build mine local", "tag me/mine:latest"]
     # Another checkout built its own under the same name.
-    fake.add("me/mine")
+    fake.add("me/mine", labels={LABEL_RECIPE: "another"})
     obtain(fake, settings, "mine")  # type: ignore[arg-type]
     assert fake.store["me/mine"]["Id"] == fake.store[exact]["Id"] != "id of me/mine"
     assert fake.done == ["build mine local", "tag me/mine:latest", "tag me/mine:latest"]
+    # The user has an image of that name that the harness did not build.
+    fake.add("me/mine")
+    assert obtain(fake, settings, "mine").reference == exact  # type: ignore[arg-type]
+    assert fake.store["me/mine"]["Id"] == "id of me/mine"
 
 
 def test_an_image_that_does_not_run_is_not_kept(
