@@ -38,17 +38,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def _project_images() -> tuple[str, ...]:
     try:
-        return tuple(Settings.load(find_root(Path.cwd()), ()).images)
+        return tuple(Settings.load(find_root(Path.cwd()), BUILT_IN).images)
     except HarnessError:
         return ()  # told properly in pytest_configure, where a usage error can be raised
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    root = find_root(config.rootpath)
     names = ("dags_folder", "image_mode", *(f"{name}_image" for name in (*BUILT_IN, *_project_images())))
     options = {name: config.getoption(name, None) for name in names}
     try:
-        config.stash[SETTINGS] = Settings.load(root, BUILT_IN, options)
+        config.stash[SETTINGS] = Settings.load(find_root(config.rootpath), BUILT_IN, options)
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
 
