@@ -83,9 +83,18 @@ def stack_in_containers(settings: Settings, databases: Mapping[str, str], progre
             images["relay"].reference, images["python"].reference, place, aliases.get("relay", ()), client
         )
         seconds = _start_side_by_side((minio, postgres, aws, relay), starting)
+    except BaseException:
+        try:
+            _dismantle(client, stack_id, starting, reaper)
+        finally:
+            # The engine may still be making what an interrupted call asked for: only a sweep some seconds later gets it.
+            reaper.abandon()
+        raise
+    try:
         yield Stack(stack_id, network.name, minio, postgres, aws, relay, images, seconds)
     finally:
         _dismantle(client, stack_id, starting, reaper)
+        reaper.dismiss()
 
 
 def _dismantle(client: docker.DockerClient, stack_id: str, starting: list[Future[float]], reaper: Reaper) -> None:
@@ -103,7 +112,6 @@ def _dismantle(client: docker.DockerClient, stack_id: str, starting: list[Future
     except BaseException:
         reaper.abandon()
         raise
-    reaper.dismiss()
 
 
 def remove_stack(client: docker.DockerClient, stack_id: str) -> None:

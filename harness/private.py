@@ -1,0 +1,32 @@
+"""The private folder: where one user's processes on one checkout find what outlives a test run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from harness.errors import HarnessError
+
+NAME = "airflow-scenario-harness"
+
+
+def private_folder(root: Path) -> Path:
+    """The folder of this user and the checkout at `root`; nobody else can look into it.
+
+    In $XDG_RUNTIME_DIR where there is one, else in the temporary folder, since the path of a socket may have a hundred
+    characters at most. Raises HarnessError where something of that name is there already and is not this user's own.
+    """
+    key = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    base = Path(runtime) / NAME if runtime else Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
+    folder = base / key
+    for made in (base, folder):
+        made.mkdir(mode=0o700, exist_ok=True)
+        status = made.lstat()
+        if made.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
+            raise HarnessError(
+                f"{made} is not private to this user: remove it, or set XDG_RUNTIME_DIR to a folder of your own"
+            )
+    return folder
