@@ -14,6 +14,7 @@ from urllib3.exceptions import HTTPError
 from harness.errors import EngineError
 
 # Everything that the harness starts carries these labels; nothing without them is ever touched.
+LABEL_FLEET = "airflow-harness.fleet"
 LABEL_STACK = "airflow-harness.stack"
 LABEL_ROLE = "airflow-harness.role"
 

@@ -12,11 +12,15 @@ from harness.errors import HarnessError
 NAME = "airflow-scenario-harness"
 
 
+class PrivacyError(HarnessError):
+    """Somebody else could look into the folder."""
+
+
 def private_folder(root: Path) -> Path:
     """The folder of this user and the checkout at `root`; nobody else can look into it.
 
     In $XDG_RUNTIME_DIR where there is one, else in the temporary folder, since the path of a socket may have a hundred
-    characters at most. Raises HarnessError where something of that name is there already and is not this user's own.
+    characters at most. Raises PrivacyError where something of that name is there already and is not this user's own.
     """
     key = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
     runtime = os.environ.get("XDG_RUNTIME_DIR")
@@ -26,7 +30,7 @@ def private_folder(root: Path) -> Path:
         made.mkdir(mode=0o700, exist_ok=True)
         status = made.lstat()
         if made.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
-            raise HarnessError(
+            raise PrivacyError(
                 f"{made} is not private to this user: remove it, or set XDG_RUNTIME_DIR to a folder of your own"
             )
     return folder

@@ -1,4 +1,4 @@
-"""Two workers give the results of one process."""
+"""Two workers give the results of one process, and one that crashes leaves its place to the next."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ def test_it(world, number):
         "tasks": {name: [task.state, task.tries] for name, task in run.tasks.items()},
         "xcoms": {"/".join(key): value for key, value in run.xcoms.items()},
     }
-    left["evidence"].pop("warnings")
     Path(f"left-{number}.json").write_text(json.dumps(left))
+    place = {"stack": world.stack.stack_id, "postgres": world.stack.postgres.url("postgres")}
+    Path(f"place-{number}.json").write_text(json.dumps(place))
 """
 CONFTEST = """
 import pytest
@@ -52,7 +53,11 @@ def left_by(folder: Path, settings: Settings, workers: str) -> dict[str, Any]:
     done = run_pytest(folder, settings.root, "-n", workers)
     assert done.returncode == 0, done.stdout
     assert "2 passed" in done.stdout
-    return {file.name: json.loads(file.read_text()) for file in sorted(folder.glob("left-*.json"))}
+    return read(folder, "left-*.json")
+
+
+def read(folder: Path, pattern: str) -> dict[str, Any]:
+    return {file.name: json.loads(file.read_text()) for file in sorted(folder.glob(pattern))}
 
 
 def test_two_workers_leave_what_one_process_leaves(tmp_path: Path, settings: Settings) -> None:
@@ -61,3 +66,37 @@ def test_two_workers_leave_what_one_process_leaves(tmp_path: Path, settings: Set
     assert len(alone) == 2
     assert alone["left-1.json"]["seen"] == [1]
     assert together == alone
+    places = read(tmp_path / "together", "place-*.json").values()
+    assert len({place["postgres"] for place in places}) == 1, "one Postgres for all"
+    assert {place["stack"].rpartition("-")[2] for place in places} <= {"0", "1"}
+
+
+CRASH = """
+import json, os, pytest
+from pathlib import Path
+from harness.services.containers import labelled
+from harness.engine import LABEL_FLEET, connect
+from harness.services import reaper
+
+reaper.GRACE = "500ms"  # sooner than another worker can be there: somebody else has to hold the fleet meanwhile
+
+@pytest.mark.parametrize("number", range(2))
+def test_it(stack, number):
+    mine = sorted(c.id for c in labelled(connect(), {LABEL_FLEET: stack.fleet_id}))
+    buckets = [bucket.name for bucket in stack.minio.client().list_buckets()]
+    Path(f"seen-{number}.json").write_text(json.dumps({"worker": os.getpid(), "containers": mine, "buckets": buckets}))
+    stack.minio.client().make_bucket("left-behind")
+    if number == 0:
+        os._exit(1)
+"""
+
+
+def test_a_crashed_workers_stack_is_taken_over_clean(tmp_path: Path, settings: Settings) -> None:
+    folder = project(tmp_path, CRASH, 'buckets = ["shared"]')
+    done = run_pytest(folder, settings.root, "-n", "1")
+    assert "1 failed, 1 passed" in done.stdout, done.stdout
+
+    crashed, successor = read(folder, "seen-*.json").values()
+    assert successor["worker"] != crashed["worker"]
+    assert successor["containers"] == crashed["containers"]
+    assert successor["buckets"] == ["shared"]

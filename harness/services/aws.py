@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import requests
 from docker.models.containers import Container
 
-from harness.services.containers import LOOPBACK, Place, Spec, await_ready, published, start, tail
+from harness.services.containers import (
+    ATTACH_TIMEOUT,
+    LOOPBACK,
+    Place,
+    Spec,
+    await_ready,
+    fitting,
+    published,
+    start,
+    tail,
+)
 
 PORT = 5000
 
@@ -21,22 +32,33 @@ class AwsService:
         self._image, self._place = image, place
         self._aliases = (self.name, *aliases)
         self._container: Container | None = None
+        self._session = requests.Session()
         self.url = ""
 
     def start(self) -> None:
         spec = Spec(role=self.name, image=self._image, ports=(PORT,), aliases=self._aliases)
-        self._container = start(spec, self._place.stack_id, self._place.network)
-        self.url = f"http://{LOOPBACK}:{published(self._container, PORT)}"
-        await_ready(self._container, self._probe, self._place.timeout)
+        self._up(start(spec, self._place.labels, self._place.network()), self._place.timeout)
+
+    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
+        self._up(fitting(containers, self.name, self._image), ATTACH_TIMEOUT)
+        self.reset()
+
+    def note(self) -> dict[str, Any]:
+        return {}
 
     def reset(self) -> None:
-        requests.post(f"{self.url}/moto-api/reset", timeout=10).raise_for_status()
+        self._session.post(f"{self.url}/moto-api/reset", timeout=10).raise_for_status()
 
     def log_tail(self, lines: int) -> str:
         return tail(self._container, lines) if self._container else ""
 
     def secrets(self) -> tuple[str, ...]:
         return ()
+
+    def _up(self, container: Container, timeout: float) -> None:
+        self._container = container
+        self.url = f"http://{LOOPBACK}:{published(container, PORT)}"
+        await_ready(container, self._probe, timeout)
 
     def _probe(self) -> None:
         requests.get(f"{self.url}/moto-api/", timeout=1).raise_for_status()

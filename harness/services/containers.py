@@ -15,7 +15,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 from urllib3.exceptions import HTTPError
 
-from harness.engine import LABEL_ROLE, LABEL_STACK, engine_errors
+from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, engine_errors
 from harness.errors import HarnessError, ServiceError
 
 # testcontainers' own reaper publishes the engine's socket on all interfaces. Ours (reaper.py) does not.
@@ -23,11 +23,17 @@ testcontainers_config.ryuk_disabled = True
 
 LOOPBACK = "127.0.0.1"
 POLL = 0.05
+ATTACH_TIMEOUT = 5.0
+"""Seconds that a container has to answer which another process left running."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One container to start. `ports` are container ports; each is published on 127.0.0.1 at a random port."""
+    """One container to start. `ports` are container ports; each is published on 127.0.0.1 at a random port.
+
+    `in_memory` is a folder in it that is kept in memory. `offline`: it has no network at all, which also saves the
+    engine the work of making it one.
+    """
 
     role: str
     image: str
@@ -37,20 +43,30 @@ class Spec:
     entrypoint: Sequence[str] | None = None
     aliases: Sequence[str] = ()
     volumes: Sequence[tuple[str, str, str]] = ()
+    in_memory: str | None = None
     auto_remove: bool = False
+    offline: bool = False
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a service runs: the stack it belongs to, that stack's network, the seconds it has to be ready."""
+    """Where a service runs: the stack it belongs to and that stack's fleet, the seconds it has to be ready.
 
+    `network` waits until the stack's network is made.
+    """
+
+    fleet_id: str
     stack_id: str
-    network: Network
     timeout: float
+    network: Callable[[], Network]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {LABEL_FLEET: self.fleet_id, LABEL_STACK: self.stack_id}
 
 
-def start(spec: Spec, stack_id: str, network: Network | None) -> Container:
-    """Starts the container that `spec` describes.
+def start(spec: Spec, labels: Mapping[str, str], network: Network | None) -> Container:
+    """Starts the container that `spec` describes, with `labels` and that of its role.
 
     Raises ServiceError where the engine refuses it, EngineError where the engine is gone.
     """
@@ -61,13 +77,17 @@ def start(spec: Spec, stack_id: str, network: Network | None) -> Container:
         for port in spec.ports:
             # There is no public way to a host address; this is what docker-py makes of a tuple.
             wanted.ports[f"{port}/tcp"] = (LOOPBACK, None)  # type: ignore[assignment]
-        if network is not None:
+        if network is not None and not spec.offline:
             wanted.with_network(network).with_network_aliases(*spec.aliases)
-        options: dict[str, object] = {"labels": {LABEL_STACK: stack_id, LABEL_ROLE: spec.role}}
+        options: dict[str, object] = {"labels": {**labels, LABEL_ROLE: spec.role}}
         if spec.entrypoint is not None:
             options["entrypoint"] = list(spec.entrypoint)
         if spec.auto_remove:
             options["auto_remove"] = True
+        if spec.in_memory is not None:
+            wanted.tmpfs[spec.in_memory] = ""
+        if spec.offline:
+            options["network_mode"] = "none"
         try:
             wanted.with_kwargs(**options).start()
         except APIError as error:
@@ -82,16 +102,19 @@ def published(container: Container, port: int) -> int:
     _check_running(container)
     bound = container.ports.get(f"{port}/tcp")
     if not bound:
-        raise ServiceError(f"{_role(container)} does not publish port {port}: is it the right image?")
+        raise ServiceError(f"{role_of(container)} does not publish port {port}: is it the right image?")
     return int(bound[0]["HostPort"])
 
 
-def _role(container: Container) -> str:
-    return str(container.labels.get(LABEL_ROLE, container.name))
+def role_of(container: Container) -> str:
+    """Its role, also where it is known by a listing alone."""
+    attrs = container.attrs
+    labels = attrs.get("Labels") or attrs.get("Config", {}).get("Labels") or {}
+    return str(labels.get(LABEL_ROLE, container.id))
 
 
 def _check_running(container: Container) -> None:
-    role = _role(container)
+    role = role_of(container)
     with engine_errors(f"waiting for {role}"):
         try:
             container.reload()
@@ -129,7 +152,7 @@ def await_ready(container: Container, probe: Callable[[], object], timeout: floa
     except RetryError as error:
         last = error.last_attempt.exception()
         raise ServiceError(
-            f"{_role(container)} was not ready within {timeout:g} s ({last}); raise HARNESS_START_TIMEOUT on a slow "
+            f"{role_of(container)} was not ready within {timeout:g} s ({last}); raise HARNESS_START_TIMEOUT on a slow "
             f"machine. {_last_words(container)}"
         ) from last
 
@@ -144,7 +167,7 @@ def tail(container: Container, lines: int, stdout: bool = True) -> str:
 
 def remove(container: Container) -> None:
     """Removes the container and its anonymous volumes; one that is gone already is fine."""
-    with engine_errors(f"removing {_role(container)}"):
+    with engine_errors(f"removing {role_of(container)}"):
         try:
             container.remove(force=True, v=True)
         except NotFound:
@@ -155,9 +178,21 @@ def remove(container: Container) -> None:
                 raise
 
 
-def labelled(client: docker.DockerClient, stack_id: str) -> list[Container]:
-    """Every container of the stack, sidecars included, running or not."""
-    with engine_errors("listing the stack's containers"):
-        return list(
-            client.containers.list(all=True, filters={"label": f"{LABEL_STACK}={stack_id}"}, ignore_removed=True)
-        )
+def labelled(client: docker.DockerClient, labels: Mapping[str, str]) -> list[Container]:
+    """Every container with these labels, running or not, in one call: `reload()` gets what a listing does not say."""
+    with engine_errors(f"listing {labels.get(LABEL_ROLE, 'the container')}s"):
+        return list(client.containers.list(all=True, filters=with_labels(labels), sparse=True))
+
+
+def with_labels(labels: Mapping[str, str]) -> dict[str, str | list[str] | bool]:
+    """The engine's filter for whatever has all of these labels."""
+    return {"label": [f"{name}={value}" for name, value in labels.items()]}
+
+
+def fitting(containers: Mapping[str, Container], role: str, image: str) -> Container:
+    """The container of that role, if it runs, and from what `image` names today. Raises ServiceError."""
+    found = containers.get(role)
+    # A listing gives an id where the name has moved on to another image.
+    if found is None or found.status != "running" or found.attrs["Image"] != image:
+        raise ServiceError(f"there is no {role} that runs from {image}")
+    return found

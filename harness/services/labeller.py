@@ -4,8 +4,8 @@ Runs alone in a container: standard library only, given as `python3 -c SOURCE EN
 It understands the three `create` calls; everything else passes through byte for byte. One request a connection
 (`Connection: close`), so that the rest of a connection is a pipe in both directions, hijacked or not.
 
-Prints one JSON line for each container when it is created, when it is started and when it has ended (fields of
-relay.Sidecar, with `started` and `ended`).
+It keeps a record of each container: the fields of relay.Sidecar, with `started` and `ended`. Two calls are its own:
+`GET /airflow-harness/records` answers with the list, `POST /airflow-harness/forget` empties it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ CREATE = re.compile(rb"^POST (?:/v[\d.]+)?/(containers|networks|volumes)/create(
 TAKEN_OVER = re.compile(
     rb"^(?:POST|GET) (?:/v[\d.]+)?/(?:containers/[^/ ]+/attach(?:/ws)?|exec/[^/ ]+/start|session|grpc)[? ]"
 )
+OWN = re.compile(rb"^(GET|POST) /airflow-harness/(records|forget) ")
 START = re.compile(rb"^POST (?:/v[\d.]+)?/containers/([\w.-]+)/start[? ]")
 NAME = re.compile(rb"[?&]name=([\w.-]+)")
 KEPT = 64 * 1024  # bytes of a sidecar's output that are kept: its last ones
@@ -39,6 +40,9 @@ class Proxy:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
+            if own := OWN.match(head):
+                await self.answer_own(own[2], writer)
+                return
             upstream = await asyncio.open_unix_connection(self.engine, limit=HEAD_LIMIT)
         except (asyncio.IncompleteReadError, OSError):
             writer.close()
@@ -72,12 +76,22 @@ class Proxy:
             for end in (writer, upstream[1]):
                 end.close()
 
+    async def answer_own(self, asked: bytes, writer: asyncio.StreamWriter) -> None:
+        body = json.dumps(self.records).encode()
+        if asked == b"forget":
+            self.records, body = [], b"[]"
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body) + body
+        )
+        await writer.drain()
+        writer.close()
+
     def note_start(self, wanted: str) -> None:
-        """Prints the record again of the container that is being started, by its name or the beginning of its id."""
+        """Marks the record of the container that is being started, by its name or the beginning of its id."""
         for record in reversed(self.records):
             if record["name"] == wanted or record["id"].startswith(wanted):
                 record["started"] = True
-                print(json.dumps(record), flush=True)
                 return
 
     async def watch(self, answer: bytes, head: bytes, wanted: dict[str, Any]) -> None:
@@ -99,7 +113,6 @@ class Proxy:
         attached = await self.ask(f"/containers/{ident}/attach?stream=1&stdout=1&stderr=1&logs=1")
         ended = await self.ask(f"/containers/{ident}/wait?condition=next-exit")
         self.records.append(record)
-        print(json.dumps(record), flush=True)
         task = asyncio.create_task(follow(record, attached, ended, tty=bool(wanted.get("Tty"))))
         self.watching.add(task)
         task.add_done_callback(self.watching.discard)
@@ -116,7 +129,7 @@ class Proxy:
 async def follow(
     record: dict[str, Any], attached: asyncio.StreamReader, ended: asyncio.StreamReader, tty: bool
 ) -> None:
-    """Prints the record again when its container has ended. One that is never started never does."""
+    """Completes the record when its container has ended. One that is never started never does."""
     output = await (raw_output(attached) if tty else framed_output(attached))
     # No status: it was removed while it ran.
     found = re.search(rb'"StatusCode":\s*(-?\d+)', await ended.read(-1))
@@ -125,7 +138,6 @@ async def follow(
         "output": output.decode("utf-8", "replace"),
         "ended": True,
     }
-    print(json.dumps(record), flush=True)
 
 
 async def raw_output(stream: asyncio.StreamReader) -> bytes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import requests
 import urllib3
@@ -13,7 +13,17 @@ from docker.models.containers import Container
 from minio import Minio
 from minio.deleteobjects import DeleteObject
 
-from harness.services.containers import LOOPBACK, Place, Spec, await_ready, published, start, tail
+from harness.services.containers import (
+    ATTACH_TIMEOUT,
+    LOOPBACK,
+    Place,
+    Spec,
+    await_ready,
+    fitting,
+    published,
+    start,
+    tail,
+)
 
 API_PORT = 9000
 CONSOLE_PORT = 9001
@@ -41,6 +51,7 @@ class MinioService:
         self._buckets = tuple(buckets)
         self._user, self._password = f"user-{secrets.token_hex(4)}", secrets.token_hex(20)
         self._container: Container | None = None
+        self._pool = urllib3.PoolManager(timeout=30, retries=urllib3.Retry(2, backoff_factor=0.1))
         self.endpoint: S3Endpoint
 
     def start(self) -> None:
@@ -52,26 +63,18 @@ class MinioService:
             command=("server", "/data", "--address", f":{API_PORT}", "--console-address", f":{CONSOLE_PORT}"),
             aliases=self._aliases,
         )
-        self._container = start(spec, self._place.stack_id, self._place.network)
-        self.endpoint = S3Endpoint(
-            url=f"http://{LOOPBACK}:{published(self._container, API_PORT)}",
-            console_url=f"http://{LOOPBACK}:{published(self._container, CONSOLE_PORT)}",
-            internal=f"{self._aliases[-1]}:{API_PORT}",
-            access_key=self._user,
-            secret_key=self._password,
-        )
-        await_ready(self._container, self._probe, self._place.timeout)
-        self.reset()
+        self._up(start(spec, self._place.labels, self._place.network()), self._place.timeout)
+
+    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
+        self._user, self._password = note["user"], note["password"]
+        self._up(fitting(containers, self.name, self._image), ATTACH_TIMEOUT)
+
+    def note(self) -> dict[str, Any]:
+        return {"user": self._user, "password": self._password}
 
     def client(self) -> Minio:
-        """A client with short patience: a local server either answers at once or is broken."""
-        return Minio(
-            self.endpoint.url.removeprefix("http://"),
-            access_key=self._user,
-            secret_key=self._password,
-            secure=False,
-            http_client=urllib3.PoolManager(timeout=30, retries=urllib3.Retry(2, backoff_factor=0.1)),
-        )
+        """A client with short patience: a local server either answers at once or is broken. They share connections."""
+        return self._client_by(self._pool)
 
     def version(self) -> str:
         """The release as the server itself reports it, e.g. `RELEASE.2025-09-07T16-13-09Z`."""
@@ -82,15 +85,16 @@ class MinioService:
     def reset(self) -> None:
         """Exactly the declared buckets, each empty. Safe to repeat, however the last attempt ended."""
         client = self.client()
-        for bucket in client.list_buckets():
-            entries = client.list_objects(bucket.name, recursive=True)
+        found = [bucket.name for bucket in client.list_buckets()]
+        for bucket in found:
+            entries = client.list_objects(bucket, recursive=True)
             keys = [DeleteObject(entry.object_name) for entry in entries if entry.object_name]
-            for problem in client.remove_objects(bucket.name, keys):
-                raise RuntimeError(f"{bucket.name}/{problem.name}: {problem.message}")
-            if bucket.name not in self._buckets:
-                client.remove_bucket(bucket.name)
+            for problem in client.remove_objects(bucket, keys):
+                raise RuntimeError(f"{bucket}/{problem.name}: {problem.message}")
+            if bucket not in self._buckets:
+                client.remove_bucket(bucket)
         for name in self._buckets:
-            if not client.bucket_exists(name):
+            if name not in found:
                 client.make_bucket(name)
 
     def log_tail(self, lines: int) -> str:
@@ -99,13 +103,28 @@ class MinioService:
     def secrets(self) -> tuple[str, ...]:
         return (self._password,)
 
+    def _up(self, container: Container, timeout: float) -> None:
+        self._container = container
+        self.endpoint = S3Endpoint(
+            url=f"http://{LOOPBACK}:{published(container, API_PORT)}",
+            console_url=f"http://{LOOPBACK}:{published(container, CONSOLE_PORT)}",
+            internal=f"{self._aliases[-1]}:{API_PORT}",
+            access_key=self._user,
+            secret_key=self._password,
+        )
+        await_ready(container, self._probe, timeout)
+        self.reset()
+
     def _probe(self) -> None:
-        hasty = Minio(
+        self._client_by(urllib3.PoolManager(timeout=1, retries=False)).list_buckets()
+        requests.get(self.endpoint.console_url, timeout=1).raise_for_status()
+
+    def _client_by(self, pool: urllib3.PoolManager) -> Minio:
+        return Minio(
             self.endpoint.url.removeprefix("http://"),
             access_key=self._user,
             secret_key=self._password,
             secure=False,
-            http_client=urllib3.PoolManager(timeout=1, retries=False),
+            region="us-east-1",  # MinIO's own; not to be asked for before every bucket's first call
+            http_client=pool,
         )
-        hasty.list_buckets()
-        requests.get(self.endpoint.console_url, timeout=1).raise_for_status()

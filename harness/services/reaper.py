@@ -1,32 +1,40 @@
-"""The reaper: removes what the stack left when this process can't, because it was killed.
+"""The reaper: removes what a test run left when its processes can't, because they were killed.
 
 Ryuk's protocol (github.com/testcontainers/moby-ryuk): over TCP, one line of url-encoded engine filters, answered by
-`ACK`. While the connection lives nothing happens; some seconds after it ends, all that matches is removed. The
-engine's socket stands behind it, so it is published on loopback alone.
+`ACK`. While one connection lives nothing happens; some seconds after the last has ended, all that matches is removed.
+The engine's socket stands behind it, so it is published on loopback alone.
 """
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Self
 from urllib.parse import urlencode
 
-from docker.models.containers import Container
+from docker.errors import NotFound
 
-from harness.engine import LABEL_STACK
+from harness.engine import LABEL_FLEET, connect, engine_errors
 from harness.errors import ServiceError
 from harness.services.containers import LOOPBACK, Spec, await_ready, published, remove, start
 from harness.services.relay import ENGINE_SOCKET, engine_socket
 
 PORT = 8080
 GRACE = "3s"
-"""How long after this process is gone the sweep starts."""
+"""How long after the last process is gone the sweep starts."""
 
 
 class Reaper:
-    """Started before anything else of a stack; ends by dismiss() or abandon()."""
+    """One process's connection to the fleet's reaper, which was started before anything else of the fleet."""
 
-    def __init__(self, image: str, stack_id: str, timeout: float) -> None:
-        self._container: Container = start(
+    def __init__(self, container_id: str, port: int, connection: socket.socket) -> None:
+        self._container_id, self._port, self._connection = container_id, port, connection
+
+    @classmethod
+    def start(cls, image: str, fleet_id: str, timeout: float) -> Self:
+        """Raises ServiceError, EngineError."""
+        container = start(
             Spec(
                 role="reaper",
                 image=image,
@@ -35,37 +43,54 @@ class Reaper:
                 volumes=((engine_socket(), ENGINE_SOCKET, "rw"),),
                 auto_remove=True,
             ),
-            # Not under the stack's own label: it must not sweep itself away before the rest.
-            f"{stack_id}-reaper",
+            # Not under the fleet's own label: it must not sweep itself away before the rest.
+            {LABEL_FLEET: f"{fleet_id}-reaper"},
             None,
         )
-        self._line = urlencode({"label": f"{LABEL_STACK}={stack_id}"}).encode() + b"\n"
-        self._connection: socket.socket | None = None
+        made: list[socket.socket] = []
         try:
-            await_ready(self._container, self._connect, timeout)
+            port = published(container, PORT)
+            await_ready(container, lambda: made.append(_connection(port, fleet_id)), timeout)
         except BaseException:
-            remove(self._container)
+            remove(container)
             raise
+        return cls(str(container.id), port, made[-1])
+
+    @classmethod
+    def join(cls, note: Mapping[str, Any], fleet_id: str) -> Self | None:
+        """The one that another process of the fleet started; None where nobody answers any more."""
+        try:
+            return cls(note["container"], note["port"], _connection(note["port"], fleet_id))
+        except (OSError, ServiceError):
+            return None
+
+    def note(self) -> dict[str, Any]:
+        """What join() needs."""
+        return {"container": self._container_id, "port": self._port}
 
     def dismiss(self) -> None:
         """The orderly end: nothing is left to sweep."""
         self.abandon()
-        remove(self._container)
+        with engine_errors("removing the reaper"), suppress(NotFound):
+            remove(connect().containers.get(self._container_id))
 
     def abandon(self) -> None:
         """Leaves the rest to it: it sweeps as if this process had been killed, and then ends by itself."""
-        if self._connection:
-            self._connection.close()
+        self._connection.close()
 
-    def _connect(self) -> None:
-        connection = socket.create_connection((LOOPBACK, published(self._container, PORT)), timeout=5)
-        connection.sendall(self._line)
+
+def _connection(port: int, fleet_id: str) -> socket.socket:
+    connection = socket.create_connection((LOOPBACK, port), timeout=5)
+    try:
+        connection.sendall(urlencode({"label": f"{LABEL_FLEET}={fleet_id}"}).encode() + b"\n")
         answer = connection.recv(16)
+        if not answer:
+            # The engine's port forwarder takes connections before the program behind it listens.
+            raise ConnectionError("the reaper does not listen yet")
         if not answer.startswith(b"ACK"):
-            connection.close()
-            if not answer:
-                # The engine's port forwarder takes connections before the program behind it listens.
-                raise ConnectionError("the reaper does not listen yet")
             raise ServiceError("the reaper does not speak Ryuk's protocol: is it the right image?")
-        connection.settimeout(None)
-        self._connection = connection
+    except BaseException:
+        connection.close()
+        raise
+    connection.settimeout(None)
+    return connection

@@ -10,29 +10,33 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import docker
 import requests
 from docker.models.containers import Container
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from harness.engine import LABEL_ROLE, LABEL_STACK, engine_errors
+from harness.engine import LABEL_ROLE, engine_errors
 from harness.errors import ServiceError
 from harness.services import labeller
 from harness.services.containers import (
+    ATTACH_TIMEOUT,
     LOOPBACK,
     POLL,
     Place,
     Spec,
     await_ready,
+    fitting,
     labelled,
     published,
-    remove,
     start,
     tail,
 )
+from harness.services.remove import remove_labelled
 
 PORT = 2375
 ENGINE_SOCKET = "/var/run/docker.sock"
@@ -63,27 +67,23 @@ class RelayService:
         self._aliases = (self.name, *aliases)
         self._client = client
         self._containers: dict[str, Container] = {}
-        self._seen: set[str] = set()
-        self._under_way: set[str] = set()
+        self._sidecar_labels = {**place.labels, LABEL_ROLE: SIDECAR_ROLE}
         self.docker_host = ""
 
     def start(self) -> None:
         volume = f"airflow-harness-relay-{self._place.stack_id}"
         with engine_errors("making the relay's volume"):
-            self._client.volumes.create(volume, labels={LABEL_STACK: self._place.stack_id})
-        labels = {LABEL_STACK: self._place.stack_id, LABEL_ROLE: SIDECAR_ROLE}
-        self._containers["labeller"] = start(
+            self._client.volumes.create(volume, labels=self._place.labels)
+        # socat looks for the labeller's socket when somebody connects, so neither has to be first.
+        specs = (
             Spec(
                 role="labeller",
                 image=self._python_image,
                 entrypoint=("python3", "-u", "-c", inspect.getsource(labeller)),
-                command=("/engine.sock", "/relay/docker.sock", json.dumps(labels)),
+                command=("/engine.sock", "/relay/docker.sock", json.dumps(self._sidecar_labels)),
                 volumes=((engine_socket(), "/engine.sock", "rw"), (volume, "/relay", "rw")),
+                offline=True,
             ),
-            self._place.stack_id,
-            self._place.network,
-        )
-        self._containers["relay"] = start(
             Spec(
                 role=self.name,
                 image=self._image,
@@ -92,18 +92,24 @@ class RelayService:
                 aliases=self._aliases,
                 volumes=((volume, "/relay", "rw"),),
             ),
-            self._place.stack_id,
-            self._place.network,
         )
-        port = published(self._containers["relay"], PORT)
-        self.docker_host = f"tcp://{LOOPBACK}:{port}"
-        await_ready(self._containers["labeller"], lambda: None, self._place.timeout)
-        await_ready(self._containers["relay"], self._probe, self._place.timeout)
+        network = self._place.network()
+        with ThreadPoolExecutor() as pool:
+            started = list(pool.map(lambda spec: start(spec, self._place.labels, network), specs))
+        self._up({spec.role: container for spec, container in zip(specs, started, strict=True)}, self._place.timeout)
+
+    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
+        images = {"labeller": self._python_image, self.name: self._image}
+        self._up({role: fitting(containers, role, image) for role, image in images.items()}, ATTACH_TIMEOUT)
+        self.reset()
+
+    def note(self) -> dict[str, Any]:
+        return {}
 
     def reset(self) -> None:
         """No sidecar of an earlier scenario remains, on the engine or in the record."""
         self.remove_sidecars()
-        self._seen.update(self._records())
+        self._ask(requests.post, "forget")
 
     def sidecars(self) -> list[Sidecar]:
         """The sidecars that were started since the last reset, oldest first.
@@ -112,57 +118,59 @@ class RelayService:
         ServiceError where it does not come.
         """
 
-        def unfinished(records: dict[str, Sidecar]) -> bool:
-            running = {c.id for c in self._on_engine() if c.status in ("running", "created", "restarting")}
-            return any(ident not in running and ident in self._under_way for ident in records)
+        def unfinished(records: list[dict[str, Any]]) -> bool:
+            under_way = {record["id"] for record in records if record["started"] and not record["ended"]}
+            return bool(under_way) and not under_way <= self._running()
 
         waiting = Retrying(
             stop=stop_after_delay(RECORD_TIMEOUT), wait=wait_fixed(POLL), retry=retry_if_result(unfinished)
         )
         try:
-            records: dict[str, Sidecar] = waiting(self._new_records)
+            records: list[dict[str, Any]] = waiting(self._ask, requests.get, "records")
         except RetryError as error:
             raise ServiceError(
                 f"a sidecar ended, but its exit code and output did not come within {RECORD_TIMEOUT:g} s; "
                 f"the relay says: {self.log_tail(5) or '(nothing)'}"
             ) from error
-        return list(records.values())
+        hidden = ("started", "ended")
+        return [Sidecar(**{key: value for key, value in record.items() if key not in hidden}) for record in records]
 
     def remove_sidecars(self) -> None:
-        with engine_errors("removing sidecars"):
-            for container in self._on_engine():
-                remove(container)
+        """Removes what DAGs created through the relay: containers, networks, volumes."""
+        remove_labelled(self._client, self._sidecar_labels)
 
     def log_tail(self, lines: int) -> str:
-        # The labeller's standard output is its records; what it complains about is on the other stream.
-        said = [tail(container, lines, stdout=name == self.name) for name, container in self._containers.items()]
-        return "\n".join(filter(None, said))
+        return "\n".join(filter(None, (tail(container, lines) for container in self._containers.values())))
 
     def secrets(self) -> tuple[str, ...]:
         return ()
 
-    def _on_engine(self) -> list[Container]:
-        ours = labelled(self._client, self._place.stack_id)
-        return [c for c in ours if c.labels.get(LABEL_ROLE) == SIDECAR_ROLE]
+    def _up(self, containers: dict[str, Container], timeout: float) -> None:
+        self._containers = containers
+        self.docker_host = f"tcp://{LOOPBACK}:{published(containers[self.name], PORT)}"
+        await_ready(containers["labeller"], lambda: None, timeout)
+        await_ready(containers[self.name], self._probe, timeout)
 
-    def _new_records(self) -> dict[str, Sidecar]:
-        return {key: sidecar for key, sidecar in self._records().items() if key not in self._seen}
+    def _running(self) -> set[str]:
+        ours = labelled(self._client, self._sidecar_labels)
+        return {str(c.id) for c in ours if c.status in ("running", "created", "restarting")}
 
-    def _records(self) -> dict[str, Sidecar]:
-        with engine_errors("reading the sidecars' records"):
-            printed = self._containers["labeller"].logs(stdout=True, stderr=False).decode()
-        records: dict[str, Sidecar] = {}
-        # What follows the last line break is a line that is being written.
-        for line in printed.split("\n")[:-1]:
-            record = json.loads(line)
-            started, ended = record.pop("started"), record.pop("ended")
-            (self._under_way.add if started and not ended else self._under_way.discard)(record["id"])
-            records[record["id"]] = Sidecar(**record)
-        return records
+    def _ask(self, method: Callable[..., requests.Response], what: str) -> Any:
+        """One of the labeller's own calls."""
+        try:
+            answer = method(f"{self._url()}/airflow-harness/{what}", timeout=10)
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            raise ServiceError(
+                f"the relay does not answer any more ({error}); it says: {self.log_tail(5) or '(nothing)'}"
+            ) from error
+        return answer.json()
 
     def _probe(self) -> None:
-        url = self.docker_host.replace("tcp://", "http://")
-        requests.get(f"{url}/_ping", timeout=1).raise_for_status()
+        requests.get(f"{self._url()}/_ping", timeout=1).raise_for_status()
+
+    def _url(self) -> str:
+        return self.docker_host.replace("tcp://", "http://")
 
 
 def engine_socket() -> str:

@@ -1,27 +1,32 @@
-"""The stack: the services of one test process, in containers, started side by side and gone without a trace."""
+"""The stack: the services of one slot of a fleet, in containers, started side by side or taken over as they are."""
 
 from __future__ import annotations
 
-import secrets
+import hashlib
+import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import docker
-from docker.errors import APIError, NotFound
 from testcontainers.core.network import Network
 
 from harness.engine import LABEL_STACK, connect, engine_errors
-from harness.errors import HarnessError, ServiceError
+from harness.errors import EngineError, HarnessError
 from harness.images.obtain import Obtained, Progress, obtain
 from harness.services.aws import AwsService
-from harness.services.containers import Place, labelled, remove
+from harness.services.containers import Place, labelled, role_of
+from harness.services.fleet import Fleet
 from harness.services.minio import MinioService
 from harness.services.postgres import PostgresService
-from harness.services.reaper import Reaper
+from harness.services.postgres_server import PostgresServer, running_server
 from harness.services.relay import RelayService
+from harness.services.remove import remove_labelled
 from harness.services.service import Service
 from harness.settings import Settings
 
@@ -32,6 +37,7 @@ SERVICE_IMAGES = ("reaper", "minio", "postgres", "aws", "relay", "python")
 class Stack:
     """Services that are up. `images` has every image of the catalogue that was obtained; `seconds` each start."""
 
+    fleet_id: str
     stack_id: str
     network: str
     minio: MinioService
@@ -59,106 +65,168 @@ class Stack:
 
 
 @contextmanager
-def stack_in_containers(settings: Settings, databases: Mapping[str, str], progress: Progress) -> Iterator[Stack]:
-    """Starts the services, yields the Stack, removes everything that bears its label.
+def stack_in_fleet(
+    fleet: Fleet,
+    settings: Settings,
+    databases: Mapping[str, str],
+    progress: Progress,
+    side_by_side: bool = True,
+) -> Iterator[Stack]:
+    """Claims a slot of the fleet and yields its Stack: the one that is there, if it fits, else a new one.
 
-    `databases` maps the name of each Postgres database to the SQL of its schema.
+    It is left to the fleet, which is removed as a whole. `databases` maps the name of each Postgres database to the SQL
+    of its schema. With `side_by_side` off one thing is started after another, for comparison.
     Raises EngineError, ImageError, ServiceError.
     """
     client = connect()
-    names = (*SERVICE_IMAGES, *settings.images)
-    images = {name: obtain(client, settings, name, progress) for name in names}
-    stack_id = secrets.token_hex(6)
-    reaper = Reaper(images["reaper"].reference, stack_id, settings.start_timeout)
-    starting: list[Future[float]] = []
-    try:
-        with engine_errors("making the stack's network"):
-            network = Network(docker_network_kw={"labels": {LABEL_STACK: stack_id}}).create()
-        place = Place(stack_id, network, settings.start_timeout)
-        aliases = settings.aliases
-        minio = MinioService(images["minio"].reference, place, aliases.get("minio", ()), settings.buckets)
-        postgres = PostgresService(images["postgres"].reference, place, aliases.get("postgres", ()), databases)
-        aws = AwsService(images["aws"].reference, place, aliases.get("aws", ()))
-        relay = RelayService(
-            images["relay"].reference, images["python"].reference, place, aliases.get("relay", ()), client
-        )
-        seconds = _start_side_by_side((minio, postgres, aws, relay), starting)
-    except BaseException:
+    images = {name: obtain(client, settings, name, progress) for name in (*SERVICE_IMAGES, *settings.images)}
+    with fleet.slot() as slot:
+        fleet.watch(images["reaper"].reference, settings.start_timeout)
+        plan = _Plan(client, fleet, slot, settings, databases, images)
+        stack = plan.attached() or plan.made(side_by_side)
         try:
-            _dismantle(client, stack_id, starting, reaper)
+            yield stack
         finally:
-            # The engine may still be making what an interrupted call asked for: only a sweep some seconds later gets it.
-            reaper.abandon()
-        raise
-    try:
-        yield Stack(stack_id, network.name, minio, postgres, aws, relay, images, seconds)
-    finally:
-        _dismantle(client, stack_id, starting, reaper)
-        reaper.dismiss()
+            stack.postgres.close()
 
 
-def _dismantle(client: docker.DockerClient, stack_id: str, starting: list[Future[float]], reaper: Reaper) -> None:
-    """Removes the stack, also one that was interrupted while its services were starting.
+class _Plan:
+    """How the stack of one slot comes to be."""
 
-    Whatever prevents that, a second Ctrl-C too, leaves the rest to the reaper.
-    """
-    try:
-        remove_stack(client, stack_id)
+    def __init__(
+        self,
+        client: docker.DockerClient,
+        fleet: Fleet,
+        slot: int,
+        settings: Settings,
+        databases: Mapping[str, str],
+        images: Mapping[str, Obtained],
+    ) -> None:
+        self.client, self.fleet, self.slot = client, fleet, slot
+        self.settings, self.databases, self.images = settings, databases, images
+        self.stack_id = f"{fleet.ident}-{slot}"
+        self.note_name = f"stack-{slot}"
+
+    def attached(self) -> Stack | None:
+        """The stack that the slot's last process left, ready and clean; None where there is none that will do."""
+        note = self.fleet.note(self.note_name)
+        if note is None or note["fits"] != self._fingerprint():
+            return None
+        containers = {role_of(c): c for c in labelled(self.client, {LABEL_STACK: self.stack_id})}
+        network, kept = note["network"], note["services"]
+        with ThreadPoolExecutor() as pool:
+            services = self._services(pool.submit(self._server).result, _no_network)
+            jobs = {s.name: pool.submit(_timed, partial(s.attach, containers, kept[s.name])) for s in services}
+            wait(jobs.values())
+        failures = [error for job in jobs.values() if (error := job.exception())]
+        for failure in failures:
+            if isinstance(failure, EngineError):
+                raise failure
+        # Whatever else it is that does not do any more, a new one will.
+        return None if failures else self._stack(network, services, {name: jobs[name].result() for name in jobs})
+
+    def made(self, side_by_side: bool) -> Stack:
+        """A new stack, in place of what there may be."""
+        self.fleet.drop_note(self.note_name)
+        remove_labelled(self.client, {LABEL_STACK: self.stack_id})
+        pool = ThreadPoolExecutor(max_workers=None if side_by_side else 1)
+        jobs: dict[str, Future[Any]] = {}
+        with self.fleet.under_way():
+            try:
+                server = jobs["server"] = pool.submit(self._server)
+                network = jobs["network"] = pool.submit(self._network)
+                services = self._services(server.result, network.result)
+                for service in services:
+                    jobs[service.name] = pool.submit(_timed, service.start)
+                pool.shutdown(wait=False)
+                _await_all(jobs)
+            except BaseException:
+                # The server is the fleet's, and what Postgres's start does there makes nothing on the engine.
+                self._dismantle([jobs[name] for name in jobs if name not in ("server", "postgres")])
+                raise
+        seconds = {service.name: jobs[service.name].result() for service in services}
+        stack = self._stack(network.result().name, services, seconds)
+        self.fleet.write_note(
+            self.note_name,
+            {
+                "fits": self._fingerprint(),
+                "network": stack.network,
+                "services": {service.name: service.note() for service in services},
+            },
+        )
+        return stack
+
+    def _services(
+        self, server: Callable[[], PostgresServer], network: Callable[[], Network]
+    ) -> tuple[MinioService, PostgresService, AwsService, RelayService]:
+        place = Place(self.fleet.ident, self.stack_id, self.settings.start_timeout, network)
+        image = {name: obtained.reference for name, obtained in self.images.items()}
+        aliases = {name: self.settings.aliases.get(name, ()) for name in ("minio", "postgres", "aws", "relay")}
+        return (
+            MinioService(image["minio"], place, aliases["minio"], self.settings.buckets),
+            PostgresService(server, place, aliases["postgres"], self.databases, self.slot),
+            AwsService(image["aws"], place, aliases["aws"]),
+            RelayService(image["relay"], image["python"], place, aliases["relay"], self.client),
+        )
+
+    def _stack(
+        self,
+        network: str,
+        services: tuple[MinioService, PostgresService, AwsService, RelayService],
+        seconds: Mapping[str, float],
+    ) -> Stack:
+        return Stack(self.fleet.ident, self.stack_id, network, *services, self.images, seconds)
+
+    def _server(self) -> PostgresServer:
+        image = self.images["postgres"].reference
+        return running_server(self.fleet, self.slot, self.client, image, self.settings.start_timeout)
+
+    def _network(self) -> Network:
+        network = Network(docker_network_kw={"labels": {**self.fleet.labels, LABEL_STACK: self.stack_id}})
+        # The engine publishes a container's ports by that of its networks whose name comes first. Postgres, which joins
+        # every worker's network, has to stay with `bridge`: else its ports would change under the other workers.
+        network.name = f"scenarios-{self.stack_id}"
+        with engine_errors("making the stack's network"):
+            return network.create()
+
+    def _fingerprint(self) -> str:
+        """What a stack has to have in common with this plan, beside its images, to be taken over."""
+        parts = (dict(self.settings.aliases), dict(self.databases), _source_of_services())
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def _dismantle(self, starting: list[Future[Any]]) -> None:
+        """Removes a stack whose start was broken off. Whatever prevents that leaves the rest to the fleet's end."""
+        ours = {LABEL_STACK: self.stack_id}
+        remove_labelled(self.client, ours)
         # A start that is still under way may have made another container; without its first it soon gives up.
         while wait(starting, timeout=0.1).not_done:
-            remove_stack(client, stack_id)
-        if labelled(client, stack_id):
-            remove_stack(client, stack_id)
-    except BaseException:
-        reaper.abandon()
-        raise
+            remove_labelled(self.client, ours)
+        remove_labelled(self.client, ours)
 
 
-def remove_stack(client: docker.DockerClient, stack_id: str) -> None:
-    """Removes the containers, networks and volumes labelled with `stack_id`, and nothing else.
-
-    Raises ServiceError, after removing all else, where the engine refuses one.
-    """
-    refused: list[str] = []
-    ours = {"label": f"{LABEL_STACK}={stack_id}"}
-    with engine_errors("removing the stack"):
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(remove, labelled(client, stack_id)))
-        for kind, made in (
-            ("network", client.networks.list(filters=ours)),
-            ("volume", client.volumes.list(filters=ours)),
-        ):
-            for one in made:
-                try:
-                    one.remove()
-                except NotFound:
-                    pass
-                except APIError as error:
-                    refused.append(f"{kind} {one.name}: {error.explanation}")
-    if refused:
-        raise ServiceError(f"the engine keeps what the stack made ({'; '.join(refused)}): remove it with docker")
+def _no_network() -> Network:
+    raise AssertionError("a stack that is taken over has its network")
 
 
-def _start_side_by_side(services: tuple[Service, ...], starting: list[Future[float]]) -> dict[str, float]:
-    """Starts all; returns the seconds of each. Waits for all, then raises the first failure.
+def _source_of_services() -> str:
+    """Whoever works on the harness itself gets new containers for new code."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
-    `starting` is filled with what is under way, for whoever has to clean up after an interrupt.
-    """
 
-    def timed(service: Service) -> float:
-        began = time.monotonic()
-        service.start()
-        return time.monotonic() - began
+def _timed(job: Callable[[], None]) -> float:
+    began = time.monotonic()
+    job()
+    return time.monotonic() - began
 
-    pool = ThreadPoolExecutor()
-    starting += [pool.submit(timed, service) for service in services]
-    pool.shutdown(wait=False)
-    wait(starting)
-    failures = [error for future in starting if (error := future.exception())]
+
+def _await_all(jobs: Mapping[str, Future[Any]]) -> None:
+    """Waits for all, then raises the first failure."""
+    wait(jobs.values())
+    failures = [error for job in jobs.values() if (error := job.exception())]
     for failure in failures:
         # A service that says what is wrong explains more than another that only lost its engine meanwhile.
         if isinstance(failure, HarnessError):
             raise failure
     if failures:
         raise failures[0]
-    return {service.name: future.result() for service, future in zip(services, starting, strict=True)}

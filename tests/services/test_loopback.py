@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.engine import LABEL_ROLE, connect
+from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect
 from harness.services.containers import labelled
 from harness.services.stack import Stack
 
@@ -13,7 +13,12 @@ pytestmark = pytest.mark.engine
 
 def test_every_published_port_is_on_loopback_and_random(stack: Stack) -> None:
     client = connect()
-    ours = [*labelled(client, stack.stack_id), *labelled(client, f"{stack.stack_id}-reaper")]
+    groups = (
+        {LABEL_STACK: stack.stack_id},
+        {LABEL_FLEET: stack.fleet_id, LABEL_ROLE: "postgres"},
+        {LABEL_FLEET: f"{stack.fleet_id}-reaper"},
+    )
+    ours = [client.containers.get(container.id) for group in groups for container in labelled(client, group)]
     published = {
         container.labels[LABEL_ROLE]: [
             (port, binding["HostIp"], int(binding["HostPort"]))

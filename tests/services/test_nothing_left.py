@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -11,9 +12,9 @@ import docker
 import pytest
 from tenacity import retry, stop_after_delay, wait_fixed
 
-from harness.engine import LABEL_STACK, connect
+from harness.engine import LABEL_FLEET, connect
 from harness.settings import Settings
-from tests.outer import command, environment, project
+from tests.outer import command, environment, project, run_pytest
 
 pytestmark = pytest.mark.engine
 
@@ -25,7 +26,7 @@ def test_it(stack):
     client.containers.run(stack.images["python"].reference, ["sleep", "600"], detach=True)
     client.volumes.create()
     with open({started!r}, "w") as file:
-        file.write(stack.stack_id)
+        file.write(stack.fleet_id)
     {ending}
 """
 WAIT = "threading.Event().wait(300)"
@@ -53,27 +54,27 @@ def test_nothing_is_left(tmp_path: Path, settings: Settings, ending: str, sent: 
             command(folder), cwd=folder, env=environment(settings.root), stdout=output, stderr=output
         ) as child,
     ):
-        stack_id = _await_started(started, child, log)
+        fleet_id = _await_started(started, child, log)
         if sent:
-            assert _left(connect(), stack_id), "there is something to remove"
+            assert _left(connect(), fleet_id), "there is something to remove"
         for number, one in enumerate(sent):
             time.sleep(0.3 * number)  # the second one comes while the first is being heeded
             child.send_signal(one)
         child.wait(60)
 
-    _await_nothing(connect(), stack_id)
+    _await_nothing(connect(), fleet_id)
 
 
 STARTING = """
-from harness.services import stack as module
+from harness.services import fleet as module
 
-real = module.Reaper
-def told(image, stack_id, timeout):
-    reaper = real(image, stack_id, timeout)
+real = module.Reaper.start
+def told(image, fleet_id, timeout):
+    reaper = real(image, fleet_id, timeout)
     with open({started!r}, "w") as file:
-        file.write(stack_id)
+        file.write(fleet_id)
     return reaper
-module.Reaper = told
+module.Reaper.start = told
 
 def test_it(stack):
     pass
@@ -92,13 +93,82 @@ def test_nothing_is_left_of_a_start_that_is_interrupted(tmp_path: Path, settings
             command(folder), cwd=folder, env=environment(settings.root), stdout=output, stderr=output
         ) as child,
     ):
-        stack_id = _await_started(started, child, log)
+        fleet_id = _await_started(started, child, log)
         for pause in (later, 0.2):
             time.sleep(pause)  # the moment is what is being tried; every one has to do
             child.send_signal(signal.SIGINT)
         child.wait(60)
 
-    _await_nothing(connect(), stack_id)
+    _await_nothing(connect(), fleet_id)
+
+
+IN_FLIGHT = """
+import threading
+from testcontainers.core.network import Network
+from harness.services import fleet as module
+
+real = Network.create
+def late(network):
+    def make():
+        threading.main_thread().join()  # the engine is slow: it makes the network when all is cleaned up
+        real(network)
+        with open({made!r}, "w") as file:
+            file.write(module.connect().networks.list(names=[network.name])[0].attrs["Labels"][module.LABEL_FLEET])
+    threading.Thread(target=make).start()
+    raise KeyboardInterrupt
+Network.create = late
+
+def test_it(stack):
+    pass
+"""
+
+
+def test_nothing_is_left_of_what_the_engine_made_after_an_interrupt(tmp_path: Path, settings: Settings) -> None:
+    made = tmp_path / "made"
+    done = run_pytest(project(tmp_path / "project", IN_FLIGHT.format(made=str(made))), settings.root)
+    assert done.returncode == 2, done.stdout
+
+    _await_nothing(connect(), made.read_text())
+
+
+@pytest.mark.parametrize("whom", ["the controller", "everybody"])
+def test_nothing_is_left_of_workers(tmp_path: Path, settings: Settings, whom: str) -> None:
+    """kill -9 of xdist's controller, or of its workers too, while both workers have a stack."""
+    started = tmp_path / "started"
+    folder = project(tmp_path / "project", WORKERS.format(started=str(started), wait=WAIT))
+    log = tmp_path / "log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            command(folder, "-n", "2"),
+            cwd=folder,
+            env=environment(settings.root),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        ) as child,
+    ):
+        fleet_ids = {_await_started(Path(f"{started}-{number}"), child, log) for number in range(2)}
+        (fleet_id,) = fleet_ids
+        if whom == "everybody":
+            os.killpg(child.pid, signal.SIGKILL)
+        child.kill()
+        child.wait(60)
+
+    _await_nothing(connect(), fleet_id)
+
+
+WORKERS = """
+import docker, pytest, threading
+
+@pytest.mark.parametrize("number", range(2))
+def test_it(stack, number):
+    client = docker.DockerClient(base_url=stack.relay.docker_host)
+    client.containers.run(stack.images["python"].reference, ["sleep", "600"], detach=True)
+    with open(f"{started}-{{number}}", "w") as file:
+        file.write(stack.fleet_id)
+    {wait}
+"""
 
 
 @retry(stop=stop_after_delay(90), wait=wait_fixed(0.1), reraise=True)
@@ -111,14 +181,14 @@ def _await_started(file: Path, child: subprocess.Popen[bytes], log: Path) -> str
 
 
 @retry(stop=stop_after_delay(60), wait=wait_fixed(0.2), reraise=True)
-def _await_nothing(client: docker.DockerClient, stack_id: str) -> None:
-    assert _left(client, stack_id) == []
+def _await_nothing(client: docker.DockerClient, fleet_id: str) -> None:
+    assert _left(client, fleet_id) == []
 
 
-def _left(client: docker.DockerClient, stack_id: str) -> list[str]:
-    """Ids of what bears the labels of the stack or of its reaper."""
+def _left(client: docker.DockerClient, fleet_id: str) -> list[str]:
+    """Ids of what bears the labels of the fleet or of its reaper."""
     found: list[str] = []
-    for label in (f"{LABEL_STACK}={stack_id}", f"{LABEL_STACK}={stack_id}-reaper"):
+    for label in (f"{LABEL_FLEET}={fleet_id}", f"{LABEL_FLEET}={fleet_id}-reaper"):
         filters = {"label": label}
         for kind in (
             client.containers.list(all=True, filters=filters, ignore_removed=True),

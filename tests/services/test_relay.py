@@ -13,7 +13,7 @@ import pytest
 from docker.errors import NotFound
 from tenacity import retry, stop_after_delay, wait_fixed
 
-from harness.engine import LABEL_ROLE, LABEL_STACK, connect
+from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect
 from harness.services.containers import labelled
 from harness.services.relay import Sidecar
 from harness.services.stack import Stack
@@ -83,6 +83,7 @@ def test_what_the_dag_creates_bears_our_labels(stack: Stack, through_relay: dock
         labels = engine.containers.get(made.id).labels
         assert labels["their"] == "own"
         assert (labels[LABEL_STACK], labels[LABEL_ROLE]) == (stack.stack_id, "sidecar")
+        assert labels[LABEL_FLEET] == stack.fleet_id
         assert engine.networks.get(network.id).attrs["Labels"][LABEL_STACK] == stack.stack_id
         assert engine.volumes.get(volume.name).attrs["Labels"][LABEL_STACK] == stack.stack_id
     finally:
@@ -157,7 +158,7 @@ def test_nothing_slips_past_the_labels(stack: Stack, through_relay: docker.Docke
     # The engine may answer the first request, or drop the connection on which another one follows it.
     assert not any(b"201 Created" in answer for answer in answers[:2])
     created = json.loads(answers[2].split(b"\r\n\r\n")[1])["Id"]
-    assert created in {container.id for container in labelled(connect(), stack.stack_id)}
+    assert created in {container.id for container in labelled(connect(), {LABEL_STACK: stack.stack_id})}
 
 
 def test_streams_and_hijacked_connections_pass(stack: Stack, through_relay: docker.DockerClient) -> None:

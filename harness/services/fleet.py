@@ -1,0 +1,195 @@
+"""The fleet: the stacks of one test run, of all its processes together; with --reuse also of the runs that follow.
+
+Its processes meet in a folder of notes (which containers there are, and their passwords) and locks, which the kernel
+frees when a process dies. Each process claims a slot, the lowest that is free, and a slot has one stack at most. So
+there are never more stacks than processes, and who comes after one that crashed, or that has ended, finds its stack.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from harness.engine import LABEL_FLEET, connect
+from harness.errors import ServiceError
+from harness.private import PrivacyError, private_folder
+from harness.services.reaper import Reaper
+from harness.services.remove import remove_labelled
+
+FORGOTTEN = 24 * 3600.0
+"""After so many seconds the folder of a run that was killed is removed. What it had on the engine went at once."""
+
+
+class Fleet:
+    """One process's hold on it. Making this object touches nothing; the folder is made when it is first used."""
+
+    def __init__(self, root: Path, run: str | None) -> None:
+        """The fleet of test run `run` (a new one: `new_run()`), or None: the one that `--reuse` keeps."""
+        self.run = run
+        self.kept = run is None
+        self._root = root
+        self._reaper: Reaper | None = None
+        self._shares: list[FileLock | None] = []
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where its processes meet. Raises HarnessError where it would not be private."""
+        base = private_folder(self._root)
+        for old in base.glob("run-*"):
+            if old.stat().st_mtime < time.time() - FORGOTTEN:
+                shutil.rmtree(old, ignore_errors=True)
+        folder = base / (f"run-{self.run}" if self.run else "fleet")
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    @cached_property
+    def ident(self) -> str:
+        """The value of its label. The kept one's follows from machine, user and checkout, as does its folder."""
+        return self.run or hashlib.sha256(f"{socket.gethostname()} {self.folder}".encode()).hexdigest()[:12]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {LABEL_FLEET: self.ident}
+
+    @contextmanager
+    def slot(self) -> Iterator[int]:
+        """Claims the lowest free slot until the end, or the death, of this process."""
+        for number in count():
+            # The gate is closed while the fleet is being removed.
+            with self.locked("gate"):
+                held = self.hold(f"slot-{number}")
+            if held:
+                try:
+                    yield number
+                finally:
+                    held.release()
+                return
+
+    def locked(self, name: str) -> FileLock:
+        """A lock of the fleet, to be waited for."""
+        return FileLock(self.folder / f"{name}.lock", thread_local=False)
+
+    def hold(self, name: str) -> FileLock | None:
+        """A lock of the fleet that this process now holds, or None where another one does."""
+        lock = self.locked(name)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return None
+        return lock
+
+    def share(self, what: str, slot: int) -> None:
+        """Lets others know, until the end of this process, that the one with this slot uses `what`."""
+        self._shares.append(self.hold(f"{what}-user-{slot}"))
+
+    def shared(self, what: str, slot: int) -> bool:
+        """Whether a living process with another slot uses `what`."""
+        own = f"{what}-user-{slot}"
+        for name in (file.stem for file in self.folder.glob(f"{what}-user-*.lock")):
+            lock = self.hold(name) if name != own else None
+            if lock is None and name != own:
+                return True
+            if lock:
+                lock.release()
+        return False
+
+    def note(self, name: str) -> dict[str, Any] | None:
+        """What was noted under `name`. None: nothing, or nothing that can be read."""
+        try:
+            found = json.loads((self.folder / f"{name}.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def write_note(self, name: str, content: Mapping[str, Any]) -> None:
+        """Notes hold passwords: nobody else may read them, at no moment."""
+        file = self.folder / f"{name}.json"
+        partial = file.with_suffix(f".{secrets.token_hex(4)}")
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as sink:
+            json.dump(content, sink)
+        partial.replace(file)
+
+    def drop_note(self, name: str) -> None:
+        (self.folder / f"{name}.json").unlink(missing_ok=True)
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Marks that something is being made; the mark stays where that was broken off, by kill -9 too."""
+        mark = self.folder / f"under-way-{secrets.token_hex(4)}"
+        mark.touch()
+        yield
+        mark.unlink()
+
+    def watch(self, image: str, timeout: float) -> None:
+        """Sees to it that a reaper sweeps the fleet when its last process is gone; a kept fleet has none."""
+        if self.kept or self._reaper:
+            return
+        with self.locked("reaper"):
+            noted = self.note("reaper")
+            self._reaper = Reaper.join(noted, self.ident) if noted else None
+            if self._reaper is None:
+                self._reaper = Reaper.start(image, self.ident, timeout)
+                self.write_note("reaper", self._reaper.note())
+
+    def watch_too(self) -> None:
+        """Connects to the reaper, if there is one, so that it waits for this process as well."""
+        if self._reaper or self.kept:
+            return
+        with suppress(PrivacyError):  # then nobody has used it
+            if noted := self.note("reaper"):
+                self._reaper = Reaper.join(noted, self.ident)
+
+    def end(self, orderly: bool) -> None:
+        """Removes what a test run had, when all its processes but this one are gone. A kept fleet is let alone.
+
+        Where a start was broken off, or the run was, the engine may still be making what was asked for, and only a
+        sweep some seconds later gets that: then the reaper stays, as it does where this fails.
+        """
+        if self.kept:
+            return
+        with suppress(PrivacyError):  # then nobody has used it
+            if self.note("reaper"):
+                self._remove_all(orderly)
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _remove_all(self, orderly: bool) -> None:
+        self.watch_too()
+        remove_labelled(connect(), self.labels)
+        if self._reaper and orderly and not any(self.folder.glob("under-way-*")):
+            self._reaper.dismiss()
+        elif self._reaper:
+            self._reaper.abandon()
+
+    def remove(self) -> Counter[str]:
+        """Removes a kept fleet. Raises ServiceError where a living process uses it."""
+        with ExitStack() as held, self.locked("gate"):
+            for file in self.folder.glob("slot-*.lock"):
+                lock = self.hold(file.stem)
+                if lock is None:
+                    raise ServiceError("a test run is using what --reuse kept: wait until it has ended, or end it")
+                held.callback(lock.release)
+            removed = remove_labelled(connect(), self.labels)
+            for file in self.folder.glob("*.json"):
+                file.unlink()
+            for file in self.folder.glob("under-way-*"):
+                file.unlink()
+        return removed
+
+
+def new_run() -> str:
+    """The name of a new test run."""
+    return secrets.token_hex(6)
