@@ -2,28 +2,42 @@
 #
 # Variables: PYTHON (default: the first of python3.12, python3.11, python3 that is 3.11 or 3.12),
 # ARGS (more arguments for pytest), WORKERS (processes that run tests side by side, default 2),
-# UPGRADE=1 (make locks takes newer releases).
+# UPGRADE=1 (make locks takes newer releases), ROWS (rows of the speed table that make bench measures, by number).
 
 PYTHON ?=
 export PYTHON
 ARGS ?=
 WORKERS ?= 2
 UPGRADE ?=
+ROWS ?=
 BIN := .venv/bin
 JUNIT := .harness/junit
+EVIDENCE := .harness/evidence
+QUICK := .harness/bench/quick.json
 ACTIONLINT := v1.7.12
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help scenarios test engine lint types unit locks images actionlint venv scenarios-2.11 test-engine
+.PHONY: help scenarios test engine lint types unit equal locks images actionlint venv test-engine bench bench-gate soak soak-ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 scenarios: images ## run every scenario and end in a table: the main job
-	@$(BIN)/python -m pytest scenarios -n $(WORKERS) --junitxml=$(JUNIT)/scenarios-airflow-3.3.xml $(ARGS)
+	@$(call scenarios,3.3) $(ARGS)
+scenarios = $(if $(filter 3.3,$(1)),$(BIN)/python -m pytest scenarios,$(BIN)/tox run -e airflow-$(1) --) -n $(WORKERS) \
+    --junitxml=$(JUNIT)/scenarios$(2)-airflow-$(1).xml --evidence=$(EVIDENCE)/$(1)$(2)
 
-test: test-engine lint actionlint types unit scenarios scenarios-2.11 ## run the whole test suite, on both Airflow lines
+# Both runners have to leave the same: what CI runs after the scenarios, which the warm runner has made.
+equal: images ## every scenario by both runners, on both Airflow lines: what they left is compared
+	@rm -rf $(EVIDENCE)
+	@for airflow in 3.3 2.11; do $(MAKE) --no-print-directory equal-$$airflow || exit; done
+equal-%:
+	@$(call scenarios,$*) --runner warm $(ARGS)
+	@$(call scenarios,$*,-process) --runner process $(ARGS)
+	@$(BIN)/python -m harness.evidence.compare $(EVIDENCE)/$*-process $(EVIDENCE)/$*
+
+test: test-engine lint actionlint types unit equal soak-ci bench-gate ## run the whole test suite, on both Airflow lines
 
 engine: ## get a Docker engine where none answers (Debian or Ubuntu, as root)
 	@tools/engine start
@@ -38,8 +52,18 @@ types: venv ## mypy
 unit: images ## the tests of the harness itself
 	@$(BIN)/python -m pytest tests -n $(WORKERS) --junitxml=$(JUNIT)/unit.xml $(ARGS)
 
-scenarios-2.11: images
-	@$(BIN)/tox run -e airflow-2.11 -- -n $(WORKERS) --junitxml=$(JUNIT)/scenarios-airflow-2.11.xml $(ARGS)
+bench: images ## measure the speed table, every row (ROWS=1,2: these): takes half an hour
+	@$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS))
+
+bench-gate: images ## compare the quick rows' ratios with the last release's table: what CI does
+	@$(BIN)/python -m benchmarks --quick --json $(QUICK)
+	@$(BIN)/python -m benchmarks gate $(QUICK)
+
+soak: images ## the same scenarios in eight workers, a hundred times
+	@$(BIN)/python -m benchmarks.soak --workers 8 --times 100
+
+soak-ci: images
+	@$(BIN)/python -m benchmarks.soak --workers 4 --times 5
 
 images: venv ## pull or build every image, where it is not present
 	@$(BIN)/python -m harness images --get
@@ -50,7 +74,7 @@ locks: venv ## write the locks from pyproject.toml and every requirements.in
 	    $(COMPILE) --extra airflow --extra chapter --extra dev \
 	        pyproject.toml requirements/airflow-$$airflow.in -o requirements/airflow-$$airflow.txt || exit; \
 	done
-	@find dags harness scenarios -name requirements.in | while read -r input; do \
+	@find benchmarks dags harness scenarios -name requirements.in | while read -r input; do \
 	    $(COMPILE) "$$input" -o "$${input%.in}.txt" || exit; \
 	done
 COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

@@ -11,11 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from harness.airflow.warm.client import end_hosts, hosts_folder
 from harness.engine import connect
 from harness.errors import HarnessError
 from harness.images import listing
 from harness.images.catalogue import BUILT_IN
 from harness.images.progress import shown
+from harness.services.fleet import Fleet
 from harness.settings import Settings, find_root
 
 FAILED = 2
@@ -29,7 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings.load(root, BUILT_IN)
         cache = settings.cache_dir
         names = (*BUILT_IN, *settings.images)
-        chosen = _parser(names).parse_args(arguments)
+        parser = _parser(names)
+        chosen, others = parser.parse_known_args(arguments)
+        if chosen.command == "watch":
+            return _watch(Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder}), others)
+        if others:
+            parser.error(f"unrecognized arguments: {' '.join(others)}")
+        if chosen.command == "down":
+            return _down(settings)
         return _images(Settings.load(root, BUILT_IN, options=_options(chosen, names)), chosen)
     except HarnessError as error:
         _keep_traceback(cache)
@@ -46,6 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser(names: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="harness", description="End-to-end scenarios for Airflow pipelines.")
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("down", help="remove the services that --reuse kept for this checkout, and end its warm hosts")
+    watch = commands.add_parser(
+        "watch",
+        usage="harness watch [--dags-folder PATH] [pytest arguments]",
+        help="on every save of a DAG file run its scenarios again, until Ctrl-C; takes pytest's arguments too",
+        allow_abbrev=False,
+    )
+    watch.add_argument("--dags-folder", metavar="PATH", help="the DAGs under test")
     images = commands.add_parser("images", help="list the images that scenarios need, or get them")
     images.add_argument("--get", nargs="*", metavar="NAME", help="obtain these images (none named: all) before listing")
     images.add_argument("--json", action="store_true", help="print the list as JSON")
@@ -68,6 +85,27 @@ def _images(settings: Settings, chosen: argparse.Namespace) -> int:
             listing.get(client, settings, chosen.get, progress)
     listing.render(listing.lines(client, settings), chosen.json)
     return 0
+
+
+def _watch(settings: Settings, arguments: Sequence[str]) -> int:
+    # Only who watches has watchfiles and pytest imported.
+    from harness.watch.loop import watch
+
+    watch(settings, [*arguments, "--dags-folder", str(settings.dags_folder)])
+    return 0
+
+
+def _down(settings: Settings) -> int:
+    hosts = end_hosts(hosts_folder(settings))  # first: they need no engine
+    removed = Fleet(settings.root, None).remove()
+    removed["warm host"] = hosts
+    told = ", ".join(_counted(kind, number) for kind, number in removed.items() if number)
+    print(f"removed {told}" if told else "nothing was kept")
+    return 0
+
+
+def _counted(kind: str, number: int) -> str:
+    return f"{number} {kind}{'' if number == 1 else 's'}"
 
 
 def _keep_traceback(cache: Path | None) -> None:

@@ -27,3 +27,11 @@ class RunRefusedError(HarnessError):
 
 class RunError(HarnessError):
     """Airflow ran, and what it left contradicts itself or says nothing."""
+
+
+class HostLostError(HarnessError):
+    """The warm host ended during a run. The scenario is run again, in a fresh world."""
+
+
+class WatchError(HarnessError):
+    """Nothing tells of saves, so `harness watch` can't go on."""

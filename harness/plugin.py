@@ -7,28 +7,42 @@ A project says what its DAGs need by overriding three small fixtures that return
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
-from harness.airflow.metadata import ensure_template
+from harness import second_try
+from harness.airflow import process
+from harness.airflow.metadata import ensure_template, fresh_database
+from harness.airflow.process import Execute
+from harness.airflow.warm.client import WarmHosts, hosts_folder
 from harness.errors import HarnessError
+from harness.evidence.record import write_record
 from harness.images.catalogue import BUILT_IN
 from harness.images.obtain import Progress
-from harness.report import ScenarioRow, TerminalProgress, failure_sections, mask_report, scenario_table
-from harness.services.stack import Stack, stack_in_containers
-from harness.settings import ImageMode, Settings, find_root
+from harness.report import ROW, ScenarioRow, TerminalProgress, failure_sections, mask_report, row_of, scenario_table
+from harness.services.fleet import Fleet, new_run
+from harness.services.stack import Stack, stack_in_fleet
+from harness.settings import ImageMode, Runner, Settings, find_root
 from harness.world import World
 
 SETTINGS = pytest.StashKey[Settings]()
+FLEET = pytest.StashKey[Fleet]()
 WORLD = pytest.StashKey[World]()
-ROW = "harness-scenario"
+ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+"""Exit codes of a run that came to its end, however it ended."""
+HANDED = "harness_run"
+"""Under this name xdist's workers are told which test run's fleet they belong to."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("harness", "Airflow scenarios")
     group.addoption("--dags-folder", metavar="PATH", help="the DAGs under test")
+    group.addoption("--runner", choices=get_args(Runner), help="how `airflow dags test` is run (default: warm)")
+    group.addoption("--evidence", metavar="DIR", type=Path, help="write what each scenario's runs left, as JSON")
+    group.addoption("--reuse", action="store_true", default=None, help="keep the services for the next test run")
     group.addoption("--image-mode", choices=get_args(ImageMode), help="how images are obtained (default: auto)")
     for name in (*BUILT_IN, *_project_images()):
         group.addoption(
@@ -44,12 +58,41 @@ def _project_images() -> tuple[str, ...]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    names = ("dags_folder", "image_mode", *(f"{name}_image" for name in (*BUILT_IN, *_project_images())))
+    images = (f"{name}_image" for name in (*BUILT_IN, *_project_images()))
+    names = ("dags_folder", "image_mode", "reuse", "runner", *images)
     options = {name: config.getoption(name, None) for name in names}
     try:
         config.stash[SETTINGS] = Settings.load(find_root(config.rootpath), BUILT_IN, options)
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
+    settings = config.stash[SETTINGS]
+    handed = getattr(config, "workerinput", {}).get(HANDED)
+    config.stash[FLEET] = Fleet(settings.root, None if settings.reuse else handed or new_run())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput[HANDED] = node.config.stash[FLEET].run
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker may have crashed: until another one takes its place, the reaper must see that the run goes on."""
+    node.config.stash[FLEET].watch_too()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+    """The fleet ends with the run, when xdist's workers have ended, which is before the yield returns."""
+    yield
+    if hasattr(session.config, "workerinput"):
+        return
+    try:
+        session.config.stash[FLEET].end(orderly=exitstatus in ENDED)
+    except HarnessError as error:
+        terminal = session.config.pluginmanager.getplugin("terminalreporter")
+        terminal.write_line(f"{type(error).__name__}: {error}", red=True)
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")
@@ -72,9 +115,18 @@ def stack(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
     """The services, up and ready; one stack for each test process."""
-    with stack_in_containers(settings, databases, _progress(pytestconfig)) as running:
+    fleet = pytestconfig.stash[FLEET]
+    with stack_in_fleet(fleet, settings, databases, _progress(pytestconfig)) as running:
         ensure_template(running.postgres, settings.cache_dir, tmp_path_factory.mktemp("migration"))
         yield running
+
+
+@pytest.fixture(scope="session")
+def execute(settings: Settings, stack: Stack) -> Execute:
+    """The runner that was chosen."""
+    if settings.runner == "process":
+        return process.execute
+    return WarmHosts(hosts_folder(settings), settings.warm_idle, partial(fresh_database, stack.postgres)).execute
 
 
 @pytest.fixture
@@ -94,16 +146,28 @@ def world(
     request: pytest.FixtureRequest,
     settings: Settings,
     stack: Stack,
+    execute: Execute,
     connections: Mapping[str, str],
     environment: Mapping[str, str],
     tmp_path: Path,
 ) -> Iterator[World]:
     """A clean world: empty buckets, databases as their schema left them, no sidecar. Runs are made with world.run()."""
     stack.reset()
-    made = World(settings, stack, connections, environment, tmp_path)
+    made = World(settings, stack, execute, connections, environment, tmp_path)
     request.node.stash[WORLD] = made
     yield made
     stack.relay.remove_sidecars()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    if item.config.stash[SETTINGS].runner == "process" or "world" not in getattr(item, "fixturenames", ()):
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in second_try.run(item, nextitem):
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
 
 
 @pytest.hookimpl(wrapper=True)
@@ -111,6 +175,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
+    second_try.note_loss(item, call)
     if call.excinfo and (told := harness_error(call.excinfo.value)):
         report.longrepr = f"{type(told).__name__}: {told}"
     world = item.stash.get(WORLD, None)
@@ -121,6 +186,8 @@ def pytest_runtest_makereport(
             report.sections += failure_sections(world)
     if world is not None:
         mask_report(report, world.stack)
+        if report.when == "call" and (folder := item.config.getoption("--evidence")):
+            write_record(folder, item.nodeid, world.runs, world.stack.mask)
     return report
 
 
@@ -134,9 +201,9 @@ def harness_error(error: BaseException) -> HarnessError | None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     reports = [r for kind in ("passed", "failed", "skipped", "error") for r in terminalreporter.getreports(kind)]
-    rows = [ScenarioRow(**value) for r in reports for name, value in r.user_properties if name == ROW]
-    if rows:
-        scenario_table(rows, terminalreporter)
+    rows = [row_of(dict(getattr(report, "user_properties", ()))) for report in reports]
+    if shown := [row for row in rows if row]:
+        scenario_table(shown, terminalreporter)
 
 
 def _progress(config: pytest.Config) -> Progress:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.second_try import NOTE
 from harness.services.stack import Stack
 from harness.world import World
 
+ROW = "harness-scenario"
 SERVICE_LINES = 15
 LOG_LINES = 100
 
@@ -43,6 +46,16 @@ class ScenarioRow:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def row_of(properties: Mapping[str, Any]) -> ScenarioRow | None:
+    """The line of the table that a report carries; None where it carries none."""
+    if ROW not in properties:
+        return None
+    row = ScenarioRow(**properties[ROW])
+    if NOTE in properties:
+        return replace(row, result=f"{row.result} (second try)")
+    return row
 
 
 def scenario_table(rows: list[ScenarioRow], terminal: Any) -> None:

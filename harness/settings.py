@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,8 +18,9 @@ ENV_PREFIX = "HARNESS_"
 TABLE = "tool.harness"
 
 ImageMode = Literal["auto", "pull", "build"]
+Runner = Literal["warm", "process"]
 
-PLAIN = ("cache_dir", "dags_folder", "image_mode", "run_timeout", "start_timeout")
+PLAIN = ("cache_dir", "dags_folder", "image_mode", "reuse", "run_timeout", "runner", "start_timeout", "warm_idle")
 """The settings that an option or a variable can set, beside the images."""
 
 
@@ -47,6 +49,7 @@ class Settings(BaseModel):
     root: Path
     dags_folder: Path = Path("dags")
     image_mode: ImageMode = "auto"
+    reuse: bool = False
     buckets: tuple[str, ...] = ()
     aliases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     images: Mapping[str, ProjectImage] = Field(default_factory=dict)
@@ -54,6 +57,9 @@ class Settings(BaseModel):
     cache_dir: Path = Field(default_factory=lambda: platformdirs.user_cache_path("airflow-scenario-harness"))
     start_timeout: float = Field(default=60.0, gt=0, description="seconds a service may take to be ready")
     run_timeout: float = Field(default=600.0, gt=0, description="seconds one `airflow dags test` may take")
+    # Forks are only known to be sound on Linux.
+    runner: Runner = "warm" if sys.platform == "linux" else "process"
+    warm_idle: float = Field(default=900.0, gt=0, description="seconds without a run after which a warm host ends")
 
     @classmethod
     def load(

@@ -10,8 +10,9 @@ from typing import Any, Literal
 import psycopg
 from minio import Minio
 
+from harness.airflow.process import Execute
 from harness.airflow.run import Run
-from harness.airflow.runner import Order, run_in_process
+from harness.airflow.runner import Order, run_dag
 from harness.evidence.evidence import Evidence, gather_objects, warnings_in
 from harness.services.stack import Stack
 from harness.settings import Settings
@@ -30,6 +31,7 @@ class World:
 
     settings: Settings
     stack: Stack
+    execute: Execute
     connections: Mapping[str, str]
     environment: Mapping[str, str]
     folder: Path
@@ -65,11 +67,11 @@ class World:
             conf=conf,
             timeout=self.settings.run_timeout,
         )
-        run = run_in_process(order, self.stack.postgres)
+        run = run_dag(order, self.stack.postgres, self.execute)
         evidence = Evidence(
             objects=gather_objects(self.stack.minio.client()),
             sidecars=tuple(self.stack.relay.sidecars()),
-            warnings=warnings_in(run.log),
+            warnings=warnings_in(run.log, home),
         )
         self.runs.append((run, evidence))
         if expect == "success" and not run.succeeded:

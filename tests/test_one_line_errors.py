@@ -73,7 +73,7 @@ def test_no_engine_is_one_line_that_names_make_engine(tmp_path: Path, settings: 
 @pytest.mark.engine
 @pytest.mark.parametrize(
     ("request_line", "times"),
-    [(b"/containers/create", 3), (b"/logs?", 2)],
+    [(b"/containers/create", 3), (b"role%3Dsidecar", 2)],
     ids=["while services start", "while a run is gathered"],
 )
 def test_an_engine_that_goes_away_midway(tmp_path: Path, settings: Settings, request_line: bytes, times: int) -> None:

@@ -57,6 +57,8 @@ def test_connections_that_todays_provider_ignores(dags: Path, value: str, told: 
         ("aws://u:p@/?__extra__={secret", "'s __extra__ is not valid JSON"),
         ("aws://u:p@/?__extra__=5", "'s __extra__ is not a JSON object"),
         ("aws://[secret", " is not a valid URI"),
+        ("aws://u:secret@/?endpoint_url=http://127.0.0.1:9000", " is not a valid URI"),
+        ("aws://secret@/?a=http%3A//x&b=http://y&c=http://z", " is not a valid URI"),
         ("aws://u:secret@[bad]/", " is not a valid URI"),
         ("aws://u:secret\u2100@host/", " is not a valid URI"),
         ("aws://u:sec/secret@host/", " is not a valid URI"),

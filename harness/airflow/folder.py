@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.airflow.process import execute
+from harness.airflow.process import Execute
 
 MARK = "HARNESS-FOLDER:"
 
@@ -46,7 +46,9 @@ class Folder:
     errors: Mapping[str, str]
 
 
-def read_folder(dags_folder: Path, env: Mapping[str, str], work_dir: Path, timeout: float) -> Folder | None:
+def read_folder(
+    dags_folder: Path, env: Mapping[str, str], work_dir: Path, timeout: float, execute: Execute
+) -> Folder | None:
     """None where even reading failed; then the log `folder.log` in `work_dir` tells why."""
     done = execute(
         [sys.executable, "-c", READER, str(dags_folder), MARK],

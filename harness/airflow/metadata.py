@@ -7,11 +7,10 @@ these versions pays for a migration (5 to 8 s).
 from __future__ import annotations
 
 import hashlib
-import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib import metadata
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -21,82 +20,100 @@ from harness.airflow.environment import run_environment
 from harness.airflow.process import execute
 from harness.errors import RunError, ServiceError
 
-TEMPLATE = "airflow_template"
 MIGRATION_TIMEOUT = 300.0
 
 
 class Server(Protocol):
     """The Postgres that holds metadata databases (harness.services.postgres.PostgresService)."""
 
-    def url(self, database: str) -> str: ...
+    def direct_url(self, database: str) -> str: ...
+    def scratch_name(self) -> str: ...
     def exists(self, name: str) -> bool: ...
     def create(self, name: str) -> None: ...
-    def clone(self, template: str, name: str) -> None: ...
+    def lend(self, template: str) -> AbstractContextManager[str]: ...
+    def rename(self, name: str, new: str) -> None: ...
     def drop(self, name: str) -> None: ...
     def dump(self, database: str) -> bytes: ...
     def restore(self, database: str, archive: bytes) -> None: ...
     def major(self) -> int: ...
 
 
+@cache
 def versions() -> dict[str, str]:
     """Airflow's and its providers' distributions with their versions."""
-    found = {d.metadata["Name"].lower(): d.version for d in metadata.distributions()}
-    return {name: version for name, version in sorted(found.items()) if name.startswith("apache-airflow")}
+    # By the folders' names: importlib.metadata would read the files of every package there is.
+    found = (file.stem.rpartition("-") for path in sys.path for file in Path(path).glob("apache_airflow*.dist-info"))
+    return {name.replace("_", "-"): version for name, _, version in sorted(found)}
+
+
+def template_name() -> str:
+    """The template of these versions: a server that is kept serves others in turn."""
+    return f"airflow_template_{_key(versions(), sys.version_info[:2])}"
 
 
 def dump_file(server: Server, cache_dir: Path) -> Path:
     """Where the template of these versions is kept."""
-    key = hashlib.sha256(repr((versions(), server.major(), sys.version_info[:2])).encode()).hexdigest()[:16]
-    return cache_dir / "metadata" / f"{key}.dump"
+    return cache_dir / "metadata" / f"{_key(versions(), server.major(), sys.version_info[:2])}.dump"
+
+
+def _key(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def ensure_template(server: Server, cache_dir: Path, work_dir: Path) -> None:
     """Puts the migrated template in place: from the cached dump, else by `airflow db migrate`, then cached.
 
-    Raises RunError where the migration fails.
+    It gets its name when it is complete, since another worker may look at any moment. Raises RunError where the
+    migration fails.
     """
-    if server.exists(TEMPLATE):
+    template = template_name()
+    if server.exists(template):
         return
     file = dump_file(server, cache_dir)
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
-        if file.exists():
-            try:
-                server.restore(TEMPLATE, file.read_bytes())
-            except ServiceError:
-                # A damaged dump is made anew.
-                server.drop(TEMPLATE)
-                file.unlink()
-            else:
-                return
-        server.create(TEMPLATE)
-        _migrate(server, work_dir)
-        partial = file.with_suffix(".partial")
-        partial.write_bytes(server.dump(TEMPLATE))
-        partial.replace(file)
+        if server.exists(template):
+            return
+        made = server.scratch_name()
+        if not _restored(server, file, made):
+            server.create(made)
+            _migrate(server, made, work_dir)
+            partial = file.with_suffix(".partial")
+            partial.write_bytes(server.dump(made))
+            partial.replace(file)
+        server.rename(made, template)
+
+
+def _restored(server: Server, file: Path, made: str) -> bool:
+    if not file.exists():
+        return False
+    try:
+        server.restore(made, file.read_bytes())
+    except ServiceError:
+        # A damaged dump is made anew.
+        server.drop(made)
+        file.unlink()
+        return False
+    return True
 
 
 @contextmanager
 def fresh_database(server: Server) -> Iterator[str]:
     """The libpq URL of a clean metadata database, which is dropped afterwards."""
-    name = f"airflow_{secrets.token_hex(6)}"
-    server.clone(TEMPLATE, name)
-    try:
-        yield server.url(name)
-    finally:
-        server.drop(name)
+    with server.lend(template_name()) as name:
+        yield server.direct_url(name)
 
 
-def _migrate(server: Server, work_dir: Path) -> None:
+def _migrate(server: Server, database: str, work_dir: Path) -> None:
     empty = work_dir / "no-dags"
     empty.mkdir(parents=True, exist_ok=True)
     done = execute(
         [sys.executable, "-m", "airflow", "db", "migrate"],
-        run_environment(work_dir, empty, server.url(TEMPLATE), {}, {}),
+        run_environment(work_dir, empty, server.direct_url(database), {}, {}),
         work_dir,
         work_dir / "migrate.log",
         MIGRATION_TIMEOUT,
     )
     if done.exit_code != 0:
-        server.drop(TEMPLATE)
+        server.drop(database)
         raise RunError(f"`airflow db migrate` ended with {done.exit_code}; its log: {work_dir / 'migrate.log'}")

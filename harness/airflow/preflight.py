@@ -69,6 +69,10 @@ def _parsed(name: str, value: str) -> tuple[str, bool, dict[str, Any]]:
         fields = _json_object(name, value)
         extra = _json_object(f"{name}'s extra", fields.get("extra") or {})
         return str(fields.get("conn_type") or "").lower(), bool(fields.get("host")), extra
+    # So Airflow reads it, and its complaint would print the password into the log.
+    _, *rest = value.split("://")
+    if len(rest) > 2 or (len(rest) == 2 and set(rest[0]) & set("@:")):
+        raise RunRefusedError(f"{name} is not a valid URI: percent-encode URLs in it, as endpoint_url=http%3A%2F%2F...")
     try:
         parts = urlsplit(value)
         _ = parts.port  # raises where Airflow's own reading of it would

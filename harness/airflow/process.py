@@ -10,11 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from harness.airflow import watchdog
-
-MARK = "HARNESS_RUN_MARK"
 
 
 @dataclass(frozen=True)
@@ -24,6 +22,14 @@ class Finished:
     exit_code: int | None
     log: str
     seconds: float
+
+
+class Execute(Protocol):
+    """How a runner runs a command: see execute() for what is promised."""
+
+    def __call__(
+        self, command: Sequence[str], env: Mapping[str, str], folder: Path, log_file: Path, timeout: float
+    ) -> Finished: ...
 
 
 def execute(command: Sequence[str], env: Mapping[str, str], folder: Path, log_file: Path, timeout: float) -> Finished:
@@ -37,7 +43,7 @@ def execute(command: Sequence[str], env: Mapping[str, str], folder: Path, log_fi
     with log_file.open("wb") as log, _watchdog(mark) as group:
         child = subprocess.Popen(
             list(command),
-            env={**env, MARK: mark},
+            env={**env, watchdog.MARK: mark},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=log,

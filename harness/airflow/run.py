@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -29,6 +29,7 @@ class Run:
 
     `state` is what the metadata database says, None where Airflow made no run. `tasks` by task id (mapped tasks as
     `task[0]`), `xcoms` by (task id, key), decoded. `failure` is None for a run that did its work, else one line.
+    `dag_files` has the file of every DAG in the folder; nothing under 2.11, where such a run doesn't record them.
     """
 
     dag_id: str
@@ -40,6 +41,7 @@ class Run:
     log: str
     seconds: float
     failure: str | None
+    dag_files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def succeeded(self) -> bool:
@@ -53,6 +55,7 @@ class Recorded:
     state: str | None
     tasks: Mapping[str, TaskResult]
     xcoms: Mapping[tuple[str, str], Any]
+    dag_files: Mapping[str, str] = field(default_factory=dict)
 
 
 # What 2.11 prints when a task starts under `dags test`; its database then has no start_date.
@@ -80,10 +83,12 @@ def read_recorded(metadata_url: str, dag_id: str, log: str) -> Recorded:
         xcoms = connection.execute(
             "SELECT task_id, map_index, key, value FROM xcom WHERE dag_id = %s AND run_id = %s", key
         ).fetchall()
+        files = connection.execute("SELECT dag_id, fileloc FROM dag WHERE fileloc IS NOT NULL").fetchall()
     return Recorded(
         run["state"],
         {_name(row): _task(row, printed.get((row["task_id"], row["map_index"]))) for row in tasks},
         {(_name(row), row["key"]): _decoded(row["value"]) for row in xcoms},
+        {row["dag_id"]: row["fileloc"] for row in files},
     )
 
 

@@ -1,4 +1,8 @@
-"""Runners: how `airflow dags test` is executed. Here `process`, a fresh command for every run."""
+"""One run: `airflow dags test DAG DATE` by a runner, in a clean metadata database, read and judged.
+
+A runner executes a command as a process would: `process` by a fresh one (process.execute), `warm` by a fork of a
+process in which Airflow has started already (warm.client).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from harness.airflow.folder import read_folder, why_no_run, why_no_task
 from harness.airflow.judge import failure_of
 from harness.airflow.metadata import Server, fresh_database
 from harness.airflow.preflight import refuse_misleading
-from harness.airflow.process import Finished, execute
+from harness.airflow.process import Execute, Finished
 from harness.airflow.run import Recorded, Run, read_recorded
 from harness.errors import RunRefusedError
 
@@ -33,8 +37,8 @@ class Order:
     timeout: float
 
 
-def run_in_process(order: Order, server: Server) -> Run:
-    """`airflow dags test DAG DATE` in a process and a metadata database of its own.
+def run_dag(order: Order, server: Server, execute: Execute) -> Run:
+    """`airflow dags test DAG DATE` in a metadata database of its own.
 
     Raises RunRefusedError where the run would mislead (then Airflow was not started, or found nothing to run), RunError
     where what it left contradicts itself.
@@ -49,7 +53,7 @@ def run_in_process(order: Order, server: Server) -> Run:
         recorded = read_recorded(metadata_url, order.dag_id, finished.log)
         failure = failure_of(finished, recorded, order.timeout)
         if failure and finished.exit_code is not None:
-            failure = _explained(failure, order, finished, recorded, env)
+            failure = _explained(failure, order, finished, recorded, env, execute)
     return Run(
         dag_id=order.dag_id,
         date=order.date,
@@ -60,14 +64,17 @@ def run_in_process(order: Order, server: Server) -> Run:
         log=finished.log,
         seconds=finished.seconds,
         failure=failure,
+        dag_files=recorded.dag_files,
     )
 
 
-def _explained(failure: str, order: Order, finished: Finished, recorded: Recorded, env: Mapping[str, str]) -> str:
+def _explained(
+    failure: str, order: Order, finished: Finished, recorded: Recorded, env: Mapping[str, str], execute: Execute
+) -> str:
     """A run that did nothing says little: the folder tells why. Raises RunRefusedError where the DAG isn't in it."""
     if recorded.tasks:
         return failure
-    folder = read_folder(order.dags_folder, env, order.home, order.timeout)
+    folder = read_folder(order.dags_folder, env, order.home, order.timeout, execute)
     if folder is None:
         return failure
     if recorded.state is None and (reason := why_no_run(folder, order.dag_id, order.dags_folder)):

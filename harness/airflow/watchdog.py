@@ -2,8 +2,8 @@
 
 A process of its own (`python watchdog.py MARK`), standard library only. It reads the run's process group from its
 standard input and then waits for the end of that input, which comes when the test process closes it, or dies, even by
-kill -9. A task may have left the process group (BashOperator calls setsid), so on Linux whatever carries MARK in its
-environment is ended too.
+kill -9. A task may have left the process group (BashOperator calls setsid), so on Linux whatever carries the mark in
+its environment, as the variable MARK, is ended too.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+MARK = "HARNESS_RUN_MARK"
 ROUNDS = 50  # a process may fork while it is being looked for
 
 

@@ -6,10 +6,12 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from minio import Minio
 
+from harness.evidence.normalise import normalised
 from harness.services.relay import Sidecar
 
 SCHEMA_VERSION = 1
@@ -32,7 +34,7 @@ class Evidence:
     warnings: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Without what differs from run to run (container ids and names)."""
+        """Without what differs from run to run: ids, names, times."""
         return {
             "schema_version": SCHEMA_VERSION,
             "objects": {
@@ -40,7 +42,7 @@ class Evidence:
                 for bucket, entries in sorted(self.objects.items())
             },
             "sidecars": [
-                {key: value for key, value in asdict(sidecar).items() if key not in ("id", "name")}
+                {"image": sidecar.image, "exit_code": sidecar.exit_code, "output": normalised(sidecar.output)}
                 for sidecar in self.sidecars
             ],
             "warnings": list(self.warnings),
@@ -71,6 +73,10 @@ def _stored(client: Minio, bucket: str, key: str) -> StoredObject:
     return StoredObject(size, digest.hexdigest())
 
 
-def warnings_in(log: str) -> tuple[str, ...]:
-    """The lines with which Airflow (3.x: `[warning  ]`, 2.11: `WARNING - `) or Python (`...Warning:`) warns."""
-    return tuple(line for line in log.splitlines() if re.search(r"\[warning\s*\]|WARNING - |\b\w+Warning: ", line))
+def warnings_in(log: str, home: Path) -> tuple[str, ...]:
+    """The lines with which Airflow (3.x: `[warning  ]`, 2.11: `WARNING - `) or Python (`...Warning:`) warns.
+
+    Normalised; `home` is the run's own folder.
+    """
+    lines = (line for line in log.splitlines() if re.search(r"\[warning\s*\]|WARNING - |\b\w+Warning: ", line))
+    return tuple(normalised(line, {str(home): "HOME"}) for line in lines)

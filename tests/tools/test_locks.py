@@ -14,7 +14,9 @@ AIRFLOW_LOCKS = [ROOT / "requirements" / f"airflow-{line}.txt" for line in LINES
 LOCKS = [
     *AIRFLOW_LOCKS,
     *sorted(
-        file.with_suffix(".txt") for folder in ("dags", "harness") for file in (ROOT / folder).rglob("requirements.in")
+        file.with_suffix(".txt")
+        for folder in ("benchmarks", "dags", "harness")
+        for file in (ROOT / folder).rglob("requirements.in")
     ),
 ]
 EXTRAS = ("airflow", "chapter", "dev")

@@ -1,0 +1,47 @@
+"""Which host can make a run: one that started with the same Python, the same packages and the same lasting settings."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+
+# Airflow, Python and the C library read these while they start. What every run has of its own is set anew in each fork.
+LASTING = ("AIRFLOW__", "_AIRFLOW", "PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "OPENBLAS_", "OMP_", "MKL_", "OTEL_")
+OF_THE_RUN = (
+    "AIRFLOW__API_AUTH__JWT_SECRET",
+    "AIRFLOW__CORE__DAGS_FOLDER",
+    "AIRFLOW__CORE__FERNET_KEY",
+    "AIRFLOW__CORE__PLUGINS_FOLDER",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+)
+OWN = Path(__file__).parent
+
+
+def lasting(env: Mapping[str, str]) -> dict[str, str]:
+    """The part of a run's environment that a host must have started with."""
+    return {name: value for name, value in env.items() if name.startswith(LASTING) and name not in OF_THE_RUN}
+
+
+def host_key(env: Mapping[str, str]) -> str:
+    """Sixteen hexadecimal digits, the same for runs that one host can make."""
+    facts = (sys.executable, sys.version, sorted(lasting(env).items()), _installed(), _own())
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def _installed() -> list[tuple[str, int]]:
+    """What is installed, with the time of each change; a file changed in place is noticed by the host (host.settle)."""
+    folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    return sorted(
+        (entry.name, entry.stat().st_mtime_ns)
+        for folder in folders
+        for entry in Path(folder).iterdir()
+        if entry.suffix in (".dist-info", ".egg-link", ".egg-info", ".pth")
+    )
+
+
+def _own() -> list[tuple[str, int]]:
+    files = (*OWN.glob("*.py"), OWN.parent / "watchdog.py")
+    return sorted((file.name, file.stat().st_mtime_ns) for file in files)

@@ -1,0 +1,23 @@
+"""Takes out of a text what differs between two runs of the same thing, so that the rest can be compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+CHANGING = (
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:?\d\d)?"), "TIME"),
+    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),
+    (re.compile(r"\b[0-9a-fA-F]{16,}\b"), "ID"),
+    (re.compile(r"\b0x[0-9a-f]+\b"), "ADDRESS"),
+    (re.compile(r"(?<=127\.0\.0\.1:)\d+\b"), "PORT"),
+)
+
+
+def normalised(text: str, names: Mapping[str, str] | None = None) -> str:
+    """Times, ids, addresses and ports become words; `names` maps further texts (a run's own folder) to theirs."""
+    for own, word in (names or {}).items():
+        text = text.replace(own, word)
+    for pattern, word in CHANGING:
+        text = pattern.sub(word, text)
+    return text

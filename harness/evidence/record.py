@@ -1,0 +1,34 @@
+"""What a scenario's runs left, in one JSON file: written by `--evidence DIR`, read to compare two sets of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.airflow.run import Run
+from harness.evidence.evidence import Evidence
+
+
+def recorded(run: Run, evidence: Evidence) -> dict[str, Any]:
+    """A run and its evidence as JSON, without its log and its times, which differ every time."""
+    return {
+        "dag_id": run.dag_id,
+        "date": run.date,
+        "state": run.state,
+        "exit_code": run.exit_code,
+        "failure": run.failure,
+        "tasks": {name: {"state": task.state, "tries": task.tries} for name, task in sorted(run.tasks.items())},
+        "xcoms": {f"{task}/{key}": value for (task, key), value in sorted(run.xcoms.items())},
+        "evidence": evidence.as_json(),
+    }
+
+
+def write_record(folder: Path, scenario: str, runs: Sequence[tuple[Run, Evidence]], mask: Callable[[str], str]) -> None:
+    """One file for each scenario, named by its pytest node id."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps([recorded(run, evidence) for run, evidence in runs], indent=1, default=str)
+    name = re.sub(r"[^\w.-]+", "-", scenario).strip("-")
+    (folder / f"{name}.json").write_text(mask(text))

@@ -1,0 +1,109 @@
+"""The gate of the benchmarks: what it lets pass and what it refuses, by figures alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.figures import Goal, Line, as_json, from_json
+from benchmarks.gate import judge
+from benchmarks.measure import Measured, keep, read
+from benchmarks.rows import ROWS
+from benchmarks.table import cells
+
+AT_MOST = Goal(0.05)
+AT_LEAST = Goal(1.7, at_least=True)
+
+
+def line(*ratios: float, goal: Goal | None = AT_MOST, key: str = "2 warm", unit: str = "s") -> Line:
+    """A line whose pairs have these ratios."""
+    return Line(2, key, "warm / bare", unit, tuple(10 * ratio for ratio in ratios), (10.0,) * len(ratios), goal)
+
+
+def failed(measured: Line, *released: Line) -> bool:
+    (verdict,) = judge([measured], released, {})
+    return verdict.failed
+
+
+def test_what_meets_its_goal_passes_however_much_better_the_release_was() -> None:
+    assert not failed(line(0.049, 0.048), line(0.001))
+
+
+def test_a_goal_that_the_release_met_is_refused_when_no_repetition_meets_it() -> None:
+    assert failed(line(0.06, 0.07, 0.09), line(0.045))
+
+
+def test_one_repetition_that_meets_the_goal_is_enough_on_a_busy_machine() -> None:
+    assert not failed(line(0.30, 0.049, 0.20), line(0.03))
+
+
+@pytest.mark.parametrize(("best", "refused"), [(0.08, False), (0.119, False), (0.121, True)])
+def test_a_goal_that_the_release_missed_may_be_missed_by_a_margin(best: float, refused: bool) -> None:
+    assert failed(line(best, best * 2), line(0.08)) is refused
+
+
+def test_of_what_has_to_be_big_the_biggest_counts() -> None:
+    met = line(1.9, goal=AT_LEAST)
+    assert not failed(line(1.2, 1.71, goal=AT_LEAST), met)
+    assert failed(line(1.2, 1.69, goal=AT_LEAST), met)
+    missed = line(1.5, goal=AT_LEAST)
+    assert not failed(line(1.01, goal=AT_LEAST), missed)
+    assert failed(line(0.99, goal=AT_LEAST), missed)
+
+
+def test_a_release_counts_by_todays_goal() -> None:
+    """One that was loosened or tightened since must not turn the gate."""
+    assert not failed(line(0.06), line(0.055, goal=Goal(0.1)))
+
+
+def test_seconds_megabytes_and_lines_without_a_goal_are_not_gated() -> None:
+    seconds = Line(6, "6 kept", "ready again", "s", (9.0,), goal=Goal(0.5))
+    assert judge([seconds, line(9.0, goal=None)], [seconds], {}) == []
+
+
+def test_a_line_that_the_release_has_not_is_only_reported() -> None:
+    assert not failed(line(0.9), line(0.01, key="another"))
+
+
+def test_a_row_that_could_not_be_measured_is_refused() -> None:
+    (verdict,) = judge([], [], {"3": "no host"})
+    assert verdict.failed
+    assert "no host" in verdict.why
+
+
+def test_the_ratio_is_that_of_the_medians_and_pairs_are_what_was_measured_in_turn() -> None:
+    measured = Line(1, "1", "", "s", (1.0, 9.0, 2.0), (10.0, 10.0, 40.0), AT_MOST)
+    assert measured.figure == pytest.approx(0.2)
+    assert measured.figures == pytest.approx((0.1, 0.9, 0.05))
+
+
+def test_a_line_survives_json() -> None:
+    for one in (line(0.1, 0.2), line(2.0, goal=AT_LEAST), Line(6, "6", "ready", "s", (0.4,), note="clean")):
+        assert from_json(json.loads(json.dumps(as_json(one)))) == one
+
+
+def test_the_table_shows_medians_with_the_noise() -> None:
+    assert cells(line(0.04, 0.02, 0.03)) == (
+        *("2", "warm / bare", "0.300 s (0.200 .. 0.400)", "10.00 s (10.00 .. 10.00)"),
+        *("0.030 (0.020 .. 0.040)", "at most 0.05", "met"),
+    )
+    assert cells(Line(6, "6", "ready", "s", (0.7,), goal=Goal(0.5)))[4:] == ("0.700 s", "at most 0.5 s", "NOT MET")
+
+
+def test_the_command_compares_two_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    slow, released = tmp_path / "slow.json", tmp_path / "released.json"
+    keep(Measured("here", [line(0.2)], {}), slow)
+    keep(Measured("there", [line(0.04)], {}), released)
+
+    assert main(["gate", str(slow), "--released", str(released)]) == 1
+    assert "FAILED  2 warm: best pair 0.200, goal 0.05, released 0.040" in capsys.readouterr().out
+    assert main(["gate", str(released), "--released", str(released)]) == 0
+    assert read(slow).lines == [line(0.2)]
+
+
+def test_every_row_of_the_issue_is_there_once() -> None:
+    assert [row.number for row in ROWS] == list(range(1, 12))
+    assert {row.number for row in ROWS if row.quick_turns} == {2, 3, 4, 5}
