@@ -8,6 +8,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.airflow.warm.client import end_hosts, hosts_folder
+from harness.settings import Settings
+
 CONFTEST = 'pytest_plugins = ["harness.plugin"]\n'
 EXAMPLES = Path(__file__).parent / "example_dags"
 
@@ -44,12 +47,16 @@ def environment(root: Path, more: Mapping[str, str] | None = None) -> dict[str, 
 def run_pytest(
     folder: Path, root: Path, *arguments: str, more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(folder, *arguments),
-        cwd=folder,
-        env=environment(root, more),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    try:
+        return subprocess.run(
+            command(folder, *arguments),
+            cwd=folder,
+            env=environment(root, more),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    finally:
+        # A project of its own has a warm host of its own, which would live on.
+        end_hosts(hosts_folder(Settings(root=folder)))

@@ -23,7 +23,7 @@ import harness
 from harness.airflow import watchdog
 from harness.airflow.environment import run_environment
 from harness.airflow.process import Finished
-from harness.airflow.warm.host import HURT
+from harness.airflow.warm.forks import HURT
 from harness.airflow.warm.key import host_key, lasting
 from harness.errors import HostLostError, RunError
 from harness.private import private_folder

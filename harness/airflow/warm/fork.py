@@ -31,12 +31,17 @@ def prctl(option: int, value: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
-def detach(log: str, umask: int) -> None:
-    """A session of its own, the signals of a new process, output in `log`. Ends with the host; adopts its orphans."""
-    os.setsid()
+def end_with_the_host(host: int) -> None:
+    """`host` is its process id."""
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != host:  # it has gone before it was asked for
+        os._exit(0)
+
+
+def detach(log: str, umask: int) -> None:
+    """A session of its own, the signals of a new process, its output in `log`. It adopts its orphans."""
+    os.setsid()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    signal.set_wakeup_fd(-1)
     for one in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(one, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

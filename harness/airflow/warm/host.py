@@ -15,24 +15,23 @@ import socket
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from harness.airflow import watchdog
-from harness.airflow.warm.fork import PR_SET_CHILD_SUBREAPER, become, detach, end_descendants, prctl, run_and_exit
-from harness.airflow.warm.learning import Learned, contradicted, imported_since, learn, read_notes, write_notes
+from harness.airflow.warm.fork import PR_SET_CHILD_SUBREAPER, end_descendants, prctl
+from harness.airflow.warm.forks import Fork, Origin, fork
+from harness.airflow.warm.learning import Learned, contradicted, learn, read_notes, write_notes
 from harness.airflow.warm.rehearsal import rehearse
 from harness.airflow.warm.shortcuts import configuration_in, migration_files, remember_migrations
-from harness.airflow.warm.traces import NONE, Traces, find_traces, without_scheme
-from harness.airflow.warm.warned import Warned, listening, tell_again
+from harness.airflow.warm.traces import find_traces, without_scheme
+from harness.airflow.warm.warned import Warned, listening
 
 SWEEP = 5.0
-HURT = 70
-"""Exit code of a fork that could not become a run: no run of Airflow ends with it."""
 
 
 @dataclass(frozen=True)
@@ -48,26 +47,27 @@ class Config:
 
 @dataclass
 class Running:
-    """A run under way: its process, its client, and where its fork tells what it imported."""
+    """A run under way, and who waits for it."""
 
-    pid: int
+    fork: Fork
     client: socket.socket
-    report: int
     began: float
-    reported: bytes = b""
 
 
 @dataclass
 class Host:
+    """`files` are those that were loaded, with the time of their last change; `spare` waits for the next order."""
+
     config: Config
     dog: subprocess.Popen[bytes]
     learned: Learned
     warned: Warned
-    traces: Traces = NONE
-    configuration: str | None = None
+    selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     files: Mapping[str, int] = field(default_factory=dict)
-    known: frozenset[str] = frozenset()
-    runs: dict[int, Running] = field(default_factory=dict)
+    origin: Origin | None = None
+    spare: Fork | None = None
+    waker: socket.socket | None = None
+    runs: list[Running] = field(default_factory=list)
     to_learn: list[str] = field(default_factory=list)
     ending: bool = False
     listed: bool = True
@@ -94,26 +94,46 @@ def main() -> None:
     serve(host)
 
 
-def _traces(config: Config) -> Traces:
-    return find_traces(
-        {
-            config.dags_folder: "dags_folder",
-            config.env["AIRFLOW_HOME"]: "home",
-            without_scheme(config.env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]): "metadata",
-        }
-    )
-
-
 def settle(host: Host) -> None:
     """What is there now is what forks begin with: the collector is not to touch it, and changes of its files count."""
+    if host.spare:
+        host.spare.end()
+        host.spare = None
+    env = host.config.env
     gc.unfreeze()
     gc.collect()
-    host.traces = _traces(host.config)
-    host.known = frozenset(sys.modules)
+    traces = find_traces(
+        {
+            host.config.dags_folder: "dags_folder",
+            env["AIRFLOW_HOME"]: "home",
+            without_scheme(env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]): "metadata",
+        }
+    )
     host.files = {file: _changed(file) for file in (*_module_files(), *migration_files())}
-    host.configuration = configuration_in(Path(host.config.env["AIRFLOW_HOME"]))
+    host.origin = Origin(
+        mark=(watchdog.MARK, env[watchdog.MARK]),
+        traces=traces,
+        configuration=configuration_in(Path(env["AIRFLOW_HOME"])),
+        known=frozenset(sys.modules),
+        warned=host.warned,
+        let_go=partial(_let_go, host),
+    )
     gc.collect()
     gc.freeze()
+
+
+def _let_go(host: Host) -> None:
+    """In a fork: it must not hold what tells the host's clients, or its watchdog, that the host has ended."""
+    for key in list(host.selector.get_map().values()):
+        key.fileobj.close()  # type: ignore[union-attr]
+    host.selector.close()
+    for run in host.runs:
+        run.fork.channel.close()
+    signal.set_wakeup_fd(-1)
+    if host.waker:
+        host.waker.close()
+    assert host.dog.stdin is not None
+    host.dog.stdin.close()
 
 
 def _module_files() -> set[str]:
@@ -129,36 +149,37 @@ def _changed(file: str) -> int:
 
 def serve(host: Host) -> None:
     """Until told to end, or nothing has come for a while."""
-    selector = selectors.DefaultSelector()
-    wake, waker = socket.socketpair()
-    for end in (wake, waker):
+    wake, host.waker = socket.socketpair()
+    for end in (wake, host.waker):
         end.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(waker.fileno())
-    signal.signal(signal.SIGTERM, lambda *_: setattr(host, "ending", True))
+    signal.set_wakeup_fd(host.waker.fileno())
+    signal.signal(signal.SIGTERM, lambda *_: _unlist(host))
     listener = _listen(host.config.socket)
-    selector.register(listener, selectors.EVENT_READ, "listener")
-    selector.register(wake, selectors.EVENT_READ, "child")
+    host.selector.register(listener, selectors.EVENT_READ, "listener")
+    host.selector.register(wake, selectors.EVENT_READ, "child")
     host.last = time.monotonic()
     while not (host.ending and not host.runs):
-        for key, _ in selector.select(SWEEP):
+        if not host.spare and not host.ending:
+            host.spare = fork(_origin(host))
+        for key, _ in host.selector.select(SWEEP):
             if key.data == "listener":
                 client, _ = listener.accept()
-                selector.register(client, selectors.EVENT_READ, "client")
+                host.selector.register(client, selectors.EVENT_READ, "client")
             elif key.data == "child":
                 with suppress(BlockingIOError):
                     wake.recv(4096)
-            elif key.data == "report":
-                _read_report(host, selector, key.fd)
             else:
-                _heed(host, selector, key.fileobj)
-        _bury(host, selector)
+                _heed(host, key.fileobj)
+        _bury(host)
         if not host.runs:
             if host.to_learn and not host.ending:
                 _learn(host)
             if time.monotonic() - host.last > host.config.idle:
-                host.ending = True
+                _unlist(host)
     _unlist(host)
+    if host.spare:
+        host.spare.end()
     _turn_away(listener)
 
 
@@ -190,32 +211,24 @@ def _listen(path: str) -> socket.socket:
     return listener
 
 
-def _heed(host: Host, selector: selectors.BaseSelector, client: Any) -> None:
+def _heed(host: Host, client: Any) -> None:
     line = _line(client)
-    run = next((run for run in host.runs.values() if run.client is client), None)
+    run = next((run for run in host.runs if run.client is client), None)
     if run is not None:  # whatever it says now, it wants the run to end
         for kill in (os.killpg, os.kill):  # a fork that has just begun has no group yet
             with suppress(ProcessLookupError):
-                kill(run.pid, signal.SIGKILL)
+                kill(run.fork.pid, signal.SIGKILL)
         if not line:
-            selector.unregister(client)
+            host.selector.unregister(client)
         return
-    if not line:
-        selector.unregister(client)
-        client.close()
-        return
-    order = json.loads(line)
+    order = json.loads(line or b'{"do": "nothing"}')
     host.last = time.monotonic()
-    if order["do"] == "run" and host.ending:
-        _stale(host, selector, client, "the host was ending")
-    elif order["do"] == "run":
-        _start(host, selector, client, order)
-    else:
-        if order["do"] == "end":
-            _unlist(host)
-        _answer(client, {"pid": os.getpid(), "runs": len(host.runs), "learned": len(host.learned.modules)})
-        selector.unregister(client)
-        client.close()
+    if order["do"] == "run":
+        _start(host, client, order)
+        return
+    if order["do"] == "end":
+        _unlist(host)
+    _dismiss(host, client, {"pid": os.getpid(), "runs": len(host.runs), "learned": len(host.learned.modules)})
 
 
 def _line(client: socket.socket) -> bytes:
@@ -234,113 +247,59 @@ def _answer(client: socket.socket, answer: Mapping[str, Any]) -> None:
         client.sendall(json.dumps(answer).encode() + b"\n")
 
 
-def _start(host: Host, selector: selectors.BaseSelector, client: socket.socket, order: Mapping[str, Any]) -> None:
-    """Forks. While the fork makes itself ready, this process looks whether it may go: it is told through a pipe."""
-    if contradicted(host.learned, order["env"], host.traces.values):
-        _stale(host, selector, client, str(host.learned.off))
-        return
-    began = time.monotonic()
-    report, told = os.pipe()
-    go, let_go = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
-        os.close(report)
-        os.close(let_go)
-        _be_the_run(host, selector, order, told, go)
-    os.close(told)
-    os.close(go)
-    changed = next((file for file, at in host.files.items() if _changed(file) != at), None)
-    if changed:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        os.close(report)
-        os.close(let_go)
-        _stale(host, selector, client, f"{changed} has changed")
-        return
-    _answer(client, {"started": pid})
-    os.write(let_go, b"\n")
-    os.close(let_go)
-    os.set_blocking(report, False)
-    selector.register(report, selectors.EVENT_READ, "report")
-    host.runs[pid] = Running(pid, client, report, began)
-
-
-def _be_the_run(host: Host, selector: selectors.BaseSelector, order: Mapping[str, Any], told: int, go: int) -> NoReturn:
-    try:
-        _close_the_hosts(host, selector)
-        detach(order["log"], order["umask"])
-        env = {**order["env"], watchdog.MARK: f"{host.config.env[watchdog.MARK]}-{os.getpid()}"}
-        become(env, order["folder"], host.traces, host.configuration)
-        if os.read(go, 1) == b"\n":
-            os.close(go)
-            tell_again(host.warned)
-            run_and_exit(
-                order["command"],
-                lambda: os.write(told, json.dumps(imported_since(host.known)).encode()),
-            )
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(HURT)
-
-
-def _close_the_hosts(host: Host, selector: selectors.BaseSelector) -> None:
-    """A run must not hold what tells the host's clients, or its watchdog, that the host has ended."""
-    for key in list(selector.get_map().values()):
-        if isinstance(key.fileobj, int):
-            os.close(key.fileobj)
-        else:
-            key.fileobj.close()  # type: ignore[attr-defined]
-    selector.close()
-    assert host.dog.stdin is not None
-    host.dog.stdin.close()
-
-
-def _stale(host: Host, selector: selectors.BaseSelector, client: socket.socket, why: str) -> None:
-    """This host gives no more runs; its client starts another."""
-    write_notes(Path(host.config.notes), host.learned)
-    _unlist(host)
-    _answer(client, {"stale": why})
-    selector.unregister(client)
+def _dismiss(host: Host, client: socket.socket, answer: Mapping[str, Any]) -> None:
+    _answer(client, answer)
+    with suppress(KeyError):
+        host.selector.unregister(client)
     client.close()
 
 
-def _read_report(host: Host, selector: selectors.BaseSelector, number: int) -> None:
-    piece = os.read(number, 1 << 20)
-    for run in host.runs.values():
-        if run.report == number:
-            run.reported += piece
-    if not piece:
-        selector.unregister(number)
+def _start(host: Host, client: socket.socket, order: Mapping[str, Any]) -> None:
+    """While the fork makes itself ready, this process looks whether it may go."""
+    began = time.monotonic()
+    if host.ending:
+        _dismiss(host, client, {"stale": "the host was ending"})
+        return
+    chosen, host.spare = host.spare or fork(_origin(host)), None
+    chosen.send(json.dumps(order).encode())
+    if unfit := _unfit(host, order["env"]):
+        chosen.end()
+        write_notes(Path(host.config.notes), host.learned)
+        _unlist(host)
+        _dismiss(host, client, {"stale": unfit})
+        return
+    _answer(client, {"started": chosen.pid})
+    chosen.send(b"go")
+    host.runs.append(Running(chosen, client, began))
 
 
-def _bury(host: Host, selector: selectors.BaseSelector) -> None:
+def _unfit(host: Host, env: Mapping[str, str]) -> str | None:
+    """Why this host can't make a run as a fresh process would, None where it can."""
+    assert host.origin is not None
+    changed = next((file for file, at in host.files.items() if _changed(file) != at), None)
+    if changed:
+        return f"{changed} has changed"
+    return host.learned.off if contradicted(host.learned, env, host.origin.traces.values) else None
+
+
+def _origin(host: Host) -> Origin:
+    assert host.origin is not None, "forks are made of a host that has settled"
+    return host.origin
+
+
+def _bury(host: Host) -> None:
     """Answers for the runs that have ended, and ends whatever a killed one left: such orphans come to this process."""
-    orphans = False
-    for pid, run in list(host.runs.items()):
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if not done:
+    for run in list(host.runs):
+        code = run.fork.ended()
+        if code is None:
             continue
-        del host.runs[pid]
-        code = os.waitstatus_to_exitcode(status)
-        orphans = orphans or code < 0
-        with suppress(KeyError):
-            selector.unregister(run.report)
-        with suppress(BlockingIOError):
-            while piece := os.read(run.report, 1 << 20):
-                run.reported += piece
-        os.close(run.report)
-        if orphans:
-            end_descendants((host.dog.pid, *host.runs))
-        _answer(run.client, {"exit_code": code, "seconds": time.monotonic() - run.began})
-        with suppress(KeyError):
-            selector.unregister(run.client)
-        run.client.close()
+        host.runs.remove(run)
+        if code < 0:
+            spare = [host.spare.pid] if host.spare else []
+            end_descendants((host.dog.pid, *spare, *(other.fork.pid for other in host.runs)))
+        _dismiss(host, run.client, {"exit_code": code, "seconds": time.monotonic() - run.began})
         host.last = time.monotonic()
-        with suppress(ValueError):
-            host.to_learn += [name for name in json.loads(run.reported or b"[]") if name not in host.known]
+        host.to_learn += [name for name in run.fork.imported() if name not in _origin(host).known]
 
 
 def _learn(host: Host) -> None:

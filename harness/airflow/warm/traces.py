@@ -27,9 +27,6 @@ class Traces:
     places: Sequence[tuple[Any, Any]]
 
 
-NONE = Traces({}, ())
-
-
 def without_scheme(url: str) -> str:
     """Airflow derives another URL, for its asynchronous driver, which differs in the scheme alone."""
     return url.split("://", 1)[1]
