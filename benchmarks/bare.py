@@ -1,0 +1,49 @@
+"""The bare command: what a user types, and nothing of the harness around it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from harness.airflow.environment import run_environment
+from harness.airflow.metadata import Server, fresh_database
+
+TIMEOUT = 300.0
+
+
+def bare_run(server: Server, dags_folder: Path, dag_id: str, home: Path) -> float:
+    """Seconds of the process `airflow dags test`, in the environment of a run and a clean metadata database."""
+    home.mkdir(parents=True, exist_ok=True)
+    with fresh_database(server) as url:
+        return _timed(home, dags_folder, url, "dags", "test", dag_id, "2021-01-01")
+
+
+def bare_migration(server: Server, home: Path) -> float:
+    """Seconds of the process `airflow db migrate` on an empty database."""
+    empty = home / "no-dags"
+    empty.mkdir(parents=True)
+    name = server.scratch_name()
+    server.create(name)
+    try:
+        return _timed(home, empty, server.direct_url(name), "db", "migrate")
+    finally:
+        server.drop(name)
+
+
+def _timed(home: Path, dags_folder: Path, metadata_url: str, *arguments: str) -> float:
+    env = run_environment(home, dags_folder, metadata_url, {}, {})
+    with (home / "bare.log").open("wb") as log:
+        began = time.monotonic()
+        subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments],
+            env=env,
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT,
+            check=True,
+        )
+        return time.monotonic() - began

@@ -1,0 +1,102 @@
+"""Row 10: against pytest-airflow-in-a-box, which has its own driver and one SQLite database for all tests."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import statistics
+import subprocess
+import venv
+from pathlib import Path
+
+from benchmarks import inner
+from benchmarks.figures import BenchmarkError, Goal, Line
+from benchmarks.kept import down, end_hosts
+
+ENV = inner.WORK / "in-a-box"
+LOCKS = (inner.ROOT / "requirements" / "airflow-3.3.txt", inner.HERE / "in_a_box_env" / "requirements.txt")
+TIMES = 20
+FEW = 5
+
+
+def against(turns: int) -> list[Line]:
+    """Each turn: twenty scenarios without a host, twenty with the host that those left, twenty tests of the other."""
+    python = _environment()
+    kept = ("--runner", "warm", "--reuse")
+    more = {"BENCH_TIMES": str(TIMES)}
+    ours = inner.project("against-in-a-box", "many")
+    theirs = _their_project()
+    cold: list[inner.Session] = []
+    warm: list[inner.Session] = []
+    other: list[inner.Session] = []
+    try:
+        inner.run_pytest(ours, *kept, more=more | {"BENCH_TIMES": "1"})
+        for _ in range(turns):
+            end_hosts(ours)
+            cold.append(inner.run_pytest(ours, *kept, more=more))
+            warm.append(inner.run_pytest(ours, *kept, more=more))
+            other.append(inner.run_pytest(theirs, f"--dag-folder={theirs / 'dags'}", python=python, more=more))
+    finally:
+        down(ours)
+    shell = f"{TIMES} of them from a shell prompt, services up"
+    theirs_in_shell = tuple(session.seconds for session in other)
+    return [
+        Line(
+            row=10,
+            key="10 each added",
+            what="each added empty scenario / each added test of pytest-airflow-in-a-box 0.13.1",
+            unit="s",
+            ours=tuple(_added(session) for session in warm),
+            against=tuple(_added(session) for session in other),
+            goal=Goal(3),
+            note=f"setup, call and teardown: median of the tests {FEW + 1} to {TIMES - 1} of {TIMES}",
+        ),
+        Line(
+            row=10,
+            key="10 twenty cold",
+            what=f"{shell}, no warm host / pytest-airflow-in-a-box",
+            unit="s",
+            ours=tuple(session.seconds for session in cold),
+            against=theirs_in_shell,
+            goal=Goal(1.5),
+        ),
+        Line(
+            row=10,
+            key="10 twenty warm",
+            what=f"{shell}, warm host alive / pytest-airflow-in-a-box",
+            unit="s",
+            ours=tuple(session.seconds for session in warm),
+            against=theirs_in_shell,
+            goal=Goal(0.6),
+        ),
+    ]
+
+
+def _added(session: inner.Session) -> float:
+    """Without the first ones, which warm up, and the last one, which holds the session's end."""
+    return statistics.median(session.of("test_")[FEW:-1])
+
+
+def _their_project() -> Path:
+    folder = inner.project("in-a-box", "in_a_box")
+    (folder / "conftest.py").unlink()
+    (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    shutil.copytree(inner.HERE / "dags", folder / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def _environment() -> Path:
+    """The Python of an environment with our Airflow and that package; made where it isn't there (some minutes)."""
+    python, stamp = ENV / "bin" / "python", ENV / "made-from"
+    wanted = hashlib.sha256(b"".join(lock.read_bytes() for lock in LOCKS)).hexdigest()
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return python
+    shutil.rmtree(ENV, ignore_errors=True)
+    venv.create(ENV, with_pip=True)
+    for lock in LOCKS:
+        command = [str(python), "-I", "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "-r"]
+        done = subprocess.run([*command, str(lock)], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise BenchmarkError(f"pip could not install {lock}: {done.stderr[-1000:]}")
+    stamp.write_text(wanted)
+    return python

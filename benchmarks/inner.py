@@ -1,0 +1,105 @@
+"""The inner pytest: a project in a folder of its own, run from outside as a user runs it, with what each test took."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.figures import BenchmarkError
+
+ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
+WORK = ROOT / ".harness" / "bench"
+PYTEST_TIMEOUT = 1800.0
+CONFTEST = 'pytest_plugins = ["harness.plugin"]\n'
+
+
+@dataclass(frozen=True)
+class Session:
+    """One pytest that has ended well.
+
+    `seconds`: of the whole process, as from a shell prompt. `phases` maps each test's name, in order, to the seconds of
+    its setup, call and teardown; `notes` maps a test's name to what it noted, by name.
+    """
+
+    seconds: float
+    phases: Mapping[str, Mapping[str, float]]
+    notes: Mapping[str, Mapping[str, list[float]]]
+
+    def of(self, prefix: str) -> tuple[float, ...]:
+        """Setup, call and teardown of the tests whose name begins so, in the order of their run."""
+        return tuple(sum(phases.values()) for name, phases in self.phases.items() if name.startswith(prefix))
+
+    def noted(self, name: str) -> tuple[float, ...]:
+        """Everything noted under `name`, in the order of the tests."""
+        return tuple(value for notes in self.notes.values() for value in notes.get(name, ()))
+
+
+def project(name: str, probe: str, dags: Path = HERE / "dags", table: str = "") -> Path:
+    """A fresh project under .harness/bench with `probes/PROBE.py` as its one test file; `table` joins its settings."""
+    folder = WORK / "projects" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "conftest.py").write_text(CONFTEST)
+    # Its own table for pytest too, else pytest would go on to the checkout's.
+    (folder / "pyproject.toml").write_text(
+        f'[tool.pytest.ini_options]\n[tool.harness]\ndags_folder = "{dags}"\n{table}\n'
+    )
+    shutil.copy(HERE / "probes" / f"{probe}.py", folder / "test_it.py")
+    return folder
+
+
+def run_pytest(
+    folder: Path, *arguments: str, python: str | Path = sys.executable, more: Mapping[str, str] | None = None
+) -> Session:
+    """Runs pytest in `folder`. Raises BenchmarkError, with the end of its output, where it does not pass."""
+    record = folder / "record.jsonl"
+    record.unlink(missing_ok=True)
+    record.touch()
+    command = [
+        *(str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "benchmarks.recording"),
+        *("--rootdir", str(folder), "--basetemp", str(folder / "tmp")),
+        *arguments,
+    ]
+    began = time.monotonic()
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment({"BENCH_RECORD": str(record), **(more or {})}),
+        capture_output=True,
+        text=True,
+        timeout=PYTEST_TIMEOUT,
+        check=False,
+    )
+    seconds = time.monotonic() - began
+    if done.returncode != 0:
+        log = folder / "pytest.log"
+        log.write_text(done.stdout + done.stderr)
+        told = [line for line in log.read_text().splitlines() if line.startswith(("E  ", "ERROR"))]
+        raise BenchmarkError(f"pytest in {folder} ended with {done.returncode}: {' '.join(told)[:500]} (all: {log})")
+    return _session(record, seconds)
+
+
+def environment(more: Mapping[str, str]) -> dict[str, str]:
+    """This process's, without what would steer the inner pytest; the checkout is on its path."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "HARNESS_"))}
+    return {**kept, "PYTHONPATH": str(ROOT), **more}
+
+
+def _session(record: Path, seconds: float) -> Session:
+    phases: dict[str, dict[str, float]] = {}
+    notes: dict[str, dict[str, list[float]]] = {}
+    for line in record.read_text().splitlines():
+        entry = json.loads(line)
+        name = entry["test"].removeprefix("test_it.py::")
+        phases.setdefault(name, {})[entry["phase"]] = entry["seconds"]
+        for noted, value in entry["notes"]:
+            notes.setdefault(name, {}).setdefault(noted, []).append(value)
+    return Session(seconds, phases, notes)

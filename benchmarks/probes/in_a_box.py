@@ -1,0 +1,13 @@
+"""pytest-airflow-in-a-box, as its own documentation shows it, on the same empty DAG; BENCH_TIMES tests."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize("number", range(int(os.environ["BENCH_TIMES"])))
+def test_added(dag_bag: Any, run_dag: Any, number: int) -> None:
+    assert run_dag(dag_bag.dags["empty"]).success

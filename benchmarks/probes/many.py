@@ -1,0 +1,22 @@
+"""Empty scenarios, BENCH_TIMES of them. After those that BENCH_WEIGH numbers the warm host's megabytes are noted."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from benchmarks.host_memory import host_megabytes
+from benchmarks.recording import Note
+from harness.airflow.warm.client import hosts_folder
+from harness.settings import Settings
+from harness.world import World
+
+WEIGHED = [int(number) for number in os.environ.get("BENCH_WEIGH", "").split(",") if number]
+
+
+@pytest.mark.parametrize("number", range(1, int(os.environ["BENCH_TIMES"]) + 1))
+def test_scenario(world: World, settings: Settings, number: int, note: Note) -> None:
+    world.run("empty", "2021-01-01")
+    if number in WEIGHED:
+        note("megabytes", host_megabytes(hosts_folder(settings)))

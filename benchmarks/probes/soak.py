@@ -1,0 +1,80 @@
+"""Scenarios that all use the same names; each must find what it left itself, and nothing else.
+
+What each one saw goes into the folder BENCH_SEEN, as one file of JSON a scenario; its fleet and stack into `fleets` and
+`stacks` there, a file a name.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from harness.services.stack import Stack
+from harness.world import World
+
+SEEN = Path(os.environ["BENCH_SEEN"])
+MEETING = range(100, 112)
+SIDECARS = range(200, 204)
+
+
+@pytest.fixture(scope="session")
+def databases() -> Mapping[str, str]:
+    return {"rows": "CREATE TABLE seen (n int)"}
+
+
+@pytest.fixture
+def connections(stack: Stack) -> Mapping[str, str]:
+    s3 = stack.minio.endpoint
+    return {
+        "s3": f"aws://{s3.access_key}:{s3.secret_key}@/?endpoint_url={quote(s3.url, safe='')}",
+        "rows": stack.postgres.url("rows"),
+    }
+
+
+@pytest.fixture
+def environment(stack: Stack) -> Mapping[str, str]:
+    image = stack.images["python"].reference
+    return {"AWS_ENDPOINT_URL": stack.aws.url, "DOCKER_HOST": stack.relay.docker_host, "SOAK_IMAGE": image}
+
+
+@pytest.fixture(autouse=True)
+def known(stack: Stack) -> None:
+    for folder, name in (("fleets", stack.fleet_id), ("stacks", stack.stack_id)):
+        (SEEN / folder).mkdir(parents=True, exist_ok=True)
+        (SEEN / folder / name).touch()
+
+
+@pytest.mark.parametrize("number", MEETING)
+def test_meet(world: World, number: int) -> None:
+    """Twice in a row: the second run meets what the first one left, and only that."""
+    world.s3().put_object("shared", "seed", io.BytesIO(b"%d" % number), 3)
+    found = []
+    for _ in range(2):
+        run = world.run("meet", "2021-01-01", environment={"SOAK_NUMBER": str(number)})
+        found.append(run.xcoms["meet", "return_value"])
+        with world.sql("rows") as connection:
+            rows = [n for (n,) in connection.execute("SELECT n FROM seen")]
+        assert set(rows) == {number}
+        assert world.keys("shared") == ["key", "seed"]
+        assert world.read("shared", "key") == world.read("shared", "seed") == b"%d" % number
+        (SEEN / f"meet-{number}.json").write_text(json.dumps({"found": found, "rows": rows}))
+        if len(found) == 1:
+            assert found == [{"rows": [], "keys": ["seed"], "messages": [str(number)]}]
+            world.s3().remove_object("shared", "key")
+    assert found[1] == {"rows": [number], "keys": ["seed"], "messages": [str(number)]}
+    assert world.evidence.sidecars == ()
+
+
+@pytest.mark.parametrize("number", SIDECARS)
+def test_sidecar(world: World, number: int) -> None:
+    world.run("sidecar", "2021-01-01", environment={"SOAK_NUMBER": str(number)})
+    (sidecar,) = world.evidence.sidecars
+    assert (sidecar.exit_code, sidecar.output.strip()) == (0, str(number))
+    assert world.evidence.objects == {"shared": {}}
+    (SEEN / f"sidecar-{number}.json").write_text(json.dumps({"output": sidecar.output, "exit": sidecar.exit_code}))

@@ -1,0 +1,30 @@
+"""In turn: a scenario of the empty DAG, and the bare command inside it. BENCH_TURNS says how often.
+
+With BENCH_BARE=0 scenarios only.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from benchmarks.bare import bare_run
+from benchmarks.recording import Note
+from harness.services.stack import Stack
+from harness.settings import Settings
+from harness.world import World
+
+TURNS = range(int(os.environ["BENCH_TURNS"]))
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_scenario(world: World, turn: int) -> None:
+    world.run("empty", "2021-01-01")
+
+
+@pytest.mark.skipif(os.environ.get("BENCH_BARE") == "0", reason="not asked for")
+@pytest.mark.parametrize("turn", TURNS)
+def test_bare(stack: Stack, settings: Settings, tmp_path: Path, turn: int, note: Note) -> None:
+    note("bare", bare_run(stack.postgres, settings.dags_folder, "empty", tmp_path / "bare"))

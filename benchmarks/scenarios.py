@@ -1,0 +1,50 @@
+"""Row 7: this project's own scenarios, warm, against the bare commands inside them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from benchmarks import inner
+from benchmarks.figures import Goal, Line
+from benchmarks.kept import down
+
+WAITING = ("test_inside_airbnb_docker.py",)
+"""Files of scenarios whose DAGs wait for something that is not Airflow: here for a container of their own."""
+
+
+def all_warm(turns: int) -> list[Line]:
+    """The scenarios of a copy of the checkout, first by the process runner, which tells what each bare command took."""
+    folder = _copy_of_checkout()
+    quiet = [
+        f"scenarios/{file.name}"
+        for file in sorted((folder / "scenarios").glob("test_*.py"))
+        if file.name not in WAITING
+    ]
+    ours: list[float] = []
+    cold: list[float] = []
+    bare: list[float] = []
+    for _ in range(turns):
+        try:
+            bare.append(sum(inner.run_pytest(folder, *quiet, "--runner", "process").noted("run")))
+            cold.append(sum(inner.run_pytest(folder, *quiet, "--runner", "warm", "--reuse").of("")))
+            ours.append(sum(inner.run_pytest(folder, *quiet, "--runner", "warm", "--reuse").of("")))
+        finally:
+            down(folder)
+    what = "the scenarios whose DAGs don't wait, warm / the bare commands inside them"
+    return [
+        Line(7, "7 scenarios", what, "s", tuple(ours), tuple(bare), Goal(0.15), "host alive, stack kept"),
+        Line(7, "7 scenarios cold", what, "s", tuple(cold), tuple(bare), None, "with the start of services and host"),
+    ]
+
+
+def _copy_of_checkout() -> Path:
+    """A project of its own, so that the user's own kept stack and host are left alone."""
+    folder = inner.WORK / "projects" / "scenarios"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in ("dags", "scenarios"):
+        shutil.copytree(inner.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(inner.ROOT / name, folder / name)
+    return folder

@@ -1,0 +1,93 @@
+"""The soak: the same scenarios in many workers, again and again. `python -m benchmarks.soak --workers 8 --times 100`.
+
+Every pass is a pytest of its own. It must be green and leave what the first pass left. Stacks are kept from pass to
+pass, as `--reuse` does, and every FRESH passes all of them are removed, so that both ways are soaked. After every pass
+the engine may hold one server and, for each worker, one of each other service; after the removal nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import inner
+from benchmarks.figures import BenchmarkError
+from benchmarks.kept import down
+from harness.engine import LABEL_FLEET, LABEL_ROLE, connect
+
+FRESH = 10
+KEPT_ONCE = ("postgres",)
+KEPT_FOR_EACH_WORKER = ("minio", "aws", "relay", "labeller")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0: every pass was like the first. 1: one was not, and what is wrong has been printed."""
+    parser = argparse.ArgumentParser(prog="benchmarks.soak", description=__doc__)
+    parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--times", type=int, default=100)
+    parser.add_argument("--runner", choices=("warm", "process"), default="warm")
+    chosen = parser.parse_args(arguments)
+    folder = inner.project("soak", "soak", inner.HERE / "dags_soak", 'buckets = ["shared"]')
+    first: dict[str, str] = {}
+    began = time.monotonic()
+    number = 0
+    try:
+        for number in range(1, chosen.times + 1):
+            last = number % FRESH == 0 or number == chosen.times
+            seen, seconds = one_pass(folder, chosen.workers, chosen.runner, last)
+            first = first or seen
+            if different := sorted(name for name in first | seen if first.get(name) != seen.get(name)):
+                raise BenchmarkError(f"not what the first pass left: {', '.join(different)} in {folder / 'seen'}")
+            print(f"pass {number} of {chosen.times}: {len(seen)} scenarios, {seconds:.1f} s", flush=True)
+    except BenchmarkError as error:
+        print(f"pass {number}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        down(folder)
+    print(f"{chosen.times} passes in {chosen.workers} workers, all alike, {time.monotonic() - began:.0f} s")
+    return 0
+
+
+def one_pass(folder: Path, workers: int, runner: str, last: bool) -> tuple[dict[str, str], float]:
+    """What each scenario saw, by its file's name, and the seconds it took. Raises BenchmarkError.
+
+    After the `last` pass before a removal nothing may be left.
+    """
+    seen = folder / "seen"
+    shutil.rmtree(seen, ignore_errors=True)
+    seen.mkdir()
+    # As in CI, where a scenario that is green only at its second try is a failure.
+    more = {"BENCH_SEEN": str(seen), "CI": "true"}
+    session = inner.run_pytest(folder, "-n", str(workers), "--runner", runner, "--reuse", more=more)
+    fleets, stacks = ([file.name for file in (seen / kind).iterdir()] for kind in ("fleets", "stacks"))
+    if len(fleets) != 1 or len(stacks) > workers:
+        raise BenchmarkError(f"{workers} workers had the fleets {fleets} and the stacks {stacks}")
+    allowed = Counter(
+        dict.fromkeys(KEPT_ONCE, 1) | dict.fromkeys((*KEPT_FOR_EACH_WORKER, "network", "volume"), workers)
+    )
+    check_engine(fleets[0], allowed)
+    if last:
+        down(folder)
+        check_engine(fleets[0], Counter())
+    return {file.name: file.read_text() for file in seen.glob("*.json")}, session.seconds
+
+
+def check_engine(fleet: str, allowed: Counter[str]) -> None:
+    """Counts what bears the fleet's label: containers by role, networks, volumes. Raises BenchmarkError."""
+    client = connect()
+    ours: dict[str, str | list[str] | bool] = {"label": f"{LABEL_FLEET}={fleet}"}
+    containers = client.containers.list(all=True, filters=ours, ignore_removed=True)
+    found = Counter(str(container.labels.get(LABEL_ROLE)) for container in containers)
+    found["network"] = len(client.networks.list(filters=ours))
+    found["volume"] = len(client.volumes.list(filters=ours))
+    if excess := found - allowed:
+        raise BenchmarkError(f"more on the engine than there should be: {dict(excess)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
