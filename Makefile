@@ -28,7 +28,9 @@ scenarios: images ## run every scenario and end in a table: the main job
 scenarios = $(if $(filter 3.3,$(1)),$(BIN)/python -m pytest scenarios,$(BIN)/tox run -e airflow-$(1) --) -n $(WORKERS) \
     --junitxml=$(JUNIT)/scenarios$(2)-airflow-$(1).xml --evidence=$(EVIDENCE)/$(1)$(2)
 
-# Both runners have to leave the same: what CI runs after the scenarios, which the warm runner has made.
+test: test-engine lint actionlint types unit equal soak-ci bench-gate ## run the whole test suite, on both Airflow lines
+
+# Every run is made by both runners, which have to leave the same.
 equal: images ## every scenario by both runners, on both Airflow lines: what they left is compared
 	@rm -rf $(EVIDENCE)
 	@for airflow in 3.3 2.11; do $(MAKE) --no-print-directory equal-$$airflow || exit; done
@@ -36,8 +38,6 @@ equal-%:
 	@$(call scenarios,$*) --runner warm $(ARGS)
 	@$(call scenarios,$*,-process) --runner process $(ARGS)
 	@$(BIN)/python -m harness.evidence.compare $(EVIDENCE)/$*-process $(EVIDENCE)/$*
-
-test: test-engine lint actionlint types unit equal soak-ci bench-gate ## run the whole test suite, on both Airflow lines
 
 engine: ## get a Docker engine where none answers (Debian or Ubuntu, as root)
 	@tools/engine start

@@ -42,7 +42,14 @@ def test_the_suite_runs_in_order(project: Place) -> None:
         "python -m harness images --get",
         "python -m pytest tests -n 2",
         "python -m pytest scenarios -n 2",
+        "python -m pytest scenarios -n 2",
+        "python -m harness.evidence.compare .harness/evidence/3.3-process .harness/evidence/3.3",
         "tox run -e airflow-2.11 -- -n 2",
+        "tox run -e airflow-2.11 -- -n 2",
+        "python -m harness.evidence.compare .harness/evidence/2.11-process .harness/evidence/2.11",
+        "python -m benchmarks.soak --workers 4 --times 5",
+        "python -m benchmarks --quick --json .harness/bench/quick.json",
+        "python -m benchmarks gate .harness/bench/quick.json",
     ]
 
 
@@ -52,6 +59,10 @@ def test_the_suite_runs_in_order(project: Place) -> None:
         ("check.", "ruff check ."),
         ("format--check", "ruff format --check ."),
         ("-mpytest", "python -m pytest tests -n 2"),
+        (
+            "-mharness.evidence.compare",
+            "python -m harness.evidence.compare .harness/evidence/3.3-process .harness/evidence/3.3",
+        ),
     ],
 )
 def test_a_step_that_fails_stops_the_suite(project: Place, broken: str, last: str) -> None:
