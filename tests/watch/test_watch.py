@@ -1,0 +1,188 @@
+"""`harness watch` from outside: which scenarios a save runs, what it says of broken files, how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from harness.engine import LABEL_FLEET, connect
+from harness.services.containers import labelled
+from harness.services.fleet import Fleet
+from harness.settings import Settings
+from tests.outer import environment, project
+
+pytestmark = pytest.mark.engine
+
+TEST = """
+def test_one(world):
+    assert world.run("one", "2020-01-01").xcoms["work", "return_value"] == "done"
+
+def test_two(world):
+    world.run("two", "2020-01-01")
+"""
+DAG = """
+import datetime as dt, time
+from pathlib import Path
+from airflow import DAG
+from airflow.providers.standard.operators.python import PythonOperator
+
+def work():
+    {work}
+    return "done"
+
+with DAG("{dag_id}", schedule=None, start_date=dt.datetime(2020, 1, 1, tzinfo=dt.UTC)):
+    PythonOperator(task_id="work", python_callable=work)
+"""
+VERDICT = re.compile(r"^(PASSED|FAILED|BROKEN|NOTHING): .*\d s from (start|save); watching\n", re.M)
+
+
+class Watch:
+    """A watch of a project with two scenarios, and what it has printed."""
+
+    def __init__(self, folder: Path, root: Path) -> None:
+        self.folder, self._env = project(folder, TEST), environment(root)
+        self.dags, self._output, self._read = folder / "dags", folder.with_suffix(".log"), 0
+        (folder / "pyproject.toml").write_text('[tool.harness]\ndags_folder = "dags"\n')
+        self.dags.mkdir()
+        for dag_id in ("one", "two"):
+            self.save(dag_id)
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "harness", "watch", "-p", "no:cacheprovider"],
+                cwd=folder,
+                env=self._env,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def save(self, dag_id: str, work: str = "pass") -> None:
+        (self.dags / f"{dag_id}.py").write_text(DAG.format(dag_id=dag_id, work=work))
+
+    def round(self) -> str:
+        """What was printed up to the next verdict."""
+
+        def attempt() -> str:
+            assert self._process.poll() is None, self._output.read_text()
+            text = self._output.read_text()[self._read :]
+            found = VERDICT.search(text)
+            if not found:
+                raise LookupError(f"no verdict: {text}")
+            self._read += found.end()
+            return text[: found.end()]
+
+        return awaited(attempt)
+
+    def end(self) -> tuple[int, str]:
+        """Ctrl-C, as a terminal sends it to the foreground. The exit code and all that was printed."""
+        self._process.send_signal(signal.SIGINT)
+        return self._process.wait(60), self._output.read_text()
+
+    def clear(self) -> None:
+        if self._process.poll() is None:
+            self.end()
+        subprocess.run([sys.executable, "-m", "harness", "down"], cwd=self.folder, env=self._env, check=True)
+
+
+def awaited(attempt):  # type: ignore[no-untyped-def]
+    return Retrying(
+        stop=stop_after_delay(120), wait=wait_fixed(0.05), retry=retry_if_exception_type(LookupError), reraise=True
+    )(attempt)
+
+
+@pytest.fixture
+def watch(tmp_path: Path, settings: Settings) -> Iterator[Watch]:
+    made = Watch(tmp_path.resolve() / "project", settings.root)
+    yield made
+    made.clear()
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Command lines of processes that name the folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in line and process.name != str(os.getpid()):
+            found.append(line.replace("\0", " "))
+    return found
+
+
+def test_a_save_runs_the_scenarios_that_it_concerns_until_ctrl_c(watch: Watch) -> None:
+    first = watch.round()
+    assert "running every scenario\n" in first
+    assert "PASSED: 2 passed" in first
+
+    watch.save("one", 'print("changed")')
+    changed = watch.round()
+    assert "saved dags/one.py\nrunning test_it.py::test_one\n" in changed
+    assert "PASSED: 1 passed" in changed
+
+    watch.save("one", "return 'else'")
+    failed = watch.round()
+    assert "running test_it.py::test_one\n" in failed
+    assert "assert 'else' == 'done'" in failed
+    assert "FAILED: 1 failed" in failed
+
+    watch.save("one", "syntax error")
+    broken = watch.round()
+    assert "one.py: SyntaxError" in broken
+    assert "FAILED: 1 failed" in broken
+
+    watch.save("one")
+    mended = watch.round()
+    assert "running test_it.py::test_one\n" in mended
+    assert "PASSED: 1 passed" in mended
+
+    (watch.folder / "test_it.py").write_text(TEST + "\nnonsense(")
+    unread = watch.round()
+    assert "running test_it.py\n" in unread
+    assert "SyntaxError" in unread
+    assert "BROKEN: 1 not read, no scenario ran" in unread
+
+    (watch.folder / "test_it.py").write_text(TEST + "\ndef test_third(world):\n    world.run('two', '2020-01-02')\n")
+    assert "PASSED: 3 passed" in watch.round()
+
+    (watch.folder / "conftest.py").write_text("nonsense(")
+    assert "BROKEN: pytest came to no end" in watch.round()
+    (watch.folder / "conftest.py").write_text('pytest_plugins = ["harness.plugin"]\n')
+    assert "PASSED: 3 passed" in watch.round()
+
+    watch.save("two")
+    assert "running test_it.py::test_third, test_it.py::test_two\n" in watch.round()
+
+    code, text = watch.end()
+    assert code == 0
+    assert "Traceback" not in text.split("came to no end")[-1]
+    assert text.endswith("kept for the next time; `python -m harness down` ends them\n")
+    assert processes_of(watch.folder) == []
+    kept = labelled(connect(), {LABEL_FLEET: Fleet(watch.folder, None).ident})
+    assert {container.status for container in kept} == {"running"}
+
+
+def test_ctrl_c_ends_the_round_that_is_under_way(watch: Watch) -> None:
+    watch.round()
+    mark = watch.folder.parent / "started"
+    watch.save("one", f'import os; Path("{mark}").write_text(str(os.getpid())); time.sleep(600)')
+
+    def started() -> int:
+        if not (mark.exists() and mark.read_text()):
+            raise LookupError("the task has not started")
+        return int(mark.read_text())
+
+    task = awaited(started)
+    code, text = watch.end()
+
+    assert code == 0
+    assert text.endswith("ends them\n")
+    assert not Path(f"/proc/{task}").exists()
+    assert processes_of(watch.folder) == []
