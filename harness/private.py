@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -27,9 +29,10 @@ def private_folder(root: Path) -> Path:
     base = Path(runtime) / NAME if runtime else Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
     folder = base / key
     for made in (base, folder):
-        made.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileExistsError):
+            made.mkdir(mode=0o700)
         status = made.lstat()
-        if made.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
             raise PrivacyError(
                 f"{made} is not private to this user: remove it, or set XDG_RUNTIME_DIR to a folder of your own"
             )

@@ -6,7 +6,9 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -23,12 +25,12 @@ import harness
 from harness.airflow import watchdog
 from harness.airflow.environment import run_environment
 from harness.airflow.process import Finished
-from harness.airflow.warm.forks import HURT
 from harness.airflow.warm.key import host_key, lasting
 from harness.errors import HostLostError, RunError
 from harness.private import private_folder
 from harness.settings import Settings
 
+LOST = "the warm host went away during a run: was it killed?"
 START_TIMEOUT = 120.0
 END_TIMEOUT = 15.0
 ATTEMPTS = 3
@@ -75,10 +77,10 @@ class WarmHosts:
                 break
         else:
             raise RunError(f"no warm host stays fit for a run ({answer['stale']}): use --runner process")
-        if answer["exit_code"] == HURT:
+        if answer["hurt"] and "timed_out" not in answer:
             raise HostLostError(f"the warm host could not fork a run; what it says: {log_file}")
         log = log_file.read_text(errors="replace") if log_file.exists() else ""
-        exit_code = None if answer.get("timed_out") else answer["exit_code"]
+        exit_code = None if "timed_out" in answer else answer["exit_code"]
         return Finished(exit_code, log, time.monotonic() - began)
 
     @contextmanager
@@ -155,30 +157,62 @@ def _connect(path: Path) -> socket.socket | None:
     except (FileNotFoundError, ConnectionRefusedError):
         connection.close()
         return None
+    except OSError as error:  # not the kind of socket that a host has, or too long a path for one
+        connection.close()
+        raise RunError(
+            f"no warm host can be reached at {path} ({error.strerror or error}): remove that, set XDG_RUNTIME_DIR to "
+            "a folder with a shorter path, or use --runner process"
+        ) from error
     return connection
 
 
-def _ask(connection: socket.socket, order: Mapping[str, Any], timeout: float) -> dict[str, Any]:
-    """The answer. After `timeout` seconds the run is ended, and `timed_out` is in it. Raises HostLostError."""
+def _ask(
+    connection: socket.socket, order: Mapping[str, Any], timeout: float, patience: float | None = None
+) -> dict[str, Any]:
+    """The answer. After `timeout` seconds the run is ended, and `timed_out` is in it. Raises HostLostError.
+
+    A host that does not even begin within `patience` seconds is killed.
+    """
     with connection.makefile("rb") as stream:
+        connection.settimeout(patience or START_TIMEOUT)
         try:
             connection.sendall(json.dumps(order).encode() + b"\n")
             first = _line(stream)
+        except TimeoutError:
+            os.kill(_peer(connection), signal.SIGKILL)
+            return {"stale": "it did not answer"}
         except (OSError, ValueError):
             return {"stale": "it went away before it began"}
         if "started" not in first:
             return first
+        connection.settimeout(timeout)
         try:
-            connection.settimeout(timeout)
-            try:
-                return _line(stream)
-            except TimeoutError:
-                connection.settimeout(END_TIMEOUT)
-                connection.sendall(b"end\n")
-                with connection.makefile("rb") as rest:  # the first one takes no more after a timeout
-                    return {**_line(rest), "timed_out": True}
+            return _line(stream)
+        except TimeoutError:
+            return {**_end(connection), "timed_out": True}
         except (OSError, ValueError) as error:
-            raise HostLostError("the warm host went away during a run: was it killed?") from error
+            raise HostLostError(LOST) from error
+        except BaseException:  # Ctrl-C: when this returns, the run is to be at its end
+            with suppress(HostLostError):
+                _end(connection)
+            raise
+
+
+def _end(connection: socket.socket) -> dict[str, Any]:
+    """Ends the run, and returns its answer."""
+    connection.settimeout(END_TIMEOUT)
+    try:
+        connection.sendall(b"end\n")
+        with connection.makefile("rb") as rest:  # a stream takes no more after a timeout
+            return _line(rest)
+    except (OSError, ValueError) as error:
+        raise HostLostError(LOST) from error
+
+
+def _peer(connection: socket.socket) -> int:
+    """The process that listens at the other end."""
+    pid, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return int(pid)
 
 
 def _line(stream: IO[bytes]) -> dict[str, Any]:
@@ -193,10 +227,9 @@ def hosts_folder(settings: Settings) -> Path:
 
 
 def _umask() -> int:
-    """There is no way to read it but to set it."""
-    current = os.umask(0o022)
-    os.umask(current)
-    return current
+    """Python has no way to read it but to set it, which other threads would feel."""
+    with open("/proc/self/status") as lines:  # noqa: PTH123 - a file of the kernel's
+        return next(int(line.split()[1], 8) for line in lines if line.startswith("Umask:"))
 
 
 def end_hosts(folder: Path) -> int:
@@ -208,6 +241,6 @@ def end_hosts(folder: Path) -> int:
             path.unlink(missing_ok=True)
             continue
         with connection:
-            _ask(connection, {"do": "end"}, END_TIMEOUT)
+            _ask(connection, {"do": "end"}, END_TIMEOUT, END_TIMEOUT)
         ended += 1
     return ended

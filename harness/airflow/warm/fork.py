@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import importlib
 import os
 import runpy
 import signal
@@ -23,6 +24,8 @@ from harness.airflow.warm.traces import Traces, replace_traces, replaced, withou
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+INTERRUPTED = 0x100
+"""In place of an exit code, which has eight bits: the run ended by a KeyboardInterrupt that nobody caught."""
 
 
 def prctl(option: int, value: int) -> None:
@@ -50,6 +53,8 @@ def detach(log: str, umask: int) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     for number, standard in ((nothing, 0), (output, 1), (output, 2)):
         os.dup2(number, standard)
+    os.close(output)
+    os.close(nothing)
 
 
 def become(env: Mapping[str, str], folder: str, traces: Traces, configuration: str | None) -> None:
@@ -73,7 +78,15 @@ def become(env: Mapping[str, str], folder: str, traces: Traces, configuration: s
         lay_down_configuration(Path(new["home"]), replaced(configuration, traces, new))
     replace_traces(traces, new)
     sys.path[0] = folder
+    importlib.invalidate_caches()  # it remembers which folders were not there
     _configure_airflow()
+    _hide_the_harness()
+
+
+def _hide_the_harness() -> None:
+    """A run finds the harness where a fresh process would, or a package of its own with that name."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "harness"]:
+        del sys.modules[name]
 
 
 def _configure_airflow() -> None:
@@ -84,6 +97,24 @@ def _configure_airflow() -> None:
     for url, engine in _engines(settings):
         _redirect(engine, url)
     _forget_plugins()
+    _mask_secrets()
+
+
+def _mask_secrets() -> None:
+    """Airflow keeps the secrets of its settings out of logs; it has learned the rehearsal's."""
+    for name in SECRETS_MASKERS:
+        if module := sys.modules.get(name):
+            masker: Any = vars(module)["_secrets_masker"]()
+            masker.patterns, masker.replacer = set(), None
+    configuration: Any = sys.modules["airflow.configuration"]
+    configuration.conf.mask_secrets()
+
+
+SECRETS_MASKERS = (
+    "airflow.utils.log.secrets_masker",
+    "airflow._shared.secrets_masker.secrets_masker",
+    "airflow.sdk._shared.secrets_masker.secrets_masker",
+)
 
 
 def _engines(settings: Any) -> list[tuple[str, Any]]:
@@ -108,15 +139,21 @@ def _redirect(engine: Any, url: str) -> None:
 
 def _forget_plugins() -> None:
     """The rehearsal had none. 3.x keeps what it loaded in function caches, 2.11 in globals that start as None."""
-    manager = sys.modules.get("airflow.plugins_manager")
-    for name, value in list(vars(manager).items()) if manager else ():
-        if callable(getattr(value, "cache_clear", None)):
-            value.cache_clear()
-        elif name in PLUGIN_GLOBALS:
-            setattr(manager, name, None)
+    for module in [sys.modules.get(name) for name in PLUGIN_MODULES]:
+        for name, value in list(vars(module).items()) if module else ():
+            if callable(getattr(value, "cache_clear", None)):
+                value.cache_clear()
+            elif name in PLUGIN_GLOBALS:
+                setattr(module, name, None)
 
 
+# Listeners and readers of lineage come from plugins, and their managers are made with the first use.
+PLUGIN_MODULES = (
+    *("airflow.plugins_manager", "airflow.listeners.listener", "airflow.lineage.hook"),
+    *("airflow.sdk.plugins_manager", "airflow.sdk.listener", "airflow.sdk.lineage"),
+)
 PLUGIN_GLOBALS = (
+    *("_listener_manager", "_hook_lineage_collector"),
     *("plugins", "macros_modules", "admin_views", "flask_blueprints", "fastapi_apps", "fastapi_root_middlewares"),
     *(
         "external_views",
@@ -136,8 +173,9 @@ def run_and_exit(command: Sequence[str], report: Any) -> NoReturn:
     `report` is called with the exit code before the process ends.
     """
     code = 1
+    sys.orig_argv[:] = command
     try:
-        code = _exit_code(_main(command))
+        code = _main(command)
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
     except BaseException:
@@ -148,10 +186,14 @@ def run_and_exit(command: Sequence[str], report: Any) -> NoReturn:
         with suppress(Exception):
             stream.flush()
     end_descendants()
+    if code == INTERRUPTED:  # so ends the interpreter
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     os._exit(code)
 
 
-def _main(command: Sequence[str]) -> object:
+def _main(command: Sequence[str]) -> int:
+    """The exit code, or INTERRUPTED."""
     how, what, *arguments = command[1:]
     try:
         if how == "-m":
@@ -159,17 +201,18 @@ def _main(command: Sequence[str]) -> object:
             runpy.run_module(what, run_name="__main__", alter_sys=True)
         else:
             sys.argv = ["-c", *arguments]
+            sys.path[0] = ""
             main = types.ModuleType("__main__")
             sys.modules["__main__"] = main
             exec(compile(what, "<string>", "exec"), vars(main))  # noqa: S102 - what `python -c` does
     except SystemExit as ended:
-        return ended.code
+        return _exit_code(ended.code)
     except BaseException as error:
         # Without the frames of the host, as a fresh process would print it.
         trace = error.__traceback__.tb_next if error.__traceback__ else None
-        sys.excepthook(type(error), error, trace)
-        return 130 if isinstance(error, KeyboardInterrupt) else 1
-    return None
+        sys.excepthook(type(error), error.with_traceback(trace), trace)
+        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
+    return 0
 
 
 def _exit_code(value: object) -> int:
@@ -182,14 +225,20 @@ def _exit_code(value: object) -> int:
 
 
 def end_descendants(spared: Sequence[int] = ()) -> None:
-    """Kills the children of this process, adopted ones too, until none but `spared` is left."""
-    while left := [pid for pid in children() if pid not in spared]:
+    """Kills the children of this process, adopted ones too, until none but `spared` is left.
+
+    Another user's process, as one that sudo started, can't be killed; it is left alone.
+    """
+    out_of_reach = set(spared)
+    while left := [pid for pid in children() if pid not in out_of_reach]:
         for pid in left:
-            with suppress(ProcessLookupError, PermissionError):
+            try:
                 os.kill(pid, signal.SIGKILL)
-        for pid in left:
-            with suppress(ChildProcessError):
                 os.waitpid(pid, 0)
+            except PermissionError:
+                out_of_reach.add(pid)
+            except (ProcessLookupError, ChildProcessError):
+                pass
 
 
 def children() -> list[int]:

@@ -1,7 +1,7 @@
 """Forks of the host: made ahead, given an order, told to go, and buried.
 
 A fork costs some milliseconds, so there is always one that waits for its order. Host and fork talk over a socket pair:
-the order, then `go`, one line each; back comes one line, what the fork has imported.
+the order, then `go`, one line each; back come an empty line when the run begins, and one with what it has imported.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -23,7 +23,7 @@ from harness.airflow.warm.traces import Traces
 from harness.airflow.warm.warned import Warned, tell_again
 
 HURT = 70
-"""Exit code of a fork that could not become a run: no run of Airflow ends with it."""
+"""Exit code of a fork that could not become a run. A run may end with it too, but has told that it began."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,14 @@ class Origin:
     known: frozenset[str]
     warned: Warned
     let_go: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a fork told of itself: whether it became a run, and what that imported."""
+
+    became: bool
+    imported: Sequence[str] = ()
 
 
 @dataclass
@@ -62,8 +70,8 @@ class Fork:
         done, status = os.waitpid(self.pid, os.WNOHANG)
         return os.waitstatus_to_exitcode(status) if done else None
 
-    def imported(self) -> list[str]:
-        """What it told, once it has ended."""
+    def told(self) -> Told:
+        """To be asked once, when it has ended."""
         self.channel.settimeout(0)
         told = b""
         with suppress(OSError):
@@ -71,8 +79,8 @@ class Fork:
                 told += piece
         self.channel.close()
         with suppress(ValueError):
-            return list(json.loads(told or b"[]"))
-        return []
+            return Told(bool(told), json.loads(told.strip() or b"[]"))
+        return Told(bool(told))
 
 
 def fork(origin: Origin) -> Fork:
@@ -102,6 +110,7 @@ def _be_a_fork(origin: Origin, host: int, ours: socket.socket, channel: socket.s
             if lines.readline() != b"go\n":
                 os._exit(0)
         tell_again(origin.warned)
+        channel.sendall(b"\n")
         channel.settimeout(1)  # nobody reads while it runs, and what it imported is not worth waiting for
         run_and_exit(order["command"], lambda: channel.sendall(json.dumps(imported_since(origin.known)).encode()))
     except BaseException:

@@ -27,11 +27,17 @@ from harness.airflow.warm.fork import PR_SET_CHILD_SUBREAPER, end_descendants, p
 from harness.airflow.warm.forks import Fork, Origin, fork
 from harness.airflow.warm.learning import Learned, contradicted, learn, read_notes, write_notes
 from harness.airflow.warm.rehearsal import rehearse
-from harness.airflow.warm.shortcuts import configuration_in, migration_files, remember_migrations
+from harness.airflow.warm.shortcuts import (
+    configuration_in,
+    leave_young_sources_uncompiled,
+    migration_files,
+    remember_migrations,
+)
 from harness.airflow.warm.traces import find_traces, without_scheme
 from harness.airflow.warm.warned import Warned, listening
 
 SWEEP = 5.0
+WHAT_A_RUN_NEEDS = {"command", "env", "folder", "log", "umask"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Host:
     runs: list[Running] = field(default_factory=list)
     to_learn: list[str] = field(default_factory=list)
     ending: bool = False
-    listed: bool = True
+    listed: int = 0
     last: float = 0.0
 
 
@@ -86,6 +92,7 @@ def main() -> None:
     os.environ.clear()
     os.environ.update(config.env)
     remember_migrations()
+    leave_young_sources_uncompiled()
     with listening() as warned:
         rehearse(Path(config.env["AIRFLOW_HOME"]), Path(config.dags_folder))
     host = Host(config, dog, read_notes(Path(config.notes)), warned)
@@ -109,7 +116,7 @@ def settle(host: Host) -> None:
             without_scheme(env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]): "metadata",
         }
     )
-    host.files = {file: _changed(file) for file in (*_module_files(), *migration_files())}
+    host.files = {file: _changed(file) for file in (*_module_files(), *migration_files(), *_configured(env))}
     host.origin = Origin(
         mark=(watchdog.MARK, env[watchdog.MARK]),
         traces=traces,
@@ -140,6 +147,11 @@ def _module_files() -> set[str]:
     return {str(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
 
 
+def _configured(env: Mapping[str, str]) -> list[str]:
+    """The configuration file that a project names itself."""
+    return [file] if (file := env.get("AIRFLOW_CONFIG")) else []
+
+
 def _changed(file: str) -> int:
     try:
         return os.stat(file).st_mtime_ns  # noqa: PTH116 - two thousand of them, before every run
@@ -156,15 +168,17 @@ def serve(host: Host) -> None:
     signal.set_wakeup_fd(host.waker.fileno())
     signal.signal(signal.SIGTERM, lambda *_: _unlist(host))
     listener = _listen(host.config.socket)
+    host.listed = Path(host.config.socket).lstat().st_ino
     host.selector.register(listener, selectors.EVENT_READ, "listener")
     host.selector.register(wake, selectors.EVENT_READ, "child")
     host.last = time.monotonic()
     while not (host.ending and not host.runs):
         if not host.spare and not host.ending:
             host.spare = fork(_origin(host))
-        for key, _ in host.selector.select(SWEEP):
+        for key, _ in host.selector.select(min(SWEEP, host.config.idle)):
             if key.data == "listener":
                 client, _ = listener.accept()
+                client.settimeout(SWEEP)
                 host.selector.register(client, selectors.EVENT_READ, "client")
             elif key.data == "child":
                 with suppress(BlockingIOError):
@@ -184,11 +198,12 @@ def serve(host: Host) -> None:
 
 
 def _unlist(host: Host) -> None:
-    """Nobody is to find this host any more. Only once: the next one of its kind takes the same name."""
+    """Nobody is to find this host any more. The next one of its kind takes the same name: its socket is left alone."""
     host.ending = True
-    if host.listed:
-        Path(host.config.socket).unlink(missing_ok=True)
-    host.listed = False
+    path = Path(host.config.socket)
+    with suppress(OSError):
+        if path.lstat().st_ino == host.listed:
+            path.unlink()
 
 
 def _turn_away(listener: socket.socket) -> None:
@@ -221,9 +236,9 @@ def _heed(host: Host, client: Any) -> None:
         if not line:
             host.selector.unregister(client)
         return
-    order = json.loads(line or b'{"do": "nothing"}')
-    host.last = time.monotonic()
+    order = _order(line)
     if order["do"] == "run":
+        host.last = time.monotonic()
         _start(host, client, order)
         return
     if order["do"] == "end":
@@ -231,7 +246,17 @@ def _heed(host: Host, client: Any) -> None:
     _dismiss(host, client, {"pid": os.getpid(), "runs": len(host.runs), "learned": len(host.learned.modules)})
 
 
+def _order(line: bytes) -> Mapping[str, Any]:
+    """What is none asks for nothing: runs are under way here, and nonsense is not to end them."""
+    with suppress(ValueError):
+        order = json.loads(line)
+        if isinstance(order, dict) and (order.get("do") != "run" or order.keys() >= WHAT_A_RUN_NEEDS):
+            return {"do": "nothing", **order}
+    return {"do": "nothing"}
+
+
 def _line(client: socket.socket) -> bytes:
+    """One line; nothing where the client went away, or is too slow to be one of ours."""
     whole = b""
     with suppress(OSError):
         while not whole.endswith(b"\n"):
@@ -239,7 +264,8 @@ def _line(client: socket.socket) -> bytes:
             if not piece:
                 return b""
             whole += piece
-    return whole
+        return whole
+    return b""
 
 
 def _answer(client: socket.socket, answer: Mapping[str, Any]) -> None:
@@ -288,18 +314,23 @@ def _origin(host: Host) -> Origin:
 
 
 def _bury(host: Host) -> None:
-    """Answers for the runs that have ended, and ends whatever a killed one left: such orphans come to this process."""
+    """Answers for the runs that have ended.
+
+    Ends whatever one left that was killed, or called os._exit: such orphans come to this process.
+    """
     for run in list(host.runs):
         code = run.fork.ended()
         if code is None:
             continue
         host.runs.remove(run)
-        if code < 0:
-            spare = [host.spare.pid] if host.spare else []
-            end_descendants((host.dog.pid, *spare, *(other.fork.pid for other in host.runs)))
-        _dismiss(host, run.client, {"exit_code": code, "seconds": time.monotonic() - run.began})
+        spare = [host.spare.pid] if host.spare else []
+        end_descendants((host.dog.pid, *spare, *(other.fork.pid for other in host.runs)))
+        told = run.fork.told()
+        _dismiss(
+            host, run.client, {"exit_code": code, "seconds": time.monotonic() - run.began, "hurt": not told.became}
+        )
         host.last = time.monotonic()
-        host.to_learn += [name for name in run.fork.imported() if name not in _origin(host).known]
+        host.to_learn += [name for name in told.imported if name not in _origin(host).known]
 
 
 def _learn(host: Host) -> None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import resource
+import site
 import sys
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
 # Airflow, Python and the C library read these while they start. What every run has of its own is set anew in each fork.
-LASTING = ("AIRFLOW__", "_AIRFLOW", "PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "OPENBLAS_", "OMP_", "MKL_", "OTEL_")
+LASTING = (
+    *("AIRFLOW__", "AIRFLOW_CONFIG", "_AIRFLOW", "PYTHON", "LD_", "LC_", "LANG", "TZ"),
+    *("MALLOC_", "OPENBLAS_", "OMP_", "MKL_", "OTEL_", "SSL", "FSSPEC_", "SQLALCHEMY_", "PYDANTIC_", "PENDULUM_"),
+    *("AIOHTTP_", "WRAPT_", "NO_COLOR", "FORCE_COLOR", "TERM", "TTY_", "COLUMNS", "LINES", "AIRFLOW_IS_"),
+)
 OF_THE_RUN = (
     "AIRFLOW__API_AUTH__JWT_SECRET",
     "AIRFLOW__CORE__DAGS_FOLDER",
@@ -27,19 +34,27 @@ def lasting(env: Mapping[str, str]) -> dict[str, str]:
 
 def host_key(env: Mapping[str, str]) -> str:
     """Sixteen hexadecimal digits, the same for runs that one host can make."""
-    facts = (sys.executable, sys.version, sorted(lasting(env).items()), _installed(), _own())
+    facts = (sys.executable, sys.version, sorted(lasting(env).items()), _installed(env), _own(), _limits())
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
-def _installed() -> list[tuple[str, int]]:
+def _installed(env: Mapping[str, str]) -> list[tuple[str, int]]:
     """What is installed, with the time of each change; a file changed in place is noticed by the host (host.settle)."""
-    folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()}
+    folders |= set(filter(None, env.get("PYTHONPATH", "").split(os.pathsep)))  # as `pip install --target` leaves it
     return sorted(
         (entry.name, entry.stat().st_mtime_ns)
         for folder in folders
+        if Path(folder).is_dir()
         for entry in Path(folder).iterdir()
         if entry.suffix in (".dist-info", ".egg-link", ".egg-info", ".pth")
     )
+
+
+def _limits() -> list[object]:
+    """What a process has from its parent and can't always take back: a fork has the host's, and so its starter's."""
+    limits = [getattr(resource, name) for name in sorted(dir(resource)) if name.startswith("RLIMIT_")]
+    return [os.nice(0), sorted(os.sched_getaffinity(0)), [resource.getrlimit(limit) for limit in limits]]
 
 
 def _own() -> list[tuple[str, int]]:

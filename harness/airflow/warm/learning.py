@@ -12,20 +12,24 @@ import os
 import signal
 import sys
 import sysconfig
-import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from harness.airflow.warm.fork import end_descendants
 from harness.airflow.warm.warned import listening
+from harness.airflow.warm.witness import side_effects, witnessed_reads
 
 INSTALLED = tuple(
     os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("purelib", "platlib", "stdlib", "platstdlib")
 )
 
 TRIAL_TIMEOUT = 60
+ALONE_SECONDS = 10.0
+SEEDED = ("numpy.random",)
+"""It draws its seed when it is imported; whoever sets another one is found out, once it is there."""
 
 
 @dataclass
@@ -56,15 +60,28 @@ def _installed(file: str | None) -> bool:
 
 
 def learn(names: Sequence[str], learned: Learned) -> bool:
-    """Imports `names`, where a fork that tried it first found no harm in that. False where it did."""
+    """Imports those of `names` in which a fork that tried it first found no harm. False where there are none.
+
+    Where there is harm in all together, each package is tried alone, as long as there is time.
+    """
     new = [name for name in names if name not in learned.refused]
+    deadline = time.monotonic() + ALONE_SECONDS  # runs wait meanwhile
+    groups = [new]
     if not _harmless(new):
-        learned.refused += new
-        return False
-    with _witnessed(learned.reads):
-        _import(new)
-    learned.modules += [name for name in new if name not in learned.modules]
-    return True
+        groups = [group for group in _by_package(new) if time.monotonic() < deadline and _harmless(group)]
+    good = [name for group in groups for name in group]
+    learned.refused += [name for name in new if name not in good]
+    with witnessed_reads(learned.reads):
+        _import(good)
+    learned.modules += [name for name in good if name not in learned.modules]
+    return bool(good)
+
+
+def _by_package(names: Sequence[str]) -> list[list[str]]:
+    packages: dict[str, list[str]] = {}
+    for name in names:
+        packages.setdefault(name.partition(".")[0], []).append(name)
+    return list(packages.values())
 
 
 def _import(names: Sequence[str]) -> None:
@@ -75,16 +92,24 @@ def _import(names: Sequence[str]) -> None:
 
 
 def _harmless(names: Sequence[str]) -> bool:
-    """Whether their import gives no warning, which runs would miss, and leaves no thread, which no fork has."""
+    """Whether all that comes of their import is modules: else runs that don't import them would find the rest.
+
+    Nor may it give warnings, which runs would miss, or leave a thread, which no fork has.
+    """
     pid = os.fork()
     if pid == 0:
         harm = 1
         signal.alarm(TRIAL_TIMEOUT)
         try:
-            with listening() as warned:
+            _import([name for name in SEEDED if name in names])
+            with side_effects() as effects, listening() as warned:
                 _import(names)
-            harm = int(bool(warned.at_start or warned.with_task) or threading.active_count() > 1)
+            effects += ["a warning"] * bool(warned.at_start or warned.with_task)
+            if effects:
+                print(f"not kept, for their {', '.join(effects[:9])}: {', '.join(names)}", flush=True)
+            harm = int(bool(effects))
         finally:
+            end_descendants()
             os._exit(harm)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
@@ -96,22 +121,6 @@ def contradicted(learned: Learned, env: Mapping[str, str], replaced: Collection[
             learned.off = f"a module of these reads {name} while it is imported: {', '.join(learned.modules)}"
             return True
     return False
-
-
-@contextmanager
-def _witnessed(reads: dict[str, str | None]) -> Iterator[None]:
-    kind: Any = type(os.environ)
-    real = kind.__getitem__
-
-    def told(self: Any, name: str) -> Any:
-        reads.setdefault(name, self._data.get(self.encodekey(name), b"").decode() or None)
-        return real(self, name)
-
-    kind.__getitem__ = told
-    try:
-        yield
-    finally:
-        kind.__getitem__ = real
 
 
 def read_notes(file: Path) -> Learned:

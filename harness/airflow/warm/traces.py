@@ -11,9 +11,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import PosixPath, PurePosixPath
 from typing import Any
 
 CHUNK = 2000
+PATHS = (PosixPath, PurePosixPath)
+TEXTS = (str, *PATHS)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ def replace_traces(traces: Traces, new: Mapping[str, str]) -> None:
 
 
 def replaced(value: Any, traces: Traces, new: Mapping[str, str]) -> Any:
+    if type(value) in PATHS:
+        return type(value)(replaced(str(value), traces, new))
     if isinstance(value, str):
         for old, what in traces.values.items():
             value = value.replace(old, new[what])
@@ -67,8 +72,8 @@ def _holders(values: Mapping[str, str]) -> Iterator[Any]:
             continue
         for one in chunk:
             for referent in gc.get_referents(one):
-                if type(referent) is str:
-                    if _holds(referent, values):
+                if type(referent) in TEXTS:
+                    if type(one) not in PATHS and _holds(referent, values):
                         yield one
                         break
                 elif _hit(referent, values):
@@ -76,7 +81,7 @@ def _holders(values: Mapping[str, str]) -> Iterator[Any]:
 
 
 def _hit(one: Any, values: Mapping[str, str]) -> bool:
-    if type(one) is str:
+    if type(one) in TEXTS:
         return _holds(one, values)
     return type(one) is dict and not gc.is_tracked(one) and any(_holds(value, values) for value in one.values())
 
@@ -102,4 +107,6 @@ def _slots(kind: type) -> Sequence[str]:
 
 
 def _holds(value: object, values: Mapping[str, str]) -> bool:
+    if type(value) in PATHS:
+        value = str(value)
     return type(value) is str and any(text in value for text in values)

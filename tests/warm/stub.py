@@ -1,0 +1,123 @@
+"""Hosts that start in a moment: they rehearse a stand-in for Airflow, and their runs are `python -c`.
+
+All of the host but Airflow itself is the real one, so that what a run may do to its process can be tested a hundred
+times where one start of Airflow would take as long.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.airflow.environment import run_environment
+from harness.airflow.process import Execute, Finished
+from harness.airflow.warm.client import WarmHosts
+from harness.airflow.warm.key import host_key
+
+URL = "postgresql://user:word@127.0.0.1:9/{name}"
+INSTALLED = "AIRFLOW__STUB__INSTALLED"
+FILES = {
+    "airflow/__init__.py": f"""
+import os
+if extra := os.environ.get("{INSTALLED}"):
+    from harness.airflow.warm import learning
+    learning.INSTALLED += (extra + os.sep,)
+""",
+    "airflow/__main__.py": "import airflow.configuration, airflow.settings\n",
+    "airflow/migrations/__init__.py": "",
+    "airflow/configuration.py": """
+class conf:
+    mask_secrets = staticmethod(lambda: None)
+""",
+    "airflow/settings.py": """
+import os
+from sqlalchemy import create_engine
+HOME = os.environ["AIRFLOW_HOME"]
+SQL_ALCHEMY_CONN = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+engine = create_engine(SQL_ALCHEMY_CONN)
+class Session:
+    remove = staticmethod(lambda: None)
+def configure_vars():
+    global SQL_ALCHEMY_CONN
+    SQL_ALCHEMY_CONN = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+def prepare_syspath():
+    pass
+""",
+}
+
+
+@contextmanager
+def no_database() -> Iterator[str]:
+    yield URL.format(name="rehearsal")
+
+
+@dataclass
+class Place:
+    """Where runs of scripts are made, by `execute`; each has a home of its own.
+
+    `airflow` is the folder that holds the stand-in, `extra` is in every environment.
+    """
+
+    folder: Path
+    airflow: Path
+    execute: Execute
+    extra: Mapping[str, str] = field(default_factory=dict)
+    homes: int = 0
+
+    def home(self) -> Path:
+        self.homes += 1
+        home = self.folder / f"home-{self.homes}"
+        home.mkdir(parents=True)
+        return home
+
+    def environment(self, home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        path = {"PYTHONPATH": str(self.airflow)}
+        dags = self.folder / "dags"
+        return run_environment(home, dags, URL.format(name=home.name), {}, {**path, **self.extra, **(more or {})})
+
+    def run(self, script: str, *, timeout: float = 60, env: Mapping[str, str] | None = None) -> Finished:
+        home = self.home()
+        command = [sys.executable, "-c", script]
+        return self.execute(command, self.environment(home, env), home, home / "run.log", timeout)
+
+    def said(self, script: str, **options: object) -> str:
+        """What the script printed; it must end well."""
+        done = self.run(script, **options)  # type: ignore[arg-type]
+        assert done.exit_code == 0, done.log
+        return done.log.strip()
+
+    def socket_path(self, hosts: WarmHosts, env: Mapping[str, str] | None = None) -> Path:
+        return hosts.folder / f"{host_key(self.environment(self.folder, env))}.sock"
+
+
+def write_stub(folder: Path) -> Path:
+    for name, text in FILES.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return folder
+
+
+def host_pid(path: Path) -> int:
+    """The process that listens there, as the kernel knows it."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        pid, _, _ = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(pid)
+
+
+def memory_of(pid: int) -> int:
+    """What the process has of its own, in bytes: pages that it shares with its forks count in part."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
+
+
+def open_files(pid: int) -> list[str]:
+    folder = Path(f"/proc/{pid}/fd")
+    return [os.readlink(entry) for entry in folder.iterdir()]  # noqa: PTH115 - links to what is no file

@@ -1,0 +1,431 @@
+"""The host itself: who can reach it, how long it lives, what it takes, and what becomes of runs when it is hurt."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tenacity import Retrying, stop_after_delay, wait_fixed
+
+from harness.airflow.warm import client
+from harness.airflow.warm.client import WarmHosts, end_hosts, hosts_folder
+from harness.errors import HostLostError, RunError
+from harness.private import PrivacyError, private_folder
+from harness.settings import Settings
+from tests.warm.stub import Place, host_pid, memory_of, open_files
+from tests.warm.support import alive, await_gone
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not run: the warm runner is for Linux")
+
+ROOT = Path(__file__).parents[2]
+MakeHosts = Callable[..., WarmHosts]
+
+
+@pytest.fixture
+def place(stub_airflow: Path, tmp_path: Path, own_hosts: MakeHosts) -> Place:
+    """Runs by a host that no other test meets."""
+    return Place(tmp_path, stub_airflow, own_hosts().execute)
+
+
+def hosts_of(place: Place) -> list[Path]:
+    return sorted((place.folder / "hosts").glob("*.sock"))
+
+
+def only_host(place: Place) -> int:
+    (path,) = hosts_of(place)
+    return host_pid(path)
+
+
+def eventually(check: Callable[[], object]) -> None:
+    Retrying(stop=stop_after_delay(10), wait=wait_fixed(0.02), reraise=True)(check)
+
+
+def begin(place: Place, script: str) -> tuple[threading.Thread, list[object], Path]:
+    """A run under way in a thread: what came of it, and where it says its process id, which it has done."""
+    log = place.folder / f"home-{place.homes + 1}" / "run.log"
+    outcome: list[object] = []
+
+    def run() -> None:
+        try:
+            outcome.append(place.run(f"import os; print(os.getpid(), flush=True)\n{script}"))
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    eventually(lambda: log.read_text().index("\n"))
+    return thread, outcome, log
+
+
+def test_one_host_serves_run_after_run(place: Place) -> None:
+    parents = {place.said("import os; print(os.getppid())") for _ in range(3)}
+    assert parents == {str(only_host(place))}
+
+
+def test_only_its_owner_can_reach_it(place: Place, settings: Settings) -> None:
+    place.said("pass")
+    (path,) = hosts_of(place)
+    assert stat.S_IMODE(path.lstat().st_mode) == 0o600
+    folder = hosts_folder(settings)
+    for one in (folder, folder.parent, folder.parent.parent):
+        assert stat.S_IMODE(one.lstat().st_mode) == 0o700, one
+        assert one.lstat().st_uid == os.getuid()
+
+
+def test_another_checkout_has_other_hosts(tmp_path: Path) -> None:
+    first, second = (hosts_folder(Settings(root=tmp_path / name)) for name in ("one", "two"))
+    assert first != second
+    assert hosts_folder(Settings(root=tmp_path / "one" / ".." / "one")) == first
+    for made in (first, second):
+        made.rmdir()
+        made.parent.rmdir()
+
+
+@pytest.mark.parametrize("what", ["mode", "link", "file"])
+def test_a_folder_that_is_not_private_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    base = tmp_path / "airflow-scenario-harness"
+    if what == "mode":
+        base.mkdir(mode=0o700)
+        base.chmod(0o750)
+    elif what == "link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        base.symlink_to(tmp_path / "elsewhere")
+    else:
+        base.write_text("")
+    with pytest.raises(PrivacyError, match="is not private to this user") as refused:
+        private_folder(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="not run: only root can give a folder away")
+def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    base = tmp_path / "airflow-scenario-harness"
+    base.mkdir(mode=0o700)
+    os.chown(base, 12345, -1)
+    with pytest.raises(PrivacyError, match="is not private to this user"):
+        private_folder(tmp_path)
+
+
+def test_it_ends_when_nothing_has_come_for_a_while(place: Place, own_hosts: MakeHosts) -> None:
+    place.execute = own_hosts(idle=0.5).execute
+    place.said("pass")
+    host = only_host(place)
+    dog = [int(pid) for pid in Path(f"/proc/{host}/task/{host}/children").read_text().split()]
+    await_gone(host)
+    for pid in dog:
+        await_gone(pid)
+    assert hosts_of(place) == []
+    assert place.said("print('again')") == "again"
+
+
+def test_a_run_that_lasts_keeps_it_from_ending(place: Place, own_hosts: MakeHosts) -> None:
+    place.execute = own_hosts(idle=0.3).execute
+    assert place.said("import time; time.sleep(1); print('done')") == "done"
+
+
+def test_it_ends_when_it_is_told_to_and_not_in_the_middle_of_a_run(place: Place) -> None:
+    thread, outcome, _ = begin(place, "import time; time.sleep(1); print('done')")
+    host = only_host(place)
+    assert end_hosts(place.folder / "hosts") == 1
+    assert hosts_of(place) == []
+    assert place.said("import os; print(os.getppid())") != str(host), "the next run has another host"
+    thread.join()
+    assert outcome[0].exit_code == 0, outcome  # type: ignore[attr-defined]
+    await_gone(host)
+    assert hosts_of(place), "the one that ended did not take away its successor's socket"
+    assert end_hosts(place.folder / "hosts") == 1
+
+
+def test_it_holds_nothing_of_who_started_it(place: Place) -> None:
+    """`pytest | cat` ends although the host lives on."""
+    script = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from harness.airflow.warm.client import WarmHosts
+from tests.warm.stub import Place, no_database
+folder = Path({str(place.folder)!r})
+hosts = WarmHosts(folder / "hosts", 600, no_database)
+print(Place(folder, Path({str(place.airflow)!r}), hosts.execute).said("print(42)"))
+"""
+    with (place.folder / "held").open("w") as held:
+        os.set_inheritable(held.fileno(), True)
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            stdin=subprocess.PIPE,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            close_fds=False,
+        )
+    assert done.stdout == "42\n", done.stderr
+    host = only_host(place)
+    assert alive(host)
+    names = [name for name in open_files(host) if not name.startswith(("socket:", "anon_inode:", "pipe:", "/dev/"))]
+    assert all(name.startswith(str(place.folder / "hosts")) for name in names), names
+    assert os.getsid(host) == host
+
+
+def test_it_takes_no_more_memory_with_each_run(place: Place) -> None:
+    for _ in range(3):
+        place.said("pass")
+    host = only_host(place)
+    before, files = memory_of(host), len(open_files(host))
+    for _ in range(50):
+        place.said("x = bytearray(1 << 20)")
+    assert memory_of(host) - before < 4 << 20
+    assert len(open_files(host)) == files
+    assert len(Path(f"/proc/{host}/task/{host}/children").read_text().split()) == 2, "a watchdog and a spare fork"
+
+
+def test_runs_at_the_same_time_do_not_meet(place: Place) -> None:
+    place.said("pass")
+    script = """
+import os, sys, time
+name = os.environ["NAME"]
+open("mine", "w").write(name)
+os.environ["SEEN"] = name
+time.sleep(0.3)
+assert os.environ["SEEN"] == open("mine").read() == name
+assert os.listdir() and name in os.getcwd() + name
+if name == "3":
+    os.kill(os.getpid(), 9)
+if name == "4":
+    os.killpg(0, 15)
+print(name)
+"""
+    homes = [place.home() for _ in range(8)]
+
+    def one(number: int) -> tuple[int | None, str]:
+        home = homes[number]
+        env = place.environment(home, {"NAME": str(number)})
+        done = place.execute([sys.executable, "-c", script], env, home, home / "run.log", 30)
+        return done.exit_code, done.log.strip()
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(one, range(8)))
+    special = {3: (-9, ""), 4: (-15, "")}
+    assert outcomes == [special.get(number, (0, str(number))) for number in range(8)]
+    assert time.monotonic() - began < 8 * 0.3, "side by side"
+
+
+def test_two_that_need_a_host_at_once_start_one(place: Place) -> None:
+    homes = [place.home() for _ in range(4)]
+
+    def one(home: Path) -> str:
+        script = "import os; print(os.getppid())"
+        return place.execute([sys.executable, "-c", script], place.environment(home), home, home / "run.log", 30).log
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(one, homes))) == 1
+
+
+def test_a_host_that_is_killed_takes_its_runs_along_and_is_replaced(place: Place) -> None:
+    script = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+    thread, outcome, log = begin(place, script)
+    eventually(lambda: log.read_text().splitlines()[1])
+    run, child = map(int, log.read_text().split())
+    host = only_host(place)
+    os.kill(host, signal.SIGKILL)
+    thread.join()
+    assert isinstance(outcome[0], HostLostError)
+    assert str(outcome[0]) == "the warm host went away during a run: was it killed?"
+    await_gone(run)
+    await_gone(child)
+    assert hosts_of(place), "it left its socket"
+    assert place.said("print('next')") == "next"
+    assert only_host(place) != host
+
+
+def test_a_fork_that_is_killed_before_it_begins_is_a_hurt_host(place: Place) -> None:
+    place.said("pass")
+    host = only_host(place)
+    children = [int(pid) for pid in Path(f"/proc/{host}/task/{host}/children").read_text().split()]
+    spare = max(children)
+    os.kill(spare, signal.SIGSTOP)
+    lost: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            place.run("print('never')")
+        except HostLostError as error:
+            lost.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    time.sleep(0.3)  # so that the order is on its way; if it is not, the test holds all the same
+    os.kill(spare, signal.SIGKILL)
+    thread.join()
+    assert lost
+    assert place.said("print('next')") == "next"
+
+
+def test_a_host_that_hangs_is_replaced(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.said("pass")
+    host = only_host(place)
+    os.kill(host, signal.SIGSTOP)
+    monkeypatch.setattr(client, "START_TIMEOUT", 2)
+    assert place.said("print('by another')") == "by another"
+    await_gone(host)
+
+
+def test_a_host_that_hangs_does_not_hold_up_its_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.said("pass")
+    host = only_host(place)
+    os.kill(host, signal.SIGSTOP)
+    monkeypatch.setattr(client, "END_TIMEOUT", 0.5)
+    assert end_hosts(place.folder / "hosts") == 1
+    await_gone(host)
+
+
+@pytest.mark.parametrize("said", [b"", b"no json\n", b"[]\n", b'{"do": "run"}\n', b'{"do"', b"\x00" * 100000 + b"\n"])
+def test_nonsense_does_not_hurt_it(place: Place, said: bytes) -> None:
+    place.said("pass")
+    host = only_host(place)
+    with socket.socket(socket.AF_UNIX) as one:
+        one.connect(str(hosts_of(place)[0]))
+        one.sendall(said)
+    assert place.said("print('well')") == "well"
+    assert only_host(place) == host
+
+
+OUTER = """
+import sys, os
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from harness.airflow.warm.client import WarmHosts
+from tests.warm.stub import Place, no_database
+folder = Path({folder!r})
+place = Place(folder / "outer", Path({airflow!r}), WarmHosts(folder / "hosts", 600, no_database).execute)
+place.run("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_a_stopped_test_process_takes_its_run_along_and_not_the_host(place: Place, sent: signal.Signals) -> None:
+    place.said("pass")
+    host = only_host(place)
+    script = OUTER.format(root=str(ROOT), folder=str(place.folder), airflow=str(place.airflow))
+    log = place.folder / "outer" / "home-1" / "run.log"
+    with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL) as outer:
+        eventually(lambda: log.read_text().index("\n"))
+        run = int(log.read_text())
+        assert alive(run)
+        outer.send_signal(sent)
+        outer.wait()
+        if sent == signal.SIGINT:
+            assert not alive(run), "the run is at its end when the call returns"
+    await_gone(run)
+    assert place.said("import os; print(os.getppid())") == str(host)
+
+
+def stale(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as old:
+        old.bind(str(path))
+
+
+def regular(path: Path) -> None:
+    path.write_text("")
+
+
+@pytest.mark.parametrize("leave", [stale, regular])
+def test_what_a_dead_host_left_is_replaced(place: Place, own_hosts: MakeHosts, leave: Callable[[Path], None]) -> None:
+    leave(place.socket_path(own_hosts()))
+    assert place.said("print('well')") == "well"
+
+
+def test_a_socket_of_another_kind_is_told_in_one_line(place: Place, own_hosts: MakeHosts) -> None:
+    path = place.socket_path(own_hosts())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind(str(path))
+        with pytest.raises(RunError, match=r"no warm host can be reached at .*--runner process") as refused:
+            place.run("pass")
+        assert "\n" not in str(refused.value)
+    path.unlink()
+
+
+def test_too_long_a_path_is_told_in_one_line(place: Place) -> None:
+    deep = place.folder / ("deep" * 30)
+    deep.mkdir()
+    place.execute = WarmHosts(deep, 60, own_database).execute
+    with pytest.raises(RunError, match=r"AF_UNIX path too long.*XDG_RUNTIME_DIR"):
+        place.run("pass")
+
+
+def own_database() -> object:
+    raise AssertionError("it does not come so far")
+
+
+def test_a_host_that_can_not_start_is_told_in_one_line(place: Place) -> None:
+    broken = place.folder / "broken" / "airflow"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("import no_such_module_at_all\n")
+    with pytest.raises(RunError) as refused:
+        place.run("pass", env={"PYTHONPATH": str(broken.parent)})
+    log = next((place.folder / "hosts").glob("*.log"))
+    assert str(refused.value) == f"no warm host could be started, see {log}: mend that, or use --runner process"
+    assert "no_such_module_at_all" in log.read_text()
+
+
+def test_a_changed_file_of_what_it_has_loaded_replaces_it(place: Place) -> None:
+    settings = place.airflow / "airflow" / "settings.py"
+    place.said("pass")
+    host = only_host(place)
+    text = settings.read_text()
+    try:
+        settings.write_text(text + "CHANGED = True\n")
+        assert place.said("import airflow.settings; print(airflow.settings.CHANGED)") == "True"
+    finally:
+        settings.write_text(text)
+    assert only_host(place) != host
+    await_gone(host)
+
+
+@pytest.mark.parametrize("name", ["new-1.0.dist-info", "new.pth", "new.egg-link"])
+def test_an_installed_package_replaces_it(place: Place, name: str) -> None:
+    """In any folder where Python looks for packages: here the one that PYTHONPATH names."""
+    packages = place.folder / "packages"
+    packages.mkdir()
+    place.extra = {"PYTHONPATH": f"{place.airflow}:{packages}"}
+    script = """
+import importlib.metadata, os
+print(os.getppid(), sorted(one.name for one in importlib.metadata.distributions() if one.name == "new"))
+"""
+    first = place.said(script)
+    assert place.said(script) == first
+    if name.endswith("dist-info"):
+        (packages / name).mkdir()
+        (packages / name / "METADATA").write_text("Metadata-Version: 2.1\nName: new\nVersion: 1.0\n")
+    else:
+        (packages / name).write_text("")
+    second = place.said(script)
+    assert second.split()[0] != first.split()[0]
+    assert ("new" in second) == name.endswith("dist-info")
+
+
+def test_another_environment_from_the_start_has_another_host(place: Place) -> None:
+    script = "import os; print(os.getppid())"
+    first = place.said(script)
+    assert place.said(script, env={"AIRFLOW__CORE__PARALLELISM": "3"}) != first
+    assert place.said(script, env={"AIRFLOW_CONFIG": "/etc/airflow.cfg"}) != first
+    assert place.said(script, env={"AIRFLOW_VAR_X": "3"}) == first
+    assert place.said(script) == first
