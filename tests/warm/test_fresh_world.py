@@ -272,3 +272,14 @@ def test_the_encryption_key_is_that_of_the_run(warm: Runs) -> None:
     """)
         == "a secret"
     )
+
+
+def test_airflow_masks_the_secrets_of_the_run(both: Runs) -> None:
+    assert both.told("""
+    import os
+    try:
+        from airflow.sdk._shared.secrets_masker import redact
+    except ImportError:
+        from airflow.utils.log.secrets_masker import redact
+    return [redact(os.environ[name]) for name in ("AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")]
+    """) == ["***", "***"]
