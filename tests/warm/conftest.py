@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from harness.airflow import process
-from harness.airflow.process import Execute
 from harness.airflow.warm.client import WarmHosts, end_hosts
 from harness.world import World
 from tests.warm.stub import Place, no_database, write_stub
@@ -24,11 +23,10 @@ def warm(world: World, tmp_path: Path) -> Runs:
     return Runs(with_dags(world, tmp_path / "dags"), tmp_path / "dags")
 
 
-@pytest.fixture(params=RUNNERS)
-def both(request: pytest.FixtureRequest, world: World, execute: Execute, tmp_path: Path) -> Runs:
-    """The same test by each runner."""
-    chosen = process.execute if request.param == "process" else execute
-    return Runs(dataclasses.replace(with_dags(world, tmp_path / "dags"), execute=chosen), tmp_path / "dags")
+@pytest.fixture
+def fresh(warm: Runs) -> Runs:
+    """The same DAGs by the other runner, to compare with: a second or more for each run."""
+    return dataclasses.replace(warm, world=dataclasses.replace(warm.world, execute=process.execute))
 
 
 @pytest.fixture(scope="session")

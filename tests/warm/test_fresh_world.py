@@ -274,8 +274,8 @@ def test_the_encryption_key_is_that_of_the_run(warm: Runs) -> None:
     )
 
 
-def test_airflow_masks_the_secrets_of_the_run(both: Runs) -> None:
-    assert both.told("""
+def test_airflow_masks_the_secrets_of_the_run(warm: Runs) -> None:
+    assert warm.told("""
     import os
     try:
         from airflow.sdk._shared.secrets_masker import redact
@@ -283,3 +283,45 @@ def test_airflow_masks_the_secrets_of_the_run(both: Runs) -> None:
         from airflow.utils.log.secrets_masker import redact
     return [redact(os.environ[name]) for name in ("AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")]
     """) == ["***", "***"]
+
+
+LOOK = """
+import json, logging, os, signal, sys, threading, warnings
+from airflow import settings
+from airflow.configuration import conf
+
+def simply(one):
+    return str(one).split(" at 0x")[0]
+
+loggers = [logging.getLogger(name) for name in (None, *sorted(logging.root.manager.loggerDict))]
+own = {name: os.environ[f"AIRFLOW__{name}"] for name in OWN}
+text = json.dumps({
+    "configuration": {name: conf.getsection(name) for name in conf.sections()},
+    "settings": {name: simply(value) for name, value in vars(settings).items() if name.isupper()},
+    "database": [str(settings.engine.url), settings.Session().scalar(sqlalchemy.text("SELECT current_database()"))],
+    "sys.path": sys.path,
+    "sys.argv": [sys.argv, sys.orig_argv],
+    "signals": [simply(signal.getsignal(one)) for one in sorted(signal.valid_signals())],
+    # A NullHandler is that of a library which a host has learned.
+    "loggers": {one.name: [one.level, [simply(type(part)) for part in one.handlers]] for one in loggers
+                if any(type(part) is not logging.NullHandler for part in one.handlers)},
+    "hooks": [simply(one) for one in (sys.excepthook, sys.displayhook, threading.excepthook, warnings.showwarning)],
+    "here": [threading.current_thread() is threading.main_thread(), os.getcwd(), os.environ["HOME"]],
+}, default=str)
+for name, value in (*own.items(), ("HOME", os.environ["HOME"]), ("DATABASE", str(settings.engine.url.database))):
+    text = text.replace(value, name)
+return text
+"""
+OWN = ("CORE__FERNET_KEY", "API_AUTH__JWT_SECRET", "DATABASE__SQL_ALCHEMY_CONN")
+
+
+def test_airflow_is_set_up_as_in_a_fresh_process(warm: Runs, fresh: Runs) -> None:
+    """Its configuration, settings, logging and database: all that is this run's own is put in words."""
+    warm.run("return 1")
+    found = {}
+    for name, runs in (("fresh", fresh), ("warm", warm)):
+        look = json.loads(runs.told(LOOK, top=f"import sqlalchemy\nOWN = {OWN!r}"))
+        look["configuration"].get("core", {}).pop("internal_api_secret_key", None)  # 2.11 makes one for each process
+        found[name] = look
+    for what, value in found["fresh"].items():
+        assert found["warm"][what] == value, what

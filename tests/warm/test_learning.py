@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,15 +18,34 @@ from tests.warm.stub import INSTALLED, Place, no_database
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not run: the warm runner is for Linux")
 
 
-@pytest.fixture
-def installed(stub_airflow: Path, tmp_path: Path) -> Iterator[Place]:
-    """Runs by a host of this test's own, for which the folder `site` is one of installed packages."""
-    site, hosts = tmp_path / "site", tmp_path / "hosts"
+@contextmanager
+def with_site(folder: Path, stub_airflow: Path) -> Iterator[Place]:
+    """Runs by a host for which the folder `site` is one of installed packages."""
+    site, hosts = folder / "site", folder / "hosts"
     site.mkdir()
     hosts.mkdir()
     extra = {"PYTHONPATH": f"{stub_airflow}:{site}", INSTALLED: str(site)}
-    yield Place(tmp_path, stub_airflow, WarmHosts(hosts, 600, no_database).execute, extra)
+    yield Place(folder, stub_airflow, WarmHosts(hosts, 600, no_database).execute, extra)
     end_hosts(hosts)
+
+
+@pytest.fixture
+def apart(stub_airflow: Path, tmp_path: Path) -> Iterator[Place]:
+    """For what ends a host, or its learning."""
+    with with_site(tmp_path, stub_airflow) as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def shared(stub_airflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with with_site(tmp_path_factory.mktemp("shared"), stub_airflow) as place:
+        yield place
+
+
+@pytest.fixture
+def installed(shared: Place, tmp_path: Path) -> Place:
+    """By a host that learns in all of these tests: each has modules of its own."""
+    return dataclasses.replace(shared, folder=tmp_path, homes=0)
 
 
 def by_fresh(place: Place) -> Place:
@@ -32,7 +53,7 @@ def by_fresh(place: Place) -> Place:
 
 
 def add(place: Place, name: str, text: str) -> None:
-    (place.folder / "site" / f"{name}.py").write_text(text)
+    (Path(place.extra[INSTALLED]) / f"{name}.py").write_text(text)
 
 
 KNOWN = "import sys; print({name!r} in sys.modules); import {name}"
@@ -52,18 +73,18 @@ def test_the_projects_own_modules_are_not_kept(installed: Place) -> None:
         beside.unlink()
 
 
-def test_a_module_that_was_changed_in_place(installed: Place) -> None:
+def test_a_module_that_was_changed_in_place(apart: Place) -> None:
     script = "import changing; print(changing.VALUE)"
     for value in range(3):
-        add(installed, "changing", f"VALUE = {value}\n")
-        assert [installed.said(script) for _ in range(2)] == [str(value)] * 2
+        add(apart, "changing", f"VALUE = {value}\n")
+        assert [apart.said(script) for _ in range(2)] == [str(value)] * 2
 
 
-def test_a_variable_that_is_read_at_import_is_that_of_the_run(installed: Place) -> None:
-    add(installed, "reader", "import os\nVALUE = os.environ.get('OPTION')\n")
+def test_a_variable_that_is_read_at_import_is_that_of_the_run(apart: Place) -> None:
+    add(apart, "reader", "import os\nVALUE = os.environ.get('OPTION')\n")
     script = "import reader; print(reader.VALUE)"
     given: list[dict[str, str]] = [{}, {}, {"OPTION": "one"}, {"OPTION": "two"}, {"OPTION": "two"}, {}]
-    assert [installed.said(script, env=env) for env in given] == ["None", "None", "one", "two", "two", "None"]
+    assert [apart.said(script, env=env) for env in given] == ["None", "None", "one", "two", "two", "None"]
 
 
 def test_a_warning_at_import_comes_in_every_run(installed: Place) -> None:
@@ -88,9 +109,12 @@ def test_a_folder_that_a_module_keeps_is_that_of_the_run(installed: Place, kind:
         "partial": ("HOME = functools.partial(str, os.environ['HOME'] + '/settings')", "keeper.HOME()"),
     }
     keeps, tells = ways[kind]
-    add(installed, "keeper", f"import functools, os, pathlib\n{keeps}\n")
+    name = f"keeper_{list(ways).index(kind)}"
+    add(installed, name, f"import functools, os, pathlib\n{keeps}\n")
     for number in range(1, 4):
-        assert installed.said(f"import keeper; print({tells})") == str(installed.folder / f"home-{number}" / "settings")
+        assert installed.said(f"import {name} as keeper; print({tells})") == str(
+            installed.folder / f"home-{number}" / "settings"
+        )
 
 
 EFFECTS = {
@@ -111,7 +135,6 @@ EFFECTS = {
     "patched module": ("json.dumps = len", "json.dumps is len"),
     "patched class": ("pathlib.Path.added = 1", "hasattr(pathlib.Path, 'added')"),
     "seed": ("random.seed(1)", "random.random() == 0.13436424411240122"),
-    "numpy's seed": ("import numpy; numpy.random.seed(1)", "__import__('numpy').random.random() == 0.417022004702574"),
     "kept file": ("kept = open('kept', 'w')", "os.path.exists('kept')"),
     "file in the home": (
         "open(os.environ['HOME'] + '/made', 'w').close()",
@@ -139,13 +162,21 @@ HEAD = (
 
 @pytest.mark.parametrize("effect", list(EFFECTS))
 def test_what_an_import_does_is_done_in_runs_that_import_it_and_in_no_other(installed: Place, effect: str) -> None:
-    does, probe = EFFECTS[effect]
-    add(installed, "effect", f"{HEAD}{does}\n")
-    with_it = f"{HEAD}try: import effect\nexcept SystemExit: print('exit')\nprint({probe})"
+    check_effect(installed, f"effect_{list(EFFECTS).index(effect)}", *EFFECTS[effect])
+
+
+def test_the_seed_of_numpys_generator_is_such_an_effect(apart: Place) -> None:
+    does = "import numpy; numpy.random.seed(1)"
+    check_effect(apart, "sower", does, "__import__('numpy').random.random() == 0.417022004702574")
+
+
+def check_effect(place: Place, name: str, does: str, probe: str) -> None:
+    add(place, name, f"{HEAD}{does}\n")
+    with_it = f"{HEAD}try: import {name}\nexcept SystemExit: print('exit')\nprint({probe})"
     without = f"{HEAD}print({probe})"
-    reference = by_fresh(installed)
+    reference = by_fresh(place)
     expected = [reference.said(with_it), reference.said(without)]
-    found = [[installed.said(with_it), installed.said(without)] for _ in range(2)]
+    found = [[place.said(with_it), place.said(without)] for _ in range(2)]
     assert found == [expected] * 2
 
 

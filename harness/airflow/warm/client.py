@@ -125,7 +125,9 @@ class WarmHosts:
             assert host.stdin is not None
             with suppress(BrokenPipeError), host.stdin:
                 host.stdin.write(json.dumps(config).encode() + b"\n")
-            return _await_host(host, path, log)
+            connection = _await_host(host, path, log)
+            host.returncode = 0  # it is to outlive this process; without a code, Popen would warn of that
+            return connection
 
 
 def _await_host(host: subprocess.Popen[bytes], path: Path, log: Path) -> socket.socket:

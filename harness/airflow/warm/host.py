@@ -37,6 +37,8 @@ from harness.airflow.warm.traces import find_traces, without_scheme
 from harness.airflow.warm.warned import Warned, listening
 
 SWEEP = 5.0
+UNSURE = -1
+"""In place of the time of a file's last change: it may have been changed after it was read."""
 WHAT_A_RUN_NEEDS = {"command", "env", "folder", "log", "umask"}
 
 
@@ -69,7 +71,7 @@ class Host:
     learned: Learned
     warned: Warned
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
-    files: Mapping[str, int] = field(default_factory=dict)
+    files: dict[str, int] = field(default_factory=dict)
     origin: Origin | None = None
     spare: Fork | None = None
     waker: socket.socket | None = None
@@ -81,6 +83,7 @@ class Host:
 
 
 def main() -> None:
+    began = time.time_ns()
     config = Config(**json.loads(sys.stdin.readline()))
     os.umask(0o077)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -97,12 +100,15 @@ def main() -> None:
         rehearse(Path(config.env["AIRFLOW_HOME"]), Path(config.dags_folder))
     host = Host(config, dog, read_notes(Path(config.notes)), warned)
     learn(host.learned.modules, host.learned)
-    settle(host)
+    settle(host, began)
     serve(host)
 
 
-def settle(host: Host) -> None:
-    """What is there now is what forks begin with: the collector is not to touch it, and changes of its files count."""
+def settle(host: Host, since: int) -> None:
+    """What is there now is what forks begin with: the collector is not to touch it, and changes of its files count.
+
+    One that was changed after `since` (ns), when imports began, may have been read before: this host is not fit then.
+    """
     if host.spare:
         host.spare.end()
         host.spare = None
@@ -116,7 +122,11 @@ def settle(host: Host) -> None:
             without_scheme(env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]): "metadata",
         }
     )
-    host.files = {file: _changed(file) for file in (*_module_files(), *migration_files(), *_configured(env))}
+    now = time.time_ns()
+    for file in (*_module_files(), *migration_files(), *_configured(env)):
+        if file not in host.files:  # what was read once is not read again
+            at = _changed(file)
+            host.files[file] = UNSURE if since <= at <= now else at
     host.origin = Origin(
         mark=(watchdog.MARK, env[watchdog.MARK]),
         traces=traces,
@@ -337,8 +347,9 @@ def _learn(host: Host) -> None:
     names = [name for name in dict.fromkeys(host.to_learn) if name not in host.learned.refused]
     host.to_learn = []
     if names and not host.learned.off:
+        began = time.time_ns()
         if learn(names, host.learned):
-            settle(host)
+            settle(host, began)
         write_notes(Path(host.config.notes), host.learned)
 
 
