@@ -27,6 +27,7 @@ def connections(stack: Stack) -> Mapping[str, str]:
     return {
         # `endpoint_url` is what today's provider reads; `host` is what code of 2021 takes from extra_dejson.
         "locals3": f"aws://{s3.access_key}:{s3.secret_key}@/?endpoint_url={endpoint}&host={endpoint}&region_name=eu-west-1",
+        "aws_conn": f"aws://testing:testing@/?endpoint_url={quote(stack.aws.url, safe='')}&region_name=eu-west-1",
         "inside_airbnb": stack.postgres.url("insideairbnb"),
     }
 
@@ -37,6 +38,9 @@ def environment(stack: Stack) -> Mapping[str, str]:
     return {
         "AWS_ENDPOINT_URL": stack.aws.url,
         "AWS_ENDPOINT_URL_S3": stack.aws.url,
+        # The chapter's image, said here so that the region can be compared with it before a run.
+        "DIGITS_IMAGE": "438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest",
+        "DIGITS_CHECK_INTERVAL": "1",
         "DOCKER_HOST": stack.relay.docker_host,
         "NUMBERCRUNCHER_IMAGE": stack.images["numbercruncher"].reference,
         "NUMBERCRUNCHER_NETWORK": stack.network,

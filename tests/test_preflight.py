@@ -96,6 +96,59 @@ def test_connections_that_work(dags: Path, value: str) -> None:
     refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_LOCALS3": value})
 
 
+@pytest.mark.parametrize(
+    ("value", "repaired"),
+    [
+        ("aws://AKIA1:abc", "aws://AKIA1:***@/"),
+        ("aws://AKIA1:ab/c+d@", "aws://AKIA1:***%2F***%2B***@/"),
+        ("aws://AKIA1:ab/c/d@/?region_name=eu-west-1", "aws://AKIA1:***%2F***%2F***@/?region_name=eu-west-1"),
+        ("aws://AKIA1:ab/c", "aws://AKIA1:***%2F***@/"),
+        ("aws://AKIA1:ab#c@", "aws://AKIA1:***%23***@/"),
+        ("aws://AKIA1:ab%2Fc?region_name=x", "aws://AKIA1:***%2F***@/?region_name=x"),
+    ],
+)
+def test_credentials_get_their_repaired_form(dags: Path, value: str, repaired: str) -> None:
+    with pytest.raises(RunRefusedError) as refused:
+        refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_AWS_CONN": value})
+    assert f": write {repaired}, *** being what stays" in str(refused.value)
+
+
+IMAGE = {"TRAINING": "1.2 438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest"}
+TWIN = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+AT_TWIN = "endpoint_url=http%3A%2F%2F127.0.0.1%3A1"
+
+
+@pytest.mark.parametrize(
+    ("connection", "env", "told"),
+    [
+        ("aws://u:p@", {}, "has no region, and TRAINING (438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest)"),
+        ("aws://u:p@", {"AWS_DEFAULT_REGION": ""}, "has no region"),
+        ("aws://u:p@", {"AWS_DEFAULT_REGION": "us-east-1"}, "works in region us-east-1, but TRAINING"),
+        ("aws://u:p@/?region_name=us-east-1", {"AWS_DEFAULT_REGION": "eu-west-1"}, "works in region us-east-1"),
+        (f"aws://u:p@/?{AT_TWIN}", {}, "has no region"),
+        ('{"conn_type": "aws", "extra": {"region_name": "us-east-1"}}', {}, "works in region us-east-1"),
+    ],
+)
+def test_a_region_must_be_the_images(dags: Path, connection: str, env: dict[str, str], told: str) -> None:
+    with pytest.raises(RunRefusedError) as refused:
+        refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_AWS_CONN": connection, **IMAGE, **TWIN, **env})
+    assert told in str(refused.value)
+    assert "eu-west-1" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("connection", "env"),
+    [
+        ("aws://u:p@", {"AWS_DEFAULT_REGION": "eu-west-1"}),
+        (f"aws://u:p@/?{AT_TWIN}&region_name=eu-west-1", {"AWS_DEFAULT_REGION": "us-east-1"}),
+        ("aws://u:p@/?endpoint_url=http%3A%2F%2Fminio&region_name=us-east-1", {}),  # an S3 of its own
+        ("postgresql://a:b@host/db", {}),
+    ],
+)
+def test_regions_that_do(dags: Path, connection: str, env: dict[str, str]) -> None:
+    refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_ONE": connection, **IMAGE, **TWIN, **env})
+
+
 @pytest.mark.parametrize("date", ["tomorrow", "2021-13-01", "2021-02-30", "", "01/02/2021"])
 def test_what_is_not_a_date(dags: Path, date: str) -> None:
     with pytest.raises(RunRefusedError, match="is not a date: write 2021-01-31"):

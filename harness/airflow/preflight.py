@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import re
 import socket
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import urlsplit
 
+from harness.airflow.connections import refuse_misleading_connections
 from harness.errors import RunRefusedError
-
-CONNECTION = "AIRFLOW_CONN_"
 
 
 def refuse_misleading(dags_folder: Path, date: str, env: Mapping[str, str]) -> None:
     """Raises RunRefusedError for a run that can't be what its author means."""
     _check_date(date)
     _check_folder(dags_folder)
-    for name, value in env.items():
-        if name.startswith(CONNECTION):
-            _check_s3_connection(name, value)
+    refuse_misleading_connections(env)
     if "DOCKER_HOST" in env:
         _check_docker_host(env["DOCKER_HOST"])
 
@@ -42,58 +36,6 @@ def _check_folder(dags_folder: Path) -> None:
         )
     if not any(dags_folder.rglob("*.py")) and not any(dags_folder.rglob("*.zip")):
         raise RunRefusedError(f"the dags folder {dags_folder} holds no Python file: is it the right folder?")
-
-
-def _check_s3_connection(name: str, value: str) -> None:
-    """Today's amazon provider takes its endpoint from the extra `endpoint_url` (or `service_config`), nowhere else.
-
-    The form of 2021 (`s3://...?host=...`) and the host of a connection are ignored, and the hook then talks to the
-    real AWS. Another type than `aws` gets a warning only.
-    """
-    kind, has_host, extra = _parsed(name, value)
-    if extra.get("endpoint_url") or "endpoint_url" in str(extra.get("service_config")):
-        return
-    if kind == "s3" or (kind == "aws" and (has_host or "host" in extra)):
-        host = str(extra.get("host"))
-        # Anything else might hold a password.
-        endpoint = host if re.fullmatch(r"https?://[\w.-]+(:\d+)?/?", host) else "http://HOST:PORT"
-        works = f"aws://LOGIN:PASSWORD@/?endpoint_url={quote(endpoint, safe='')}"
-        raise RunRefusedError(
-            f"{name} has a form that today's amazon provider ignores, and it would talk to the real AWS: write {works}"
-        )
-
-
-def _parsed(name: str, value: str) -> tuple[str, bool, dict[str, Any]]:
-    """Type, whether there is a host, and extras of a connection in either of its two spellings."""
-    if value.lstrip().startswith("{"):
-        fields = _json_object(name, value)
-        extra = _json_object(f"{name}'s extra", fields.get("extra") or {})
-        return str(fields.get("conn_type") or "").lower(), bool(fields.get("host")), extra
-    # So Airflow reads it, and its complaint would print the password into the log.
-    _, *rest = value.split("://")
-    if len(rest) > 2 or (len(rest) == 2 and set(rest[0]) & set("@:")):
-        raise RunRefusedError(f"{name} is not a valid URI: percent-encode URLs in it, as endpoint_url=http%3A%2F%2F...")
-    try:
-        parts = urlsplit(value)
-        _ = parts.port  # raises where Airflow's own reading of it would
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    except ValueError:  # its text may quote the password
-        raise RunRefusedError(f"{name} is not a valid URI: percent-encode special characters in its parts") from None
-    # Airflow, too, reads nothing else of the query where __extra__ is given.
-    return parts.scheme, bool(parts.hostname), _json_object(f"{name}'s __extra__", query.get("__extra__", query))
-
-
-def _json_object(what: str, value: object) -> dict[str, Any]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value or "null")
-        except (ValueError, RecursionError) as error:
-            raise RunRefusedError(f"{what} is not valid JSON: {error}") from None
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise RunRefusedError(f"{what} is not a JSON object: write {{...}}")
-    return value
 
 
 def _check_docker_host(value: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,8 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
+
+from harness.airflow.xcom_values import decoded
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def read_recorded(metadata_url: str, dag_id: str, log: str) -> Recorded:
     return Recorded(
         run["state"],
         {_name(row): _task(row, printed.get((row["task_id"], row["map_index"]))) for row in tasks},
-        {(_name(row), row["key"]): _decoded(row["value"]) for row in xcoms},
+        {(_name(row), row["key"]): decoded(row["value"]) for row in xcoms},
         {row["dag_id"]: row["fileloc"] for row in files},
     )
 
@@ -101,8 +102,3 @@ def _task(row: Mapping[str, Any], printed_start: dt.datetime | None) -> TaskResu
     start, end = row["start_date"] or printed_start, row["end_date"]
     duration = (end - start).total_seconds() if start and end else None
     return TaskResult(_name(row), row["state"], row["try_number"] or 0, duration)
-
-
-def _decoded(value: Any) -> Any:
-    """2.11 stores JSON as bytes; 3.x in a JSON column, which psycopg has decoded already."""
-    return json.loads(bytes(value)) if isinstance(value, bytes | memoryview) else value

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,15 +36,17 @@ class Order:
     extra: Mapping[str, str]
     conf: Mapping[str, Any] | None
     timeout: float
+    metadata_url: str | None = None
+    """A database to run in; None: a clean one of the run's own."""
 
 
 def run_dag(order: Order, server: Server, execute: Execute) -> Run:
-    """`airflow dags test DAG DATE` in a metadata database of its own.
+    """`airflow dags test DAG DATE` in a clean metadata database, or the order's.
 
     Raises RunRefusedError where the run would mislead (then Airflow was not started, or found nothing to run), RunError
     where what it left contradicts itself.
     """
-    with fresh_database(server) as metadata_url:
+    with nullcontext(order.metadata_url) if order.metadata_url else fresh_database(server) as metadata_url:
         env = run_environment(order.home, order.dags_folder, metadata_url, order.connections, order.extra)
         refuse_misleading(order.dags_folder, order.date, env)
         command = [sys.executable, "-m", "airflow", "dags", "test", order.dag_id, order.date]

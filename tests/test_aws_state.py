@@ -1,0 +1,47 @@
+"""What is taken from the AWS twin's state, and what it says about a failure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.evidence.aws_state import AwsState
+from harness.evidence.objects import StoredObject
+
+STATE: dict[str, Any] = {
+    "objects": {"bucket": {"key": {"size": 3, "sha256": "ab"}}},
+    "sagemaker": {"training_jobs": {}, "models": {"right": {}}, "endpoint_configs": {}, "endpoints": {}},
+    "logs": {"group": {"job/algo-1-1234567890": ["began 2021-01-01T00:00:00Z"]}},
+    "calls": [],
+}
+
+
+def call(action: str, status: int, **rest: Any) -> dict[str, Any]:
+    return {"service": "sagemaker", "action": action, "region": "eu-west-1", "status": status, **rest}
+
+
+def test_the_twins_document_becomes_plain_data() -> None:
+    state = AwsState.of(STATE)
+    assert state.objects == {"bucket": {"key": StoredObject(3, "ab")}}
+    assert list(state.models) == ["right"]
+
+
+def test_what_differs_from_run_to_run_is_left_out() -> None:
+    calls = [call("DescribeEndpoint", 200)] * 3 + [call("CreateModel", 200)]
+    found = AwsState.of({**STATE, "calls": calls}).as_json()
+    assert found["logs"] == {"group": {"job/algo-1-TIME": ["began TIME"]}}
+    assert found["calls"] == ["sagemaker CreateModel 200", "sagemaker DescribeEndpoint 200"]
+
+
+def test_a_config_for_a_model_that_nobody_made_is_explained_once() -> None:
+    asked = {"ProductionVariants": [{"ModelName": "right"}, {"ModelName": "wrong"}]}
+    error = {"code": "ValidationException", "message": "Could not find model"}
+    failed = call("CreateEndpointConfig", 400, parameters=asked, error=error)
+    assert AwsState.of({**STATE, "calls": [failed, failed]}).hints() == (
+        "CreateEndpointConfig asks for the model 'wrong' (EndpointConfig.ProductionVariants[1].ModelName), which does "
+        "not exist; there is 'right' (Model.ModelName): make the two names the same",
+    )
+
+
+def test_a_call_that_succeeded_needs_no_explanation() -> None:
+    asked = {"ProductionVariants": [{"ModelName": "deleted since"}]}
+    assert AwsState.of({**STATE, "calls": [call("CreateEndpointConfig", 200, parameters=asked)]}).hints() == ()
