@@ -88,8 +88,12 @@ def run_pytest(
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
-    """This process's, without what would steer the inner pytest; the checkout is on its path."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "HARNESS_"))}
+    """This process's, without what would steer the inner pytest; the checkout is on its path.
+
+    Python keeps compiled modules, as on a user's machine: without them each start compiles the harness anew.
+    """
+    steering = ("PYTEST_", "HARNESS_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
     return {**kept, "PYTHONPATH": str(ROOT), **more}
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import requests
 import urllib3
 from docker.models.containers import Container
 from minio import Minio
@@ -24,6 +23,7 @@ from harness.services.containers import (
     start,
     tail,
 )
+from harness.services.local_http import LOCAL
 
 API_PORT = 9000
 CONSOLE_PORT = 9001
@@ -117,7 +117,7 @@ class MinioService:
 
     def _probe(self) -> None:
         self._client_by(urllib3.PoolManager(timeout=1, retries=False)).list_buckets()
-        requests.get(self.endpoint.console_url, timeout=1).raise_for_status()
+        LOCAL.get(self.endpoint.console_url, timeout=1).raise_for_status()
 
     def _client_by(self, pool: urllib3.PoolManager) -> Minio:
         return Minio(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +36,7 @@ from harness.services.containers import (
     start,
     tail,
 )
+from harness.services.local_http import LOCAL
 from harness.services.remove import remove_labelled
 
 PORT = 2375
@@ -109,7 +110,7 @@ class RelayService:
     def reset(self) -> None:
         """No sidecar of an earlier scenario remains, on the engine or in the record."""
         self.remove_sidecars()
-        self._ask(requests.post, "forget")
+        self._ask("POST", "forget")
 
     def sidecars(self) -> list[Sidecar]:
         """The sidecars that were started since the last reset, oldest first.
@@ -126,7 +127,7 @@ class RelayService:
             stop=stop_after_delay(RECORD_TIMEOUT), wait=wait_fixed(POLL), retry=retry_if_result(unfinished)
         )
         try:
-            records: list[dict[str, Any]] = waiting(self._ask, requests.get, "records")
+            records: list[dict[str, Any]] = waiting(self._ask, "GET", "records")
         except RetryError as error:
             raise ServiceError(
                 f"a sidecar ended, but its exit code and output did not come within {RECORD_TIMEOUT:g} s; "
@@ -155,10 +156,10 @@ class RelayService:
         ours = labelled(self._client, self._sidecar_labels)
         return {str(c.id) for c in ours if c.status in ("running", "created", "restarting")}
 
-    def _ask(self, method: Callable[..., requests.Response], what: str) -> Any:
+    def _ask(self, method: str, what: str) -> Any:
         """One of the labeller's own calls."""
         try:
-            answer = method(f"{self._url()}/airflow-harness/{what}", timeout=10)
+            answer = LOCAL.request(method, f"{self._url()}/airflow-harness/{what}", timeout=10)
             answer.raise_for_status()
         except requests.RequestException as error:
             raise ServiceError(
@@ -167,7 +168,7 @@ class RelayService:
         return answer.json()
 
     def _probe(self) -> None:
-        requests.get(f"{self._url()}/_ping", timeout=1).raise_for_status()
+        LOCAL.get(f"{self._url()}/_ping", timeout=1).raise_for_status()
 
     def _url(self) -> str:
         return self.docker_host.replace("tcp://", "http://")
