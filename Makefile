@@ -71,7 +71,7 @@ images: venv ## pull or build every image, where it is not present
 # Pins that a lock has are kept, so that this changes nothing until an input changes (or UPGRADE=1).
 locks: venv ## write the locks from pyproject.toml and every requirements.in
 	@for airflow in 3.3 2.11; do \
-	    $(COMPILE) --extra airflow --extra chapter --extra dev \
+	    $(COMPILE) --extra airflow --extra aws-twin --extra chapter --extra dev \
 	        pyproject.toml requirements/airflow-$$airflow.in -o requirements/airflow-$$airflow.txt || exit; \
 	done
 	@find benchmarks dags harness scenarios -name requirements.in | while read -r input; do \

@@ -19,7 +19,7 @@ LOCKS = [
         for file in (ROOT / folder).rglob("requirements.in")
     ),
 ]
-EXTRAS = ("airflow", "chapter", "dev")
+EXTRAS = ("airflow", "aws-twin", "chapter", "dev")
 
 
 def faults(lock: str) -> list[str]:
