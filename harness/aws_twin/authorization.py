@@ -1,0 +1,165 @@
+"""Who may do what in the twin: moto's check of identities and signatures, with AWS's rights behind it.
+
+What moto leaves out is put in: the ARNs of SageMaker's and CloudWatch Logs' calls (it asks for `*`), the source of a
+copy in S3, PassRole, trust, and the rights of the role that a job works with. Which action needs which resource is in
+the Service Authorization Reference (https://docs.aws.amazon.com/service-authorization/latest/reference/).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from moto import settings
+from moto.core.authorization import ActionAuthenticatorMixin
+from moto.core.exceptions import AccessDeniedError, ServiceException
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.core.responses import BaseResponse
+from moto.iam.access_control import IAMPolicy, IAMRequest, IAMRequestBase, create_access_key
+from moto.iam.exceptions import NotFoundException
+from moto.iam.models import Role, iam_backends
+from moto.logs.responses import LogsResponse
+
+from . import errors
+from .policies import Policy, permits, trusts
+
+SAGEMAKER = "sagemaker.amazonaws.com"
+KINDS = {
+    "TrainingJobName": "training-job",
+    "ModelName": "model",
+    "EndpointConfigName": "endpoint-config",
+    "EndpointName": "endpoint",
+}
+S3_ACTIONS = {"s3:HeadBucket": "s3:ListBucket", "s3:ListObjectsV2": "s3:ListBucket", "s3:ListObjects": "s3:ListBucket"}
+"""Calls that AWS asks another right for: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html."""
+
+
+def install() -> None:
+    IAMRequestBase.check_action_permitted = _check_action_permitted  # type: ignore[method-assign]
+    IAMRequest._raise_access_denied = _unreachable  # type: ignore[method-assign]
+    LogsResponse._determine_resource = _logs_resource  # type: ignore[attr-defined]
+
+
+def enforce() -> None:
+    """From now on calls need a user, and rights."""
+    settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
+    ActionAuthenticatorMixin.request_count = 0
+
+
+def relax() -> None:
+    settings.INITIAL_NO_AUTH_ACTION_COUNT = float("inf")
+
+
+def enforced() -> bool:
+    return ActionAuthenticatorMixin.request_count >= settings.INITIAL_NO_AUTH_ACTION_COUNT
+
+
+def check_trust(role_arn: str) -> None:
+    """Raises AWS's refusal where there is no such role, or it does not let SageMaker assume it. Enforced or not."""
+    role = _role(role_arn)
+    if role is None or not trusts(json.loads(role.assume_role_policy_document), SAGEMAKER):
+        raise errors.could_not_assume_role(role_arn)
+
+
+def role_may(role_arn: str, action: str, resource: str) -> bool:
+    """What the role's own policies say; anything goes while IAM is not enforced."""
+    role = _role(role_arn)
+    return not enforced() or (role is not None and permits(_policies_of(role), action, resource))
+
+
+def check_pass_role(response: BaseResponse, role_arn: str) -> None:
+    """The caller hands the role to SageMaker: a right of its own, iam:PassRole. Raises AccessDeniedException."""
+    if not enforced():
+        return
+    key = create_access_key(DEFAULT_ACCOUNT_ID, "aws", response.get_access_key(), dict(response.headers))
+    policies = [_parsed(policy) for policy in key.collect_policies()]
+    if not permits(policies, "iam:PassRole", role_arn, {"iam:PassedToService": SAGEMAKER}):
+        raise DeniedError(_denied(key.arn, "iam:PassRole", role_arn))
+
+
+class DeniedError(ServiceException):
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html has the text."""
+
+    code = "AccessDeniedException"
+
+
+def sagemaker_resource(action: str, parameters: Mapping[str, Any], region: str) -> str:
+    """The ARNs that a SageMaker call needs rights on, with blanks between; `*` for a listing."""
+    prefix = f"arn:aws:sagemaker:{region}:{DEFAULT_ACCOUNT_ID}"
+    if action.startswith("List"):
+        return "*"
+    # UpdateEndpoint, CreateEndpoint: both the endpoint and its configuration.
+    found = [f"{prefix}:{kind}/{parameters[name]}".lower() for name, kind in KINDS.items() if name in parameters]
+    return " ".join(found) or "*"
+
+
+def _logs_resource(self: LogsResponse) -> str:
+    group = self._get_param("logGroupName")
+    stream = self._get_param("logStreamName")
+    if not group:
+        return "*"
+    arn = f"arn:aws:logs:{self.region}:{self.current_account}:log-group:{group}"
+    return f"{arn}:log-stream:{stream or ''}"
+
+
+def _check_action_permitted(self: IAMRequestBase, resource: str) -> None:
+    policies = [_parsed(policy) for policy in self._access_key.collect_policies()]
+    for action, needed in _needed(self, resource):
+        if not permits(policies, action, needed):
+            if self._service == "s3":
+                self._raise_access_denied()
+            raise _told(_denied(self._access_key.arn, action, needed))
+
+
+def _needed(request: IAMRequestBase, resource: str) -> Iterator[tuple[str, str]]:
+    """(action, resource) of everything that a call asks for."""
+    if request._action == "sts:GetCallerIdentity":
+        return  # always allowed
+    action = S3_ACTIONS.get(request._action, request._action)
+    for one in resource.split(" "):
+        yield action, one
+    if action == "s3:PutObject":
+        if source := request._headers.get("x-amz-copy-source"):
+            path = unquote(urlparse(source).path).lstrip("/")
+            yield "s3:GetObject", f"arn:aws:s3:::{path}"
+        if request._headers.get("x-amz-acl"):
+            yield "s3:PutObjectAcl", resource
+
+
+def _unreachable(self: IAMRequest) -> None:
+    raise AssertionError("refusals are told by _check_action_permitted")
+
+
+def _told(message: str) -> AccessDeniedError:
+    error = AccessDeniedError("", "")
+    error.error_type, error.message = "AccessDeniedException", message
+    error.description = json.dumps({"__type": "AccessDeniedException", "message": message})
+    return error
+
+
+def _denied(user: str, action: str, resource: str) -> str:
+    return (
+        f"User: {user} is not authorized to perform: {action} on resource: {resource} because no identity-based policy "
+        f"allows the {action} action"
+    )
+
+
+def _role(role_arn: str) -> Role | None:
+    try:
+        return iam_backends[DEFAULT_ACCOUNT_ID]["aws"].get_role_by_arn(role_arn)
+    except NotFoundException:
+        return None
+
+
+def _policies_of(role: Role) -> list[Policy]:
+    backend = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    inline = [backend.get_role_policy(role.name, name)[1] for name in backend.list_role_policies(role.name)]
+    attached, _ = backend.list_attached_role_policies(role.name)
+    return [_parsed(policy) for policy in (*inline, *attached)]
+
+
+def _parsed(policy: Any) -> Policy:
+    parsed: Policy = IAMPolicy(policy)._policy_json
+    return parsed

@@ -1,0 +1,107 @@
+"""AWS's refusals, word for word where a public report has them.
+
+Codes are those of botocore's service model (`sagemaker/2017-07-24`, `sagemaker-runtime/2017-05-13`). A text that no
+report was found for stands in UNCONFIRMED: its code is promised, its words are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from moto.core.exceptions import ServiceException
+from moto.sagemaker.exceptions import ResourceInUseException, ValidationError
+
+SOURCES: Mapping[str, str] = {
+    "exists": "https://github.com/aws/sagemaker-python-sdk/issues/101",
+    "job_exists": "https://github.com/SuperCowPowers/workbench/issues/384",
+    "no_input": "https://github.com/aws/amazon-sagemaker-examples/issues/2489",
+    "could_not_assume_role": "https://github.com/awslabs/predictive-maintenance-using-machine-learning/issues/3",
+    "job_has_ended": "https://github.com/awslabs/benchmark-ai/issues/928",
+    "no_config": "https://github.com/hashicorp/terraform-provider-aws/issues/40048",
+    "NO_MODEL_DATA": "https://github.com/aws-solutions-library-samples/fraud-detection-using-machine-learning/issues/9",
+    "no_endpoint_to_invoke": "https://github.com/aws/amazon-sagemaker-examples/issues/559",
+    "PAYLOAD": "https://github.com/aws/sagemaker-spark/issues/102",
+}
+UNCONFIRMED = (
+    "not_found",
+    "in_progress",
+    "no_job",
+    "no_output",
+    "enum",
+    "other_region",
+    "other_algorithm",
+    "pass_role",
+    "download_denied",
+    "upload_denied",
+    "hyperparameters",
+)
+"""Whose words are ours: functions here, and the reasons that training.py and kmeans.py give."""
+
+NO_MODEL_DATA = (
+    'Failed to download model data for container "container_1" from URL: "{url}". Please ensure that there is an '
+    "object located at the URL and that the role passed to CreateModel has permissions to download the object."
+)
+PAYLOAD = "unable to evaluate payload provided"
+
+
+def exists(kind: str, arn: str) -> ServiceException:
+    """`kind`: model, endpoint configuration, endpoint. The operator falls back to an update by this text's start."""
+    return ValidationError(f'Cannot create already existing {kind} "{arn}".')
+
+
+def not_found(kind: str, arn: str) -> ServiceException:
+    return ValidationError(f'Could not find {kind} "{arn}".')
+
+
+def in_progress(arn: str) -> ServiceException:
+    return ValidationError(f'Cannot update in-progress endpoint "{arn}".')
+
+
+def job_exists(arn: str) -> ServiceException:
+    return ResourceInUseException(
+        "Training job names must be unique within an AWS account and region, and a training job with this name already "
+        f"exists ({arn})"
+    )
+
+
+def no_job() -> ServiceException:
+    return ValidationError("Requested resource not found.")
+
+
+def job_has_ended(status: str) -> ServiceException:
+    return ValidationError(f"The request was rejected because the training job is in status {status}.")
+
+
+def no_input(url: str, region: str, role: str, bucket: str) -> ServiceException:
+    return ValidationError(
+        f'No S3 objects found under S3 URL "{url}" given in input data source. Please ensure that the bucket exists in '
+        f'the selected region ({region}), that objects exist under that S3 prefix, and that the role "{role}" has '
+        f'"s3:ListBucket" permissions on bucket "{bucket}".'
+    )
+
+
+def no_output(bucket: str, region: str) -> ServiceException:
+    return ValidationError(f'The bucket "{bucket}" given in OutputDataConfig does not exist in region {region}.')
+
+
+def could_not_assume_role(role: str) -> ServiceException:
+    return ValidationError(
+        f"Could not assume role {role}. Please ensure that the role exists and allows principal "
+        "'sagemaker.amazonaws.com' to assume the role."
+    )
+
+
+def enum(value: str, member: str, allowed: list[str]) -> ServiceException:
+    return ValidationError(
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must satisfy "
+        f"enum value set: [{', '.join(allowed)}]"
+    )
+
+
+def other_region(image: str, region: str) -> ServiceException:
+    return ValidationError(f"The image {image} is not in region {region}, where it is to be used.")
+
+
+def other_algorithm(image: str) -> ServiceException:
+    """Not AWS's, and none of AWS's either: an honest end of what the twin can do."""
+    return ValidationError(f"The AWS twin trains k-means alone, and {image} is another algorithm.")

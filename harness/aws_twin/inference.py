@@ -1,0 +1,65 @@
+"""A k-means endpoint's container: a request's body to the closest centroids.
+
+Bodies and answers: https://docs.aws.amazon.com/sagemaker/latest/dg/km-in-formats.html.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import numpy as np
+
+from .artefact import ArtefactError, Centroids, unpacked
+from .errors import PAYLOAD
+from .kmeans import RECORDIO
+from .recordio import RecordIOError, records
+
+
+class ModelError(Exception):
+    """The container refuses, with a status and this message."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def load(artefact: bytes) -> Centroids:
+    """Raises ModelError for what is no artefact of k-means."""
+    try:
+        return unpacked(artefact)
+    except ArtefactError as error:
+        raise ModelError(500, f"the model can't be loaded: {error}") from error
+
+
+def predict(centroids: Centroids, content_type: str, body: bytes) -> list[dict[str, float]]:
+    """For each row of the body its closest centroid and the Euclidean distance to it. Raises ModelError."""
+    rows = _rows(content_type.partition(";")[0].strip().lower(), body)
+    if rows.ndim != 2 or not len(rows) or rows.shape[1] != centroids.shape[1] or not np.isfinite(rows).all():
+        raise ModelError(400, PAYLOAD)
+    distances = np.linalg.norm(rows[:, None, :].astype(np.float64) - centroids[None].astype(np.float64), axis=2)
+    closest = distances.argmin(axis=1)
+    return [
+        {"closest_cluster": float(cluster), "distance_to_cluster": float(distances[row, cluster])}
+        for row, cluster in enumerate(closest)
+    ]
+
+
+def _rows(content_type: str, body: bytes) -> np.ndarray[Any, np.dtype[np.float32]]:
+    try:
+        if content_type == RECORDIO:
+            return records(body)[0]
+        if content_type == "text/csv":
+            return np.asarray([row for row in csv.reader(io.StringIO(body.decode())) if row], dtype=np.float32)
+        if content_type == "application/json":
+            return np.asarray([_features(one) for one in json.loads(body)["instances"]], dtype=np.float32)
+    except (RecordIOError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise ModelError(400, PAYLOAD) from error
+    raise ModelError(415, f"content type {content_type or '(none)'} is not supported")
+
+
+def _features(instance: Any) -> Any:
+    """`{"features": [...]}` or `{"data": {"features": {"values": [...]}}}`."""
+    return instance["data"]["features"]["values"] if "data" in instance else instance["features"]

@@ -1,0 +1,148 @@
+"""SageMaker's k-means, by scikit-learn: hyperparameters in, centroids out.
+
+Hyperparameters, their ranges and defaults: https://docs.aws.amazon.com/sagemaker/latest/dg/k-means-api-config.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .artefact import packed
+from .recordio import RecordIOError, records
+
+RECORDIO = "application/x-recordio-protobuf"
+SEED = 0
+
+
+class AlgorithmError(Exception):
+    """The training fails, with this text as its reason."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """`artefact`: model.tar.gz. `metrics` by name. `log`: lines for the job's stream."""
+
+    artefact: bytes
+    metrics: Mapping[str, float]
+    log: tuple[str, ...]
+
+
+def _whole(low: int, high: int = 2**31) -> Callable[[str], bool]:
+    return lambda text: text.strip().isdigit() and low <= int(text) <= high
+
+
+def _number(low: float, high: float) -> Callable[[str], bool]:
+    def fits(text: str) -> bool:
+        try:
+            return low <= float(text) <= high
+        except ValueError:
+            return False
+
+    return fits
+
+
+def _one_of(*words: str) -> Callable[[str], bool]:
+    return lambda text: text in words
+
+
+REQUIRED = {"k": _whole(1), "feature_dim": _whole(1)}
+OPTIONAL = {
+    "mini_batch_size": _whole(1),
+    "init_method": _one_of("random", "kmeans++"),
+    "epochs": _whole(1),
+    "extra_center_factor": lambda text: text == "auto" or _whole(1)(text),
+    "half_life_time_size": _whole(0),
+    "local_lloyd_init_method": _one_of("random", "kmeans++"),
+    "local_lloyd_max_iter": _whole(1),
+    "local_lloyd_num_trials": lambda text: text == "auto" or _whole(1)(text),
+    "local_lloyd_tol": _number(0, 1),
+    "eval_metrics": lambda text: bool(text),
+}
+"""Of these, `half_life_time_size` and `eval_metrics` are checked and then change nothing."""
+
+
+def train(channel: bytes, content_type: str | None, hyperparameters: Mapping[str, str]) -> Trained:
+    """Fits `k` centroids to the records of the channel. Raises AlgorithmError."""
+    _check(hyperparameters)
+    rows = _rows(channel, content_type)
+    k, width = int(hyperparameters["k"]), int(hyperparameters["feature_dim"])
+    batch = int(hyperparameters.get("mini_batch_size", 5000))
+    if rows.shape[1] != width:
+        raise AlgorithmError(
+            f"ClientError: hyperparameter feature_dim is {width}, but the records of the train channel have "
+            f"{rows.shape[1]} features"
+        )
+    if k > len(rows):
+        raise AlgorithmError(f"ClientError: hyperparameter k is {k}, but the train channel has {len(rows)} records")
+    centroids, distance = _fit(rows, k, batch, hyperparameters)
+    log = (
+        f"Reading the train channel: {len(rows)} records of {width} features",
+        f"Fitting k-means: k={k}, feature_dim={width}, mini_batch_size={batch}",
+        f"#quality_metric: host=algo-1, train msd <loss>={distance:.6f}",
+        "Training has ended; the model is saved",
+    )
+    return Trained(packed(centroids), {"train:msd": round(distance, 6)}, log)
+
+
+def _check(hyperparameters: Mapping[str, str]) -> None:
+    missing = sorted(REQUIRED.keys() - hyperparameters.keys())
+    if missing:
+        raise AlgorithmError(f"ClientError: hyperparameter {missing[0]} is required")
+    for name, value in hyperparameters.items():
+        fits = (REQUIRED | OPTIONAL).get(name)
+        if fits is None:
+            raise AlgorithmError(f"ClientError: {name} is no hyperparameter of k-means")
+        if not fits(value):
+            raise AlgorithmError(f"ClientError: hyperparameter {name} can't be {value!r}")
+
+
+def _rows(channel: bytes, content_type: str | None) -> np.ndarray[Any, np.dtype[np.float32]]:
+    if content_type not in (None, RECORDIO):
+        raise AlgorithmError(f"ClientError: the twin's k-means reads {RECORDIO}, not {content_type}")
+    try:
+        return records(channel)[0]
+    except RecordIOError as error:
+        raise AlgorithmError(f"ClientError: the train channel can't be read: {error}") from error
+
+
+def _fit(
+    rows: np.ndarray[Any, np.dtype[np.float32]], k: int, batch: int, hyperparameters: Mapping[str, str]
+) -> tuple[np.ndarray[Any, np.dtype[np.float32]], float]:
+    """Centroids, and the mean squared distance of a row to its centroid.
+
+    In SageMaker's own steps (https://docs.aws.amazon.com/sagemaker/latest/dg/algo-kmeans-tech-notes.html): more centres
+    than asked for are moved through the data in mini-batches, then Lloyd's method makes k of them.
+    """
+    from sklearn.cluster import KMeans, MiniBatchKMeans  # a second, which no start of the twin should take
+
+    def chosen(name: str, default: str) -> str:
+        return hyperparameters.get(name, default).replace("kmeans++", "k-means++")
+
+    factor, trials = (hyperparameters.get(name, "auto") for name in ("extra_center_factor", "local_lloyd_num_trials"))
+    many = min(k * (10 if factor == "auto" else int(factor)), len(rows))
+    batches = MiniBatchKMeans(
+        n_clusters=many,
+        init=chosen("init_method", "random"),
+        # By default one pass, of which scikit-learn makes as many steps as there are batches.
+        max_iter=int(hyperparameters.get("epochs", 1)),
+        batch_size=min(batch, len(rows)),
+        n_init=1,
+        max_no_improvement=None,
+        reassignment_ratio=0,
+        random_state=SEED,
+    ).fit(rows)
+    lloyd = KMeans(
+        n_clusters=k,
+        init=chosen("local_lloyd_init_method", "kmeans++"),
+        n_init=10 if trials == "auto" else int(trials),
+        max_iter=int(hyperparameters.get("local_lloyd_max_iter", 300)),
+        tol=float(hyperparameters.get("local_lloyd_tol", 0.0001)),
+        random_state=SEED,
+    ).fit(batches.cluster_centers_, sample_weight=np.bincount(batches.labels_, minlength=many))
+    centroids = np.asarray(lloyd.cluster_centers_, dtype=np.float32)
+    nearest = lloyd.predict(rows)
+    return centroids, float(((rows - centroids[nearest]) ** 2).sum(axis=1).mean())
