@@ -28,13 +28,15 @@ class ProjectImage(BaseModel):
     """An image that a project adds to the catalogue: it is built from `context`, a folder with a Dockerfile.
 
     The Dockerfile starts `FROM ${PYTHON_IMAGE}`; wheels of `requirements.txt` beside it, if there is one, are
-    handed to it in the folder `packages/` (see harness/images/recipes).
+    handed to it in the folder `packages/` (see harness/images/recipes). `files` are files and folders outside
+    `context`, relative to the project as well, which it finds beside its Dockerfile under their own names.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tag: str
     context: Path
+    files: tuple[Path, ...] = ()
 
 
 class Settings(BaseModel):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,10 +11,14 @@ from typing import Any, Literal
 import psycopg
 from minio import Minio
 
+from harness.airflow.metadata import fresh_database
 from harness.airflow.process import Execute
 from harness.airflow.run import Run
 from harness.airflow.runner import Order, run_dag
-from harness.evidence.evidence import Evidence, gather_objects, warnings_in
+from harness.evidence.aws_state import AwsState
+from harness.evidence.evidence import Evidence, warnings_in
+from harness.evidence.objects import gather_objects
+from harness.services.aws import AwsService
 from harness.services.stack import Stack
 from harness.settings import Settings
 
@@ -37,6 +42,7 @@ class World:
     folder: Path
     runs: list[tuple[Run, Evidence]] = field(default_factory=list)
     attempts: list[tuple[str, str]] = field(default_factory=list)
+    _metadata_url: str | None = None
 
     def run(
         self,
@@ -66,16 +72,19 @@ class World:
             extra={**self.environment, **(environment or {})},
             conf=conf,
             timeout=self.settings.run_timeout,
+            metadata_url=self._metadata_url,
         )
         run = run_dag(order, self.stack.postgres, self.execute)
         evidence = Evidence(
             objects=gather_objects(self.stack.minio.client()),
+            aws=AwsState.of(self.stack.aws.state()),
             sidecars=tuple(self.stack.relay.sidecars()),
             warnings=warnings_in(run.log, home),
         )
         self.runs.append((run, evidence))
         if expect == "success" and not run.succeeded:
-            raise RunOutcomeError(self.stack.mask(f"{dag_id} for {date}: {run.failure}"))
+            why = "; ".join((str(run.failure), *evidence.aws.hints()))
+            raise RunOutcomeError(self.stack.mask(f"{dag_id} for {date}: {why}"))
         if expect == "failure" and run.succeeded:
             raise RunOutcomeError(f"{dag_id} for {date} succeeded, although the scenario expects it to fail")
         return run
@@ -84,6 +93,21 @@ class World:
     def evidence(self) -> Evidence:
         """What the last run left."""
         return self.runs[-1][1]
+
+    @contextmanager
+    def metadata(self) -> Iterator[psycopg.Connection]:
+        """Runs made inside share one metadata database, as those of an Airflow do; it is yielded to look in."""
+        with fresh_database(self.stack.postgres) as url, psycopg.connect(url, autocommit=True) as connection:
+            self._metadata_url = url
+            try:
+                yield connection
+            finally:
+                self._metadata_url = None
+
+    @property
+    def aws(self) -> AwsService:
+        """The AWS twin: clients, and orders to it."""
+        return self.stack.aws
 
     def keys(self, bucket: str) -> list[str]:
         """The keys in the bucket after the last run, sorted."""

@@ -15,7 +15,7 @@ Seed = Callable[[World], list[dt.date]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.getgroup("chapter", "Inside Airbnb").addoption(
+    parser.getgroup("chapter", "The chapter's data").addoption(
         "--listings",
         metavar="DIR",
         help="real Inside Airbnb files (.csv or .csv.gz, the download date in the name)",

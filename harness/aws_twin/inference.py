@@ -55,7 +55,7 @@ def _rows(content_type: str, body: bytes) -> np.ndarray[Any, np.dtype[np.float32
             return np.asarray([row for row in csv.reader(io.StringIO(body.decode())) if row], dtype=np.float32)
         if content_type == "application/json":
             return np.asarray([_features(one) for one in json.loads(body)["instances"]], dtype=np.float32)
-    except (RecordIOError, ValueError, KeyError, TypeError, csv.Error) as error:
+    except (RecordIOError, ValueError, KeyError, TypeError, OverflowError, RecursionError, csv.Error) as error:
         raise ModelError(400, PAYLOAD) from error
     raise ModelError(415, f"content type {content_type or '(none)'} is not supported")
 

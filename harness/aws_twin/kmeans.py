@@ -5,6 +5,8 @@ Hyperparameters, their ranges and defaults: https://docs.aws.amazon.com/sagemake
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +34,8 @@ class Trained:
 
 
 def _whole(low: int, high: int = 2**31) -> Callable[[str], bool]:
-    return lambda text: text.strip().isdigit() and low <= int(text) <= high
+    # Ten digits at most: `int` refuses endless ones with an exception of its own.
+    return lambda text: bool(re.fullmatch(r"[0-9]{1,10}", text.strip())) and low <= int(text) <= high
 
 
 def _number(low: float, high: float) -> Callable[[str], bool]:
@@ -49,6 +52,13 @@ def _one_of(*words: str) -> Callable[[str], bool]:
     return lambda text: text in words
 
 
+def _metrics(text: str) -> bool:
+    try:
+        return json.loads(text) in (["msd"], ["ssd"], ["msd", "ssd"])
+    except ValueError:
+        return False
+
+
 REQUIRED = {"k": _whole(1), "feature_dim": _whole(1)}
 OPTIONAL = {
     "mini_batch_size": _whole(1),
@@ -60,9 +70,11 @@ OPTIONAL = {
     "local_lloyd_max_iter": _whole(1),
     "local_lloyd_num_trials": lambda text: text == "auto" or _whole(1)(text),
     "local_lloyd_tol": _number(0, 1),
-    "eval_metrics": lambda text: bool(text),
+    "eval_metrics": _metrics,
+    "force_dense": _one_of("true", "True", "false", "False"),
 }
-"""Of these, `half_life_time_size` and `eval_metrics` are checked and then change nothing."""
+"""Of these, `half_life_time_size`, `eval_metrics` and `force_dense` are checked and then change nothing. The last is
+undocumented, but AWS's container takes it: https://github.com/aws/sagemaker-python-sdk/pull/2815 shows its defaults."""
 
 
 def train(channel: bytes, content_type: str | None, hyperparameters: Mapping[str, str]) -> Trained:
@@ -89,13 +101,17 @@ def train(channel: bytes, content_type: str | None, hyperparameters: Mapping[str
 
 
 def _check(hyperparameters: Mapping[str, str]) -> None:
-    missing = sorted(REQUIRED.keys() - hyperparameters.keys())
-    if missing:
-        raise AlgorithmError(f"ClientError: hyperparameter {missing[0]} is required")
+    # The first text is AWS's: https://github.com/kubeflow/pipelines/issues/1370. The second is what another of its
+    # algorithms says, as quoted in code that met it.
+    if missing := [repr(name) for name in REQUIRED if name not in hyperparameters]:
+        raise AlgorithmError(
+            f"ClientError: No value(s) were specified for {', '.join(missing)} which are required hyperparameter(s) "
+            "(caused by ValidationError)"
+        )
     for name, value in hyperparameters.items():
         fits = (REQUIRED | OPTIONAL).get(name)
         if fits is None:
-            raise AlgorithmError(f"ClientError: {name} is no hyperparameter of k-means")
+            raise AlgorithmError(f"ClientError: Additional hyperparameters are not allowed ({name!r} was unexpected)")
         if not fits(value):
             raise AlgorithmError(f"ClientError: hyperparameter {name} can't be {value!r}")
 
@@ -104,9 +120,12 @@ def _rows(channel: bytes, content_type: str | None) -> np.ndarray[Any, np.dtype[
     if content_type not in (None, RECORDIO):
         raise AlgorithmError(f"ClientError: the twin's k-means reads {RECORDIO}, not {content_type}")
     try:
-        return records(channel)[0]
+        rows = records(channel)[0]
     except RecordIOError as error:
         raise AlgorithmError(f"ClientError: the train channel can't be read: {error}") from error
+    if not np.isfinite(rows).all():
+        raise AlgorithmError("ClientError: the train channel has values that are not finite numbers")
+    return rows
 
 
 def _fit(

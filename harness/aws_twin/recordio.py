@@ -68,7 +68,7 @@ def payloads(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _dense(values: Any, what: str) -> np.ndarray[Any, Any]:
     if set(values) != {NAME}:
-        raise RecordIOError(f"{what} has {', '.join(values) or 'nothing'}, not {NAME}")
+        raise RecordIOError(f"{what} has {', '.join(map(str, values)) or 'nothing'}, not {NAME}")
     value = values[NAME]
     kind = value.WhichOneof("value")
     if kind not in TENSORS:

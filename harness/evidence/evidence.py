@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from minio import Minio
-
+from harness.evidence.aws_state import AwsState
 from harness.evidence.normalise import normalised
+from harness.evidence.objects import Objects
 from harness.services.relay import Sidecar
 
-SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """An object in a bucket: its size in bytes and the SHA-256 of its content."""
-
-    size: int
-    sha256: str
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """`objects` by bucket, then key. `sidecars` in the order they were started. `warnings`: lines of the run's log."""
+    """`objects` of MinIO, `aws` all that is in the twin. `sidecars` in the order they were started.
+    `warnings`: lines of the run's log.
+    """
 
-    objects: Mapping[str, Mapping[str, StoredObject]]
+    objects: Objects
+    aws: AwsState
     sidecars: tuple[Sidecar, ...]
     warnings: tuple[str, ...]
 
@@ -41,36 +34,13 @@ class Evidence:
                 bucket: {key: asdict(stored) for key, stored in sorted(entries.items())}
                 for bucket, entries in sorted(self.objects.items())
             },
+            "aws": self.aws.as_json(),
             "sidecars": [
                 {"image": sidecar.image, "exit_code": sidecar.exit_code, "output": normalised(sidecar.output)}
                 for sidecar in self.sidecars
             ],
             "warnings": list(self.warnings),
         }
-
-
-def gather_objects(client: Minio) -> dict[str, dict[str, StoredObject]]:
-    """Every object of every bucket, read once in chunks."""
-    return {
-        bucket.name: {
-            str(entry.object_name): _stored(client, bucket.name, str(entry.object_name))
-            for entry in client.list_objects(bucket.name, recursive=True)
-        }
-        for bucket in client.list_buckets()
-    }
-
-
-def _stored(client: Minio, bucket: str, key: str) -> StoredObject:
-    size, digest = 0, hashlib.sha256()
-    answer = client.get_object(bucket, key)
-    try:
-        for chunk in answer.stream(1024 * 1024):
-            size += len(chunk)
-            digest.update(chunk)
-    finally:
-        answer.close()
-        answer.release_conn()
-    return StoredObject(size, digest.hexdigest())
 
 
 def warnings_in(log: str, home: Path) -> tuple[str, ...]:

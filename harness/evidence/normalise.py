@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 CHANGING = (
+    (re.compile(r"datetime\.datetime\([\d, ]+(, tzinfo=\w+\([^)]*\))?\)"), "TIME"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:?\d\d)?"), "TIME"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),
     (re.compile(r"\b[0-9a-fA-F]{16,}\b"), "ID"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.airflow.run import Run
 from harness.evidence.evidence import Evidence
+from harness.evidence.normalise import normalised
 
 
 def recorded(run: Run, evidence: Evidence) -> dict[str, Any]:
@@ -21,9 +22,18 @@ def recorded(run: Run, evidence: Evidence) -> dict[str, Any]:
         "exit_code": run.exit_code,
         "failure": run.failure,
         "tasks": {name: {"state": task.state, "tries": task.tries} for name, task in sorted(run.tasks.items())},
-        "xcoms": {f"{task}/{key}": value for (task, key), value in sorted(run.xcoms.items())},
+        "xcoms": {f"{task}/{key}": _timeless(value) for (task, key), value in sorted(run.xcoms.items())},
         "evidence": evidence.as_json(),
     }
+
+
+def _timeless(value: Any) -> Any:
+    """An XCom may hold an answer of AWS's, which says when, and which request it answers."""
+    if isinstance(value, dict):
+        return {key: _timeless(part) for key, part in value.items() if key != "ResponseMetadata"}
+    if isinstance(value, list):
+        return [_timeless(part) for part in value]
+    return normalised(value) if isinstance(value, str) else value
 
 
 def write_record(folder: Path, scenario: str, runs: Sequence[tuple[Run, Evidence]], mask: Callable[[str], str]) -> None:

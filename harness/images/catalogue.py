@@ -12,7 +12,9 @@ from harness.images import debian, minio
 from harness.settings import Settings
 
 RECIPES = Path(__file__).parent / "recipes"
+AWS_TWIN = Path(__file__).parents[1] / "aws_twin"
 BUILD = "build:"
+MOTO_VERSION = ("python3", "-c", "import importlib.metadata as m; print(m.version('moto'))")
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Image:
 
     `reference` is what to pull (None: nothing), `release` what a recipe would build, `recipe` the folder that the
     recipe starts from (None: it can only be pulled), `parents` the images it may stand on. `forced`: the user asked
-    for the recipe. `tag` is the name that a project's own DAGs use. `probe`, run inside, prints the version.
+    for the recipe. `tag` is the name that a project's own DAGs use. `probe`, run inside, prints the version. `files`
+    are files and folders from elsewhere that the recipe needs; each is put beside its Dockerfile, by its own name.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Image:
     forced: bool = False
     tag: str | None = None
     probe: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
     releases: str = field(default="", repr=False)
     """A pattern of what may follow `build:`, where that is not the release alone."""
 
@@ -63,14 +67,9 @@ _ALL = (
         probe=("sh", "-c", "initdb --version >/dev/null && psql --version >/dev/null && postgres -V | cut -d' ' -f3"),
         releases=r"\d+",
     ),
-    Image(
-        "aws",
-        "motoserver/moto:5.2.5",
-        "5.2.5",
-        RECIPES / "aws",
-        ("python",),
-        probe=("python3", "-c", "import importlib.metadata as m; print(m.version('moto'))"),
-    ),
+    # An image that is moto alone would be no twin, so there is none to pull.
+    Image("moto", None, "5.2.5", RECIPES / "moto", ("python",), probe=MOTO_VERSION),
+    Image("aws", None, "5.2.5", RECIPES / "aws", ("moto",), probe=MOTO_VERSION, files=(AWS_TWIN,)),
     Image(
         "minio",
         "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z",
@@ -78,6 +77,15 @@ _ALL = (
         RECIPES / "minio",
         ("base",),
         probe=("sh", "-c", "minio --version | head -1 | cut -d' ' -f3"),
+        releases=f"{minio.RELEASE.pattern}|{minio.PSEUDO.pattern}",
+    ),
+    Image(
+        "mc",
+        "quay.io/minio/mc:RELEASE.2025-08-13T08-35-41Z",
+        "RELEASE.2025-08-13T08-35-41Z",
+        RECIPES / "mc",
+        ("base",),
+        probe=("sh", "-c", "mc --version | head -1 | cut -d' ' -f3"),
         releases=f"{minio.RELEASE.pattern}|{minio.PSEUDO.pattern}",
     ),
     Image(
@@ -104,7 +112,8 @@ def catalogue(settings: Settings) -> dict[str, Image]:
         if name in images:
             raise ImageError(f"image {name}: the harness brings one of that name; rename yours in pyproject.toml")
         context = settings.root / own.context
-        images[name] = Image(name, None, "local", context, ("python",), forced=True, tag=own.tag)
+        files = tuple(settings.root / file for file in own.files)
+        images[name] = Image(name, None, "local", context, ("python",), forced=True, tag=own.tag, files=files)
     return images | _overridden(images, settings.image_overrides)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -10,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import platformdirs
 from filelock import FileLock
@@ -29,12 +31,28 @@ class RefusedError(ImageError):
     """The module proxy does not serve this version."""
 
 
+class Sums(NamedTuple):
+    """A module's checksums as go.sum has them, of its files and of its go.mod."""
+
+    module: str
+    go_mod: str
+
+
 def binary(
-    module: str, version: str, target: Path, *, stamps: Mapping[str, str], arch: str, cache: Path, log: Log
+    module: str,
+    version: str,
+    target: Path,
+    *,
+    stamps: Mapping[str, str],
+    arch: str,
+    cache: Path,
+    log: Log,
+    sums: Sums | None = None,
 ) -> None:
     """Builds `module`@`version` (a main package) for Linux on `arch` (amd64, arm64) and writes it to `target`.
 
-    `stamps` gives string variables their values, by full name. Go's own caches are the machine's. Raises ImageError,
+    `stamps` gives string variables their values, by full name. `sums`: the module has to have these, and the checksum
+    database is not asked for it (for what it depends on it is). Go's own caches are the machine's. Raises ImageError,
     RefusedError when the proxy does not serve that version.
     """
     program = go_program(cache, log)
@@ -51,6 +69,11 @@ def binary(
         "GOCACHE": builds,
         "GOBIN": "",
     }
+    if sums is not None:
+        # What GOPRIVATE and its kind leave out already stays left out.
+        left_out = subprocess.run([program, "env", "GONOSUMDB"], capture_output=True, text=True, check=True).stdout
+        env["GONOSUMDB"] = ",".join(filter(None, (left_out.strip(), module)))
+        _check_sums(program, module, version, sums, env, target.parent, log)
     flags = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in stamps.items())])
     command = [program, "install", "-trimpath", "-ldflags", flags, f"{module}@{version}"]
     try:
@@ -59,14 +82,45 @@ def binary(
         raise
     except ImageError as error:
         if REFUSED.search(log.file.read_text(errors="replace")):
-            raise RefusedError(
-                f"image {log.name} can't be built: the Go module proxy refuses {module}@{version}; choose another "
-                f"release, set GOPROXY to a proxy that serves it, or give an image (log: {log.file})"
-            ) from error
+            raise _refused(module, version, log) from error
         raise
     built = next(file for file in (gopath / "bin").rglob("*") if file.is_file())
     shutil.move(built, target)
     shutil.rmtree(gopath)
+
+
+def _check_sums(
+    program: str, module: str, version: str, wanted: Sums, env: Mapping[str, str], folder: Path, log: Log
+) -> None:
+    """Fetches the module into Go's cache and compares. In `folder`, where no go.mod of somebody else's has a say."""
+    command = [program, "mod", "download", "-json", f"{module}@{version}"]
+    log.write(f"$ {' '.join(command)}\n")
+    try:
+        done = subprocess.run(
+            command, env={**os.environ, **env}, cwd=folder, capture_output=True, text=True, check=False, timeout=600
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ImageError(
+            f"image {log.name} can't be built: fetching {module} took longer than 600 s (log: {log.file})"
+        ) from error
+    log.write(done.stdout + done.stderr)
+    if done.returncode != 0:
+        if REFUSED.search(done.stdout + done.stderr):
+            raise _refused(module, version, log)
+        raise log.failure("go mod download failed")
+    told = json.loads(done.stdout)
+    if (found := Sums(told.get("Sum", ""), told.get("GoModSum", ""))) != wanted:
+        raise ImageError(
+            f"image {log.name} can't be built: {module}@{version} is not what it was when the harness was made "
+            f"({found.module}, go.mod {found.go_mod}): don't use that module proxy, or give an image"
+        )
+
+
+def _refused(module: str, version: str, log: Log) -> RefusedError:
+    return RefusedError(
+        f"image {log.name} can't be built: the Go module proxy refuses {module}@{version}; choose another "
+        f"release, set GOPROXY to a proxy that serves it, or give an image (log: {log.file})"
+    )
 
 
 def go_program(cache: Path, log: Log) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.errors import ImageError
 from harness.images import debian, go, minio, wheels
 from harness.images.catalogue import Image
-from harness.images.recipe_hash import context_files
+from harness.images.recipe_hash import recipe_files
 from harness.images.tools import DiskFullError, Log
 
 RYUK = "github.com/testcontainers/moby-ryuk"
@@ -58,7 +58,7 @@ def prepare(bench: Bench) -> Prepared:
     recipe = bench.image.recipe
     if recipe is None or not (recipe / "Dockerfile").is_file():
         raise ImageError(f"image {bench.image.name} can't be built: there is no Dockerfile in {recipe}")
-    for relative, file in context_files(recipe):
+    for relative, file in recipe_files(recipe, bench.image.files):
         target = bench.context / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, target)
@@ -98,8 +98,12 @@ def _postgres(bench: Bench) -> Prepared:
     return Prepared("Debian's postgresql, no wheel", args | {"DEBIAN_PACKAGES": choice}, "Dockerfile.debian")
 
 
-def _aws(bench: Bench) -> Prepared:
+def _moto(bench: Bench) -> Prepared:
     return _with_packages(bench, "moto from PyPI")
+
+
+def _aws(bench: Bench) -> Prepared:
+    return Prepared("harness/aws_twin", {"MOTO_IMAGE": bench.parent("moto").reference})
 
 
 def _project(bench: Bench) -> Prepared:
@@ -121,11 +125,13 @@ def _with_packages(bench: Bench, origin: str) -> Prepared:
 
 
 def _minio(bench: Bench) -> Prepared:
-    release = bench.image.release
-    stamps = minio.stamps(release)
-    bench.say(f"compiling MinIO {release} (minutes, when it is new to this machine)")
-    _compile(bench, minio.MODULE, minio.go_version(release), "minio", stamps)
-    return Prepared(f"static Go binary, {minio.go_version(release)}", {"BASE_IMAGE": bench.parent("base").reference})
+    """MinIO's server, or its client: the image's name is the program's."""
+    program, release = bench.image.name, bench.image.release
+    version = minio.go_version(program, release)
+    stamps = minio.stamps(program, release)
+    bench.say(f"compiling {program} {release} (minutes, when it is new to this machine)")
+    _compile(bench, minio.MODULES[program], version, program, stamps, minio.SUMS.get(version))
+    return Prepared(f"static Go binary, {version}", {"BASE_IMAGE": bench.parent("base").reference})
 
 
 def _reaper(bench: Bench) -> Prepared:
@@ -146,9 +152,11 @@ def _reaper(bench: Bench) -> Prepared:
     return Prepared(f"stand-in, {why}", args, "Dockerfile.stand-in", version=f"{release} (stand-in)")
 
 
-def _compile(bench: Bench, module: str, version: str, name: str, stamps: Mapping[str, str]) -> None:
+def _compile(
+    bench: Bench, module: str, version: str, name: str, stamps: Mapping[str, str], sums: go.Sums | None = None
+) -> None:
     target = bench.context / name
-    go.binary(module, version, target, stamps=stamps, arch=bench.arch, cache=bench.cache, log=bench.log)
+    go.binary(module, version, target, stamps=stamps, arch=bench.arch, cache=bench.cache, log=bench.log, sums=sums)
 
 
 _PREPARE: Mapping[str, Callable[[Bench], Prepared]] = {
@@ -156,7 +164,9 @@ _PREPARE: Mapping[str, Callable[[Bench], Prepared]] = {
     "python": _on_base("Debian's python3"),
     "relay": _on_base("Debian's socat"),
     "postgres": _postgres,
+    "moto": _moto,
     "aws": _aws,
     "minio": _minio,
+    "mc": _minio,
     "reaper": _reaper,
 }

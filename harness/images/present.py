@@ -43,8 +43,9 @@ def may_pull(settings: Settings, image: Image) -> bool:
 
 
 def may_build(settings: Settings, image: Image) -> bool:
-    """Whether the settings let the recipe's image be built, or used as built."""
-    return image.recipe is not None and (image.forced or settings.image_mode != "pull")
+    """Whether the settings let the recipe's image be built, or used as built: always, if nothing can be pulled."""
+    needed = image.forced or image.reference is None
+    return image.recipe is not None and (needed or settings.image_mode != "pull")
 
 
 def present(client: docker.DockerClient, settings: Settings, images: Mapping[str, Image], name: str) -> Obtained | None:

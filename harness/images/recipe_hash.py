@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from harness.errors import ImageError
 from harness.images import debian
 from harness.images.catalogue import Image
 
@@ -19,7 +20,7 @@ def recipe_hash(images: Mapping[str, Image], name: str) -> str:
     for part in (image.name, image.release, image.reference or ""):
         digest.update(part.encode() + b"\0")
     if image.recipe is not None:
-        for relative, file in context_files(image.recipe):
+        for relative, file in recipe_files(image.recipe, image.files):
             digest.update(f"{relative}\0{file_mode(file):o}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
         if name == "base":
             digest.update(debian.fingerprint().encode())
@@ -31,6 +32,22 @@ def recipe_hash(images: Mapping[str, Image], name: str) -> str:
 def built_tag(images: Mapping[str, Image], name: str) -> str:
     """The local name of what the recipe builds."""
     return f"{PREFIX}/{name}:{images[name].release}-{recipe_hash(images, name)[:12]}"
+
+
+def recipe_files(recipe: Path, more: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    """As context_files(), for a recipe with `more` files and folders, each under its own name beside the Dockerfile.
+
+    Raises ImageError where one of them is missing.
+    """
+    yield from context_files(recipe)
+    for one in more:
+        if one.is_dir():
+            for relative, file in context_files(one):
+                yield f"{one.name}/{relative}", file
+        elif one.is_file():
+            yield one.name, one
+        else:
+            raise ImageError(f"an image is to be built with {one}, which does not exist: correct its `files`")
 
 
 def context_files(folder: Path) -> Iterator[tuple[str, Path]]:

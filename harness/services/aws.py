@@ -1,12 +1,15 @@
-"""The AWS twin: moto in a container."""
+"""The AWS twin: moto in a container, with what it lacks (harness/aws_twin)."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import requests
 from docker.models.containers import Container
 
+from harness.errors import ServiceError
 from harness.services.containers import (
     ATTACH_TIMEOUT,
     LOOPBACK,
@@ -21,10 +24,12 @@ from harness.services.containers import (
 from harness.services.local_http import LOCAL
 
 PORT = 5000
+ACCOUNT = "123456789012"
+"""moto's: whatever credentials a call carries."""
 
 
 class AwsService:
-    """moto's server. Takes any credentials; nothing in it leaves the machine."""
+    """The twin's server. While IAM is not enforced it takes any credentials; nothing in it leaves the machine."""
 
     name = "aws"
 
@@ -33,6 +38,8 @@ class AwsService:
         self._aliases = (self.name, *aliases)
         self._container: Container | None = None
         self.url = ""
+        self.internal_url = f"http://{self._aliases[-1]}:{PORT}"
+        """From inside the stack's network."""
 
     def start(self) -> None:
         spec = Spec(role=self.name, image=self._image, ports=(PORT,), aliases=self._aliases)
@@ -46,11 +53,38 @@ class AwsService:
         return {}
 
     def reset(self) -> None:
-        LOCAL.post(f"{self.url}/moto-api/reset", timeout=10).raise_for_status()
+        """No object, no resource, no order, no user; IAM is not enforced."""
+        self._ask("POST", "/moto-api/reset")
 
-    def state(self) -> dict[str, Any]:  # TEMPORARY, until the aws image holds the twin
-        empty: dict[str, Any] = {"training_jobs": {}, "models": {}, "endpoint_configs": {}, "endpoints": {}}
-        return {"objects": {}, "sagemaker": empty, "logs": {}, "calls": []}
+    def order(self, **orders: Mapping[str, Any]) -> None:
+        """How what is made from now on behaves, until the next scenario: `training={...}`, `endpoint={...}`.
+
+        See harness/aws_twin/orders.py for what can be ordered. Raises ServiceError for what can't.
+        """
+        self._ask("POST", "/twin/orders", json=orders)
+
+    def enforce_iam(self) -> None:
+        """From now on a call needs a user's credentials, and rights, until the next scenario."""
+        self._ask("POST", "/twin/enforce-iam")
+
+    def state(self) -> dict[str, Any]:
+        """Everything in it: see harness/aws_twin/state.py."""
+        found: dict[str, Any] = self._ask("GET", "/twin/state").json()
+        return found
+
+    def client(self, service: str, access_key: str = "testing", secret_key: str = "testing") -> Any:  # noqa: S107
+        """A boto3 client of the twin, in the chapter's region."""
+        import boto3  # a tenth of a second, which scenarios without AWS need not spend
+        from botocore.config import Config
+
+        return boto3.Session(botocore_session=_session()).client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.url,
+            region_name="eu-west-1",
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret_key,
+            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+        )
 
     def log_tail(self, lines: int) -> str:
         return tail(self._container, lines) if self._container else ""
@@ -64,4 +98,21 @@ class AwsService:
         await_ready(container, self._probe, timeout)
 
     def _probe(self) -> None:
-        LOCAL.get(f"{self.url}/moto-api/", timeout=1).raise_for_status()
+        LOCAL.get(f"{self.url}/twin/", timeout=1).raise_for_status()
+
+    def _ask(self, method: str, path: str, json: Any = None) -> requests.Response:
+        answer = LOCAL.request(method, f"{self.url}{path}", json=json, timeout=30)
+        if answer.status_code == 400:
+            raise ServiceError(f"the AWS twin refuses {path}: {answer.text.strip()}")
+        answer.raise_for_status()
+        return answer
+
+
+def _session() -> Any:
+    """A botocore session that sees nothing of this machine's own AWS: no profile, no file."""
+    from botocore.session import Session
+
+    nowhere = (None, None, os.devnull, None)
+    return Session(
+        session_vars={"profile": (None, None, None, None), "config_file": nowhere, "credentials_file": nowhere}
+    )

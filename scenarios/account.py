@@ -1,0 +1,42 @@
+"""The AWS account that the digit classifier expects, made in the twin, and names of what a run leaves there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.world import World
+from scenarios.digits import Digits, packed
+
+DATE = "2021-03-04"
+JOB = "mnistclassifier-2021-03-04-00-00-00"
+ENDPOINT = "mnistclassifier"
+BUCKET = "marin-airflow-book-data"
+SOURCE_BUCKET = "sagemaker-sample-data-eu-west-1"
+SOURCE_KEY = "algorithms/kmeans/mnist/mnist.pkl.gz"
+ARTEFACT = f"mnistclassifier-output/{JOB}/output/model.tar.gz"
+ROLE = "airflow-book-sagemaker"
+ROLE_ARN = f"arn:aws:iam::123456789012:role/{ROLE}"
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+POLICIES = Path(__file__).parents[1] / "dags" / "digit_classifier" / "policies"
+
+
+@dataclass(frozen=True)
+class Account:
+    """What is in the account before a run."""
+
+    digits: Digits
+
+
+def opened(world: World, digits: Digits) -> Account:
+    """Both buckets, the sample data in the first, and the role that SageMaker may assume."""
+    s3, iam = world.aws.client("s3"), world.aws.client("iam")
+    for bucket in (SOURCE_BUCKET, BUCKET):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket=SOURCE_BUCKET, Key=SOURCE_KEY, Body=packed(digits))
+    trust = (POLICIES / "execution-role-trust.json").read_text()
+    rights = (POLICIES / "execution-role.json").read_text()
+    iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(json.loads(trust)))
+    iam.put_role_policy(RoleName=ROLE, PolicyName="execution", PolicyDocument=rights)
+    return Account(digits)

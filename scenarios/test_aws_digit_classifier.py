@@ -1,0 +1,157 @@
+"""The DAG aws_handwritten_digit_classifier: copy, extract, train and deploy, in the AWS twin."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from harness.world import World
+from scenarios.account import ARTEFACT, BUCKET, DATE, ENDPOINT, JOB, LOG_GROUP, ROLE_ARN, Account
+
+DAG = "aws_handwritten_digit_classifier"
+IMAGE = "438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest"
+LATER = "2021-03-05"
+LATER_JOB = "mnistclassifier-2021-03-05-00-00-00"
+
+
+def test_a_first_deploy(world: World, aws_account: Account) -> None:
+    world.run(DAG, DATE)
+
+    aws = world.evidence.aws
+    job = aws.training_jobs[JOB]
+    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Completed"
+    assert job["AlgorithmSpecification"]["TrainingImage"] == IMAGE
+    assert job["AlgorithmSpecification"]["TrainingInputMode"] == "File"
+    assert job["HyperParameters"] == {"k": "10", "feature_dim": "784"}
+    (channel,) = job["InputDataConfig"]
+    assert channel["ChannelName"] == "train"
+    assert channel["DataSource"]["S3DataSource"] == {
+        "S3DataType": "S3Prefix",
+        "S3Uri": f"s3://{BUCKET}/mnist_data",
+        "S3DataDistributionType": "FullyReplicated",
+    }
+    assert job["OutputDataConfig"]["S3OutputPath"] == f"s3://{BUCKET}/mnistclassifier-output"
+    assert job["ResourceConfig"] == {"InstanceType": "ml.c4.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 10}
+    assert job["RoleArn"] == ROLE_ARN
+    assert job["StoppingCondition"]["MaxRuntimeInSeconds"] == 86400
+    assert job["ModelArtifacts"]["S3ModelArtifacts"] == f"s3://{BUCKET}/{ARTEFACT}"
+
+    model = aws.models[JOB]
+    assert model["PrimaryContainer"]["Image"] == IMAGE
+    assert model["PrimaryContainer"]["ModelDataUrl"] == f"s3://{BUCKET}/{ARTEFACT}"
+    assert model["ExecutionRoleArn"] == ROLE_ARN
+    (variant,) = aws.endpoint_configs[JOB]["ProductionVariants"]
+    assert (variant["ModelName"], variant["VariantName"]) == (JOB, "AllTraffic")
+    assert (variant["InstanceType"], variant["InitialInstanceCount"]) == ("ml.t2.medium", 1)
+    assert aws.endpoints[ENDPOINT]["EndpointStatus"] == "InService"
+    assert aws.endpoints[ENDPOINT]["EndpointConfigName"] == JOB
+
+    rows = len(aws_account.digits.train.labels)
+    assert sorted(aws.objects[BUCKET]) == ["mnist.pkl.gz", "mnist_data", ARTEFACT]
+    assert aws.objects[BUCKET]["mnist_data"].size == rows * 3184
+    assert aws.objects[BUCKET][ARTEFACT].size > 0
+    assert world.keys("data") == [], "nothing went to MinIO"
+
+    ((stream, messages),) = aws.logs[LOG_GROUP].items()
+    assert stream.startswith(f"{JOB}/algo-1-")
+    log = world.runs[-1][0].log
+    assert messages
+    assert all(message in log for message in messages), "the operator prints the job's log"
+
+
+def test_a_second_deploy_updates_the_endpoint(world: World, aws_account: Account) -> None:
+    world.run(DAG, DATE)
+    world.run(DAG, LATER)
+
+    aws = world.evidence.aws
+    assert set(aws.models) == {JOB, LATER_JOB}, "the old model is still there"
+    assert aws.endpoints[ENDPOINT]["EndpointConfigName"] == LATER_JOB
+    assert aws.endpoints[ENDPOINT]["EndpointStatus"] == "InService"
+    answers = {call["action"]: call["status"] for call in aws.calls if "Endpoint" in call["action"]}
+    assert answers["UpdateEndpoint"] == 200
+
+
+def test_an_update_needs_a_new_model_name(world: World, aws_account: Account) -> None:
+    """The guide: for an update, Model.ModelName must not exist."""
+    world.run(DAG, DATE)
+
+    again = {"DIGITS_DEPLOY_OPERATION": "update", "DIGITS_MODEL_NAME": JOB}
+    run = world.run(DAG, LATER, environment=again, expect="failure")
+
+    assert run.failure == "the run failed: sagemaker_deploy_model failed"
+    assert run.tasks["sagemaker_train_model"].state == "success"
+    assert f'Cannot create already existing model "arn:aws:sagemaker:eu-west-1:123456789012:model/{JOB}"' in run.log
+    assert world.evidence.aws.endpoints[ENDPOINT]["EndpointConfigName"] == JOB, "the endpoint is as it was"
+
+
+def test_the_guides_two_model_names(world: World, aws_account: Account) -> None:
+    """As the guide's code has it, the endpoint config asks for a model `mnistclassifier` that nobody makes."""
+    run = world.run(DAG, DATE, environment={"DIGITS_VARIANT_MODEL_NAME": "mnistclassifier"}, expect="failure")
+
+    assert run.tasks["sagemaker_deploy_model"].state == "failed"
+    (hint,) = world.evidence.aws.hints()
+    assert "'mnistclassifier' (EndpointConfig.ProductionVariants[0].ModelName)" in hint
+    assert f"'{JOB}' (Model.ModelName)" in hint
+    assert world.evidence.aws.endpoints == {}
+
+
+def test_a_training_that_fails(world: World, aws_account: Account) -> None:
+    world.aws.order(training={"fail": "AlgorithmError: out of patience"})
+
+    run = world.run(DAG, DATE, expect="failure")
+
+    assert run.tasks["sagemaker_train_model"].state == "failed"
+    assert run.tasks["sagemaker_deploy_model"].state == "upstream_failed"
+    assert "AlgorithmError: out of patience" in run.log
+    aws = world.evidence.aws
+    assert aws.training_jobs[JOB]["TrainingJobStatus"] == "Failed"
+    assert aws.training_jobs[JOB]["FailureReason"] == "AlgorithmError: out of patience"
+    assert ARTEFACT not in aws.objects[BUCKET]
+    assert aws.models == aws.endpoints == {}
+
+
+def test_a_training_that_takes_too_long(world: World, aws_account: Account) -> None:
+    world.aws.order(training={"takes": 86401})
+
+    run = world.run(DAG, DATE, expect="failure")
+
+    job = world.evidence.aws.training_jobs[JOB]
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+    assert run.tasks["sagemaker_train_model"].state == "failed"
+    assert world.evidence.aws.endpoints == {}
+
+
+def test_a_training_that_is_stopped_from_outside(world: World, aws_account: Account) -> None:
+    world.aws.order(training={"until_stopped": True})
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        stopped = pool.submit(stop_when_begun, world, JOB)
+
+        run = world.run(DAG, DATE, expect="failure")
+
+        stopped.result()
+    job = world.evidence.aws.training_jobs[JOB]
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
+    assert run.tasks["sagemaker_train_model"].state == "failed"
+    assert ARTEFACT not in world.evidence.aws.objects[BUCKET]
+
+
+def stop_when_begun(world: World, job: str) -> None:
+    sagemaker = world.aws.client("sagemaker")
+    waiting = Retrying(
+        stop=stop_after_delay(120), wait=wait_fixed(0.05), retry=retry_if_result(lambda found: not found)
+    )
+    waiting(lambda: sagemaker.list_training_jobs(NameContains=job)["TrainingJobSummaries"])
+    sagemaker.stop_training_job(TrainingJobName=job)
+
+
+@pytest.mark.parametrize("looks", [1])
+def test_an_endpoint_that_takes_its_time(world: World, aws_account: Account, looks: int) -> None:
+    world.aws.order(endpoint={"looks": looks})
+
+    world.run(DAG, DATE)
+
+    seen = [call for call in world.evidence.aws.calls if call["action"] == "DescribeEndpoint"]
+    assert len(seen) > looks
+    assert world.evidence.aws.endpoints[ENDPOINT]["EndpointStatus"] == "InService"

@@ -1,0 +1,37 @@
+"""The DAG RUN_FIRST_setup_env: the sample data in MinIO, and the connection aws_conn in Airflow's database."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from harness.world import World
+from scenarios.account import SOURCE_BUCKET, SOURCE_KEY
+from scenarios.digits import Digits, packed
+
+DAG = "RUN_FIRST_setup_env"
+DATE = "2021-03-04"
+
+
+def test_setup_twice(world: World, digits: Digits, tmp_path: Path) -> None:
+    dataset = tmp_path / "mnist.pkl.gz"
+    dataset.write_bytes(packed(digits))
+
+    with world.metadata() as database:
+        for _ in range(2):
+            world.run(DAG, DATE, environment={"DIGITS_DATASET": str(dataset)})
+            found = database.execute("SELECT conn_id, conn_type, login FROM connection").fetchall()
+            assert found == [("aws_conn", "aws", "testing")]
+
+    assert world.keys(SOURCE_BUCKET) == [SOURCE_KEY]
+    assert world.evidence.objects[SOURCE_BUCKET][SOURCE_KEY].sha256 == hashlib.sha256(packed(digits)).hexdigest()
+
+
+def test_a_missing_file(world: World, tmp_path: Path) -> None:
+    missing = tmp_path / "mnist.pkl.gz"
+
+    run = world.run(DAG, DATE, environment={"DIGITS_DATASET": str(missing)}, expect="failure")
+
+    assert run.tasks["upload_resource"].state == "failed"
+    assert f"File not found: {missing}" in run.log
+    assert world.keys(SOURCE_BUCKET) == []
