@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
 import psycopg
 from minio import Minio
 
+from harness.airflow.environment import fernet_key
 from harness.airflow.metadata import fresh_database
 from harness.airflow.process import Execute
 from harness.airflow.run import Run
@@ -43,6 +45,7 @@ class World:
     runs: list[tuple[Run, Evidence]] = field(default_factory=list)
     attempts: list[tuple[str, str]] = field(default_factory=list)
     _metadata_url: str | None = None
+    _fernet_key: Mapping[str, str] = field(default_factory=dict)
 
     def run(
         self,
@@ -69,7 +72,7 @@ class World:
             dags_folder=self.settings.dags_folder,
             home=home,
             connections={**self.connections, **(connections or {})},
-            extra={**self.environment, **(environment or {})},
+            extra={**self.environment, **self._fernet_key, **(environment or {})},
             conf=conf,
             timeout=self.settings.run_timeout,
             metadata_url=self._metadata_url,
@@ -98,11 +101,11 @@ class World:
     def metadata(self) -> Iterator[psycopg.Connection]:
         """Runs made inside share one metadata database, as those of an Airflow do; it is yielded to look in."""
         with fresh_database(self.stack.postgres) as url, psycopg.connect(url, autocommit=True) as connection:
-            self._metadata_url = url
+            self._metadata_url, self._fernet_key = url, {"AIRFLOW__CORE__FERNET_KEY": fernet_key()}
             try:
                 yield connection
             finally:
-                self._metadata_url = None
+                self._metadata_url, self._fernet_key = None, {}
 
     @property
     def aws(self) -> AwsService:
@@ -121,6 +124,10 @@ class World:
         finally:
             answer.close()
             answer.release_conn()
+
+    def put(self, bucket: str, key: str, content: bytes) -> None:
+        """Seeds an object in MinIO."""
+        self.s3().put_object(bucket, key, BytesIO(content), len(content))
 
     def s3(self) -> Minio:
         """A client of MinIO, to seed objects."""

@@ -40,7 +40,7 @@ def run_environment(
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "AIRFLOW__CORE__FERNET_KEY": fernet_key(),
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url.replace("postgresql://", "postgresql+psycopg2://"),
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
@@ -56,3 +56,8 @@ def run_environment(
         **{f"AIRFLOW_CONN_{name.upper()}": value for name, value in connections.items()},
         **extra,
     }
+
+
+def fernet_key() -> str:
+    """A new key, by which Airflow encrypts the connections in its database."""
+    return urlsafe_b64encode(secrets.token_bytes(32)).decode()

@@ -82,6 +82,10 @@ class MinioService:
         printed = cast(bytes, self._container.exec_run(["minio", "--version"]).output)
         return printed.decode().split()[2]
 
+    def server(self) -> str:
+        """Which S3 it is, by its own word: `MinIO`."""
+        return LOCAL.get(self.endpoint.url, timeout=5).headers.get("Server", "")
+
     def reset(self) -> None:
         """Exactly the declared buckets, each empty. Safe to repeat, however the last attempt ended."""
         client = self.client()

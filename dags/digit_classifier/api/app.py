@@ -52,6 +52,8 @@ def pixels(jpeg):
     try:
         # Only the header is read here, so that a picture of any size costs nothing.
         picture = Image.open(io.BytesIO(jpeg), formats=["JPEG"])
+    except Image.DecompressionBombError as error:
+        raise BadRequestError(f"The picture is far too large; it has to be {SIDE} x {SIDE} pixels.") from error
     except OSError as error:
         raise BadRequestError("The body is not a JPEG.") from error
     if picture.size != (SIDE, SIDE):
