@@ -1,4 +1,4 @@
-"""The digit classifier's IAM policies (dags/digit_classifier/policies), and the account's users and role made from them.
+"""The digit classifier's IAM policies (dags/digit_classifier/policies), and the account's users and role with them.
 
 `caller` is Airflow's user, `api` the prediction API's, `execution-role` what SageMaker works with, and
 `execution-role-trust` who may take that role.
@@ -39,7 +39,7 @@ MISSED_BY: Mapping[str, str] = {
     "WriteTheTrainingLog": "log",
     "SageMakerWorksWithThisRole": "sagemaker_train_model",
 }
-"""Who fails when a statement is taken out: a task; `api`, a prediction; `log`, nobody, but the job's log is not there."""
+"""Who fails when a statement is taken out: a task; `api`, a prediction; `log`, nobody, but there is no log of the job."""
 
 UNCHECKED: Mapping[str, str] = {
     "WriteTheEndpointLog": "the twin's endpoints write no log",
@@ -50,7 +50,7 @@ UNCHECKED: Mapping[str, str] = {
 }
 """What AWS's pages say the role needs and the twin can't tell. Nobody has seen that it suffices, or is needed.
 
-https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html (CreateTrainingJob and CreateModel, execution role),
+https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html (execution roles of CreateTrainingJob, CreateModel),
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AlgorithmSpecification.html (whose credentials pull).
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,6 +13,7 @@ from scenarios.account import ARTEFACT, BUCKET, DATE, ENDPOINT, JOB, LOG_GROUP, 
 
 DAG = "aws_handwritten_digit_classifier"
 IMAGE = "438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest"
+PICKLING = {"AIRFLOW__CORE__ENABLE_XCOM_PICKLING": "True"}
 LATER = "2021-03-05"
 LATER_JOB = "mnistclassifier-2021-03-05-00-00-00"
 
@@ -95,6 +97,24 @@ def test_the_guides_two_model_names(world: World, aws_account: Account) -> None:
     assert "'mnistclassifier' (EndpointConfig.ProductionVariants[0].ModelName)" in hint
     assert f"'{JOB}' (Model.ModelName)" in hint
     assert world.evidence.aws.endpoints == {}
+
+
+@pytest.mark.parametrize("environment", [{}, PICKLING], ids=["as it is", "with the guide's pickling switch"])
+def test_what_the_tasks_hand_on_is_json(world: World, aws_account: Account, environment: dict[str, str]) -> None:
+    """The guide turns pickling on for these two; today's operators hand on nothing that JSON can't hold."""
+    run = world.run(DAG, DATE, environment=environment)
+
+    handed_on = {key: value for key, value in run.xcoms.items() if key[0].startswith("sagemaker")}
+    assert set(handed_on) == {
+        ("sagemaker_train_model", "return_value"),
+        ("sagemaker_deploy_model", "return_value"),
+    }
+    assert (
+        json.loads(json.dumps(handed_on["sagemaker_train_model", "return_value"]))
+        == handed_on["sagemaker_train_model", "return_value"]
+    )
+    assert handed_on["sagemaker_train_model", "return_value"]["Training"]["TrainingJobName"] == JOB
+    assert handed_on["sagemaker_deploy_model", "return_value"]["Endpoint"]["EndpointStatus"] == "InService"
 
 
 def test_a_training_that_fails(world: World, aws_account: Account) -> None:

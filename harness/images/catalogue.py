@@ -89,6 +89,14 @@ _ALL = (
         releases=f"{minio.RELEASE.pattern}|{minio.PSEUDO.pattern}",
     ),
     Image(
+        "airflow",
+        "apache/airflow:3.3.2-python3.12",
+        "3.3.2",
+        RECIPES / "airflow",
+        ("python",),
+        probe=("python3", "-c", "import importlib.metadata as m; print(m.version('apache-airflow'))"),
+    ),
+    Image(
         "reaper",
         "testcontainers/ryuk:0.14.0",
         "0.14.0",

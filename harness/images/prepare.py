@@ -106,6 +106,10 @@ def _aws(bench: Bench) -> Prepared:
     return Prepared("harness/aws_twin", {"MOTO_IMAGE": bench.parent("moto").reference})
 
 
+def _airflow(bench: Bench) -> Prepared:
+    return _with_packages(bench, "Airflow from PyPI")
+
+
 def _project(bench: Bench) -> Prepared:
     return _with_packages(bench, "its own Dockerfile")
 
@@ -168,5 +172,6 @@ _PREPARE: Mapping[str, Callable[[Bench], Prepared]] = {
     "aws": _aws,
     "minio": _minio,
     "mc": _minio,
+    "airflow": _airflow,
     "reaper": _reaper,
 }

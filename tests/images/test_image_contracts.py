@@ -195,6 +195,46 @@ class TestMinio:
         assert container.logs().startswith(b"minio version ")
 
 
+class TestMc:
+    def test_it_reports_its_release(self, run: Run, obtained: dict[str, Obtained], own_settings: Settings) -> None:
+        container = run(obtained["mc"].reference, ["--version"])
+        assert container.wait(timeout=20)["StatusCode"] == 0
+        release = catalogue(own_settings)["mc"].release
+        assert container.logs().decode().startswith(f"mc version {release} (commit-id=")
+
+    def test_it_has_a_shell_for_the_usual_scripts(self, run: Run, obtained: dict[str, Obtained]) -> None:
+        container = run(obtained["mc"].reference, ["-c", "mc alias list local"], entrypoint=["/bin/sh"])
+        assert container.wait(timeout=20)["StatusCode"] == 0
+        assert b"http://localhost:9000" in container.logs()
+
+
+class TestAirflow:
+    def test_it_runs_as_its_user(self, run: Run, obtained: dict[str, Obtained]) -> None:
+        script = (
+            'id -un; id -u; id -g; pwd; echo "$AIRFLOW_HOME"; touch /opt/airflow/x /opt/airflow/dags/x && echo writes'
+        )
+        container = run(obtained["airflow"].reference, ["bash", "-c", script])
+        assert container.wait(timeout=20)["StatusCode"] == 0, container.logs()
+        told = container.logs().decode().split()
+        assert told == ["airflow", "50000", "0", "/opt/airflow", "/opt/airflow", "writes"]
+
+    @pytest.mark.parametrize("command", [["version"], ["airflow", "version"]])
+    def test_the_command_may_leave_its_name_out(
+        self, run: Run, obtained: dict[str, Obtained], command: list[str]
+    ) -> None:
+        container = run(obtained["airflow"].reference, command)
+        assert container.wait(timeout=60)["StatusCode"] == 0, container.logs()
+        assert container.logs().decode().splitlines()[-1] == obtained["airflow"].version.partition("-")[0]
+
+    def test_the_providers_that_the_dags_need_are_in_it(self, run: Run, obtained: dict[str, Obtained]) -> None:
+        imports = "; ".join(
+            f"import airflow.providers.{name}"
+            for name in ("amazon.aws.hooks.s3", "docker.operators.docker", "postgres.hooks.postgres")
+        )
+        container = run(obtained["airflow"].reference, ["python3", "-c", imports])
+        assert container.wait(timeout=60)["StatusCode"] == 0, container.logs()
+
+
 def get(port: int, path: str) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:

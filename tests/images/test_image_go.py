@@ -13,8 +13,8 @@ from harness.images.tools import DiskFullError, Log
 REFUSAL = "go: example.com/x@1.0.0: reading https://proxy/x.info: 403 Forbidden"
 
 
-def fake_go(folder: Path, *, version: str = "go1.26.8", install: str = "") -> Path:
-    """A `go` that knows `env` and does `install` (shell) for the other thing that is asked of it."""
+def fake_go(folder: Path, *, version: str = "go1.26.8", install: str = "", download: str = "") -> Path:
+    """A `go` that knows `env`, and does `install` and `download` (shell) for the other things that are asked of it."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / "go"
     program.write_text(
@@ -22,6 +22,8 @@ def fake_go(folder: Path, *, version: str = "go1.26.8", install: str = "") -> Pa
         'case "$1 $2" in\n'
         f"  'env GOVERSION') echo {version} ;;\n"
         f"  'env GOMODCACHE') printf '{folder}/mod\\n{folder}/cache\\n' ;;\n"
+        "  'env GONOSUMDB') echo \"$GOPRIVATE\" ;;\n"
+        f"  'mod download') {download or 'exit 9'} ;;\n"
         f"  install*) {install or 'exit 9'} ;;\n"
         "esac\n"
     )
@@ -35,11 +37,13 @@ def log(tmp_path: Path) -> Log:
     return Log(tmp_path / "logs", "minio", tmp_path / "scratch")
 
 
-def build(tmp_path: Path, log: Log) -> Path:
+def build(tmp_path: Path, log: Log, sums: go.Sums | None = None) -> Path:
     target = tmp_path / "out" / "minio"
     target.parent.mkdir()
     stamps = {"main.version": "7"}
-    go.binary("example.com/x", "1.0.0", target, stamps=stamps, arch="arm64", cache=tmp_path / "cache", log=log)
+    go.binary(
+        "example.com/x", "1.0.0", target, stamps=stamps, arch="arm64", cache=tmp_path / "cache", log=log, sums=sums
+    )
     return target
 
 
@@ -84,6 +88,50 @@ def test_a_full_disk_is_no_refusal_either(tmp_path: Path, log: Log, monkeypatch:
     use(monkeypatch, tmp_path / "bin")
     with pytest.raises(DiskFullError):
         build(tmp_path, log)
+
+
+MADE = 'mkdir -p "$GOPATH/bin"; echo "$GONOSUMDB" > "$GOPATH/bin/x"'
+
+
+def told(module: str, go_mod: str) -> str:
+    return f"""echo '{{"Path": "example.com/x", "Sum": "{module}", "GoModSum": "{go_mod}"}}'"""
+
+
+def test_a_pinned_checksum_takes_the_place_of_the_database_for_that_module_alone(
+    tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_go(tmp_path / "bin", install=MADE, download=told("h1:files", "h1:mod"))
+    use(monkeypatch, tmp_path / "bin")
+    monkeypatch.setenv("GOPRIVATE", "corp.example")
+    assert build(tmp_path, log, go.Sums("h1:files", "h1:mod")).read_text() == "corp.example,example.com/x\n"
+
+
+def test_without_a_pinned_checksum_the_database_is_asked(
+    tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_go(tmp_path / "bin", install=MADE)
+    use(monkeypatch, tmp_path / "bin")
+    monkeypatch.delenv("GONOSUMDB", raising=False)
+    assert build(tmp_path, log).read_text() == "\n"
+
+
+@pytest.mark.parametrize("served", [("h1:other", "h1:mod"), ("h1:files", "h1:other"), ("", "")])
+def test_a_module_with_another_checksum_is_not_compiled(
+    tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch, served: tuple[str, str]
+) -> None:
+    compiled = tmp_path / "compiled"
+    fake_go(tmp_path / "bin", install=f"touch {compiled}", download=told(*served))
+    use(monkeypatch, tmp_path / "bin")
+    with pytest.raises(ImageError, match=r"example\.com/x@1\.0\.0 is not what it was when the harness was made"):
+        build(tmp_path, log, go.Sums("h1:files", "h1:mod"))
+    assert not compiled.exists()
+
+
+def test_a_pinned_module_that_the_proxy_refuses(tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_go(tmp_path / "bin", download=f"echo '{REFUSAL}' >&2; exit 1")
+    use(monkeypatch, tmp_path / "bin")
+    with pytest.raises(go.RefusedError, match="refuses"):
+        build(tmp_path, log, go.Sums("h1:files", "h1:mod"))
 
 
 @pytest.mark.parametrize("installed", ["go1.19.8", None])

@@ -151,8 +151,16 @@ def test_origin_and_version_are_told(settings: Settings, fake: FakeEngine, monke
     fake.add("postgres:17.6", pulled=True)
     pulled = obtain(fake, settings, "postgres")  # type: ignore[arg-type]
     assert (pulled.origin, pulled.version) == ("pulled", "17.6")
-    fake.add("motoserver/moto:5.2.5")
-    assert obtain(fake, settings, "aws").origin == "present"  # type: ignore[arg-type]
+    fake.add("alpine/socat:1.8.0.3")
+    assert obtain(fake, settings, "relay").origin == "present"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["auto", "pull", "build"])
+def test_what_has_nothing_to_pull_is_built_in_every_mode(settings: Settings, fake: FakeEngine, mode: ImageMode) -> None:
+    fake.add("python:3.12-slim-bookworm", pulled=True)
+    assert obtain(fake, chosen(settings, mode), "aws").origin == "built: made up"  # type: ignore[arg-type]
+    # The stand-in for prepare() asks for no parent.
+    assert fake.done == ["build aws 5.2.5"]
 
 
 def test_build_release_builds_although_the_default_is_present(settings: Settings, fake: FakeEngine) -> None:

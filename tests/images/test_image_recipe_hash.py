@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import ImageError
 from harness.images import debian
 from harness.images.catalogue import Image, catalogue
-from harness.images.recipe_hash import built_tag, recipe_hash
+from harness.images.recipe_hash import built_tag, recipe_files, recipe_hash
 from harness.settings import Settings
 
 
@@ -53,7 +54,7 @@ def test_a_parent_counts_however_far_away(images: dict[str, Image], tmp_path: Pa
     before = {name: recipe_hash(images, name) for name in images}
     (tmp_path / "python" / "Dockerfile").write_text("FROM nothing\n")
     after = {name: recipe_hash(images, name) for name in images}
-    assert {name for name in images if before[name] != after[name]} == {"python", "aws", "reaper"}
+    assert {name for name in images if before[name] != after[name]} == {"python", "moto", "aws", "reaper"}
 
 
 def test_release_and_reference_count(images: dict[str, Image]) -> None:
@@ -80,3 +81,30 @@ def test_what_python_leaves_in_a_folder_does_not_count(images: dict[str, Image],
     cache.mkdir(exist_ok=True)
     (cache / "stand_in.cpython-311.pyc").write_bytes(b"x")
     assert recipe_hash(images, "reaper") == before
+
+
+def test_files_from_elsewhere_count_by_name_and_content(images: dict[str, Image], tmp_path: Path) -> None:
+    shared, package = tmp_path / "shared.py", tmp_path / "package"
+    shared.write_text("1")
+    (package / "__pycache__").mkdir(parents=True)
+    (package / "one.py").write_text("1")
+    more = {"relay": dataclasses.replace(images["relay"], files=(shared, package))}
+    seen = {recipe_hash(images, "relay"), recipe_hash(images | more, "relay")}
+    (package / "__pycache__" / "one.cpython-311.pyc").write_bytes(b"x")
+    assert recipe_hash(images | more, "relay") in seen
+    (package / "one.py").write_text("2")
+    seen.add(recipe_hash(images | more, "relay"))
+    shared.write_text("2")
+    seen.add(recipe_hash(images | more, "relay"))
+    assert len(seen) == 4
+    assert [name for name, _ in recipe_files(images["relay"].recipe or tmp_path, (shared, package))] == [
+        "Dockerfile",
+        "shared.py",
+        "package/one.py",
+    ]
+
+
+def test_a_file_from_elsewhere_that_is_missing_is_named(images: dict[str, Image], tmp_path: Path) -> None:
+    gone = dataclasses.replace(images["relay"], files=(tmp_path / "gone.py",))
+    with pytest.raises(ImageError, match=r"gone\.py, which does not exist"):
+        recipe_hash(images | {"relay": gone}, "relay")

@@ -1,0 +1,64 @@
+"""The guide's second way to the engine's socket: mounted into Airflow's container, and handed to the airflow user."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+
+from harness.airflow.in_image import dag_files, engine_socket_owned, run_in_image
+from harness.world import World
+from scenarios.expected import assert_crunched
+from scenarios.listings import load, made_up
+
+DAG = "inside_airbnb_docker"
+AIRFLOW_UID = 50000
+
+
+def test_a_socket_handed_to_airflow_works_and_changes_its_owner(
+    world: World, record_property: Callable[[str, object], None], request: pytest.FixtureRequest
+) -> None:
+    with world.sql("insideairbnb") as connection:
+        load(connection, {dt.date(2020, 12, 12): made_up(60, seed=1), dt.date(2021, 1, 16): made_up(60, seed=2)})
+    engines = engine_socket_owned(world.stack)
+
+    world.run(DAG, "2021-01-01")  # the first way, through the relay
+    behind_the_relay = engine_socket_owned(world.stack)
+
+    run = run_in_image(
+        world.stack,
+        world.settings,
+        DAG,
+        "2021-02-01",
+        files=dag_files(world.settings.dags_folder, ["inside_airbnb"]),
+        connections=world.connections,
+        environment=world.environment,
+        timeout=world.settings.run_timeout,
+    )
+
+    assert run.failure is None, f"{run.failure}\n{run.log[-3000:]}"
+    assert {task.task_id: task.state for task in run.recorded.tasks.values()} == {
+        "download_from_postgres": "success",
+        "crunch_numbers": "success",
+    }
+    assert_crunched(world, "results/biggest_increase.json", "results/biggest_decrease.json")
+    through_the_relay, by_the_socket = world.stack.relay.sidecars()
+    assert by_the_socket.image == through_the_relay.image == world.stack.images["numbercruncher"].reference
+    assert by_the_socket.exit_code == 0
+
+    # The mounted one was owned as the engine's, and is not any more: so would the engine's be, for all of its host.
+    assert run.socket_before == engines
+    assert run.socket_after.uid == AIRFLOW_UID
+    assert behind_the_relay == engine_socket_owned(world.stack) == engines
+
+    report(request, record_property, "the socket, handed to airflow", f"{run.socket_before} -> {run.socket_after}")
+    report(request, record_property, "the socket behind the relay", f"{engines} -> {behind_the_relay}")
+
+
+def report(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None], name: str, value: str
+) -> None:
+    """In JUnit's file always, in pytest's own output with -rP."""
+    record_property(name, value)
+    request.node.add_report_section("call", name, value)
