@@ -39,7 +39,7 @@ MISSED_BY: Mapping[str, str] = {
     "WriteTheTrainingLog": "log",
     "SageMakerWorksWithThisRole": "sagemaker_train_model",
 }
-"""Who fails when a statement is taken out: a task; `api`, a prediction; `log`, nobody, but there is no log of the job."""
+"""Who fails when a statement is taken out: a task; `api`, a prediction; `log`, nobody, but the job has no log."""
 
 UNCHECKED: Mapping[str, str] = {
     "WriteTheEndpointLog": "the twin's endpoints write no log",
@@ -50,7 +50,7 @@ UNCHECKED: Mapping[str, str] = {
 }
 """What AWS's pages say the role needs and the twin can't tell. Nobody has seen that it suffices, or is needed.
 
-https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html (execution roles of CreateTrainingJob, CreateModel),
+https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html (the roles of CreateTrainingJob and CreateModel),
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AlgorithmSpecification.html (whose credentials pull).
 """
 

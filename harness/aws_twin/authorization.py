@@ -8,22 +8,24 @@ the Service Authorization Reference (https://docs.aws.amazon.com/service-authori
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urlparse
+from xml.sax.saxutils import unescape
 
 from moto import settings
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.exceptions import AccessDeniedError, ServiceException
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.responses import BaseResponse
-from moto.iam.access_control import IAMPolicy, IAMRequest, IAMRequestBase, create_access_key
+from moto.iam.access_control import IAMPolicy, IAMRequestBase, create_access_key
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import Role, iam_backends
 from moto.logs.responses import LogsResponse
 
 from . import errors
-from .policies import Policy, permits, trusts
+from .policies import Policy, denies, permits, trusts
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 KINDS = {
@@ -35,10 +37,12 @@ KINDS = {
 S3_ACTIONS = {"s3:HeadBucket": "s3:ListBucket", "s3:ListObjectsV2": "s3:ListBucket", "s3:ListObjects": "s3:ListBucket"}
 """Calls that AWS asks another right for: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html."""
 
+JSON_SERVICES = ("sagemaker", "logs")
+"""Whose refusals are told in AWS's words. Other services have moto's, in a form that their clients can read."""
+
 
 def install() -> None:
     IAMRequestBase.check_action_permitted = _check_action_permitted  # type: ignore[method-assign]
-    IAMRequest._raise_access_denied = _unreachable  # type: ignore[method-assign]
     LogsResponse._determine_resource = _logs_resource  # type: ignore[attr-defined]
 
 
@@ -69,14 +73,16 @@ def role_may(role_arn: str, action: str, resource: str) -> bool:
     return not enforced() or (role is not None and permits(_policies_of(role), action, resource))
 
 
-def check_pass_role(response: BaseResponse, role_arn: str) -> None:
+def check_pass_role(response: BaseResponse, role_arn: str | None) -> None:
     """The caller hands the role to SageMaker: a right of its own, iam:PassRole. Raises AccessDeniedException."""
-    if not enforced():
+    if not enforced() or role_arn is None:
         return
     key = create_access_key(DEFAULT_ACCOUNT_ID, "aws", response.get_access_key(), dict(response.headers))
     policies = [_parsed(policy) for policy in key.collect_policies()]
-    if not permits(policies, "iam:PassRole", role_arn, {"iam:PassedToService": SAGEMAKER}):
-        raise DeniedError(_denied(key.arn, "iam:PassRole", role_arn))
+    context = {"iam:PassedToService": SAGEMAKER}
+    if not permits(policies, "iam:PassRole", role_arn, context):
+        explicitly = denies(policies, "iam:PassRole", role_arn, context)
+        raise DeniedError(_denied(key.arn, "iam:PassRole", role_arn, explicitly))
 
 
 class DeniedError(ServiceException):
@@ -108,9 +114,10 @@ def _check_action_permitted(self: IAMRequestBase, resource: str) -> None:
     policies = [_parsed(policy) for policy in self._access_key.collect_policies()]
     for action, needed in _needed(self, resource):
         if not permits(policies, action, needed):
-            if self._service == "s3":
+            if self._service not in JSON_SERVICES:
                 self._raise_access_denied()
-            raise _told(_denied(self._access_key.arn, action, needed))
+            message = _denied(self._access_key.arn, action, needed, denies(policies, action, needed))
+            raise _told(message, 400 if "X-Amz-Target" in self._headers else 403)
 
 
 def _needed(request: IAMRequestBase, resource: str) -> Iterator[tuple[str, str]]:
@@ -118,7 +125,12 @@ def _needed(request: IAMRequestBase, resource: str) -> Iterator[tuple[str, str]]
     if request._action == "sts:GetCallerIdentity":
         return  # always allowed
     action = S3_ACTIONS.get(request._action, request._action)
-    for one in resource.split(" "):
+    if request._service == "s3":
+        resource = unquote(resource)  # moto leaves a key as it stands in the URL
+        resources = _objects(request, resource) if action == "s3:DeleteObject" else [resource]
+    else:
+        resources = resource.split(" ")
+    for one in resources:
         yield action, one
     if action == "s3:PutObject":
         if source := request._headers.get("x-amz-copy-source"):
@@ -128,22 +140,27 @@ def _needed(request: IAMRequestBase, resource: str) -> Iterator[tuple[str, str]]
             yield "s3:PutObjectAcl", resource
 
 
-def _unreachable(self: IAMRequest) -> None:
-    raise AssertionError("refusals are told by _check_action_permitted")
+def _objects(request: IAMRequestBase, resource: str) -> list[str]:
+    """What is to be deleted. DeleteObjects names its keys in its body, and moto asks for a right on the bucket."""
+    if "/" in resource:
+        return [resource]
+    keys = re.findall(r"<Key>(.*?)</Key>", bytes(request._body or b"").decode(), re.DOTALL)
+    return [f"{resource}/{unescape(key)}" for key in keys]
 
 
-def _told(message: str) -> AccessDeniedError:
+def _told(message: str, status: int) -> AccessDeniedError:
+    """A refusal as JSON. SageMaker answers with status 400: github.com/aws-controllers-k8s/community/issues/1889."""
     error = AccessDeniedError("", "")
-    error.error_type, error.message = "AccessDeniedException", message
+    error.error_type, error.message, error.code = "AccessDeniedException", message, status
     error.description = json.dumps({"__type": "AccessDeniedException", "message": message})
     return error
 
 
-def _denied(user: str, action: str, resource: str) -> str:
-    return (
-        f"User: {user} is not authorized to perform: {action} on resource: {resource} because no identity-based policy "
-        f"allows the {action} action"
-    )
+def _denied(user: str, action: str, resource: str, explicitly: bool) -> str:
+    why = "with an explicit deny in an identity-based policy"
+    if not explicitly:
+        why = f"because no identity-based policy allows the {action} action"
+    return f"User: {user} is not authorized to perform: {action} on resource: {resource} {why}"
 
 
 def _role(role_arn: str) -> Role | None:

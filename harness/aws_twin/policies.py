@@ -16,13 +16,21 @@ Context = Mapping[str, str]
 
 def permits(policies: Iterable[Policy], action: str, resource: str, context: Context | None = None) -> bool:
     """Whether identity policies (parsed JSON) allow `action` on `resource`. `context`: condition keys and values."""
-    effects = {
+    return _effects(policies, action, resource, context) == {"Allow"}
+
+
+def denies(policies: Iterable[Policy], action: str, resource: str, context: Context | None = None) -> bool:
+    """Whether they refuse it by a statement of theirs, rather than by having none that allows it."""
+    return "Deny" in _effects(policies, action, resource, context)
+
+
+def _effects(policies: Iterable[Policy], action: str, resource: str, context: Context | None) -> set[str]:
+    return {
         statement["Effect"]
         for policy in policies
         for statement in statements(policy)
         if _concerns(statement, action, resource) and _met(statement, context or {})
     }
-    return effects == {"Allow"}
 
 
 def trusts(policy: Policy, service: str) -> bool:
@@ -31,7 +39,7 @@ def trusts(policy: Policy, service: str) -> bool:
         statement["Effect"]
         for statement in statements(policy)
         if _any(_listed(statement.get("Action")), "sts:AssumeRole", ignore_case=True)
-        and service in _listed((statement.get("Principal") or {}).get("Service"))
+        and service in _services(statement.get("Principal"))
         and _met(statement, {})
     }
     return effects == {"Allow"}
@@ -51,11 +59,17 @@ def _concerns(statement: Mapping[str, Any], action: str, resource: str) -> bool:
     return acts and _any(_listed(statement.get("Resource")), resource)
 
 
+def _services(principal: Any) -> list[str]:
+    """None for `*`: a role that everybody may take is not known to be SageMaker's."""
+    return _listed(principal.get("Service")) if isinstance(principal, Mapping) else []
+
+
 def _met(statement: Mapping[str, Any], context: Context) -> bool:
     """All conditions of the statement. One that is not understood leaves an Allow unmet and a Deny met."""
+    found = {key.lower(): value for key, value in context.items()}  # IAM's keys have no case
     for operator, wanted in (statement.get("Condition") or {}).items():
         for key, values in wanted.items():
-            met = _condition(operator, context.get(key), [str(value) for value in _listed(values)])
+            met = _condition(operator, found.get(key.lower()), [str(value) for value in _listed(values)])
             if met is None:
                 return bool(statement["Effect"] == "Deny")
             if not met:

@@ -51,7 +51,7 @@ def _timeless(value: Any) -> Any:
         return {
             key: _timeless(part)
             for key, part in value.items()
-            if not isinstance(part, dt.datetime) and not key.endswith(("Time", "Timestamp"))
+            if not isinstance(part, dt.datetime) and not key.endswith(("Time", "Timestamp", "TimeInSeconds"))
         }
     if isinstance(value, list | tuple):
         return [_timeless(part) for part in value]

@@ -28,9 +28,10 @@ def recorded(run: Run, evidence: Evidence) -> dict[str, Any]:
 
 
 def _timeless(value: Any) -> Any:
-    """An XCom may hold an answer of AWS's, which says when, and which request it answers."""
+    """An XCom may hold an answer of AWS's, which says when, how long, and which request it answers."""
     if isinstance(value, dict):
-        return {key: _timeless(part) for key, part in value.items() if key != "ResponseMetadata"}
+        changing = ("ResponseMetadata", "TrainingTimeInSeconds", "BillableTimeInSeconds")
+        return {key: _timeless(part) for key, part in value.items() if key not in changing}
     if isinstance(value, list):
         return [_timeless(part) for part in value]
     return normalised(value) if isinstance(value, str) else value

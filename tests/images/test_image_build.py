@@ -82,6 +82,16 @@ def test_modes_do_not_depend_on_this_machine(project: Settings, engine: docker.D
     assert ask(engine, image.reference, command, "mine").splitlines() == ["root 755", "root 644"]
 
 
+def test_files_from_elsewhere_lie_beside_the_dockerfile(project: Settings, engine: docker.DockerClient) -> None:
+    (project.root / "shared.py").write_text("shared")
+    (project.root / "package" / "deep").mkdir(parents=True)
+    (project.root / "package" / "deep" / "one.py").write_text("one")
+    (context(project) / "Dockerfile").write_text(DOCKERFILE + "COPY shared.py /\nCOPY package/ /package/\n")
+    more = project.images[name_of(project)].model_copy(update={"files": (Path("shared.py"), Path("package"))})
+    image = obtain(engine, project.model_copy(update={"images": {name_of(project): more}}), name_of(project))
+    assert ask(engine, image.reference, ("cat", "/shared.py", "/package/deep/one.py"), "mine") == "sharedone"
+
+
 def test_a_wrong_hash_is_refused(project: Settings, engine: docker.DockerClient) -> None:
     (context(project) / "requirements.txt").write_text(f"six==1.17.0 --hash=sha256:{'0' * 64}\n")
     with pytest.raises(ImageError, match="pip failed"):

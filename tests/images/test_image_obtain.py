@@ -157,8 +157,10 @@ def test_origin_and_version_are_told(settings: Settings, fake: FakeEngine, monke
 
 @pytest.mark.parametrize("mode", ["auto", "pull", "build"])
 def test_what_has_nothing_to_pull_is_built_in_every_mode(settings: Settings, fake: FakeEngine, mode: ImageMode) -> None:
-    fake.add("python:3.12-slim-bookworm", pulled=True)
-    assert obtain(fake, chosen(settings, mode), "aws").origin == "built: made up"  # type: ignore[arg-type]
+    settings = chosen(settings, mode)
+    found = obtain(fake, settings, "aws")  # type: ignore[arg-type]
+    assert found.origin == "built: made up"
+    assert present(fake, settings, catalogue(settings), "aws") == found  # type: ignore[arg-type]
     # The stand-in for prepare() asks for no parent.
     assert fake.done == ["build aws 5.2.5"]
 

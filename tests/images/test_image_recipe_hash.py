@@ -54,7 +54,7 @@ def test_a_parent_counts_however_far_away(images: dict[str, Image], tmp_path: Pa
     before = {name: recipe_hash(images, name) for name in images}
     (tmp_path / "python" / "Dockerfile").write_text("FROM nothing\n")
     after = {name: recipe_hash(images, name) for name in images}
-    assert {name for name in images if before[name] != after[name]} == {"python", "moto", "aws", "reaper"}
+    assert {name for name in images if before[name] != after[name]} == {"python", "moto", "aws", "airflow", "reaper"}
 
 
 def test_release_and_reference_count(images: dict[str, Image]) -> None:
