@@ -34,7 +34,7 @@ KINDS = {
     "EndpointConfigName": "endpoint-config",
     "EndpointName": "endpoint",
 }
-S3_ACTIONS = {"s3:HeadBucket": "s3:ListBucket", "s3:ListObjectsV2": "s3:ListBucket", "s3:ListObjects": "s3:ListBucket"}
+S3_ACTIONS = {"s3:HeadBucket": "s3:ListBucket"}
 """Calls that AWS asks another right for: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html."""
 
 JSON_SERVICES = ("sagemaker", "logs")
@@ -125,11 +125,10 @@ def _needed(request: IAMRequestBase, resource: str) -> Iterator[tuple[str, str]]
     if request._action == "sts:GetCallerIdentity":
         return  # always allowed
     action = S3_ACTIONS.get(request._action, request._action)
-    if request._service == "s3":
-        resource = unquote(resource)  # moto leaves a key as it stands in the URL
-        resources = _objects(request, resource) if action == "s3:DeleteObject" else [resource]
+    if action == "s3:DeleteObject":
+        resources = _objects(request, resource)
     else:
-        resources = resource.split(" ")
+        resources = [resource] if request._service == "s3" else resource.split(" ")
     for one in resources:
         yield action, one
     if action == "s3:PutObject":

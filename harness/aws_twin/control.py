@@ -29,8 +29,8 @@ def install() -> None:
         return answer(self, environ, start)
 
     def reset_all(self: MotoAPIBackend) -> None:
+        orders.forget()  # first: from here on no job of before writes anything
         reset(self)
-        orders.forget()
         calls.forget()
         authorization.relax()
 

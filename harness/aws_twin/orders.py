@@ -35,6 +35,7 @@ class Orders:
 
 
 _current = Orders()
+_scenario = 0
 Order = TypeVar("Order", TrainingOrder, EndpointOrder)
 
 
@@ -42,9 +43,15 @@ def current() -> Orders:
     return _current
 
 
+def scenario() -> int:
+    """Counts the resets: what was begun in one scenario must not end in another."""
+    return _scenario
+
+
 def forget() -> None:
-    global _current
+    global _current, _scenario
     _current = Orders()
+    _scenario += 1
 
 
 def give(wanted: Any) -> None:
@@ -68,6 +75,8 @@ def _made(kind: type[Order], name: str, wanted: Any, before: Order) -> Order:
         raise ValueError(f"{name}.looks is a number of descriptions, not {order.looks!r}")
     if not isinstance(order.fail, str | None):
         raise ValueError(f"{name}.fail is a reason, not {order.fail!r}")
+    if isinstance(order, TrainingOrder) and not isinstance(order.until_stopped, bool):
+        raise ValueError(f"{name}.until_stopped is true or false, not {order.until_stopped!r}")
     if isinstance(order, TrainingOrder) and not (order.takes is None or _is_duration(order.takes)):
         raise ValueError(f"{name}.takes is a number of seconds, not {order.takes!r}")
     return order

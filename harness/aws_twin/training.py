@@ -15,7 +15,7 @@ from moto.sagemaker.models import FakeTrainingJob
 from . import storage
 from .authorization import role_may
 from .kmeans import AlgorithmError, Trained, train
-from .orders import TrainingOrder
+from .orders import TrainingOrder, scenario
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 PATIENCE = 40.0
@@ -50,6 +50,7 @@ class Training:
         self.over = threading.Event()
         self.stopping = threading.Event()
         self.began = time.monotonic()
+        self.scenario = scenario()
         self._concluding = threading.Lock()
 
     def begin(self) -> None:
@@ -80,7 +81,7 @@ class Training:
     def conclude(self) -> None:
         """Writes the end of it: once, whoever comes first."""
         with self._concluding:
-            if self.job.training_job_status not in ("InProgress", "Stopping"):
+            if self.job.training_job_status not in ("InProgress", "Stopping") or self.scenario != scenario():
                 return
             if self.stopping.is_set():
                 self._end("Stopped", "Stopped")

@@ -1,0 +1,304 @@
+"""Training jobs as boto3 sees them: refused as AWS refuses, and moving as AWS's do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import requests
+from botocore.exceptions import ClientError
+from moto.sagemaker.models import FakeTrainingJob
+
+from harness.aws_twin import orders
+from harness.aws_twin.training import Training
+from tests.aws_twin.enforced import Caller, reset, twin
+from tests.aws_twin.wire import recordio
+
+IMAGE = "438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:1"
+ROLE = "arn:aws:iam::123456789012:role/worker"
+GROUP = "/aws/sagemaker/TrainingJobs"
+DATA = recordio([[0, 0], [0, 1], [9, 9], [9, 8]])
+ENDED = [{"Status": status} for status in ("Starting", "Downloading", "Training", "Uploading", "Completed")]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with twin(tmp_path_factory.mktemp("twin")) as url:
+        yield url
+
+
+@pytest.fixture
+def aws(url: str) -> Caller:
+    """An account with a bucket, training data and a role that SageMaker may assume."""
+    reset(url)
+    caller = Caller(url)
+    caller.client("s3").create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    caller.client("s3").put_object(Bucket="bucket", Key="data/part-1", Body=DATA[: len(DATA) // 2])
+    caller.client("s3").put_object(Bucket="bucket", Key="data/part-2", Body=DATA[len(DATA) // 2 :])
+    trust(caller, "sagemaker.amazonaws.com")
+    return caller
+
+
+def trust(caller: Caller, service: str) -> None:
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
+    }
+    caller.client("iam").create_role(RoleName=ROLE.rpartition("/")[2], AssumeRolePolicyDocument=json.dumps(document))
+
+
+def create(caller: Caller, name: str = "job", **changed: Any) -> None:
+    wanted: dict[str, Any] = {
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        "HyperParameters": {"k": "2", "feature_dim": "2"},
+        "InputDataConfig": [channel("s3://bucket/data")],
+        "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
+        "ResourceConfig": {"InstanceType": "ml.c4.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 10},
+        "RoleArn": ROLE,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    }
+    caller.client("sagemaker").create_training_job(TrainingJobName=name, **{**wanted, **changed})
+
+
+def channel(url: str) -> dict[str, Any]:
+    source = {"S3DataType": "S3Prefix", "S3Uri": url, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": "train", "DataSource": {"S3DataSource": source}}
+
+
+def described(caller: Caller, name: str = "job") -> dict[str, Any]:
+    return dict(caller.client("sagemaker").describe_training_job(TrainingJobName=name))
+
+
+def order(caller: Caller, **training: Any) -> None:
+    requests.post(f"{caller.url}/twin/orders", json={"training": training}, timeout=10).raise_for_status()
+
+
+def keys(caller: Caller) -> list[str]:
+    return [entry["Key"] for entry in caller.client("s3").list_objects_v2(Bucket="bucket")["Contents"]]
+
+
+def refused(caller: Caller, **changed: Any) -> dict[str, str]:
+    with pytest.raises(ClientError) as error:
+        create(caller, **changed)
+    return dict(error.value.response["Error"])
+
+
+def test_a_job_trains_from_all_objects_under_its_prefix(aws: Caller) -> None:
+    create(aws)
+
+    job = described(aws)
+
+    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Completed"
+    assert [{"Status": move["Status"]} for move in job["SecondaryStatusTransitions"]] == ENDED
+    assert all(move["StartTime"] <= move["EndTime"] for move in job["SecondaryStatusTransitions"])
+    assert job["CreationTime"] <= job["TrainingStartTime"] <= job["TrainingEndTime"]
+    assert job["ModelArtifacts"] == {"S3ModelArtifacts": "s3://bucket/out/job/output/model.tar.gz"}
+    assert "out/job/output/model.tar.gz" in keys(aws)
+    (metric,) = job["FinalMetricDataList"]
+    assert (metric["MetricName"], round(metric["Value"], 5)) == ("train:msd", 0.25)
+    logs = aws.client("logs")
+    (stream,) = logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix="job/")["logStreams"]
+    events = logs.get_log_events(logGroupName=GROUP, logStreamName=stream["logStreamName"])["events"]
+    assert "4 records of 2 features" in events[0]["message"]
+
+
+def test_the_same_data_makes_the_same_model(aws: Caller) -> None:
+    for name in ("one", "two"):
+        create(aws, name)
+        described(aws, name)
+    s3 = aws.client("s3")
+    one, two = (
+        s3.get_object(Bucket="bucket", Key=f"out/{name}/output/model.tar.gz")["Body"].read() for name in ("one", "two")
+    )
+    assert one == two
+
+
+def test_a_name_can_be_used_once(aws: Caller) -> None:
+    create(aws)
+    arn = "arn:aws:sagemaker:eu-west-1:123456789012:training-job/job"
+    assert refused(aws) == {
+        "Code": "ResourceInUse",
+        "Message": "Training job names must be unique within an AWS account and region, and a training job with this "
+        f"name already exists ({arn})",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (
+            {"RoleArn": "arn:aws:iam::123456789012:role/nobody"},
+            "Could not assume role arn:aws:iam::123456789012:role/nobody",
+        ),
+        ({"InputDataConfig": [channel("s3://bucket/none")]}, 'No S3 objects found under S3 URL "s3://bucket/none"'),
+        ({"InputDataConfig": [channel("s3://nowhere/data")]}, 'No S3 objects found under S3 URL "s3://nowhere/data"'),
+        ({"OutputDataConfig": {"S3OutputPath": "s3://nowhere/out"}}, 'bucket "nowhere"'),
+        (
+            {"ResourceConfig": {"InstanceType": "ml.t2.medium", "InstanceCount": 1, "VolumeSizeInGB": 10}},
+            "Value 'ml.t2.medium' at 'resourceConfig.instanceType' failed to satisfy constraint",
+        ),
+        (
+            {
+                "AlgorithmSpecification": {
+                    "TrainingImage": IMAGE.replace("eu-west", "us-east"),
+                    "TrainingInputMode": "File",
+                }
+            },
+            "not in region eu-west-1",
+        ),
+        (
+            {"AlgorithmSpecification": {"TrainingImage": IMAGE.replace("kmeans", "pca"), "TrainingInputMode": "File"}},
+            "the AWS twin trains k-means alone".capitalize().replace("aws", "AWS"),
+        ),
+    ],
+    ids=["role", "prefix", "bucket", "output", "instance type", "region", "algorithm"],
+)
+def test_what_aws_refuses(aws: Caller, changed: dict[str, Any], told: str) -> None:
+    error = refused(aws, **changed)
+    assert error["Code"] == "ValidationException"
+    assert told.lower() in error["Message"].lower()
+    assert aws.client("sagemaker").list_training_jobs()["TrainingJobSummaries"] == []
+
+
+def test_a_role_that_trusts_somebody_else(aws: Caller) -> None:
+    aws.client("iam").delete_role(RoleName="worker")
+    trust(aws, "ec2.amazonaws.com")
+    assert "Could not assume role" in refused(aws)["Message"]
+
+
+def test_wrong_hyperparameters_fail_the_job_with_the_reason(aws: Caller) -> None:
+    create(aws, HyperParameters={"k": "2", "feature_dim": "3"})
+    job = described(aws)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Failed", "Failed")
+    assert "feature_dim is 3, but the records of the train channel have 2 features" in job["FailureReason"]
+    assert "out/job/output/model.tar.gz" not in keys(aws)
+    assert "TrainingEndTime" in job
+
+
+def test_looks(aws: Caller) -> None:
+    order(aws, looks=2)
+    create(aws)
+    seen = [described(aws)["TrainingJobStatus"] for _ in range(4)]
+    assert seen == ["InProgress", "InProgress", "Completed", "Completed"]
+
+
+def test_nothing_of_a_job_is_there_before_its_end(aws: Caller) -> None:
+    order(aws, looks=1)
+    create(aws)
+    job = described(aws)
+    assert job["SecondaryStatus"] == "Training"
+    assert "TrainingEndTime" not in job
+    assert "ModelArtifacts" not in job or not job["ModelArtifacts"].get("S3ModelArtifacts")
+    assert "out/job/output/model.tar.gz" not in keys(aws)
+
+
+def test_a_failure_to_order(aws: Caller) -> None:
+    order(aws, fail="AlgorithmError: out of patience")
+    create(aws)
+    job = described(aws)
+    assert (job["TrainingJobStatus"], job["FailureReason"]) == ("Failed", "AlgorithmError: out of patience")
+
+
+def test_a_job_that_takes_longer_than_it_may(aws: Caller) -> None:
+    order(aws, takes=61)
+    create(aws)
+    job = described(aws)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+    assert job["TrainingTimeInSeconds"] == 60
+    assert (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds() == 60
+    assert "out/job/output/model.tar.gz" not in keys(aws)
+
+
+def test_a_duration_is_said_not_waited_for(aws: Caller) -> None:
+    order(aws, takes=59)
+    create(aws)
+    job = described(aws)
+    assert (job["TrainingJobStatus"], job["TrainingTimeInSeconds"]) == ("Completed", 59)
+
+
+def test_stopping(aws: Caller) -> None:
+    order(aws, until_stopped=True)
+    create(aws)
+    sagemaker = aws.client("sagemaker")
+    (listed,) = sagemaker.list_training_jobs()["TrainingJobSummaries"]
+    assert listed["TrainingJobStatus"] == "InProgress"
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting = pool.submit(described, aws)  # a look that waits for the end
+        sagemaker.stop_training_job(TrainingJobName="job")
+        job = waiting.result()
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
+    assert [move["Status"] for move in job["SecondaryStatusTransitions"]][-2:] == ["Stopping", "Stopped"]
+    assert "out/job/output/model.tar.gz" not in keys(aws)
+
+
+@pytest.mark.parametrize("ended", ["Completed", "Failed"])
+def test_what_has_ended_can_not_be_stopped(aws: Caller, ended: str) -> None:
+    order(aws, fail="for a reason" if ended == "Failed" else None)
+    create(aws)
+    described(aws)
+    with pytest.raises(ClientError, match=f"rejected because the training job is in status {ended}"):
+        aws.client("sagemaker").stop_training_job(TrainingJobName="job")
+
+
+@pytest.mark.parametrize("call", ["stop_training_job", "describe_training_job"])
+def test_a_job_that_does_not_exist(aws: Caller, call: str) -> None:
+    with pytest.raises(ClientError) as error:
+        getattr(aws.client("sagemaker"), call)(TrainingJobName="none")
+    assert error.value.response["Error"]["Code"] == "ValidationException", "what the operator takes for 'not there'"
+
+
+def test_a_job_of_an_earlier_scenario_leaves_nothing_in_the_next(aws: Caller, url: str) -> None:
+    order(aws, until_stopped=True)
+    create(aws)
+    reset(url)
+    state = requests.get(f"{url}/twin/state", timeout=10).json()
+    assert state["objects"] == {}
+    assert state["sagemaker"]["training_jobs"] == {}
+    assert state["logs"] == {}
+
+
+def test_a_training_that_ends_after_a_reset_is_forgotten() -> None:
+    """Seen from inside: nobody outside can tell when its thread has ended."""
+    job = SimpleNamespace(
+        training_job_status="InProgress", training_job_name="late", output_data_config={}, role_arn=""
+    )
+    late = Training(cast(FakeTrainingJob, job), "eu-west-1", orders.TrainingOrder(), outcome="would fail")
+    orders.forget()
+
+    late.conclude()
+
+    assert job.training_job_status == "InProgress"
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"train": {}},
+        [],
+        {"training": {"loks": 1}},
+        {"training": {"looks": -1}},
+        {"training": {"looks": "1"}},
+        {"training": {"fail": 5}},
+        {"training": {"takes": "long"}},
+        {"training": {"until_stopped": "yes"}},
+        {"endpoint": {"takes": 1}},
+    ],
+    ids=str,
+)
+def test_orders_that_mean_nothing(aws: Caller, url: str, wanted: Any) -> None:
+    answer = requests.post(f"{url}/twin/orders", json=wanted, timeout=10)
+    assert answer.status_code == 400
+    assert len(answer.text.splitlines()) == 1
+
+
+def test_calls_are_recorded_with_their_answers(aws: Caller, url: str) -> None:
+    refused(aws, RoleArn="arn:aws:iam::123456789012:role/nobody")
+    call = requests.get(f"{url}/twin/state", timeout=10).json()["calls"][-1]
+    assert (call["service"], call["action"], call["status"]) == ("sagemaker", "CreateTrainingJob", 400)
+    assert call["parameters"]["TrainingJobName"] == "job"
+    assert call["error"]["code"] == "ValidationException"
+    assert call["error"]["message"].startswith("Could not assume role")

@@ -1,0 +1,280 @@
+"""InvokeEndpoint as boto3 sees it, from a twin that runs as it does in its container."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+import requests
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from harness.aws_twin.artefact import packed
+from tests.aws_twin.wire import recordio
+
+ROOT = Path(__file__).parents[2]
+REGION, ACCOUNT, BUCKET = "eu-west-1", "123456789012", "models"
+IMAGE = "438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:1"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    ],
+}
+RECORDIO, CSV, JSON = "application/x-recordio-protobuf", "text/csv", "application/json"
+ROW = [9.0, 2.0, 2.0]
+CENTROIDS = np.array([[0, 0, 0], [10, 0, 0]], dtype=np.float32)
+"""The second is three away from ROW."""
+
+Client = Callable[[str], Any]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A twin in a process of its own, on a port that it picks."""
+    log = tmp_path_factory.mktemp("twin") / "log"
+    command = [sys.executable, "-m", "harness.aws_twin", "-H", "127.0.0.1", "-p", "0"]
+    with log.open("wb") as output, subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as process:
+        try:
+            yield _when_it_listens(process, log)
+        finally:
+            process.terminate()
+
+
+def _when_it_listens(process: subprocess.Popen[bytes], log: Path) -> str:
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        if found := re.search(r"http://127\.0\.0\.1:[1-9]\d*", log.read_text()):
+            return found[0]
+        time.sleep(0.02)
+    raise AssertionError(f"the twin does not listen:\n{log.read_text()}")
+
+
+@pytest.fixture
+def client(url: str) -> Client:
+    """Makes boto3's clients of an emptied twin."""
+    requests.post(f"{url}/moto-api/reset", timeout=10).raise_for_status()
+
+    def made(service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=url,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+        )
+
+    made("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    made("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(TRUST))
+    return made
+
+
+def deploy(client: Client, name: str, artefact: bytes, update: bool = False, variant: str = "AllTraffic") -> None:
+    """Model and configuration `name`, at the endpoint `digits`."""
+    client("s3").put_object(Bucket=BUCKET, Key=f"{name}/model.tar.gz", Body=artefact)
+    sagemaker = client("sagemaker")
+    sagemaker.create_model(
+        ModelName=name,
+        PrimaryContainer={"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/{name}/model.tar.gz"},
+        ExecutionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/worker",
+    )
+    variants = [
+        {"ModelName": name, "VariantName": variant, "InitialInstanceCount": 1, "InstanceType": "ml.t2.medium"},
+    ]
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
+    (sagemaker.update_endpoint if update else sagemaker.create_endpoint)(EndpointName="digits", EndpointConfigName=name)
+
+
+def invoke(client: Client, body: bytes, content_type: str = CSV, **more: str) -> Any:
+    runtime = client("sagemaker-runtime")
+    return runtime.invoke_endpoint(EndpointName="digits", Body=body, ContentType=content_type, **more)
+
+
+def answer(client: Client, body: bytes, content_type: str = CSV) -> Any:
+    return json.loads(invoke(client, body, content_type)["Body"].read())
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (RECORDIO, recordio([ROW])),
+        (CSV, b"9,2,2\n"),
+        (JSON, b'{"instances": [{"features": [9, 2, 2]}]}'),
+        (JSON, b'{"instances": [{"data": {"features": {"values": [9, 2, 2]}}}]}'),
+    ],
+    ids=["recordio", "csv", "json", "nested json"],
+)
+def test_the_answer_is_the_artefacts(client: Client, content_type: str, body: bytes) -> None:
+    deploy(client, "first", packed(CENTROIDS))
+    answered = invoke(client, body, content_type)
+    assert json.loads(answered["Body"].read()) == {
+        "predictions": [{"closest_cluster": 1.0, "distance_to_cluster": 3.0}],
+    }
+    assert answered["ContentType"] == JSON
+    assert answered["InvokedProductionVariant"] == "AllTraffic"
+    assert answered["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_bytes_that_are_no_text_arrive_as_they_were_sent(client: Client) -> None:
+    """moto decodes every body as UTF-8: 784 times 255.0 is none."""
+    white = recordio([[255.0] * 784])
+    with pytest.raises(UnicodeDecodeError):
+        white.decode()
+    deploy(client, "wide", packed(np.zeros((1, 784), dtype=np.float32)))
+    assert answer(client, white, RECORDIO) == {
+        "predictions": [{"closest_cluster": 0.0, "distance_to_cluster": pytest.approx(255 * 28)}],
+    }
+
+
+def test_the_variant_is_the_endpoints_own(client: Client) -> None:
+    deploy(client, "first", packed(CENTROIDS), variant="blue")
+    assert invoke(client, b"9,2,2")["InvokedProductionVariant"] == "blue"
+
+
+def test_an_update_answers_from_the_new_artefact_alone(client: Client) -> None:
+    deploy(client, "first", packed(CENTROIDS))
+    assert answer(client, b"9,2,2")["predictions"] == [{"closest_cluster": 1.0, "distance_to_cluster": 3.0}]
+    deploy(client, "second", packed(np.array([[9, 2, 2]], dtype=np.float32)), update=True)
+    assert answer(client, b"9,2,2")["predictions"] == [{"closest_cluster": 0.0, "distance_to_cluster": 0.0}]
+
+
+def test_an_artefact_that_is_overwritten_later_is_not_served(client: Client) -> None:
+    """A container has loaded its own when it began."""
+    deploy(client, "first", packed(CENTROIDS))
+    client("sagemaker").get_waiter("endpoint_in_service").wait(EndpointName="digits")
+    client("s3").put_object(Bucket=BUCKET, Key="first/model.tar.gz", Body=packed(CENTROIDS[:1]))
+    assert answer(client, b"9,2,2")["predictions"][0]["closest_cluster"] == 1.0
+
+
+def test_no_such_endpoint(client: Client) -> None:
+    """Code and text: https://github.com/aws/amazon-sagemaker-examples/issues/293."""
+    with pytest.raises(ClientError) as refusal:
+        invoke(client, b"9,2,2")
+    error = refusal.value.response
+    assert error["Error"]["Code"] == "ValidationError"
+    assert error["Error"]["Message"] == f"Endpoint digits of account {ACCOUNT} not found."
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_an_endpoint_that_was_deleted(client: Client) -> None:
+    deploy(client, "first", packed(CENTROIDS))
+    invoke(client, b"9,2,2")
+    client("sagemaker").delete_endpoint(EndpointName="digits")
+    with pytest.raises(ClientError, match="Endpoint digits of account"):
+        invoke(client, b"9,2,2")
+
+
+def test_an_endpoint_of_another_region(client: Client, url: str) -> None:
+    deploy(client, "first", packed(CENTROIDS))
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    elsewhere = boto3.client("sagemaker-runtime", endpoint_url=url, region_name="us-east-1", **keys)
+    with pytest.raises(ClientError, match="Endpoint digits of account"):
+        elsewhere.invoke_endpoint(EndpointName="digits", Body=b"9,2,2", ContentType=CSV)
+
+
+def test_one_that_is_being_made_does_not_answer(client: Client, url: str) -> None:
+    requests.post(f"{url}/twin/orders", json={"endpoint": {"looks": 2}}, timeout=10).raise_for_status()
+    deploy(client, "first", packed(CENTROIDS))
+    with pytest.raises(ClientError) as refusal:
+        invoke(client, b"9,2,2")
+    assert refusal.value.response["Error"]["Code"] == "ValidationError"
+    statuses = [client("sagemaker").describe_endpoint(EndpointName="digits")["EndpointStatus"] for _ in range(3)]
+    assert statuses == ["Creating", "Creating", "InService"], "a refused invocation counts as no look"
+    assert answer(client, b"9,2,2")["predictions"][0]["closest_cluster"] == 1.0
+
+
+def test_one_that_failed_does_not_answer(client: Client, url: str) -> None:
+    orders = {"endpoint": {"fail": "no capacity"}}
+    requests.post(f"{url}/twin/orders", json=orders, timeout=10).raise_for_status()
+    deploy(client, "first", packed(CENTROIDS))
+    assert client("sagemaker").describe_endpoint(EndpointName="digits")["EndpointStatus"] == "Failed"
+    with pytest.raises(ClientError) as refusal:
+        invoke(client, b"9,2,2")
+    assert refusal.value.response["Error"]["Code"] == "ValidationError"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status", "message"),
+    [
+        (RECORDIO, recordio([[9.0, 2.0]]), 400, "unable to evaluate payload provided"),
+        (RECORDIO, recordio([ROW])[:-1], 400, "unable to evaluate payload provided"),
+        (CSV, b"\xff\xfe", 400, "unable to evaluate payload provided"),
+        (JSON, b"{", 400, "unable to evaluate payload provided"),
+        ("image/jpeg", b"\xff\xd8", 415, "content type image/jpeg is not supported"),
+    ],
+    ids=["too few features", "cut off", "no text", "no json", "a picture"],
+)
+def test_the_containers_refusal_as_aws_hands_it_on(
+    client: Client, content_type: str, body: bytes, status: int, message: str
+) -> None:
+    """https://github.com/aws/sagemaker-spark/issues/102 has code, status and text; botocore's model has the fields."""
+    deploy(client, "first", packed(CENTROIDS))
+    with pytest.raises(ClientError) as refusal:
+        invoke(client, body, content_type)
+    error = refusal.value.response
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert error["Error"]["Code"] == "ModelError"
+    assert error["Error"]["Message"] == (
+        f'Received client error ({status}) from primary with message "{message}". See '
+        f"https://{REGION}.console.aws.amazon.com/cloudwatch/home?region={REGION}#logEventViewer:group="
+        f"/aws/sagemaker/Endpoints/digits in account {ACCOUNT} for more information."
+    )
+    assert error["OriginalStatusCode"] == status
+    assert error["OriginalMessage"] == message
+    assert error["LogStreamArn"] == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/sagemaker/Endpoints/digits"
+
+
+def test_a_refusal_is_an_exception_of_its_own_in_boto3(client: Client) -> None:
+    deploy(client, "first", packed(CENTROIDS))
+    runtime = client("sagemaker-runtime")
+    with pytest.raises(runtime.exceptions.ModelError):
+        runtime.invoke_endpoint(EndpointName="digits", Body=b"9,2", ContentType=CSV)
+
+
+def test_after_a_refusal_the_endpoint_answers_again(client: Client) -> None:
+    deploy(client, "first", packed(CENTROIDS))
+    with pytest.raises(ClientError):
+        invoke(client, b"9,2")
+    assert answer(client, b"9,2,2")["predictions"][0]["closest_cluster"] == 1.0
+
+
+def test_the_asynchronous_form_stays_motos(client: Client) -> None:
+    runtime = client("sagemaker-runtime")
+    answered = runtime.invoke_endpoint_async(EndpointName="digits", InputLocation="s3://models/body")
+    assert answered["OutputLocation"].startswith("s3://")
+
+
+def test_what_was_trained_is_what_answers(client: Client) -> None:
+    """From records in S3 to an answer, with nothing put in between by hand."""
+    near = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [-1, -1, 0]], dtype=np.float32)
+    rows = np.concatenate([near, near + np.float32([100, 0, 0])])
+    client("s3").put_object(Bucket=BUCKET, Key="rows", Body=recordio(rows.tolist(), range(8)))
+    channel = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/rows", "S3DataDistributionType": "FullyReplicated"}
+    client("sagemaker").create_training_job(
+        TrainingJobName="job",
+        AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        HyperParameters={"k": "2", "feature_dim": "3"},
+        InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": channel}}],
+        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/out"},
+        ResourceConfig={"InstanceType": "ml.c4.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 10},
+        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/worker",
+        StoppingCondition={"MaxRuntimeInSeconds": 60},
+    )
+    job = client("sagemaker").describe_training_job(TrainingJobName="job")
+    assert job["TrainingJobStatus"] == "Completed"
+    assert [metric["MetricName"] for metric in job["FinalMetricDataList"]] == ["train:msd"]
+    _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").split("/", 1)
+    deploy(client, "trained", client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    here, there = answer(client, b"0,0,0\n100,0,0\n")["predictions"]
+    assert here["closest_cluster"] != there["closest_cluster"]
+    assert here["distance_to_cluster"] == there["distance_to_cluster"] == 0.0

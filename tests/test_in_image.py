@@ -1,0 +1,63 @@
+"""A run in Airflow's image: what of this machine is rewritten for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from harness.airflow.in_image import Owned, addresses, dag_files, engine_socket_owned, from_inside
+from harness.services.stack import Stack
+
+KNOWN = {"127.0.0.1:32768": "locals3:9000", "172.17.0.2:5432": "postgres:5432"}
+
+
+@pytest.mark.parametrize(
+    ("outside", "inside"),
+    [
+        ("http://127.0.0.1:32768", "http://locals3:9000"),
+        (
+            "aws://user:secret@/?endpoint_url=http%3A%2F%2F127.0.0.1%3A32768&region_name=eu-west-1",
+            "aws://user:secret@/?endpoint_url=http%3A%2F%2Flocals3%3A9000&region_name=eu-west-1",
+        ),
+        (
+            "postgresql+psycopg2://postgres:secret@172.17.0.2:5432/db",
+            "postgresql+psycopg2://postgres:secret@postgres:5432/db",
+        ),
+        ("http://127.0.0.1:9", "http://127.0.0.1:9"),
+        ("locals3:9000", "locals3:9000"),
+    ],
+)
+def test_addresses_become_those_of_the_network(outside: str, inside: str) -> None:
+    assert from_inside(outside, KNOWN) == inside
+
+
+def test_only_the_sources_of_the_named_packages_go_in(tmp_path: Path) -> None:
+    for name in ("wanted/__init__.py", "wanted/deep/one.py", "other/two.py", "wanted/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert dag_files(tmp_path, ["wanted"]) == {
+        "wanted/__init__.py": b"wanted/__init__.py",
+        "wanted/deep/one.py": b"wanted/deep/one.py",
+    }
+
+
+@pytest.mark.engine
+def test_every_service_has_an_address_inside(stack: Stack) -> None:
+    known = addresses(stack)
+    assert from_inside(stack.minio.endpoint.url, known) == f"http://{stack.minio.endpoint.internal}"
+    assert from_inside(stack.aws.url, known) == "http://aws:5000"
+    assert from_inside(stack.relay.docker_host, known) == "tcp://relay:2375"
+    for url in (stack.postgres.url("insideairbnb"), stack.postgres.direct_url("any")):
+        inside = urlsplit(from_inside(url, known))
+        assert (inside.hostname, inside.port) == ("postgres", 5432)
+        assert inside.path == urlsplit(url).path
+
+
+@pytest.mark.engine
+def test_the_engines_socket_is_looked_at(stack: Stack) -> None:
+    owned = engine_socket_owned(stack)
+    assert owned.uid == 0
+    assert owned.mode in {"660", "666"}
+    assert str(Owned(0, 998, "660")) == "owner 0, group 998, mode 660"
