@@ -17,6 +17,8 @@ from harness.errors import EngineError
 LABEL_FLEET = "airflow-harness.fleet"
 LABEL_STACK = "airflow-harness.stack"
 LABEL_ROLE = "airflow-harness.role"
+LABEL_EXTRA = "airflow-harness.extra"
+"""Of what a scenario starts beside the stack's services."""
 
 CALL_TIMEOUT = 60.0
 """Seconds one call to the engine may take before it counts as gone. Builds and pulls stream, so each chunk counts."""

@@ -60,7 +60,7 @@ def _project_images() -> tuple[str, ...]:
 def pytest_configure(config: pytest.Config) -> None:
     images = (f"{name}_image" for name in (*BUILT_IN, *_project_images()))
     names = ("dags_folder", "image_mode", "reuse", "runner", *images)
-    options = {name: config.getoption(name, None) for name in names}
+    options = {name: config.getoption(name.replace("-", "_"), None) for name in names}
     try:
         config.stash[SETTINGS] = Settings.load(find_root(config.rootpath), BUILT_IN, options)
     except HarnessError as error:

@@ -92,7 +92,7 @@ class Settings(BaseModel):
         for key in (*PLAIN, *image_keys):
             chosen = (options or {}).get(key)
             if chosen is None:
-                chosen = environ.get(ENV_PREFIX + key.upper()) or None  # set but empty counts as not set
+                chosen = environ.get(variable(key)) or None  # set but empty counts as not set
             if chosen is None:
                 chosen = values.get(key)
             values.pop(key, None)
@@ -109,6 +109,11 @@ class Settings(BaseModel):
         except ValidationError as error:
             raise SettingsError(_one_line(error)) from error
         return settings.model_copy(update={"dags_folder": (root / settings.dags_folder).resolve()})
+
+
+def variable(key: str) -> str:
+    """The environment variable of a setting; an image's name may have dashes, which no variable has."""
+    return ENV_PREFIX + key.upper().replace("-", "_")
 
 
 def find_root(start: Path) -> Path:
@@ -147,5 +152,5 @@ def _one_line(error: ValidationError) -> str:
 def _refused(name: str, why: str, given: object) -> str:
     where = f"in pyproject's [{TABLE}]"
     if name in PLAIN or name.endswith("_image"):
-        where = f"by option, by {ENV_PREFIX}{name.upper()} or {where}"
+        where = f"by option, by {variable(name)} or {where}"
     return f"setting {name!r}: {why} (given: {given!r}); set it {where}"

@@ -40,7 +40,7 @@ def beyond(counts: dict[str, int], local: list[str]) -> dict[str, int]:
 
     Instance metadata has an IPv4 address of the link-local kind, so only IPv6's own housekeeping there is let pass.
     """
-    networks = [ipaddress.ip_network(network) for network in local]
+    networks = [ipaddress.ip_network(network, strict=False) for network in local]
 
     def is_local(text: str) -> bool:
         address = ipaddress.ip_address(text)

@@ -16,6 +16,7 @@ DAG = "inside_airbnb_docker"
 AIRFLOW_UID = 50000
 
 
+@pytest.mark.one_runner
 def test_a_socket_handed_to_airflow_works_and_changes_its_owner(
     world: World, record_property: Callable[[str, object], None], request: pytest.FixtureRequest
 ) -> None:

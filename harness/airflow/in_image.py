@@ -87,12 +87,14 @@ def run_in_image(
     connections: Mapping[str, str],
     environment: Mapping[str, str],
     timeout: float,
+    shares: str | None = None,
 ) -> InImage:
     """`airflow dags test DAG DATE` in the image, as the airflow user, by the socket that was handed to it.
 
     `files` are those of the dags folder, by relative path. `connections` and `environment` may name the services by
-    their addresses on this machine. DOCKER_HOST is left out of it, so that the DAG looks for the socket. Raises
-    ServiceError, ImageError, EngineError, and RunError as run_dag() does.
+    their addresses on this machine. DOCKER_HOST is left out of it, so that the DAG looks for the socket. `shares`: the
+    id of a container whose network the run uses. Raises ServiceError, ImageError, EngineError, and RunError as
+    run_dag() does.
     """
     image = obtain(connect(), settings, IMAGE)
     with _socket(stack) as (volume, container), _metadata(stack, image) as (url, migrated):
@@ -105,6 +107,7 @@ def run_in_image(
             command=command,
             env=_environment(stack, url, connections, environment),
             volumes=((volume, SHARED, "rw"),),
+            shares=shares,
         )
         placed = {f"{DAGS}/{name}": content for name, content in files.items()}
         before = _owned_in(container)

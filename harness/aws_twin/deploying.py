@@ -8,6 +8,7 @@ from moto.core.utils import utcnow
 from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, Model
 
 from . import errors, storage
+from .inference import ModelError, load
 from .orders import EndpointOrder
 
 
@@ -59,9 +60,16 @@ class Deployment:
             raise _FailedError(self.order.fail)
         url = model.primary_container.get("ModelDataUrl", "")
         try:
-            return storage.read(model.execution_role_arn, *storage.split(url))
+            artefact = storage.read(model.execution_role_arn, *storage.split(url))
         except (storage.MissingError, storage.DeniedError) as error:
             raise _FailedError(errors.NO_MODEL_DATA.format(url=url)) from error
+        try:
+            load(artefact)
+        except ModelError as error:
+            assert self.wanted is not None
+            variant = self.wanted.production_variants[0]["VariantName"]
+            raise _FailedError(errors.NO_HEALTH.format(variant=variant)) from error
+        return artefact
 
 
 class _FailedError(Exception):

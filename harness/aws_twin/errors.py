@@ -19,6 +19,8 @@ SOURCES: Mapping[str, str] = {
     "job_has_ended": "https://github.com/awslabs/benchmark-ai/issues/928",
     "no_config": "https://github.com/hashicorp/terraform-provider-aws/issues/40048",
     "NO_MODEL_DATA": "https://github.com/aws-solutions-library-samples/fraud-detection-using-machine-learning/issues/9",
+    "NO_HEALTH": "https://github.com/aws/sagemaker-python-sdk/issues/452",
+    "required_hyperparameters": "https://github.com/kubeflow/pipelines/issues/1370",
     "no_endpoint_to_invoke": "https://github.com/aws/amazon-sagemaker-examples/issues/559",
     "PAYLOAD": "https://github.com/aws/sagemaker-spark/issues/102",
 }
@@ -40,6 +42,10 @@ UNCONFIRMED = (
 NO_MODEL_DATA = (
     'Failed to download model data for container "container_1" from URL: "{url}". Please ensure that there is an '
     "object located at the URL and that the role passed to CreateModel has permissions to download the object."
+)
+NO_HEALTH = (
+    "The primary container for production variant {variant} did not pass the ping health check. Please check "
+    "CloudWatch logs for this endpoint."
 )
 PAYLOAD = "unable to evaluate payload provided"
 

@@ -32,7 +32,7 @@ class Spec:
     """One container to start. `ports` are container ports; each is published on 127.0.0.1 at a random port.
 
     `in_memory` is a folder in it that is kept in memory. `offline`: it has no network at all, which also saves the
-    engine the work of making it one.
+    engine the work of making it one. `shares`: the id of a container whose network is also its own.
     """
 
     role: str
@@ -46,6 +46,7 @@ class Spec:
     in_memory: str | None = None
     auto_remove: bool = False
     offline: bool = False
+    shares: str | None = None
 
 
 @dataclass(frozen=True)

@@ -21,16 +21,14 @@ from docker.errors import APIError
 from docker.models.containers import Container
 from docker.types import EndpointConfig
 
-from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect, engine_errors
+from harness.engine import LABEL_EXTRA, LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect, engine_errors
 from harness.errors import ServiceError
 from harness.images.obtain import obtain
 from harness.images.progress import SILENT, Progress
 from harness.services.containers import LOOPBACK, Spec, await_ready, published, remove, tail
-from harness.services.remove import remove_labelled
 from harness.services.stack import Stack
 from harness.settings import Settings
 
-LABEL_EXTRA = "airflow-harness.extra"
 LAST_LINES = 2000
 """Lines of a container's output that are kept."""
 
@@ -111,11 +109,6 @@ def start_beside(
         yield beside
 
 
-def remove_extra(stack: Stack) -> None:
-    """Removes what a test process that was killed left running beside this stack; volumes made for it too."""
-    remove_labelled(connect(), extra_labels(stack))
-
-
 def extra_labels(stack: Stack) -> dict[str, str]:
     """The labels of whatever a scenario makes on the engine beside the stack's services."""
     return {LABEL_FLEET: stack.fleet_id, LABEL_STACK: stack.stack_id, LABEL_EXTRA: "yes"}
@@ -128,6 +121,8 @@ def _made(stack: Stack, spec: Spec, files: Mapping[str, bytes], user: str | None
     options: dict[str, Any] = {"ports": {f"{port}/tcp": (LOOPBACK, None) for port in spec.ports}}
     if spec.offline:
         options["network_mode"] = "none"
+    elif spec.shares:
+        options = {"network_mode": f"container:{spec.shares}"}
     else:
         aliases = EndpointConfig(client.api.api_version, aliases=list(spec.aliases))
         options |= {"network": stack.network, "networking_config": {stack.network: aliases}}

@@ -16,7 +16,7 @@ from typing import Any
 import docker
 from testcontainers.core.network import Network
 
-from harness.engine import LABEL_STACK, connect, engine_errors
+from harness.engine import LABEL_EXTRA, LABEL_STACK, connect, engine_errors
 from harness.errors import EngineError, HarnessError
 from harness.images.obtain import Obtained, Progress, obtain
 from harness.services.aws import AwsService
@@ -114,6 +114,8 @@ class _Plan:
             return None
         containers = {role_of(c): c for c in labelled(self.client, {LABEL_STACK: self.stack_id})}
         network, kept = note["network"], note["services"]
+        # What a scenario had beside the stack when its process was killed.
+        remove_labelled(self.client, {LABEL_STACK: self.stack_id, LABEL_EXTRA: "yes"})
         with ThreadPoolExecutor() as pool:
             services = self._services(pool.submit(self._server).result, _no_network)
             jobs = {s.name: pool.submit(_timed, partial(s.attach, containers, kept[s.name])) for s in services}

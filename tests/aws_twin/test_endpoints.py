@@ -168,6 +168,15 @@ def test_a_model_without_its_artefact(aws: Caller) -> None:
     assert distance(aws) == 1
 
 
+def test_an_artefact_that_is_none(aws: Caller) -> None:
+    aws.client("s3").put_object(Bucket="bucket", Key="model-3.tar.gz", Body=b"not a model")
+    both(aws, "broken", 3)
+    create(aws, "broken")
+    found = described(aws)
+    assert found["EndpointStatus"] == "Failed"
+    assert found["FailureReason"].startswith("The primary container for production variant all did not pass the ping")
+
+
 def test_a_failure_to_order(aws: Caller) -> None:
     both(aws, "one")
     order(aws, fail="no such luck")

@@ -1,7 +1,7 @@
 """What the twin leans on in moto. A new moto makes this fail, and name what to look at.
 
-Then: read what has changed there, mend harness/aws_twin where it has to be, run its tests and the scenarios, and put the
-new fingerprint here.
+Then: read what has changed there, mend harness/aws_twin where it has to be, run its tests and the scenarios, and put
+the new fingerprint here.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ import pytest
 from harness.engine import LABEL_ROLE, LABEL_STACK, connect
 from harness.errors import ServiceError
 from harness.services.containers import Spec, labelled, role_of
-from harness.services.extra import Beside, extra_labels, remove_extra, run_once, start_beside
+from harness.services.extra import Beside, extra_labels, run_once, start_beside
 from harness.services.local_http import LOCAL
+from harness.services.remove import remove_labelled
 from harness.services.stack import Stack
 
 pytestmark = pytest.mark.engine
@@ -134,8 +135,9 @@ def test_an_image_that_is_not_there_is_one_line(stack: Stack) -> None:
 
 
 def test_what_a_killed_process_left_is_removed_and_nothing_else(stack: Stack, engine: docker.DockerClient) -> None:
+    """As where a kept stack is taken over."""
     with start_beside(stack, spec(stack, "sleep", "60"), probe=lambda _: None, timeout=20):
-        remove_extra(stack)
+        remove_labelled(engine, extra_labels(stack))
         assert left(engine, stack) == []
     others = {role_of(container) for container in labelled(engine, {LABEL_STACK: stack.stack_id})}
     assert others >= {"minio", "aws", "relay"}
