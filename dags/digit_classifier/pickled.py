@@ -7,10 +7,13 @@ import pickle
 import numpy as np
 
 MAKE_ARRAY = np.empty(0).__reduce__()[0]
+MAKE_FROM_BUFFER = np.empty(1).__reduce_ex__(5)[0]
 ADMITTED = {
     # Where numpy has its makers of arrays, since version 2 and before.
     ("numpy._core.multiarray", "_reconstruct"): MAKE_ARRAY,
     ("numpy.core.multiarray", "_reconstruct"): MAKE_ARRAY,
+    ("numpy._core.numeric", "_frombuffer"): MAKE_FROM_BUFFER,
+    ("numpy.core.numeric", "_frombuffer"): MAKE_FROM_BUFFER,
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     # So Python 3 writes bytes into a pickle of an old protocol.

@@ -40,6 +40,7 @@ def write_records(file, features, labels=None):
 
 def _tensor_of(dtype, what):
     """The function that makes a Value message of numbers of this type."""
+    dtype = dtype.newbyteorder("=")
     if dtype == np.dtype("float32"):
         return lambda row: _field(2, _field(1, row.astype("<f4").tobytes()))
     if dtype == np.dtype("float64"):
