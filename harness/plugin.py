@@ -6,7 +6,7 @@ A project says what its DAGs need by overriding three small fixtures that return
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -22,7 +22,17 @@ from harness.errors import HarnessError
 from harness.evidence.record import write_record
 from harness.images.catalogue import BUILT_IN
 from harness.images.obtain import Progress
-from harness.report import ROW, ScenarioRow, TerminalProgress, failure_sections, mask_report, row_of, scenario_table
+from harness.report import (
+    REMARK,
+    ROW,
+    ScenarioRow,
+    TerminalProgress,
+    failure_sections,
+    mask_report,
+    row_of,
+    scenario_table,
+    show_remarks,
+)
 from harness.services.fleet import Fleet, new_run
 from harness.services.stack import Stack, stack_in_fleet
 from harness.settings import ImageMode, Runner, Settings, find_root
@@ -159,6 +169,12 @@ def world(
     stack.relay.remove_sidecars()
 
 
+@pytest.fixture
+def remark(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """For what a scenario has found out and its reader should know: a line under the table, and in JUnit."""
+    return lambda text: request.node.user_properties.append((REMARK, f"{request.node.name}: {text}"))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     if item.config.stash[SETTINGS].runner == "process" or "world" not in getattr(item, "fixturenames", ()):
@@ -201,9 +217,11 @@ def harness_error(error: BaseException) -> HarnessError | None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     reports = [r for kind in ("passed", "failed", "skipped", "error") for r in terminalreporter.getreports(kind)]
-    rows = [row_of(dict(getattr(report, "user_properties", ()))) for report in reports]
+    properties = [getattr(report, "user_properties", ()) for report in reports]
+    rows = [row_of(dict(found)) for found in properties]
     if shown := [row for row in rows if row]:
         scenario_table(shown, terminalreporter)
+    show_remarks([value for found in properties for name, value in found if name == REMARK], terminalreporter)
 
 
 def _progress(config: pytest.Config) -> Progress:

@@ -19,6 +19,7 @@ from harness.services.stack import Stack
 from harness.world import World
 
 ROW = "harness-scenario"
+REMARK = "harness-remark"
 SERVICE_LINES = 15
 LOG_LINES = 100
 
@@ -69,6 +70,12 @@ def scenario_table(rows: list[ScenarioRow], terminal: Any) -> None:
     console = Console(file=terminal._tw._file, width=max(terminal._tw.fullwidth, 100), no_color=True)
     terminal.section("scenarios", "=")
     console.print(table)
+
+
+def show_remarks(remarks: list[str], terminal: Any) -> None:
+    """What scenarios had to say, under the table."""
+    for remark in remarks:
+        terminal.write_line(remark)
 
 
 def failure_sections(world: World) -> list[tuple[str, str]]:

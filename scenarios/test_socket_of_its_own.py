@@ -17,9 +17,7 @@ AIRFLOW_UID = 50000
 
 
 @pytest.mark.one_runner
-def test_a_socket_handed_to_airflow_works_and_changes_its_owner(
-    world: World, record_property: Callable[[str, object], None], request: pytest.FixtureRequest
-) -> None:
+def test_a_socket_handed_to_airflow_works_and_changes_its_owner(world: World, remark: Callable[[str], None]) -> None:
     with world.sql("insideairbnb") as connection:
         load(connection, {dt.date(2020, 12, 12): made_up(60, seed=1), dt.date(2021, 1, 16): made_up(60, seed=2)})
     engines = engine_socket_owned(world.stack)
@@ -53,13 +51,5 @@ def test_a_socket_handed_to_airflow_works_and_changes_its_owner(
     assert run.socket_after.uid == AIRFLOW_UID
     assert behind_the_relay == engine_socket_owned(world.stack) == engines
 
-    report(request, record_property, "the socket, handed to airflow", f"{run.socket_before} -> {run.socket_after}")
-    report(request, record_property, "the socket behind the relay", f"{engines} -> {behind_the_relay}")
-
-
-def report(
-    request: pytest.FixtureRequest, record_property: Callable[[str, object], None], name: str, value: str
-) -> None:
-    """In JUnit's file always, in pytest's own output with -rP."""
-    record_property(name, value)
-    request.node.add_report_section("call", name, value)
+    remark(f"the socket, handed to airflow: {run.socket_before} -> {run.socket_after}")
+    remark(f"the socket behind the relay: {engines} -> {behind_the_relay}")
