@@ -89,6 +89,7 @@ def test_an_update_needs_a_new_model_name(world: World, aws_account: Account) ->
     assert world.evidence.aws.endpoints[ENDPOINT]["EndpointConfigName"] == JOB, "the endpoint is as it was"
 
 
+@pytest.mark.fresh_later
 def test_the_guides_two_model_names(world: World, aws_account: Account) -> None:
     """As the guide's code has it, the endpoint config asks for a model `mnistclassifier` that nobody makes."""
     run = world.run(DAG, DATE, environment={"DIGITS_VARIANT_MODEL_NAME": "mnistclassifier"}, expect="failure")
@@ -100,6 +101,7 @@ def test_the_guides_two_model_names(world: World, aws_account: Account) -> None:
     assert world.evidence.aws.endpoints == {}
 
 
+@pytest.mark.fresh_later
 def test_what_the_tasks_hand_on_is_json(world: World, aws_account: Account) -> None:
     """The guide turns pickling on for these two. Today's operators hand on JSON, and the switch changes nothing."""
     plain = world.run(DAG, DATE)
@@ -136,6 +138,7 @@ def test_a_date_that_is_run_again_deploys_what_it_trained(world: World, aws_acco
     assert aws.models[again]["PrimaryContainer"]["ModelDataUrl"].endswith(f"/{again}/output/model.tar.gz")
 
 
+@pytest.mark.fresh_later
 def test_a_training_that_fails(world: World, aws_account: Account) -> None:
     world.aws.order(training={"fail": "AlgorithmError: out of patience"})
 
@@ -151,6 +154,7 @@ def test_a_training_that_fails(world: World, aws_account: Account) -> None:
     assert aws.models == aws.endpoints == {}
 
 
+@pytest.mark.fresh_later
 def test_a_training_that_takes_too_long(world: World, aws_account: Account) -> None:
     world.aws.order(training={"takes": 86401})
 
@@ -162,6 +166,7 @@ def test_a_training_that_takes_too_long(world: World, aws_account: Account) -> N
     assert world.evidence.aws.endpoints == {}
 
 
+@pytest.mark.fresh_later
 def test_a_training_that_is_stopped_from_outside(world: World, aws_account: Account) -> None:
     world.aws.order(training={"until_stopped": True})
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -186,6 +191,7 @@ def stop_when_begun(world: World, job: str) -> None:
 
 
 @pytest.mark.parametrize("looks", [1])
+@pytest.mark.fresh_later
 def test_an_endpoint_that_takes_its_time(world: World, aws_account: Account, looks: int) -> None:
     world.aws.order(endpoint={"looks": looks})
 

@@ -23,6 +23,7 @@ def test_both_objects(world: World, times: int) -> None:
         assert world.read(bucket, key) == b"2021-03-04", "ten bytes, and no JSON, whatever the name says"
 
 
+@pytest.mark.fresh_later
 def test_each_date_has_its_own(world: World) -> None:
     for date in ("2021-03-04", "2021-03-05"):
         world.run(DAG, date)

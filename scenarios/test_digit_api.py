@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from harness.aws_twin.artefact import unpacked
 from harness.world import World
@@ -15,6 +16,7 @@ from scenarios.digits_api import digits_api
 DAG = "aws_handwritten_digit_classifier"
 
 
+@pytest.mark.fresh_later
 def test_a_hundred_digits_get_the_answers_of_the_model(world: World, aws_account: Account) -> None:
     world.run(DAG, DATE)
     pictures = [jpeg(digit) for digit in aws_account.digits.test.array[:100]]

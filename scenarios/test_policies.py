@@ -33,6 +33,7 @@ def asked(world: World, account: Account, user: User) -> int:
         return api.classify(jpeg(account.digits.test.array[0])).status_code
 
 
+@pytest.mark.fresh_later
 def test_the_shipped_policies_do(world: World, aws_account: Account) -> None:
     users = applied(world.aws.client("iam"), policies())
 
@@ -68,6 +69,7 @@ def test_the_policies_are_what_this_knows(world: World) -> None:
     assert not MISSED_BY.keys() & UNCHECKED.keys()
 
 
+@pytest.mark.fresh_later
 def test_a_role_that_does_not_trust_sagemaker(world: World, aws_account: Account) -> None:
     """Seen without any right being checked: the twin asks for trust as AWS does."""
     world.aws.client("iam").update_assume_role_policy(

@@ -1,10 +1,12 @@
-"""Compares two folders that `--evidence` wrote: `python -m harness.evidence.compare BEFORE AFTER`.
+"""Compares two folders that `--evidence` wrote: `python -m harness.evidence.compare [--of-first] BEFORE AFTER`.
 
-Prints one line for each difference, and ends with 1 where there is any, or nothing to compare.
+Prints one line for each difference, and ends with 1 where there is any, or nothing to compare. With `--of-first` only
+the scenarios of BEFORE are looked at.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Iterator
@@ -12,9 +14,13 @@ from pathlib import Path
 from typing import Any
 
 
-def differences(before: Path, after: Path) -> list[str]:
-    """One line each: the scenario, the place in its record, and both values. A scenario that one side lacks is one."""
-    names = sorted({file.name for folder in (before, after) for file in folder.glob("*.json")})
+def differences(before: Path, after: Path, of_first: bool = False) -> list[str]:
+    """One line each: the scenario, the place in its record, and both values. A scenario that one side lacks is one.
+
+    With `of_first`, what AFTER alone has is none.
+    """
+    folders = (before,) if of_first else (before, after)
+    names = sorted({file.name for folder in folders for file in folder.glob("*.json")})
     return [f"{name.removesuffix('.json')}: {line}" for name in names for line in _file(before / name, after / name)]
 
 
@@ -42,9 +48,9 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 300 else f"{text[:300]}..."
 
 
-def main(before: Path, after: Path) -> int:
+def main(before: Path, after: Path, of_first: bool = False) -> int:
     counts = [len(list(folder.glob("*.json"))) for folder in (before, after)]
-    found = differences(before, after)
+    found = differences(before, after, of_first)
     for line in found:
         print(line)
     print(f"{before}: {counts[0]} scenarios, {after}: {counts[1]}; {len(found) or 'no'} differences")
@@ -52,4 +58,9 @@ def main(before: Path, after: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*(Path(argument) for argument in sys.argv[1:3])))
+    parser = argparse.ArgumentParser(prog="python -m harness.evidence.compare")
+    parser.add_argument("before", type=Path)
+    parser.add_argument("after", type=Path)
+    parser.add_argument("--of-first", action="store_true", help="look at the scenarios of BEFORE alone")
+    given = parser.parse_args()
+    sys.exit(main(given.before, given.after, given.of_first))
