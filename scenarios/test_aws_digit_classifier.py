@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from harness.world import World
+from harness.world import RunOutcomeError, World
 from scenarios.account import ARTEFACT, BUCKET, DATE, ENDPOINT, JOB, LOG_GROUP, ROLE_ARN, Account, opened
 
 DAG = "aws_handwritten_digit_classifier"
@@ -91,13 +91,16 @@ def test_an_update_needs_a_new_model_name(world: World, aws_account: Account) ->
 
 @pytest.mark.fresh_later
 def test_the_guides_two_model_names(world: World, aws_account: Account) -> None:
-    """As the guide's code has it, the endpoint config asks for a model `mnistclassifier` that nobody makes."""
-    run = world.run(DAG, DATE, environment={"DIGITS_VARIANT_MODEL_NAME": "mnistclassifier"}, expect="failure")
+    """As the guide's code has it: an update, by a config that asks for a model `mnistclassifier` that nobody makes."""
+    shipped = {"DIGITS_VARIANT_MODEL_NAME": "mnistclassifier", "DIGITS_DEPLOY_OPERATION": "update"}
 
-    assert run.tasks["sagemaker_deploy_model"].state == "failed"
-    (hint,) = world.evidence.aws.hints()
-    assert "'mnistclassifier' (EndpointConfig.ProductionVariants[0].ModelName)" in hint
-    assert f"'{JOB}' (Model.ModelName)" in hint
+    with pytest.raises(RunOutcomeError) as failed:
+        world.run(DAG, DATE, environment=shipped)
+
+    told = str(failed.value)
+    assert "the run failed: sagemaker_deploy_model failed" in told
+    assert "asks for the model 'mnistclassifier' (EndpointConfig.ProductionVariants[0].ModelName)" in told
+    assert f"there is '{JOB}' (Model.ModelName)" in told
     assert world.evidence.aws.endpoints == {}
 
 
@@ -112,7 +115,9 @@ def test_what_the_tasks_hand_on_is_json(world: World, aws_account: Account) -> N
     keys = {("sagemaker_train_model", "return_value"), ("sagemaker_deploy_model", "return_value")}
     assert plain.xcoms.keys() == switched.xcoms.keys() >= keys
     for key in keys:
-        assert json.loads(json.dumps(plain.xcoms[key])) == plain.xcoms[key]
+        # Airflow 3 wraps what is not JSON of itself: a pickle is a text here, see harness/airflow/xcom_values.py.
+        assert isinstance(plain.xcoms[key], dict)
+        assert "__classname__" not in json.dumps(plain.xcoms[key])
         assert shape(switched.xcoms[key]) == shape(plain.xcoms[key])
     assert plain.xcoms["sagemaker_train_model", "return_value"]["Training"]["TrainingJobName"] == JOB
     assert plain.xcoms["sagemaker_deploy_model", "return_value"]["Endpoint"]["EndpointStatus"] == "InService"
@@ -163,6 +168,7 @@ def test_a_training_that_takes_too_long(world: World, aws_account: Account) -> N
     job = world.evidence.aws.training_jobs[JOB]
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert run.tasks["sagemaker_train_model"].state == "failed"
+    assert f"Error training {JOB}: Stopped" in run.log
     assert world.evidence.aws.endpoints == {}
 
 
@@ -178,6 +184,7 @@ def test_a_training_that_is_stopped_from_outside(world: World, aws_account: Acco
     job = world.evidence.aws.training_jobs[JOB]
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
     assert run.tasks["sagemaker_train_model"].state == "failed"
+    assert f"Error training {JOB}: Stopped" in run.log
     assert ARTEFACT not in world.evidence.aws.objects[BUCKET]
 
 

@@ -13,7 +13,8 @@ from digit_classifier.extract import extract_mnist_data
 AWS_CONN_ID = "aws_conn"
 
 # A job whose name is taken gets another one from the operator. What is deployed is therefore named after the job that
-# ran, and points to what that job made: a training that is run again never deploys the older model.
+# ran, and points to what that job made: a training that is run again never deploys the older model. A deployment that
+# is cleared alone fails, since its model exists: clear the training with it.
 JOB = "mnistclassifier-{{ logical_date.strftime('%Y-%m-%d-%H-%M-%S') }}"
 TRAINED = "(ti.xcom_pull(task_ids='sagemaker_train_model') or {})['Training']"
 TRAINED_JOB = f"{{{{ {TRAINED}['TrainingJobName'] }}}}"

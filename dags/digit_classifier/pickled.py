@@ -8,13 +8,24 @@ import numpy as np
 
 MAKE_ARRAY = np.empty(0).__reduce__()[0]
 MAKE_FROM_BUFFER = np.empty(1).__reduce_ex__(5)[0]
+NDARRAY = object()
+"""What a pickle gets for numpy.ndarray: to be named, never called, since a call makes an array of any size."""
+
+
+def make_array(subtype, shape, dtype):
+    """numpy's `_reconstruct`, for the empty array that a pickle then fills."""
+    if subtype is not NDARRAY or shape != (0,):
+        raise RefusedPickleError("the pickle makes something else than an array")
+    return MAKE_ARRAY(np.ndarray, shape, dtype)
+
+
 ADMITTED = {
     # Where numpy has its makers of arrays, since version 2 and before.
-    ("numpy._core.multiarray", "_reconstruct"): MAKE_ARRAY,
-    ("numpy.core.multiarray", "_reconstruct"): MAKE_ARRAY,
+    ("numpy._core.multiarray", "_reconstruct"): make_array,
+    ("numpy.core.multiarray", "_reconstruct"): make_array,
     ("numpy._core.numeric", "_frombuffer"): MAKE_FROM_BUFFER,
     ("numpy.core.numeric", "_frombuffer"): MAKE_FROM_BUFFER,
-    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "ndarray"): NDARRAY,
     ("numpy", "dtype"): np.dtype,
     # So Python 3 writes bytes into a pickle of an old protocol.
     ("_codecs", "encode"): _codecs.encode,

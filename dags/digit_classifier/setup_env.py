@@ -48,6 +48,8 @@ with DAG(dag_id="RUN_FIRST_setup_env", schedule=None, start_date=datetime(2021, 
     )
     add_aws_conn = BashOperator(
         task_id="add_aws_conn",
-        bash_command='airflow connections add aws_conn --conn-uri "$AIRFLOW_CONN_AWS_CONN"',
+        # Airflow 2 answers with the whole URI, its secret included: neither the log nor an XCom is to have it.
+        bash_command='airflow connections add aws_conn --conn-uri "$AIRFLOW_CONN_AWS_CONN" >/dev/null',
+        do_xcom_push=False,
     )
     conditional_continue_aws_conn >> add_aws_conn

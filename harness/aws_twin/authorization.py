@@ -60,10 +60,14 @@ def enforced() -> bool:
     return ActionAuthenticatorMixin.request_count >= settings.INITIAL_NO_AUTH_ACTION_COUNT
 
 
-def check_trust(role_arn: str) -> None:
-    """Raises AWS's refusal where there is no such role, or it does not let SageMaker assume it. Enforced or not."""
+def check_trust(role_arn: str, source: str) -> None:
+    """Raises AWS's refusal where there is no such role, or it does not let SageMaker assume it. Enforced or not.
+
+    `source`: the ARN of what the role is for.
+    """
     role = _role(role_arn)
-    if role is None or not trusts(json.loads(role.assume_role_policy_document), SAGEMAKER):
+    context = {"aws:SourceAccount": DEFAULT_ACCOUNT_ID, "aws:SourceArn": source}
+    if role is None or not trusts(json.loads(role.assume_role_policy_document), SAGEMAKER, context):
         raise errors.could_not_assume_role(role_arn)
 
 

@@ -35,11 +35,12 @@ class TwinSageMakerBackend(SageMakerModelBackend):
 
     def create_training_job(self, **wanted: Any) -> FakeTrainingJob:  # type: ignore[override]
         name, role = wanted["training_job_name"], wanted["role_arn"]
+        check_name("TrainingJobName", name)
         if name in self.training_jobs:
             raise errors.job_exists(self.training_jobs[name].arn)
         check_instance_type("TrainingInstanceType", wanted["resource_config"], "resourceConfig.instanceType")
         self._check_image(wanted["algorithm_specification"].get("TrainingImage", ""))
-        check_trust(role)
+        check_trust(role, self._arn("training-job", name))
         for channel in wanted["input_data_config"] or ():
             self._check_input(channel["DataSource"]["S3DataSource"]["S3Uri"], role)
         output, _ = storage.split(wanted["output_data_config"]["S3OutputPath"])
@@ -47,6 +48,7 @@ class TwinSageMakerBackend(SageMakerModelBackend):
             raise errors.no_output(output, self.region_name)
         wanted["input_data_config"] = wanted["input_data_config"] or []
         wanted["hyper_parameters"] = wanted["hyper_parameters"] or {}
+        wanted["stopping_condition"] = {"MaxRuntimeInSeconds": 86400} | (wanted["stopping_condition"] or {})
         job = super().create_training_job(**wanted)
         training = self.trainings[name] = Training(job, self.region_name, orders.current().training)
         training.begin()
@@ -61,26 +63,43 @@ class TwinSageMakerBackend(SageMakerModelBackend):
     def stop_training_job(self, training_job_name: str) -> None:
         if training_job_name not in self.training_jobs:
             raise errors.no_job()
-        status = self.training_jobs[training_job_name].training_job_status
-        if status != "InProgress":
-            raise errors.job_has_ended(status)
-        self.trainings[training_job_name].stop()
+        if not self.trainings[training_job_name].stop():
+            raise errors.job_has_ended(self.training_jobs[training_job_name].training_job_status)
 
     def create_model(self, **wanted: Any) -> Model:  # type: ignore[override]
         name = wanted["model_name"]
+        check_name("ModelName", name)
         if name in self._models:
             raise errors.exists("model", self._models[name].arn)
-        check_trust(wanted["execution_role_arn"])
+        check_trust(wanted["execution_role_arn"], self._arn("model", name))
         self._check_image((wanted["primary_container"] or {}).get("Image", ""))
         return super().create_model(**wanted)
 
+    def describe_model(self, model_name: str) -> Model:
+        if model_name not in self._models:
+            raise errors.not_found("model", self._arn("model", model_name))
+        return super().describe_model(model_name)
+
+    def delete_model(self, model_name: str) -> None:
+        self.describe_model(model_name)
+        super().delete_model(model_name)
+
     def create_endpoint_config(self, **wanted: Any) -> FakeEndpointConfig:  # type: ignore[override]
         name = wanted["endpoint_config_name"]
+        check_name("EndpointConfigName", name)
         if name in self.endpoint_configs:
             raise errors.exists("endpoint configuration", self.endpoint_configs[name].endpoint_config_arn)
         for variant in wanted["production_variants"]:
             check_instance_type("ProductionVariantInstanceType", variant, "productionVariants.instanceType")
         return super().create_endpoint_config(**wanted)
+
+    def describe_endpoint_config(self, endpoint_config_name: str) -> dict[str, Any]:
+        self._config(endpoint_config_name)
+        return super().describe_endpoint_config(endpoint_config_name)
+
+    def delete_endpoint_config(self, endpoint_config_name: str) -> None:
+        self._config(endpoint_config_name)
+        super().delete_endpoint_config(endpoint_config_name)
 
     def validate_production_variants(self, production_variants: list[dict[str, Any]]) -> None:
         for variant in production_variants:
@@ -89,6 +108,7 @@ class TwinSageMakerBackend(SageMakerModelBackend):
 
     def create_endpoint(self, **wanted: Any) -> FakeEndpoint:  # type: ignore[override]
         name = wanted["endpoint_name"]
+        check_name("EndpointName", name)
         if name in self.endpoints:
             raise errors.exists("endpoint", self.endpoints[name].arn)
         config = self._config(wanted["endpoint_config_name"])
@@ -105,6 +125,8 @@ class TwinSageMakerBackend(SageMakerModelBackend):
             deployment.looked_at()
         if endpoint.endpoint_status in ("Creating", "Updating"):
             raise errors.in_progress(endpoint.arn)
+        if endpoint.endpoint_status == "Failed":
+            raise errors.has_failed(endpoint.arn)
         config = self._config(endpoint_config_name)
         deployment.begin("Updating", config, self._model_of(config), orders.current().endpoint)
         return endpoint
@@ -183,6 +205,16 @@ def check_instance_type(shape: str, holder: dict[str, Any], member: str) -> None
     wanted = holder.get("InstanceType")
     if wanted is not None and wanted not in _instance_types(shape):
         raise errors.enum(wanted, member, list(_instance_types(shape)))
+
+
+def check_name(shape: str, name: str) -> None:
+    """Names are as botocore's service model has them: letters, digits and single dashes, 63 at most."""
+    rule = get_service_model("sagemaker").shape_for(shape).metadata
+    member = shape[0].lower() + shape[1:]
+    if len(name) > rule["max"]:
+        raise errors.constraint(name, member, f"Member must have length less than or equal to {rule['max']}")
+    if not re.fullmatch(rule["pattern"], name):
+        raise errors.constraint(name, member, f"Member must satisfy regular expression pattern: {rule['pattern']}")
 
 
 @cache

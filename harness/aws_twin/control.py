@@ -29,10 +29,11 @@ def install() -> None:
         return answer(self, environ, start)
 
     def reset_all(self: MotoAPIBackend) -> None:
-        orders.forget()  # first: from here on no job of before writes anything
-        reset(self)
-        calls.forget()
-        authorization.relax()
+        with orders.LOCK:
+            orders.forget()
+            reset(self)
+            calls.forget()
+            authorization.relax()
 
     DomainDispatcherApplication.__call__ = answer_or_control  # type: ignore[method-assign,assignment]
     MotoAPIBackend.reset = reset_all  # type: ignore[method-assign]
@@ -46,7 +47,7 @@ def _answered(request: Request) -> Response:
             return _json(state())
         case "POST", "orders":
             try:
-                orders.give(request.get_json(force=True))
+                orders.give(json.loads(request.get_data()))
             except ValueError as error:
                 return Response(f"{error}\n", status=400)
             return _json({})

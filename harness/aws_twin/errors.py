@@ -27,6 +27,8 @@ SOURCES: Mapping[str, str] = {
 UNCONFIRMED = (
     "not_found",
     "in_progress",
+    "has_failed",
+    "constraint",
     "no_job",
     "no_output",
     "enum",
@@ -61,6 +63,11 @@ def not_found(kind: str, arn: str) -> ServiceException:
 
 def in_progress(arn: str) -> ServiceException:
     return ValidationError(f'Cannot update in-progress endpoint "{arn}".')
+
+
+def has_failed(arn: str) -> ServiceException:
+    """botocore's model on EndpointStatus: a failed endpoint can only be deleted."""
+    return ValidationError(f'Cannot update failed endpoint "{arn}".')
 
 
 def job_exists(arn: str) -> ServiceException:
@@ -98,9 +105,12 @@ def could_not_assume_role(role: str) -> ServiceException:
 
 
 def enum(value: str, member: str, allowed: list[str]) -> ServiceException:
+    return constraint(value, member, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
+
+
+def constraint(value: str, member: str, rule: str) -> ServiceException:
     return ValidationError(
-        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must satisfy "
-        f"enum value set: [{', '.join(allowed)}]"
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}"
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -36,6 +38,8 @@ class Orders:
 
 _current = Orders()
 _scenario = 0
+LOCK = threading.RLock()
+"""Held while a job ends, and while everything is reset: what was begun in one scenario must not end in another."""
 Order = TypeVar("Order", TrainingOrder, EndpointOrder)
 
 
@@ -44,7 +48,7 @@ def current() -> Orders:
 
 
 def scenario() -> int:
-    """Counts the resets: what was begun in one scenario must not end in another."""
+    """Counts the resets."""
     return _scenario
 
 
@@ -83,4 +87,4 @@ def _made(kind: type[Order], name: str, wanted: Any, before: Order) -> Order:
 
 
 def _is_duration(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0

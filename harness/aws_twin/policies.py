@@ -33,14 +33,14 @@ def _effects(policies: Iterable[Policy], action: str, resource: str, context: Co
     }
 
 
-def trusts(policy: Policy, service: str) -> bool:
+def trusts(policy: Policy, service: str, context: Context | None = None) -> bool:
     """Whether a trust policy lets the service (`sagemaker.amazonaws.com`) assume its role."""
     effects = {
         statement["Effect"]
         for statement in statements(policy)
         if _any(_listed(statement.get("Action")), "sts:AssumeRole", ignore_case=True)
         and service in _services(statement.get("Principal"))
-        and _met(statement, {})
+        and _met(statement, context or {})
     }
     return effects == {"Allow"}
 

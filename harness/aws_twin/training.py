@@ -15,12 +15,13 @@ from moto.sagemaker.models import FakeTrainingJob
 from . import storage
 from .authorization import role_may
 from .kmeans import AlgorithmError, Trained, train
-from .orders import TrainingOrder, scenario
+from .orders import LOCK, TrainingOrder, scenario
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 PATIENCE = 40.0
 """Seconds that a description waits for a job's end: the operator's second look comes half a minute after its first, and
 its client gives up after a whole one."""
+MOMENT = 0.2
 
 MESSAGES = {
     "Starting": "Preparing the instances for training",
@@ -51,48 +52,65 @@ class Training:
         self.stopping = threading.Event()
         self.began = time.monotonic()
         self.scenario = scenario()
-        self._concluding = threading.Lock()
 
     def begin(self) -> None:
-        """The work goes on in a thread."""
-        self.job.training_job_status = "InProgress"
-        self.job.secondary_status_transitions = []
-        self.job.final_metric_data_list = []
-        self.job.training_end_time = self.job.model_artifacts = None  # type: ignore[assignment]
+        """The work goes on in a thread. A job that is said to take long is said to have begun long ago."""
+        job = self.job
+        job.creation_time -= dt.timedelta(seconds=self.order.takes or 0)
+        job.training_start_time = job.creation_time
+        job.training_job_status = "InProgress"
+        job.secondary_status_transitions = []
+        job.final_metric_data_list = []
+        job.training_end_time = job.model_artifacts = None  # type: ignore[assignment]
+        job.algorithm_specification.pop("MetricDefinitions", None)  # moto's, of another algorithm
         for status in ("Starting", "Downloading", "Training"):
-            self._moved(status)
-        threading.Thread(target=self._work, daemon=True, name=self.job.training_job_name).start()
+            self._moved(status, job.creation_time)
+        threading.Thread(target=self._work, daemon=True, name=job.training_job_name).start()
 
     def looked_at(self) -> None:
         """A description is asked for: the job moves on to its end, unless it was ordered to take more looks."""
         if self.looks > 0:
             self.looks -= 1
             return
-        if self.order.until_stopped:
-            self.stopping.wait(PATIENCE)
-        if self.stopping.is_set() or self.over.wait(PATIENCE):
-            self.conclude()
+        until = time.monotonic() + PATIENCE
+        while not self._can_end() and time.monotonic() < until and self.scenario == scenario():
+            # Whichever it waits for comes at once; a stop, a deadline or a reset within a moment.
+            (self.stopping if self.order.until_stopped else self.over).wait(MOMENT)
+        self.conclude()
 
-    def stop(self) -> None:
-        self.job.training_job_status = "Stopping"
-        self._moved("Stopping")
-        self.stopping.set()
+    def stop(self) -> bool:
+        """False where it has ended already."""
+        with LOCK:
+            if self.job.training_job_status != "InProgress":
+                return False
+            self.job.training_job_status = "Stopping"
+            self._moved("Stopping")
+            self.stopping.set()
+            return True
 
     def conclude(self) -> None:
-        """Writes the end of it: once, whoever comes first."""
-        with self._concluding:
-            if self.job.training_job_status not in ("InProgress", "Stopping") or self.scenario != scenario():
+        """Writes the end of it: once, whoever comes first, and in its own scenario alone."""
+        with LOCK:
+            going_on = self.job.training_job_status in ("InProgress", "Stopping") and self.scenario == scenario()
+            if not going_on or not self._can_end():
                 return
             if self.stopping.is_set():
                 self._end("Stopped", "Stopped")
-            elif self.order.until_stopped:
-                return
-            elif isinstance(self.outcome, str):
+            elif self.over.is_set() and isinstance(self.outcome, str):
+                self._log((self.outcome,))
                 self._end("Failed", "Failed", self.outcome)
-            elif self.seconds() > int(self.job.stopping_condition.get("MaxRuntimeInSeconds", 86400)):
+            elif self.seconds() > self._limit():
                 self._end("Stopped", "MaxRuntimeExceeded")
-            else:
+            elif isinstance(self.outcome, Trained):
                 self._upload(self.outcome)
+
+    def _can_end(self) -> bool:
+        if self.stopping.is_set():
+            return True
+        return (self.over.is_set() and not self.order.until_stopped) or self.seconds() > self._limit()
+
+    def _limit(self) -> float:
+        return float(self.job.stopping_condition["MaxRuntimeInSeconds"])
 
     def seconds(self) -> float:
         """How long the training took, or is said to have taken."""
@@ -110,7 +128,11 @@ class Training:
             self.conclude()
 
     def _trained(self) -> Trained:
-        (channel,) = self.job.input_data_config
+        channels = {channel["ChannelName"]: channel for channel in self.job.input_data_config}
+        if set(channels) != {"train"}:
+            found = ", ".join(sorted(channels)) or "none"
+            raise AlgorithmError(f"ClientError: the twin's k-means takes the channel train alone; there is: {found}")
+        channel = channels["train"]
         bucket, prefix = storage.split(channel["DataSource"]["S3DataSource"]["S3Uri"])
         role = self.job.role_arn
         try:
@@ -141,12 +163,9 @@ class Training:
 
     def _end(self, status: str, secondary: str, reason: str | None = None) -> None:
         job = self.job
-        seconds = self.seconds()
-        if secondary == "MaxRuntimeExceeded":
-            seconds = float(job.stopping_condition["MaxRuntimeInSeconds"])
-        job.training_end_time = utcnow()
-        job.training_start_time = job.training_end_time - dt.timedelta(seconds=seconds)
-        job.creation_time = min(job.creation_time, job.training_start_time)
+        seconds = self._limit() if secondary == "MaxRuntimeExceeded" else self.seconds()
+        said = self.order.takes is not None or secondary == "MaxRuntimeExceeded"
+        job.training_end_time = job.training_start_time + dt.timedelta(seconds=seconds) if said else utcnow()
         job.training_time_in_seconds = job.billable_time_in_seconds = max(1, round(seconds))  # type: ignore[attr-defined]
         if reason is not None:
             job.failure_reason = reason  # type: ignore[attr-defined]
@@ -154,8 +173,8 @@ class Training:
         job.secondary_status_transitions[-1]["EndTime"] = job.training_end_time
         job.training_job_status = status
 
-    def _moved(self, secondary: str) -> None:
-        now = utcnow()
+    def _moved(self, secondary: str, at: dt.datetime | None = None) -> None:
+        now = at or utcnow()
         if self.job.secondary_status_transitions:
             self.job.secondary_status_transitions[-1]["EndTime"] = now
         self.job.secondary_status = secondary

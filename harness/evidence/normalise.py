@@ -11,7 +11,7 @@ CHANGING = (
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),
     (re.compile(r"\b[0-9a-fA-F]{16,}\b"), "ID"),
     (re.compile(r"\b0x[0-9a-f]+\b"), "ADDRESS"),
-    (re.compile(r"(?<=127\.0\.0\.1:)\d+\b"), "PORT"),
+    (re.compile(r"(?<=127\.0\.0\.1:)\d+\b|(?<=127\.0\.0\.1%3A)\d+\b"), "PORT"),
 )
 
 

@@ -183,6 +183,8 @@ def test_a_failure_to_order(aws: Caller) -> None:
     create(aws, "one")
     found = described(aws)
     assert (found["EndpointStatus"], found["FailureReason"]) == ("Failed", "no such luck")
+    order(aws)
+    assert refused(update, aws, "one").startswith("ValidationException: Cannot update failed endpoint")
     assert refused(distance, aws) == "ValidationError: Endpoint endpoint of account 123456789012 not found."
 
 

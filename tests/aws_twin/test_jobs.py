@@ -81,9 +81,9 @@ def keys(caller: Caller) -> list[str]:
     return [entry["Key"] for entry in caller.client("s3").list_objects_v2(Bucket="bucket")["Contents"]]
 
 
-def refused(caller: Caller, **changed: Any) -> dict[str, str]:
+def refused(caller: Caller, name: str = "job", **changed: Any) -> dict[str, str]:
     with pytest.raises(ClientError) as error:
-        create(caller, **changed)
+        create(caller, name, **changed)
     return dict(error.value.response["Error"])
 
 
@@ -168,6 +168,83 @@ def test_a_role_that_trusts_somebody_else(aws: Caller) -> None:
     aws.client("iam").delete_role(RoleName="worker")
     trust(aws, "ec2.amazonaws.com")
     assert "Could not assume role" in refused(aws)["Message"]
+
+
+def test_without_a_stopping_condition_it_is_a_day(aws: Caller) -> None:
+    sagemaker = aws.client("sagemaker")
+    sagemaker.create_training_job(
+        TrainingJobName="job",
+        AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        HyperParameters={"k": "2", "feature_dim": "2"},
+        InputDataConfig=[channel("s3://bucket/data")],
+        OutputDataConfig={"S3OutputPath": "s3://bucket/out"},
+        ResourceConfig={"InstanceType": "ml.c4.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 10},
+        RoleArn=ROLE,
+    )
+    job = described(aws)
+    assert job["TrainingJobStatus"] == "Completed"
+    assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 86400}
+
+
+@pytest.mark.parametrize("name", ["a_b", "a.b", "-a", "a" * 64])
+def test_names_that_aws_does_not_take(aws: Caller, name: str) -> None:
+    assert "at 'trainingJobName' failed to satisfy constraint" in refused(aws, name=name)["Message"]
+
+
+@pytest.mark.parametrize(("source", "trusted"), [("123456789012", True), ("210987654321", False)])
+def test_a_trust_that_names_the_account(aws: Caller, source: str, trusted: bool) -> None:
+    """AWS advises it, against confused deputies."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sagemaker.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": source},
+            "ArnLike": {"aws:SourceArn": "arn:aws:sagemaker:*:*:*"},
+        },
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    aws.client("iam").update_assume_role_policy(RoleName="worker", PolicyDocument=document)
+    if trusted:
+        create(aws)
+    else:
+        assert "Could not assume role" in refused(aws)["Message"]
+
+
+def test_other_channels_than_train(aws: Caller) -> None:
+    create(aws, InputDataConfig=[{**channel("s3://bucket/data"), "ChannelName": "validation"}])
+    job = described(aws)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"] == "ClientError: the twin's k-means takes the channel train alone; there is: validation"
+
+
+def test_a_failed_job_has_a_log_too(aws: Caller) -> None:
+    order(aws, fail="AlgorithmError: out of patience")
+    create(aws)
+    described(aws)
+    logs = aws.client("logs")
+    (stream,) = logs.describe_log_streams(logGroupName=GROUP)["logStreams"]
+    events = logs.get_log_events(logGroupName=GROUP, logStreamName=stream["logStreamName"])["events"]
+    assert [event["message"] for event in events] == ["AlgorithmError: out of patience"]
+
+
+def test_a_job_that_really_takes_too_long(aws: Caller) -> None:
+    order(aws, until_stopped=True)
+    create(aws, StoppingCondition={"MaxRuntimeInSeconds": 1})
+    job = described(aws)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+
+
+def test_a_look_that_waits_is_let_go_by_a_reset_and_not_counted(aws: Caller, url: str) -> None:
+    order(aws, until_stopped=True)
+    create(aws)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting = pool.submit(described, aws)
+        reset(url)
+        assert waiting.exception(timeout=10) is None or isinstance(waiting.exception(), ClientError)
+    # One that came after the reset was refused, and counts.
+    calls = requests.get(f"{url}/twin/state", timeout=10).json()["calls"]
+    assert [call for call in calls if call["status"] == 200] == []
 
 
 def test_wrong_hyperparameters_fail_the_job_with_the_reason(aws: Caller) -> None:
@@ -263,10 +340,10 @@ def test_a_job_of_an_earlier_scenario_leaves_nothing_in_the_next(aws: Caller, ur
 
 def test_a_training_that_ends_after_a_reset_is_forgotten() -> None:
     """Seen from inside: nobody outside can tell when its thread has ended."""
-    job = SimpleNamespace(
-        training_job_status="InProgress", training_job_name="late", output_data_config={}, role_arn=""
-    )
+    limit = {"MaxRuntimeInSeconds": 60}
+    job = SimpleNamespace(training_job_status="InProgress", training_job_name="late", stopping_condition=limit)
     late = Training(cast(FakeTrainingJob, job), "eu-west-1", orders.TrainingOrder(), outcome="would fail")
+    late.over.set()
     orders.forget()
 
     late.conclude()

@@ -56,11 +56,21 @@ class Calls:
         (collections.OrderedDict(), "collections.OrderedDict"),
         (np.float64(1), "scalar"),
     ],
-    ids=str,
+    ids=["system", "eval", "getattr", "load", "a dict", "a scalar"],
 )
 def test_what_asks_for_more_than_arrays(content: Any, asked: str) -> None:
     with pytest.raises(RefusedPickleError, match=f"{asked}: only numpy arrays are admitted"):
         load(file((PAIR, PAIR, (content, PAIR[1])), protocol=4))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [Calls(np.ndarray, (1 << 33,), "u1"), Calls(pickled.MAKE_ARRAY, np.ndarray, (1 << 33,), b"b")],
+    ids=["called", "made at once"],
+)
+def test_an_array_of_any_size_out_of_nothing(content: Any) -> None:
+    with pytest.raises(RefusedPickleError):
+        load(file(((content, PAIR[1]), PAIR, PAIR), protocol=4))
 
 
 def test_nothing_is_run_on_the_way(tmp_path: Path) -> None:
