@@ -30,17 +30,17 @@ scenarios = $(if $(filter 3.3,$(1)),$(BIN)/python -m pytest scenarios,$(BIN)/tox
 
 test: test-engine lint actionlint types unit equal soak-ci bench-gate ## run the whole test suite, on both Airflow lines
 
-# Every run is made by both runners, which have to leave the same. Two kinds are left out, see pyproject's markers: what tells
-# nothing of runners runs once, and what takes a fresh process too long waits for equal-whole.
-FRESH := not one_runner and not fresh_later
+# Every run is made by both runners, which have to leave the same; pyproject's markers say what is left out, and why. What
+# tells nothing of runners is run once, on the first line.
+LEFT_OUT := not at_length
+FRESH := not one_runner and not fresh_later and not at_length
 equal: images ## scenarios by both runners, on both Airflow lines: what they left is compared
 	@rm -rf $(EVIDENCE)
 	@for airflow in 3.3 2.11; do $(MAKE) --no-print-directory equal-$$airflow || exit; done
-	@$(call scenarios,3.3,-one-runner) --runner warm -m one_runner $(ARGS)
 equal-whole: ## the same without leaving out what takes long
-	@$(MAKE) --no-print-directory equal FRESH="not one_runner"
+	@$(MAKE) --no-print-directory equal LEFT_OUT= FRESH="not one_runner"
 equal-%:
-	@$(call scenarios,$*) --runner warm -m "not one_runner" $(ARGS)
+	@$(call scenarios,$*) --runner warm -m "$(if $(filter 3.3,$*),$(LEFT_OUT),not one_runner)" $(ARGS)
 	@$(call scenarios,$*,-process) --runner process -m "$(FRESH)" $(ARGS)
 	@$(BIN)/python -m harness.evidence.compare --of-first $(EVIDENCE)/$*-process $(EVIDENCE)/$*
 

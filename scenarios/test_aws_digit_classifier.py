@@ -64,6 +64,7 @@ def test_a_first_deploy(world: World, aws_account: Account) -> None:
     assert all(message in log for message in messages), "the operator prints the job's log"
 
 
+@pytest.mark.fresh_later
 def test_a_second_deploy_updates_the_endpoint(world: World, aws_account: Account) -> None:
     world.run(DAG, DATE)
     world.run(DAG, LATER)
@@ -76,6 +77,7 @@ def test_a_second_deploy_updates_the_endpoint(world: World, aws_account: Account
     assert answers["UpdateEndpoint"] == 200
 
 
+@pytest.mark.fresh_later
 def test_an_update_needs_a_new_model_name(world: World, aws_account: Account) -> None:
     """The guide: for an update, Model.ModelName must not exist."""
     world.run(DAG, DATE)

@@ -45,6 +45,7 @@ def test_the_shipped_policies_do(world: World, aws_account: Account) -> None:
 
 
 @pytest.mark.one_runner
+@pytest.mark.at_length  # tests/aws_twin/test_least_privilege.py asks the same of the same policies, without Airflow
 @pytest.mark.parametrize(("policy", "sid"), to_take_out(), ids=lambda part: part)
 def test_no_statement_can_be_taken_out(world: World, aws_account: Account, policy: str, sid: str) -> None:
     users = applied(world.aws.client("iam"), shipped_but(policy, sid))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import pytest
+
 from harness.world import World
 from scenarios.account import SOURCE_BUCKET, SOURCE_KEY
 from scenarios.digits import Digits, packed
@@ -13,6 +15,7 @@ DAG = "RUN_FIRST_setup_env"
 DATE = "2021-03-04"
 
 
+@pytest.mark.fresh_later
 def test_setup_twice(world: World, digits: Digits, tmp_path: Path) -> None:
     dataset = tmp_path / "mnist.pkl.gz"
     dataset.write_bytes(packed(digits))

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -19,9 +14,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from harness.aws_twin.artefact import packed
+from tests.aws_twin.enforced import twin
 from tests.aws_twin.wire import recordio
 
-ROOT = Path(__file__).parents[2]
 REGION, ACCOUNT, BUCKET = "eu-west-1", "123456789012", "models"
 IMAGE = "438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:1"
 TRUST = {
@@ -40,23 +35,8 @@ Client = Callable[[str], Any]
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A twin in a process of its own, on a port that it picks."""
-    log = tmp_path_factory.mktemp("twin") / "log"
-    command = [sys.executable, "-m", "harness.aws_twin", "-H", "127.0.0.1", "-p", "0"]
-    with log.open("wb") as output, subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as process:
-        try:
-            yield _when_it_listens(process, log)
-        finally:
-            process.terminate()
-
-
-def _when_it_listens(process: subprocess.Popen[bytes], log: Path) -> str:
-    end = time.monotonic() + 60
-    while time.monotonic() < end and process.poll() is None:
-        if found := re.search(r"http://127\.0\.0\.1:[1-9]\d*", log.read_text()):
-            return found[0]
-        time.sleep(0.02)
-    raise AssertionError(f"the twin does not listen:\n{log.read_text()}")
+    with twin(tmp_path_factory.mktemp("twin")) as url:
+        yield url
 
 
 @pytest.fixture
