@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,21 @@ def test_setup_twice(world: World, digits: Digits, tmp_path: Path) -> None:
 
     assert world.keys(SOURCE_BUCKET) == [SOURCE_KEY]
     assert world.evidence.objects[SOURCE_BUCKET][SOURCE_KEY].sha256 == hashlib.sha256(packed(digits)).hexdigest()
+
+
+@pytest.mark.fresh_later
+def test_a_connection_as_json(world: World, digits: Digits, tmp_path: Path) -> None:
+    dataset = tmp_path / "mnist.pkl.gz"
+    dataset.write_bytes(packed(digits))
+    extra = {"region_name": "eu-west-1", "endpoint_url": world.aws.url}
+    as_json = json.dumps({"conn_type": "aws", "login": "me", "password": "a+secret/of=mine", "extra": extra})
+
+    with world.metadata() as database:
+        run = world.run(DAG, DATE, connections={"aws_conn": as_json}, environment={"DIGITS_DATASET": str(dataset)})
+        found = database.execute("SELECT conn_id, conn_type, login FROM connection").fetchall()
+
+    assert found == [("aws_conn", "aws", "me")]
+    assert "a+secret/of=mine" not in run.log
 
 
 def test_a_missing_file(world: World, tmp_path: Path) -> None:

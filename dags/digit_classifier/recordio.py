@@ -20,7 +20,8 @@ NAME = b"values"
 def write_records(file, features, labels=None):
     """Writes one record for each row of `features` (a matrix) to `file`, with its label of `labels` (a vector), if any.
 
-    float32, float64 and the platform's int go into tensors of their kind. Raises ValueError for another type or shape.
+    float32, float64 and the platform's int go into tensors of their kind. Raises ValueError for another type or shape,
+    and for an int that does not fit into the format's 32 bits.
     """
     if features.ndim != 2:
         raise ValueError("Array must be a Matrix")
@@ -29,8 +30,8 @@ def write_records(file, features, labels=None):
             raise ValueError("Labels must be a Vector")
         if len(labels) != len(features):
             raise ValueError(f"Label shape {labels.shape} not compatible with array shape {features.shape}")
-        label_tensor = _tensor_of(labels.dtype, "labels")
-    tensor = _tensor_of(features.dtype, "array")
+        label_tensor = _tensor_of(labels, "labels")
+    tensor = _tensor_of(features, "array")
     for number, row in enumerate(features):
         payload = _entry(FEATURES, tensor(row))
         if labels is not None:
@@ -38,14 +39,16 @@ def write_records(file, features, labels=None):
         file.write(struct.pack("<II", MAGIC, len(payload)) + payload + bytes(-len(payload) % 4))
 
 
-def _tensor_of(dtype, what):
-    """The function that makes a Value message of numbers of this type."""
-    dtype = dtype.newbyteorder("=")
+def _tensor_of(numbers, what):
+    """The function that makes a Value message of some of these numbers."""
+    dtype = numbers.dtype.newbyteorder("=")
     if dtype == np.dtype("float32"):
         return lambda row: _field(2, _field(1, row.astype("<f4").tobytes()))
     if dtype == np.dtype("float64"):
         return lambda row: _field(3, _field(1, row.astype("<f8").tobytes()))
     if dtype == np.dtype(int):
+        if numbers.size and not (numbers.min() >= -(2**31) and numbers.max() < 2**31):
+            raise ValueError(f"A number on {what} is beyond 32 bits")
         return lambda row: _field(7, _field(1, b"".join(_varint(int(value)) for value in row)))
     raise ValueError(f"Unsupported dtype {dtype} on {what}")
 

@@ -48,8 +48,13 @@ with DAG(dag_id="RUN_FIRST_setup_env", schedule=None, start_date=datetime(2021, 
     )
     add_aws_conn = BashOperator(
         task_id="add_aws_conn",
-        # Airflow 2 answers with the whole URI, its secret included: neither the log nor an XCom is to have it.
-        bash_command='airflow connections add aws_conn --conn-uri "$AIRFLOW_CONN_AWS_CONN" >/dev/null',
+        # Airflow 2 answers with the whole URI, and Airflow 3 repeats one that it refuses: neither the log nor an XCom
+        # is to have the secret in it. A variable of this kind may hold a URI or JSON.
+        bash_command="""
+            case "$AIRFLOW_CONN_AWS_CONN" in "{"*) form=--conn-json ;; *) form=--conn-uri ;; esac
+            airflow connections add aws_conn "$form" "$AIRFLOW_CONN_AWS_CONN" >/dev/null 2>&1 ||
+            { echo "AIRFLOW_CONN_AWS_CONN is missing, or no connection that Airflow takes"; exit 1; }
+        """,
         do_xcom_push=False,
     )
     conditional_continue_aws_conn >> add_aws_conn

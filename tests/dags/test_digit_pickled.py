@@ -7,6 +7,8 @@ import gzip
 import io
 import os
 import pickle
+import struct
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,67 @@ def test_arrays_of_every_protocol(protocol: int) -> None:
         assert all(np.array_equal(found, wanted) for found, wanted in zip(pair, PAIR, strict=True))
 
 
-def test_what_python_2_wrote() -> None:
-    """Bytes were texts then, and numpy's maker of arrays had another address."""
+def test_what_an_older_numpy_wrote() -> None:
+    """Its maker of arrays had another address."""
     old = pickle.dumps(DATA, protocol=2).replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")
     assert b"cnumpy.core.multiarray\n" in old
     assert np.array_equal(load(io.BytesIO(gzip.compress(old)))[0][0], PAIR[0])
+
+
+@pytest.mark.parametrize("layout", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8", "u1", "<i8", ">i8", "?"])
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_every_kind_of_number_in_both_layouts(dtype: str, layout: str, protocol: int) -> None:
+    array = np.asarray(np.arange(-6, 6).reshape(3, 4).astype(dtype), order=layout)
+    found = load(file(((array, array[0]), PAIR, (array[:0], array[0, :0])), protocol))
+    assert found[0][0].dtype == array.dtype
+    assert np.array_equal(found[0][0], array)
+    assert found[2][0].shape == (0, 4)
+
+
+def text(content: bytes) -> bytes:
+    """As Python 2 wrote its bytes."""
+    return b"T" + struct.pack("<i", len(content)) + content
+
+
+def dtype_of(code: bytes, state: bytes) -> bytes:
+    return b"cnumpy\ndtype\n(" + text(code) + b"K\x00K\x01tR" + state + b"b"
+
+
+PLAIN = b"(K\x03" + text(b"<") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00t"
+"""What numpy pickles of a number's type: version, order of bytes, and nothing special."""
+
+WITH_FLAGS = PLAIN[:-3] + b"K\x3ft"
+"""The same with flags that an array of objects has: numpy then takes its content from a list."""
+
+
+def array_of(shape: bytes, dtype: bytes, content: bytes) -> bytes:
+    """An array, word for word as numpy asks a pickle for it."""
+    empty = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00t" + text(b"b") + b"tR"
+    return empty + b"(K\x01(" + shape + b"t" + dtype + b"\x89" + content + b"tb"
+
+
+def three_pairs(part: bytes) -> io.BytesIO:
+    pair = b"(" + part + part + b"t"
+    return io.BytesIO(gzip.compress(b"\x80\x02(" + 3 * pair + b"t."))
+
+
+def test_what_python_2_wrote() -> None:
+    """Bytes were texts then."""
+    content = np.array([1.5, -2], dtype="<f4").tobytes()
+    for pair in load(three_pairs(array_of(b"K\x02", dtype_of(b"f4", PLAIN), text(content)))):
+        assert all(part.tolist() == [1.5, -2] for part in pair)
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [(b"O8", PLAIN), (b"O8", WITH_FLAGS), (b"f8", WITH_FLAGS)],
+    ids=["objects", "objects, told", "numbers, told"],
+)
+def test_a_list_that_is_shorter_than_its_array(code: bytes, state: bytes) -> None:
+    """numpy itself reads on behind the list, and Python crashes or runs what it finds there."""
+    with pytest.raises(RefusedPickleError):
+        load(three_pairs(array_of(b"K\x05", dtype_of(code, state), b"]")))
 
 
 class Calls:
@@ -65,7 +123,7 @@ def test_what_asks_for_more_than_arrays(content: Any, asked: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [Calls(np.ndarray, (1 << 33,), "u1"), Calls(pickled.MAKE_ARRAY, np.ndarray, (1 << 33,), b"b")],
+    [Calls(np.ndarray, (1 << 33,), "u1"), Calls(np.empty(0).__reduce__()[0], np.ndarray, (1 << 33,), b"b")],
     ids=["called", "made at once"],
 )
 def test_an_array_of_any_size_out_of_nothing(content: Any) -> None:
@@ -119,3 +177,39 @@ def test_a_small_file_that_unpacks_to_a_huge_one(monkeypatch: pytest.MonkeyPatch
     huge = np.zeros(1 << 20, dtype=np.float32)
     with pytest.raises(RefusedPickleError, match="unpacks to more than 1048576 bytes"):
         load(file(((huge, huge), PAIR, PAIR), protocol))
+
+
+def test_an_encoding_that_doubles_what_it_gets() -> None:
+    content = b"C\x01a"
+    for _ in range(20):
+        content = b"c_codecs\nencode\n" + content + b"X\x03\x00\x00\x00hex\x86R"
+    with pytest.raises(RefusedPickleError, match="another encoding than latin1"):
+        load(three_pairs(content))
+
+
+def test_a_text_that_is_made_bytes_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickled, "LIMIT", 1 << 20)
+    content = b"X" + struct.pack("<I", 1 << 19) + b"a" * (1 << 19) + b"q\x00"
+    content += 3 * b"c_codecs\nencode\nh\x00X\x06\x00\x00\x00latin1\x86R"
+    with pytest.raises(RefusedPickleError, match="unpacks to more than 1048576 bytes"):
+        load(io.BytesIO(gzip.compress(b"\x80\x02" + content + b".")))
+
+
+def test_a_high_number_of_a_part() -> None:
+    """A few bytes, for which the unpickler in C fills a table of 128 MB."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(RefusedPickleError):
+            load(io.BytesIO(gzip.compress(b"Nr" + struct.pack("<I", 1 << 23) + b".")))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "name", [b"numpy.core.numeric\n_frombuffer", b"numpy.core.multiarray\n_reconstruct", b"numpy\ndtype"]
+)
+def test_what_is_called_can_not_be_changed(name: bytes) -> None:
+    change = b"N}X\x0c\x00\x00\x00__defaults__)s\x86b"
+    with pytest.raises(RefusedPickleError, match="changes what it should call"):
+        load(three_pairs(b"c" + name + b"\n" + change))

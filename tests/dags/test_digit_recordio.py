@@ -61,11 +61,23 @@ def test_what_was_written_is_read_back(width: int) -> None:
         (np.zeros((2, 3), dtype=np.uint8), None, "Unsupported dtype uint8 on array"),
         (np.zeros((2, 3), dtype=np.float16), None, "Unsupported dtype float16 on array"),
         (np.zeros((2, 3), dtype=np.float32), np.zeros(2, dtype=np.int32), "Unsupported dtype int32 on labels"),
+        (np.zeros((2, 3), dtype=np.float32), np.array([0, 1 << 31]), "A number on labels is beyond 32 bits"),
+        (np.full((1, 3), -(1 << 31) - 1), None, "A number on array is beyond 32 bits"),
     ],
 )
 def test_what_can_not_be_written(features: np.ndarray, labels: np.ndarray | None, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         written(features, labels)
+
+
+def test_the_widest_labels() -> None:
+    widest = np.array([-(1 << 31), (1 << 31) - 1])
+    _, labels = records(written(np.zeros((2, 1), dtype=np.float32), widest))
+    assert np.array_equal(labels, widest)
+
+
+def test_no_rows() -> None:
+    assert written(np.zeros((0, 784), dtype=np.float32), np.zeros(0, dtype=int)) == b""
 
 
 def test_big_endian_numbers_are_written_little_endian() -> None:
