@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.aws_twin.artefact import Centroids, unpacked
 from harness.world import World
 from scenarios.digits import Digits, packed
 
@@ -37,6 +37,11 @@ def opened(world: World, digits: Digits) -> Account:
     s3.put_object(Bucket=SOURCE_BUCKET, Key=SOURCE_KEY, Body=packed(digits))
     trust = (POLICIES / "execution-role-trust.json").read_text()
     rights = (POLICIES / "execution-role.json").read_text()
-    iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(json.loads(trust)))
+    iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=trust)
     iam.put_role_policy(RoleName=ROLE, PolicyName="execution", PolicyDocument=rights)
     return Account(digits)
+
+
+def trained(world: World) -> Centroids:
+    """What the run of DATE trained, read from its artefact."""
+    return unpacked(world.aws.client("s3").get_object(Bucket=BUCKET, Key=ARTEFACT)["Body"].read())

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
-from harness.aws_twin.artefact import unpacked
 from harness.world import World
-from scenarios.account import ARTEFACT, BUCKET, DATE, ENDPOINT, Account
+from scenarios.account import DATE, ENDPOINT, Account, trained
 from scenarios.digits import jpeg, pixels
 from scenarios.digits_api import digits_api
 
@@ -27,14 +24,13 @@ def test_a_hundred_digits_get_the_answers_of_the_model(world: World, aws_account
 
     assert [answer.status_code for answer in answers] == [200] * 100
     assert {answer.headers["Content-Type"] for answer in answers} == {"application/json"}
-    artefact = world.aws.client("s3").get_object(Bucket=BUCKET, Key=ARTEFACT)["Body"].read()
-    centroids = unpacked(artefact).astype(np.float64)
+    centroids = trained(world).astype(np.float64)
     for answer, picture in zip(answers, pictures, strict=True):
         distances = np.sqrt(((centroids - pixels(picture).astype(np.float64)) ** 2).sum(axis=1))
         (prediction,) = answer.json()["predictions"]
         assert prediction["closest_cluster"] == float(distances.argmin())
         assert np.isclose(prediction["distance_to_cluster"], distances.min(), rtol=1e-5)
-    assert len({json.loads(answer.text)["predictions"][0]["closest_cluster"] for answer in answers}) > 3
+    assert len({answer.json()["predictions"][0]["closest_cluster"] for answer in answers}) > 3
 
 
 def test_without_an_endpoint(world: World) -> None:

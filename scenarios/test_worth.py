@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.aws_twin.artefact import unpacked
 from harness.world import World
-from scenarios.account import ARTEFACT, BUCKET, DATE, opened
+from scenarios.account import DATE, opened, trained
 from scenarios.digits import Digits, Part
 
 DAG = "aws_handwritten_digit_classifier"
@@ -20,8 +19,7 @@ def test_at_least_half_of_the_test_digits_are_right(world: World, both_digits: D
 
     world.run(DAG, DATE)
 
-    artefact = world.aws.client("s3").get_object(Bucket=BUCKET, Key=ARTEFACT)["Body"].read()
-    assert share_right(unpacked(artefact), both_digits.train, both_digits.test) >= 0.5
+    assert share_right(trained(world), both_digits.train, both_digits.test) >= 0.5
 
 
 def share_right(centroids: np.ndarray, train: Part, test: Part) -> float:
