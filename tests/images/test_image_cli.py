@@ -24,7 +24,7 @@ ROWS = [
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(cli, "connect", lambda: object())
+    monkeypatch.setattr("harness.cli.images.connect", lambda: object())
     monkeypatch.setattr(listing, "lines", lambda client, settings: ROWS)
 
 
@@ -68,7 +68,7 @@ def test_what_the_user_can_mend_is_one_line(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr(cli, "connect", fail)
+    monkeypatch.setattr("harness.cli.images.connect", fail)
     assert cli.main(["images"]) == 2
     assert capsys.readouterr().err == f"error: {error}\n"
     assert "Traceback" in (tmp_path / "cache" / "logs" / "traceback.log").read_text()

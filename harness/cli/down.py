@@ -1,0 +1,34 @@
+"""`harness down`: what was kept goes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.airflow.warm.client import end_hosts, hosts_folder
+from harness.images.catalogue import BUILT_IN
+from harness.services.fleet import Fleet
+from harness.settings import Settings
+
+
+def add(commands: Any, image_names: Sequence[str]) -> None:
+    parser = commands.add_parser(
+        "down", help="remove the services that --reuse kept for this checkout, and end its warm hosts"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(root: Path, chosen: argparse.Namespace) -> int:
+    settings = Settings.load(root, BUILT_IN)
+    hosts = end_hosts(hosts_folder(settings))  # first: they need no engine
+    removed = Fleet(settings.root, None).remove()
+    removed["warm host"] = hosts
+    told = ", ".join(_counted(kind, number) for kind, number in removed.items() if number)
+    print(f"removed {told}" if told else "nothing was kept")
+    return 0
+
+
+def _counted(kind: str, number: int) -> str:
+    return f"{number} {kind}{'' if number == 1 else 's'}"

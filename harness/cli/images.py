@@ -1,0 +1,36 @@
+"""`harness images`: what images there are, and getting them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.engine import connect
+from harness.images import listing
+from harness.images.catalogue import BUILT_IN
+from harness.images.progress import shown
+from harness.settings import Settings
+
+
+def add(commands: Any, image_names: Sequence[str]) -> None:
+    parser = commands.add_parser("images", help="list the images that scenarios need, or get them")
+    parser.add_argument("--get", nargs="*", metavar="NAME", help="obtain these images (none named: all) before listing")
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+    parser.add_argument("--image-mode", metavar="MODE", help="auto (default), pull or build")
+    for name in image_names:
+        parser.add_argument(f"--{name}-image", metavar="REF", help=f"reference of {name}, or build:RELEASE")
+    parser.set_defaults(run=run, image_names=image_names)
+
+
+def run(root: Path, chosen: argparse.Namespace) -> int:
+    keys = ("image_mode", *(f"{name}_image" for name in chosen.image_names))
+    # argparse turns every dash of an option into an underscore; an image's name may hold one.
+    settings = Settings.load(root, BUILT_IN, {key: getattr(chosen, key.replace("-", "_")) for key in keys})
+    client = connect()
+    if chosen.get is not None:
+        with shown() as progress:
+            listing.get(client, settings, chosen.get, progress)
+    listing.render(listing.lines(client, settings), chosen.json)
+    return 0

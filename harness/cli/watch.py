@@ -1,0 +1,31 @@
+"""`harness watch`: on every save, the scenarios that it concerns."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.images.catalogue import BUILT_IN
+from harness.settings import Settings
+
+
+def add(commands: Any, image_names: Sequence[str]) -> None:
+    parser = commands.add_parser(
+        "watch",
+        usage="harness watch [--dags-folder PATH] [pytest arguments]",
+        help="on every save of a DAG file run its scenarios again, until Ctrl-C; takes pytest's arguments too",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--dags-folder", metavar="PATH", help="the DAGs under test")
+    parser.set_defaults(run=run, takes_others=True)
+
+
+def run(root: Path, chosen: argparse.Namespace) -> int:
+    # Only who watches has watchfiles and pytest imported.
+    from harness.watch.loop import watch
+
+    settings = Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder})
+    watch(settings, [*chosen.others, "--dags-folder", str(settings.dags_folder)])
+    return 0
