@@ -35,16 +35,21 @@ def connections(stack: Stack) -> Mapping[str, str]:
 @pytest.fixture
 def environment(stack: Stack) -> Mapping[str, str]:
     s3 = stack.minio.endpoint
+    sidecars = {}
+    if stack.kind == "containers":
+        sidecars = {
+            "DOCKER_HOST": stack.relay.docker_host,
+            "NUMBERCRUNCHER_IMAGE": stack.images["numbercruncher"].reference,
+            "NUMBERCRUNCHER_NETWORK": stack.network,
+        }
     return {
         "AWS_ENDPOINT_URL": stack.aws.url,
         "AWS_ENDPOINT_URL_S3": stack.aws.url,
         # The chapter's image, said here so that the region can be compared with it before a run.
         "DIGITS_IMAGE": "438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest",
         "DIGITS_CHECK_INTERVAL": "1",
-        "DOCKER_HOST": stack.relay.docker_host,
-        "NUMBERCRUNCHER_IMAGE": stack.images["numbercruncher"].reference,
-        "NUMBERCRUNCHER_NETWORK": stack.network,
         "S3_ENDPOINT": s3.internal,
         "S3_ACCESS_KEY": s3.access_key,
         "S3_SECRET_KEY": s3.secret_key,
+        **sidecars,
     }

@@ -9,8 +9,18 @@ from benchmarks import inner
 from benchmarks.figures import Goal, Line
 from benchmarks.kept import down
 
-WAITING = ("test_inside_airbnb_docker.py",)
-"""Files of scenarios whose DAGs wait for something that is not Airflow: here for a container of their own."""
+WAITING = (
+    "test_aws_credentials.py",
+    "test_aws_digit_classifier.py",
+    "test_digit_api.py",
+    "test_inside_airbnb_docker.py",
+    "test_mc.py",
+    "test_nothing_leaves.py",
+    "test_policies.py",
+    "test_socket_of_its_own.py",
+    "test_worth.py",
+)
+"""Files of scenarios that wait for something that is not Airflow: a container of their own, a job in the twin."""
 
 
 def all_warm(turns: int) -> list[Line]:

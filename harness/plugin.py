@@ -7,7 +7,7 @@ A project says what its DAGs need by overriding three small fixtures that return
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -34,15 +34,21 @@ from harness.report import (
     show_remarks,
 )
 from harness.services.fleet import Fleet, new_run
-from harness.services.stack import Stack, stack_in_fleet
-from harness.settings import ImageMode, Runner, Settings, find_root
+from harness.services.kind import open_stack, stack_kind
+from harness.services.stack import Stack
+from harness.settings import ImageMode, Runner, Settings, StackChoice, StackKind, find_root
 from harness.world import World
 
 SETTINGS = pytest.StashKey[Settings]()
 FLEET = pytest.StashKey[Fleet]()
+KIND = pytest.StashKey[Callable[[], StackKind]]()
 WORLD = pytest.StashKey[World]()
 ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """Exit codes of a run that came to its end, however it ended."""
+NO_ENGINE = (
+    "needs a Docker engine, and the stack is embedded: "
+    "where one answers (`make engine` gets it on Debian or Ubuntu), --stack containers runs it"
+)
 HANDED = "harness_run"
 """Under this name xdist's workers are told which test run's fleet they belong to."""
 
@@ -53,6 +59,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--runner", choices=get_args(Runner), help="how `airflow dags test` is run (default: warm)")
     group.addoption("--evidence", metavar="DIR", type=Path, help="write what each scenario's runs left, as JSON")
     group.addoption("--reuse", action="store_true", default=None, help="keep the services for the next test run")
+    group.addoption(
+        "--stack",
+        choices=get_args(StackChoice),
+        help="the services: containers, or embedded, as processes without a Docker engine; "
+        "auto (default): containers if an engine answers",
+    )
     group.addoption("--image-mode", choices=get_args(ImageMode), help="how images are obtained (default: auto)")
     for name in (*BUILT_IN, *_project_images()):
         group.addoption(
@@ -69,7 +81,7 @@ def _project_images() -> tuple[str, ...]:
 
 def pytest_configure(config: pytest.Config) -> None:
     images = (f"{name}_image" for name in (*BUILT_IN, *_project_images()))
-    names = ("dags_folder", "image_mode", "reuse", "runner", *images)
+    names = ("dags_folder", "image_mode", "reuse", "runner", "stack", *images)
     options = {name: config.getoption(name.replace("-", "_"), None) for name in names}
     try:
         config.stash[SETTINGS] = Settings.load(find_root(config.rootpath), BUILT_IN, options)
@@ -77,6 +89,9 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
     settings = config.stash[SETTINGS]
     handed = getattr(config, "workerinput", {}).get(HANDED)
+    kind: Callable[[], StackKind] = cache(partial(stack_kind, settings))
+    config.stash[KIND] = kind
+    config.addinivalue_line("markers", "engine: needs a Docker engine; not run where the stack is embedded")
     config.stash[FLEET] = Fleet(settings.root, None if settings.reuse else handed or new_run())
 
 
@@ -105,6 +120,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A scenario that needs an engine is not run where the stack is embedded."""
+    if item.get_closest_marker("engine") and item.config.stash[KIND]() == "embedded":
+        pytest.skip(NO_ENGINE)
+
+
 @pytest.fixture(scope="session")
 def settings(pytestconfig: pytest.Config) -> Settings:
     """The harness's settings (harness.settings.Settings)."""
@@ -126,7 +147,7 @@ def stack(
 ) -> Iterator[Stack]:
     """The services, up and ready; one stack for each test process."""
     fleet = pytestconfig.stash[FLEET]
-    with stack_in_fleet(fleet, settings, databases, _progress(pytestconfig)) as running:
+    with open_stack(fleet, settings, databases, _progress(pytestconfig)) as running:
         ensure_template(running.postgres, settings.cache_dir, tmp_path_factory.mktemp("migration"))
         yield running
 
@@ -165,6 +186,7 @@ def world(
     stack.reset()
     made = World(settings, stack, execute, connections, environment, tmp_path)
     request.node.stash[WORLD] = made
+    request.node.user_properties += [(REMARK, text) for text in stack.remarks]
     yield made
     stack.relay.remove_sidecars()
 

@@ -74,7 +74,7 @@ def scenario_table(rows: list[ScenarioRow], terminal: Any) -> None:
 
 def show_remarks(remarks: list[str], terminal: Any) -> None:
     """What scenarios had to say, under the table."""
-    for remark in remarks:
+    for remark in dict.fromkeys(remarks):
         terminal.write_line(remark)
 
 

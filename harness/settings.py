@@ -19,8 +19,20 @@ TABLE = "tool.harness"
 
 ImageMode = Literal["auto", "pull", "build"]
 Runner = Literal["warm", "process"]
+StackKind = Literal["containers", "embedded"]
+StackChoice = Literal["auto", "containers", "embedded"]
 
-PLAIN = ("cache_dir", "dags_folder", "image_mode", "reuse", "run_timeout", "runner", "start_timeout", "warm_idle")
+PLAIN = (
+    "cache_dir",
+    "dags_folder",
+    "image_mode",
+    "reuse",
+    "run_timeout",
+    "runner",
+    "stack",
+    "start_timeout",
+    "warm_idle",
+)
 """The settings that an option or a variable can set, beside the images."""
 
 
@@ -52,6 +64,7 @@ class Settings(BaseModel):
     dags_folder: Path = Path("dags")
     image_mode: ImageMode = "auto"
     reuse: bool = False
+    stack: StackChoice = "auto"
     buckets: tuple[str, ...] = ()
     aliases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     images: Mapping[str, ProjectImage] = Field(default_factory=dict)

@@ -1,8 +1,9 @@
-"""The AWS twin: moto in a container, with what it lacks (harness/aws_twin)."""
+"""The AWS twin: moto, with what it lacks (harness/aws_twin)."""
 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,26 +29,22 @@ ACCOUNT = "123456789012"
 """moto's: whatever credentials a call carries."""
 
 
-class AwsService:
+class AwsService(ABC):
     """The twin's server. While IAM is not enforced it takes any credentials; nothing in it leaves the machine."""
 
     name = "aws"
+    url = ""
+    internal_url = ""
+    """From inside the stack's network."""
 
-    def __init__(self, image: str, place: Place, aliases: Sequence[str]) -> None:
-        self._image, self._place = image, place
-        self._aliases = (self.name, *aliases)
-        self._container: Container | None = None
-        self.url = ""
-        self.internal_url = f"http://{self._aliases[-1]}:{PORT}"
-        """From inside the stack's network."""
+    @abstractmethod
+    def start(self) -> None: ...
 
-    def start(self) -> None:
-        spec = Spec(role=self.name, image=self._image, ports=(PORT,), aliases=self._aliases)
-        self._up(start(spec, self._place.labels, self._place.network()), self._place.timeout)
+    @abstractmethod
+    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None: ...
 
-    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
-        self._up(fitting(containers, self.name, self._image), ATTACH_TIMEOUT)
-        self.reset()
+    @abstractmethod
+    def log_tail(self, lines: int) -> str: ...
 
     def note(self) -> dict[str, Any]:
         return {}
@@ -86,16 +83,8 @@ class AwsService:
             config=Config(retries={"total_max_attempts": 1}, proxies={}),
         )
 
-    def log_tail(self, lines: int) -> str:
-        return tail(self._container, lines) if self._container else ""
-
     def secrets(self) -> tuple[str, ...]:
         return ()
-
-    def _up(self, container: Container, timeout: float) -> None:
-        self._container = container
-        self.url = f"http://{LOOPBACK}:{published(container, PORT)}"
-        await_ready(container, self._probe, timeout)
 
     def _probe(self) -> None:
         LOCAL.get(f"{self.url}/twin/", timeout=1).raise_for_status()
@@ -106,6 +95,32 @@ class AwsService:
             raise ServiceError(f"the AWS twin refuses {path}: {answer.text.strip()}")
         answer.raise_for_status()
         return answer
+
+
+class AwsContainer(AwsService):
+    """The twin in a container."""
+
+    def __init__(self, image: str, place: Place, aliases: Sequence[str]) -> None:
+        self._image, self._place = image, place
+        self._aliases = (self.name, *aliases)
+        self._container: Container | None = None
+        self.internal_url = f"http://{self._aliases[-1]}:{PORT}"
+
+    def start(self) -> None:
+        spec = Spec(role=self.name, image=self._image, ports=(PORT,), aliases=self._aliases)
+        self._up(start(spec, self._place.labels, self._place.network()), self._place.timeout)
+
+    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
+        self._up(fitting(containers, self.name, self._image), ATTACH_TIMEOUT)
+        self.reset()
+
+    def log_tail(self, lines: int) -> str:
+        return tail(self._container, lines) if self._container else ""
+
+    def _up(self, container: Container, timeout: float) -> None:
+        self._container = container
+        self.url = f"http://{LOOPBACK}:{published(container, PORT)}"
+        await_ready(container, self._probe, timeout)
 
 
 def _session() -> Any:

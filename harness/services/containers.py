@@ -9,20 +9,19 @@ import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
-from tenacity import RetryError, Retrying, retry_if_not_exception_type, stop_after_delay, wait_fixed
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 from urllib3.exceptions import HTTPError
 
 from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, engine_errors
-from harness.errors import HarnessError, ServiceError
+from harness.errors import ServiceError
+from harness.services.ready import await_answer
 
 # testcontainers' own reaper publishes the engine's socket on all interfaces. Ours (reaper.py) does not.
 testcontainers_config.ryuk_disabled = True
 
 LOOPBACK = "127.0.0.1"
-POLL = 0.05
 ATTACH_TIMEOUT = 5.0
 """Seconds that a container has to answer which another process left running."""
 
@@ -138,24 +137,7 @@ def await_ready(container: Container, probe: Callable[[], object], timeout: floa
 
     A container that has exited ends the wait at once. Raises ServiceError with the container's last lines.
     """
-
-    def attempt() -> None:
-        _check_running(container)
-        probe()
-
-    retrying = Retrying(
-        stop=stop_after_delay(timeout),
-        wait=wait_fixed(POLL),
-        retry=retry_if_not_exception_type(HarnessError),
-    )
-    try:
-        retrying(attempt)
-    except RetryError as error:
-        last = error.last_attempt.exception()
-        raise ServiceError(
-            f"{role_of(container)} was not ready within {timeout:g} s ({last}); raise HARNESS_START_TIMEOUT on a slow "
-            f"machine. {_last_words(container)}"
-        ) from last
+    await_answer(role_of(container), probe, timeout, lambda: _check_running(container), lambda: _last_words(container))
 
 
 def tail(container: Container, lines: int, stdout: bool = True) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -31,7 +32,10 @@ CONSOLE_PORT = 9001
 
 @dataclass(frozen=True)
 class S3Endpoint:
-    """Where an S3 answers. `internal` is host:port on the stack's network, `url` from this machine."""
+    """Where an S3 answers. `internal` is host:port on the stack's network, `url` from this machine.
+
+    `console_url` is empty where it has no console.
+    """
 
     url: str
     console_url: str
@@ -40,34 +44,29 @@ class S3Endpoint:
     secret_key: str = field(repr=False)
 
 
-class MinioService:
-    """MinIO in a container, with its console. `buckets` exist, empty, after every reset."""
+class MinioService(ABC):
+    """MinIO, or what stands in for it. `buckets` exist, empty, after every reset."""
 
     name = "minio"
 
-    def __init__(self, image: str, place: Place, aliases: Sequence[str], buckets: Sequence[str]) -> None:
-        self._image, self._place = image, place
-        self._aliases = (self.name, *aliases)
+    def __init__(self, buckets: Sequence[str]) -> None:
         self._buckets = tuple(buckets)
         self._user, self._password = f"user-{secrets.token_hex(4)}", secrets.token_hex(20)
-        self._container: Container | None = None
         self._pool = urllib3.PoolManager(timeout=30, retries=urllib3.Retry(2, backoff_factor=0.1))
         self.endpoint: S3Endpoint
 
-    def start(self) -> None:
-        spec = Spec(
-            role=self.name,
-            image=self._image,
-            ports=(API_PORT, CONSOLE_PORT),
-            env={"MINIO_ROOT_USER": self._user, "MINIO_ROOT_PASSWORD": self._password},
-            command=("server", "/data", "--address", f":{API_PORT}", "--console-address", f":{CONSOLE_PORT}"),
-            aliases=self._aliases,
-        )
-        self._up(start(spec, self._place.labels, self._place.network()), self._place.timeout)
+    @abstractmethod
+    def start(self) -> None: ...
 
-    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
-        self._user, self._password = note["user"], note["password"]
-        self._up(fitting(containers, self.name, self._image), ATTACH_TIMEOUT)
+    @abstractmethod
+    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None: ...
+
+    @abstractmethod
+    def version(self) -> str:
+        """The release as the server itself reports it, e.g. `RELEASE.2025-09-07T16-13-09Z`."""
+
+    @abstractmethod
+    def log_tail(self, lines: int) -> str: ...
 
     def note(self) -> dict[str, Any]:
         return {"user": self._user, "password": self._password}
@@ -75,12 +74,6 @@ class MinioService:
     def client(self) -> Minio:
         """A client with short patience: a local server either answers at once or is broken. They share connections."""
         return self._client_by(self._pool)
-
-    def version(self) -> str:
-        """The release as the server itself reports it, e.g. `RELEASE.2025-09-07T16-13-09Z`."""
-        assert self._container is not None
-        printed = cast(bytes, self._container.exec_run(["minio", "--version"]).output)
-        return printed.decode().split()[2]
 
     def server(self) -> str:
         """Which S3 it is, by its own word: `MinIO`."""
@@ -101,11 +94,56 @@ class MinioService:
             if name not in found:
                 client.make_bucket(name)
 
-    def log_tail(self, lines: int) -> str:
-        return tail(self._container, lines) if self._container else ""
-
     def secrets(self) -> tuple[str, ...]:
         return (self._password,)
+
+    def _probe(self) -> None:
+        self._client_by(urllib3.PoolManager(timeout=1, retries=False)).list_buckets()
+        if self.endpoint.console_url:
+            LOCAL.get(self.endpoint.console_url, timeout=1).raise_for_status()
+
+    def _client_by(self, pool: urllib3.PoolManager) -> Minio:
+        return Minio(
+            self.endpoint.url.removeprefix("http://"),
+            access_key=self._user,
+            secret_key=self._password,
+            secure=False,
+            region="us-east-1",  # MinIO's own; not to be asked for before every bucket's first call
+            http_client=pool,
+        )
+
+
+class MinioContainer(MinioService):
+    """MinIO in a container, with its console."""
+
+    def __init__(self, image: str, place: Place, aliases: Sequence[str], buckets: Sequence[str]) -> None:
+        super().__init__(buckets)
+        self._image, self._place = image, place
+        self._aliases = (self.name, *aliases)
+        self._container: Container | None = None
+
+    def start(self) -> None:
+        spec = Spec(
+            role=self.name,
+            image=self._image,
+            ports=(API_PORT, CONSOLE_PORT),
+            env={"MINIO_ROOT_USER": self._user, "MINIO_ROOT_PASSWORD": self._password},
+            command=("server", "/data", "--address", f":{API_PORT}", "--console-address", f":{CONSOLE_PORT}"),
+            aliases=self._aliases,
+        )
+        self._up(start(spec, self._place.labels, self._place.network()), self._place.timeout)
+
+    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
+        self._user, self._password = note["user"], note["password"]
+        self._up(fitting(containers, self.name, self._image), ATTACH_TIMEOUT)
+
+    def version(self) -> str:
+        assert self._container is not None
+        printed = cast(bytes, self._container.exec_run(["minio", "--version"]).output)
+        return printed.decode().split()[2]
+
+    def log_tail(self, lines: int) -> str:
+        return tail(self._container, lines) if self._container else ""
 
     def _up(self, container: Container, timeout: float) -> None:
         self._container = container
@@ -118,17 +156,3 @@ class MinioService:
         )
         await_ready(container, self._probe, timeout)
         self.reset()
-
-    def _probe(self) -> None:
-        self._client_by(urllib3.PoolManager(timeout=1, retries=False)).list_buckets()
-        LOCAL.get(self.endpoint.console_url, timeout=1).raise_for_status()
-
-    def _client_by(self, pool: urllib3.PoolManager) -> Minio:
-        return Minio(
-            self.endpoint.url.removeprefix("http://"),
-            access_key=self._user,
-            secret_key=self._password,
-            secure=False,
-            region="us-east-1",  # MinIO's own; not to be asked for before every bucket's first call
-            http_client=pool,
-        )

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import re
 import secrets
-import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 from docker.models.containers import Container
 from psycopg import sql
+from testcontainers.core.network import Network
 
-from harness.engine import engine_errors
 from harness.errors import ServiceError
-from harness.services.containers import Place, tail
 from harness.services.postgres_server import SUPERUSER, PostgresServer
 from harness.services.spares import Spares
 
-SPOOL = "/var/tmp"  # noqa: S108 - inside the container, where nobody else is
 SINCE_STRATEGY = 150000
 
 
@@ -37,13 +33,13 @@ class PostgresService:
     def __init__(
         self,
         server: Callable[[], PostgresServer],
-        place: Place,
+        network: Callable[[], Network],
         aliases: Sequence[str],
         databases: Mapping[str, str],
         slot: int,
     ) -> None:
-        """`server` waits until the server runs."""
-        self._wait, self._place = server, place
+        """`server` waits until the server runs, `network` until there is one."""
+        self._wait, self._network = server, network
         self._aliases = (self.name, *aliases)
         self._databases = dict(databases)
         self._slot = slot
@@ -53,24 +49,22 @@ class PostgresService:
 
     def start(self) -> None:
         self._server = self._wait()
-        container = self._server.container
         for name, schema in self._databases.items():
             self._make_template(name, schema)
         self._drop_scratch()
-        with engine_errors("connecting postgres to the stack's network"):
-            self._place.network().connect(str(container.id), network_aliases=list(self._aliases))
+        self._server.join(self._network, self._aliases)
         self.reset()
 
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
         self._server = self._wait()
-        if note["container"] != self._server.container.id:
+        if note["server"] != self._server.ident:
             raise ServiceError("the stack's databases were in another server")
         self._passwords = dict(note["passwords"])
         self._drop_scratch()
         self.reset()
 
     def note(self) -> dict[str, Any]:
-        return {"container": self._server.container.id, "passwords": self._passwords}
+        return {"server": self._server.ident, "passwords": self._passwords, **self._server.note()}
 
     def reset(self) -> None:
         """Every declared database as its schema left it."""
@@ -132,23 +126,15 @@ class PostgresService:
 
     def dump(self, database: str) -> bytes:
         """The database in pg_dump's custom format."""
-        return self._run(["pg_dump", "-U", SUPERUSER, "-Fc", database])
+        return self._server.tool(["pg_dump", "-Fc", database])
 
     def restore(self, database: str, archive: bytes) -> None:
         """Fills the new database `database` from what dump() gave."""
-        file = f"{database}.dump"
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w") as tar:
-            member = tarfile.TarInfo(file)
-            member.size, member.mode = len(archive), 0o644
-            tar.addfile(member, io.BytesIO(archive))
         self.create(database)
-        with engine_errors("copying a metadata dump to Postgres"):
-            self._server.container.put_archive(SPOOL, packed.getvalue())
-        self._run(["pg_restore", "-U", SUPERUSER, "--no-owner", "-d", database, f"{SPOOL}/{file}"])
+        self._server.tool(["pg_restore", "--no-owner", "-d", database], archive)
 
     def log_tail(self, lines: int) -> str:
-        return tail(self._server.container, lines)
+        return self._server.log_tail(lines)
 
     def secrets(self) -> tuple[str, ...]:
         return (self._server.password, *self._passwords.values())
@@ -191,14 +177,6 @@ class PostgresService:
         with self.connect(_template(own)) as connection:
             connection.execute(sql.SQL("SET ROLE {}").format(user))
             connection.execute(schema.encode())
-
-    def _run(self, command: list[str]) -> bytes:
-        with engine_errors(f"running {command[0]}"):
-            done = self._server.container.exec_run(command, demux=True)
-        stdout, stderr = cast(tuple[bytes | None, bytes | None], done.output)
-        if done.exit_code != 0:
-            raise ServiceError(f"{command[0]} failed in the postgres service: {(stderr or b'').decode().strip()}")
-        return stdout or b""
 
 
 def _template(own: str) -> str:

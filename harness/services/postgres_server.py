@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 import socket
+import tarfile
 import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
+from typing import Any, cast
 from urllib.parse import quote
 
 import docker
 import psycopg
 from docker.models.containers import Container
 from psycopg import sql
+from testcontainers.core.network import Network
 
-from harness.engine import LABEL_ROLE
+from harness.engine import LABEL_ROLE, engine_errors
 from harness.errors import ServiceError
 from harness.services.containers import (
     ATTACH_TIMEOUT,
@@ -26,6 +32,7 @@ from harness.services.containers import (
     published,
     role_of,
     start,
+    tail,
 )
 from harness.services.fleet import Fleet
 from harness.services.remove import remove_labelled
@@ -34,6 +41,7 @@ ROLE = "postgres"
 PORT = 5432
 SUPERUSER = "postgres"
 DIRECT_TIMEOUT = 0.5
+SPOOL = "/var/tmp"  # noqa: S108 - inside the container, where nobody else is
 # A server that lives for some test runs has nothing to survive: durability off, many small clients on.
 OPTIONS = {
     "fsync": "off",
@@ -49,22 +57,50 @@ OPTIONS = {
 MEMORY = "/memory"
 
 
-class PostgresServer:
-    """A server that runs. `container` is where, `password` the superuser's."""
+class PostgresServer(ABC):
+    """A server that runs. `password` is the superuser's, `published` where it answers on this machine."""
 
-    def __init__(self, container: Container, password: str) -> None:
-        self.container, self.password = container, password
-        self._published = (LOOPBACK, published(container, PORT))
+    def __init__(self, password: str, published: tuple[str, int]) -> None:
+        self.password = password
+        self._published = published
         self._lock = threading.Lock()
         self._admin: psycopg.Connection | None = None
 
+    @property
+    @abstractmethod
+    def ident(self) -> str:
+        """By which it is told from another one."""
+
+    @abstractmethod
+    def join(self, network: Callable[[], Network], aliases: Sequence[str]) -> None:
+        """Makes it reachable under these names in the stack's network, where there is one."""
+
+    @abstractmethod
+    def tool(self, command: Sequence[str], archive: bytes | None = None) -> bytes:
+        """What one of Postgres' programs prints, run as the superuser; `archive` as a file is its last argument.
+
+        Raises ServiceError where it fails.
+        """
+
+    @abstractmethod
+    def log_tail(self, lines: int) -> str:
+        """The last lines that it printed."""
+
+    def note(self) -> dict[str, Any]:
+        """What another process needs to find it, where the fleet does not note that itself."""
+        return {}
+
+    def direct(self) -> tuple[str, int]:
+        """The shortest way to it."""
+        return self._published
+
     def url(self, user: str, password: str, database: str) -> str:
         """libpq URL from this machine."""
-        return _url(self._published, user, password, database)
+        return libpq_url(self._published, user, password, database)
 
     def direct_url(self, database: str) -> str:
         """The superuser's, past the engine's port forwarder where that is possible: every statement costs less."""
-        return _url(self._direct, SUPERUSER, self.password, database)
+        return libpq_url(self.direct(), SUPERUSER, self.password, database)
 
     def execute(self, statement: sql.Composed) -> list[tuple[object, ...]]:
         """By one connection that stays open, as the superuser. Raises ServiceError where the server has gone."""
@@ -83,29 +119,74 @@ class PostgresServer:
         with self._lock:
             return self._connected().info.server_version
 
+    def close(self) -> None:
+        if self._admin:
+            self._admin.close()
+
     def _connected(self) -> psycopg.Connection:
         if self._admin is None or self._admin.closed:
             self._admin = psycopg.connect(self.direct_url("postgres"), autocommit=True, connect_timeout=10)
         return self._admin
 
-    def close(self) -> None:
-        if self._admin:
-            self._admin.close()
+
+class ContainerServer(PostgresServer):
+    """A server in a container."""
+
+    def __init__(self, container: Container, password: str) -> None:
+        super().__init__(password, (LOOPBACK, published(container, PORT)))
+        self.container = container
+
+    @property
+    def ident(self) -> str:
+        return str(self.container.id)
+
+    def join(self, network: Callable[[], Network], aliases: Sequence[str]) -> None:
+        with engine_errors("connecting postgres to the stack's network"):
+            network().connect(self.ident, network_aliases=list(aliases))
+
+    def tool(self, command: Sequence[str], archive: bytes | None = None) -> bytes:
+        whole = [command[0], "-U", SUPERUSER, *command[1:]]
+        with engine_errors(f"running {command[0]}"):
+            if archive is not None:
+                file = f"{secrets.token_hex(8)}.archive"
+                whole.append(f"{SPOOL}/{file}")
+                self.container.put_archive(SPOOL, _packed(file, archive))
+            done = self.container.exec_run(whole, demux=True)
+        stdout, stderr = cast(tuple[bytes | None, bytes | None], done.output)
+        if done.exit_code != 0:
+            raise ServiceError(f"{command[0]} failed in the postgres service: {(stderr or b'').decode().strip()}")
+        return stdout or b""
+
+    def log_tail(self, lines: int) -> str:
+        return tail(self.container, lines)
+
+    def direct(self) -> tuple[str, int]:
+        """The container's own address where it can be reached (a local engine on Linux), else the published port."""
+        return self._direct
 
     @cached_property
     def _direct(self) -> tuple[str, int]:
-        """The container's own address where it can be reached (a local engine on Linux), else the published port."""
         networks = self.container.attrs["NetworkSettings"]["Networks"].values()
         for address in filter(None, (network["IPAddress"] for network in networks)):
             with suppress(OSError, psycopg.Error):
                 socket.create_connection((address, PORT), timeout=DIRECT_TIMEOUT).close()
                 # With a remote engine another server may have that address here; it does not know the password.
-                psycopg.connect(_url((address, PORT), SUPERUSER, self.password, "postgres"), connect_timeout=2).close()
+                url = libpq_url((address, PORT), SUPERUSER, self.password, "postgres")
+                psycopg.connect(url, connect_timeout=2).close()
                 return (address, PORT)
         return self._published
 
 
-def running_server(fleet: Fleet, slot: int, client: docker.DockerClient, image: str, timeout: float) -> PostgresServer:
+def _packed(name: str, content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        member = tarfile.TarInfo(name)
+        member.size, member.mode = len(content), 0o644
+        tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def running_server(fleet: Fleet, slot: int, client: docker.DockerClient, image: str, timeout: float) -> ContainerServer:
     """The fleet's server: whichever process needs it first starts it, the others wait and share it.
 
     `slot` is this process's. Raises ServiceError, EngineError.
@@ -116,7 +197,7 @@ def running_server(fleet: Fleet, slot: int, client: docker.DockerClient, image: 
         found = {role_of(container): container for container in labelled(client, mine)}
         if note and note["options"] == OPTIONS:
             with suppress(ServiceError):
-                server = PostgresServer(fitting(found, ROLE, image), note["password"])
+                server = ContainerServer(fitting(found, ROLE, image), note["password"])
                 await_ready(server.container, server.version, ATTACH_TIMEOUT)
                 fleet.share(ROLE, slot)
                 return server
@@ -134,7 +215,7 @@ def running_server(fleet: Fleet, slot: int, client: docker.DockerClient, image: 
         return server
 
 
-def _start(fleet: Fleet, image: str, password: str, timeout: float) -> PostgresServer:
+def _start(fleet: Fleet, image: str, password: str, timeout: float) -> ContainerServer:
     options = [argument for name, value in OPTIONS.items() for argument in ("-c", f"{name}={value}")]
     spec = Spec(
         role=ROLE,
@@ -149,12 +230,13 @@ def _start(fleet: Fleet, image: str, password: str, timeout: float) -> PostgresS
         in_memory=MEMORY,
         command=("postgres", *options),
     )
-    server = PostgresServer(start(spec, fleet.labels, None), password)
+    server = ContainerServer(start(spec, fleet.labels, None), password)
     url = server.url(SUPERUSER, password, "postgres")
     # The direct way is looked for once, so only when the server answers.
     await_ready(server.container, lambda: psycopg.connect(url, connect_timeout=2).close(), timeout)
     return server
 
 
-def _url(address: tuple[str, int], user: str, password: str, database: str) -> str:
+def libpq_url(address: tuple[str, int], user: str, password: str, database: str) -> str:
+    """`address` is a host and a port."""
     return f"postgresql://{user}:{quote(password)}@{address[0]}:{address[1]}/{database}"

@@ -26,7 +26,6 @@ from harness.services import labeller
 from harness.services.containers import (
     ATTACH_TIMEOUT,
     LOOPBACK,
-    POLL,
     Place,
     Spec,
     await_ready,
@@ -37,6 +36,7 @@ from harness.services.containers import (
     tail,
 )
 from harness.services.local_http import LOCAL
+from harness.services.ready import POLL
 from harness.services.remove import remove_labelled
 
 PORT = 2375

@@ -1,4 +1,4 @@
-"""The stack: the services of one slot of a fleet, in containers, started side by side or taken over as they are."""
+"""The stack: the services of one slot of a fleet; in containers, started side by side or taken over as they are."""
 
 from __future__ import annotations
 
@@ -19,24 +19,29 @@ from testcontainers.core.network import Network
 from harness.engine import LABEL_EXTRA, LABEL_STACK, connect, engine_errors
 from harness.errors import EngineError, HarnessError
 from harness.images.obtain import Obtained, Progress, obtain
-from harness.services.aws import AwsService
+from harness.services.aws import AwsContainer, AwsService
 from harness.services.containers import Place, labelled, role_of
 from harness.services.fleet import Fleet
-from harness.services.minio import MinioService
+from harness.services.minio import MinioContainer, MinioService
 from harness.services.postgres import PostgresService
 from harness.services.postgres_server import PostgresServer, running_server
 from harness.services.relay import RelayService
 from harness.services.remove import remove_labelled
 from harness.services.service import Service
-from harness.settings import Settings
+from harness.settings import Settings, StackKind
 
 SERVICE_IMAGES = ("reaper", "minio", "postgres", "aws", "relay", "python")
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Services that are up. `images` has every image of the catalogue that was obtained; `seconds` each start."""
+    """Services that are up. `images` has every image of the catalogue that was obtained; `seconds` each start.
 
+    One of kind `embedded` has no relay that a DAG could use, no network and no images. `remarks` are for whoever reads
+    what its scenarios found.
+    """
+
+    kind: StackKind
     fleet_id: str
     stack_id: str
     network: str
@@ -46,6 +51,7 @@ class Stack:
     relay: RelayService
     images: Mapping[str, Obtained]
     seconds: Mapping[str, float]
+    remarks: tuple[str, ...] = ()
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -117,8 +123,8 @@ class _Plan:
         # What a scenario had beside the stack when its process was killed.
         remove_labelled(self.client, {LABEL_STACK: self.stack_id, LABEL_EXTRA: "yes"})
         with ThreadPoolExecutor() as pool:
-            services = self._services(pool.submit(self._server).result, _no_network)
-            jobs = {s.name: pool.submit(_timed, partial(s.attach, containers, kept[s.name])) for s in services}
+            services = self._services(pool.submit(self._server).result, no_network)
+            jobs = {s.name: pool.submit(timed, partial(s.attach, containers, kept[s.name])) for s in services}
             wait(jobs.values())
         failures = [error for job in jobs.values() if (error := job.exception())]
         for failure in failures:
@@ -139,9 +145,9 @@ class _Plan:
                 network = jobs["network"] = pool.submit(self._network)
                 services = self._services(server.result, network.result)
                 for service in services:
-                    jobs[service.name] = pool.submit(_timed, service.start)
+                    jobs[service.name] = pool.submit(timed, service.start)
                 pool.shutdown(wait=False)
-                _await_all(jobs)
+                await_all(jobs)
             except BaseException:
                 # The server is the fleet's, and what Postgres's start does there makes nothing on the engine.
                 self._dismantle([jobs[name] for name in jobs if name not in ("server", "postgres")])
@@ -165,9 +171,9 @@ class _Plan:
         image = {name: obtained.reference for name, obtained in self.images.items()}
         aliases = {name: self.settings.aliases.get(name, ()) for name in ("minio", "postgres", "aws", "relay")}
         return (
-            MinioService(image["minio"], place, aliases["minio"], self.settings.buckets),
-            PostgresService(server, place, aliases["postgres"], self.databases, self.slot),
-            AwsService(image["aws"], place, aliases["aws"]),
+            MinioContainer(image["minio"], place, aliases["minio"], self.settings.buckets),
+            PostgresService(server, network, aliases["postgres"], self.databases, self.slot),
+            AwsContainer(image["aws"], place, aliases["aws"]),
             RelayService(image["relay"], image["python"], place, aliases["relay"], self.client),
         )
 
@@ -177,7 +183,7 @@ class _Plan:
         services: tuple[MinioService, PostgresService, AwsService, RelayService],
         seconds: Mapping[str, float],
     ) -> Stack:
-        return Stack(self.fleet.ident, self.stack_id, network, *services, self.images, seconds)
+        return Stack("containers", self.fleet.ident, self.stack_id, network, *services, self.images, seconds)
 
     def _server(self) -> PostgresServer:
         image = self.images["postgres"].reference
@@ -193,7 +199,7 @@ class _Plan:
 
     def _fingerprint(self) -> str:
         """What a stack has to have in common with this plan, beside its images, to be taken over."""
-        parts = (dict(self.settings.aliases), dict(self.databases), _source_of_services())
+        parts = (dict(self.settings.aliases), dict(self.databases), source_of_services())
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _dismantle(self, starting: list[Future[Any]]) -> None:
@@ -206,23 +212,23 @@ class _Plan:
         remove_labelled(self.client, ours)
 
 
-def _no_network() -> Network:
+def no_network() -> Network:
     raise AssertionError("a stack that is taken over has its network")
 
 
-def _source_of_services() -> str:
+def source_of_services() -> str:
     """Whoever works on the harness itself gets new containers for new code."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    files = sorted(Path(__file__).parent.rglob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def _timed(job: Callable[[], None]) -> float:
+def timed(job: Callable[[], None]) -> float:
     began = time.monotonic()
     job()
     return time.monotonic() - began
 
 
-def _await_all(jobs: Mapping[str, Future[Any]]) -> None:
+def await_all(jobs: Mapping[str, Future[Any]]) -> None:
     """Waits for all, then raises the first failure."""
     wait(jobs.values())
     failures = [error for job in jobs.values() if (error := job.exception())]

@@ -1,0 +1,78 @@
+"""MinIO as a process, where there is a `minio` program on the PATH."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from docker.models.containers import Container
+
+from harness.errors import ServiceError
+from harness.services.containers import ATTACH_TIMEOUT
+from harness.services.embedded.processes import LOOPBACK, Keeping, Process, free_ports
+from harness.services.minio import MinioService, S3Endpoint
+
+TRIES = 3
+"""Between looking for a free port and listening on it somebody else may have taken it."""
+
+
+class MinioProcess(MinioService):
+    """A server of `program`, with its console."""
+
+    def __init__(self, program: str, keeping: Keeping, timeout: float, buckets: Sequence[str]) -> None:
+        super().__init__(buckets)
+        self._program, self._keeping, self._timeout = program, keeping, timeout
+        self._process: Process | None = None
+
+    def start(self) -> None:
+        for left in reversed(range(TRIES)):
+            try:
+                self._start(*free_ports(2))
+            except ServiceError:
+                if not left:
+                    raise
+            else:
+                return
+
+    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
+        self._user, self._password = note["user"], note["password"]
+        self._process = Process(self.name, self._keeping.folder)
+        self._up(note["port"], note["console_port"], ATTACH_TIMEOUT)
+
+    def note(self) -> dict[str, Any]:
+        port, console_port = (urlsplit(url).port for url in (self.endpoint.url, self.endpoint.console_url))
+        return {**super().note(), "port": port, "console_port": console_port}
+
+    def version(self) -> str:
+        done = subprocess.run([self._program, "--version"], capture_output=True, text=True, check=True)
+        return done.stdout.split()[2]
+
+    def log_tail(self, lines: int) -> str:
+        return self._process.tail(lines) if self._process else ""
+
+    def _start(self, port: int, console_port: int) -> None:
+        keeping = self._keeping
+        data = keeping.folder / self.name
+        data.mkdir(exist_ok=True)
+        addresses = ["--address", f"{LOOPBACK}:{port}", "--console-address", f"{LOOPBACK}:{console_port}"]
+        env = {
+            "PATH": os.defpath,
+            "HOME": str(keeping.folder),
+            "MINIO_ROOT_USER": self._user,
+            "MINIO_ROOT_PASSWORD": self._password,
+            "MINIO_BROWSER_REDIRECT": "off",
+            "MINIO_UPDATE": "off",
+        }
+        self._process = keeping.start(self.name, [self._program, "server", str(data), *addresses], env)
+        self._up(port, console_port, self._timeout)
+
+    def _up(self, port: int, console_port: int, timeout: float) -> None:
+        assert self._process is not None
+        url = f"http://{LOOPBACK}:{port}"
+        console = f"http://{LOOPBACK}:{console_port}"
+        self.endpoint = S3Endpoint(url, console, f"{LOOPBACK}:{port}", self._user, self._password)
+        self._process.await_ready(self._probe, timeout)
+        self.reset()

@@ -1,0 +1,187 @@
+"""Processes that serve, as an embedded stack has them: started by its keeper, watched, and ended with it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from harness.errors import ServiceError
+from harness.services.embedded import keeper
+from harness.services.ready import POLL, await_answer
+
+LOOPBACK = "127.0.0.1"
+PREFIX = "airflow-scenarios-"
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that was started under `name`, and may have ended since. `folder` is its stack's, with its log."""
+
+    name: str
+    folder: Path
+
+    def check(self) -> None:
+        """Raises ServiceError where it has ended."""
+        with suppress(FileNotFoundError):
+            code = (self.folder / f"{self.name}.exit").read_text()
+            raise ServiceError(f"{self.name} ended with exit code {code}. {self.last_words()}")
+
+    def tail(self, lines: int) -> str:
+        """The last lines that it printed; nothing where its folder has gone."""
+        try:
+            text = (self.folder / f"{self.name}.log").read_text(errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def last_words(self) -> str:
+        return f"Its last lines: {' | '.join(line.strip() for line in self.tail(5).splitlines()) or '(none)'}"
+
+    def await_ready(self, probe: Callable[[], object], timeout: float) -> None:
+        """As harness.services.ready.await_answer()."""
+        await_answer(self.name, probe, timeout, self.check, self.last_words)
+
+
+class Keeping:
+    """A keeper, from the side of the processes that use its stack. `folder` is the stack's own, and goes with it."""
+
+    def __init__(self, folder: Path, begun: subprocess.Popen[str] | None = None, kept: bool = True) -> None:
+        """`begun`: the keeper, where it is this process that began it."""
+        self.folder, self.kept = folder, kept
+        self._keeper = begun
+        self._lock = threading.Lock()
+
+    @classmethod
+    def begin(cls, kept: bool) -> Self:
+        """A new one; it ends with this process, or, `kept`, by end_kept()."""
+        _sweep()
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_fast_place()))
+        if os.geteuid() == 0:
+            folder.chmod(0o711)  # a server that won't run as root has a folder of its own in it
+        command = [sys.executable, "-S", "-E", keeper.__file__, str(folder), *(["--kept"] if kept else [])]
+        # A session of its own: a Ctrl-C at the terminal is not for it.
+        begun = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        return cls(folder, begun, kept)
+
+    @property
+    def pid(self) -> int:
+        assert self._keeper is not None
+        return self._keeper.pid
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        user: str | None = None,
+        end_by: signal.Signals = signal.SIGTERM,
+    ) -> Process:
+        """Starts `command` with exactly `env`, as `user` if one is named. Raises ServiceError."""
+        process = Process(name, self.folder)
+        (self.folder / f"{name}.exit").unlink(missing_ok=True)
+        order = {"name": name, "command": list(command), "env": dict(env), "user": user, "signal": int(end_by)}
+        assert self._keeper is not None
+        assert self._keeper.stdin is not None
+        assert self._keeper.stdout is not None
+        with self._lock:
+            try:
+                self._keeper.stdin.write(json.dumps(order) + "\n")
+                self._keeper.stdin.flush()
+                answer = json.loads(self._keeper.stdout.readline() or '{"error": "its keeper has ended"}')
+            except BrokenPipeError:
+                answer = {"error": "its keeper has ended"}
+        if "error" in answer:
+            raise ServiceError(f"{name} can't be started: {answer['error']}")
+        return process
+
+    def release(self) -> None:
+        """This process needs it no more. Unless it is kept, the processes have ended when this returns."""
+        if self._keeper is None:
+            return
+        assert self._keeper.stdin is not None
+        with suppress(BrokenPipeError):
+            self._keeper.stdin.close()
+        if not self.kept:
+            self._keeper.wait()
+            shutil.rmtree(self.folder, ignore_errors=True)  # where the keeper was killed
+
+    def abandon(self) -> None:
+        """Ends the processes, also such as were to be kept."""
+        assert self._keeper is not None
+        self._keeper.terminate()
+        self.kept = False
+        self.release()
+
+
+def free_ports(number: int) -> list[int]:
+    """Ports of the loopback on which nobody listens at this moment."""
+    sockets = [socket.create_server((LOOPBACK, 0)) for _ in range(number)]
+    ports = [int(one.getsockname()[1]) for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def lives(folder: Path) -> bool:
+    """Whether the keeper of the stack in `folder` lives."""
+    try:
+        with (folder / keeper.LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def end_kept(folder: Path, pid: int) -> bool:
+    """Ends a kept stack by its keeper, and returns when it has gone: whether there was one. Raises ServiceError."""
+    if not lives(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        return False
+    os.kill(pid, signal.SIGTERM)
+    waiting = Retrying(
+        stop=stop_after_delay(2 * keeper.PATIENCE),
+        wait=wait_fixed(POLL),
+        retry=retry_if_result(bool),
+        retry_error_callback=lambda state: True,
+    )
+    if waiting(lives, folder):
+        raise ServiceError(f"the kept services do not end: kill process {pid}")
+    return True
+
+
+def _sweep() -> None:
+    """Removes what is left of stacks whose keepers were killed."""
+    for folder in Path(_fast_place() or tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        # One without a lock is being made at this moment.
+        if (folder / keeper.LOCK).exists() and folder.stat().st_uid == os.geteuid() and not lives(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fast_place() -> str | None:
+    """In memory where there is room, since a copy of a database is hundreds of files; else the temporary folder."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder that nobody else can look into is made in it
+    try:
+        if shutil.disk_usage(memory).free > 1_000_000_000 and os.access(memory, os.W_OK):
+            return str(memory)
+    except OSError:
+        pass
+    return None

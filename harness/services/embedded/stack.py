@@ -1,0 +1,132 @@
+"""The embedded stack of one slot of a fleet: started side by side, or taken over as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from harness.services.embedded.minio import MinioProcess
+from harness.services.embedded.postgres import attached_server, start_server
+from harness.services.embedded.processes import Keeping, end_kept, lives
+from harness.services.embedded.relay import NoRelay
+from harness.services.embedded.twin import AwsProcess, TwinAsMinio
+from harness.services.fleet import Fleet
+from harness.services.minio import MinioService
+from harness.services.postgres import PostgresService
+from harness.services.stack import Stack, await_all, no_network, source_of_services, timed
+from harness.settings import Settings
+
+NOTE = "embedded-"
+NO_MINIO = "the embedded stack found no `minio` program on the PATH: the AWS twin's S3 stood in for MinIO"
+
+
+@contextmanager
+def embedded_stack(fleet: Fleet, settings: Settings, databases: Mapping[str, str]) -> Iterator[Stack]:
+    """Claims a slot of the fleet and yields its embedded Stack: the one that is there, if it fits, else a new one.
+
+    `databases` as in stack_in_fleet(). A kept one stays, any other ends here, or with this process.
+    Raises ServiceError.
+    """
+    with fleet.slot() as slot:
+        note = fleet.note(f"{NOTE}{slot}")
+        keeping, stack = _attached(fleet, settings, databases, note) or _made(fleet, slot, settings, databases, note)
+        try:
+            yield stack
+        finally:
+            stack.postgres.close()
+            keeping.release()
+
+
+def end_embedded(fleet: Fleet) -> int:
+    """Ends what of embedded stacks was kept, and says how many there were. Raises ServiceError."""
+    ended = 0
+    for file in sorted(fleet.folder.glob(f"{NOTE}*.json")):
+        if note := fleet.note(file.stem):
+            ended += end_kept(Path(note["folder"]), note["pid"])
+        file.unlink()
+    return ended
+
+
+def _attached(
+    fleet: Fleet, settings: Settings, databases: Mapping[str, str], note: Mapping[str, Any] | None
+) -> tuple[Keeping, Stack] | None:
+    """The stack that the slot's last process left, ready and clean; None where there is none that will do."""
+    if note is None or note["fits"] != _fingerprint(databases) or not lives(Path(note["folder"])):
+        return None
+    keeping = Keeping(Path(note["folder"]))
+    minio, postgres, aws, relay = services = _services(keeping, settings, databases, note)
+    with ThreadPoolExecutor() as pool:
+        jobs = {s.name: pool.submit(timed, partial(s.attach, {}, note["services"][s.name])) for s in services}
+    if any(job.exception() for job in jobs.values()):
+        return None
+    return keeping, _stack(fleet, minio, postgres, aws, relay, jobs)
+
+
+def _made(
+    fleet: Fleet, slot: int, settings: Settings, databases: Mapping[str, str], old: Mapping[str, Any] | None
+) -> tuple[Keeping, Stack]:
+    """A new stack, in place of what there may be. Raises ServiceError."""
+    if old:
+        end_kept(Path(old["folder"]), old["pid"])
+        fleet.drop_note(f"{NOTE}{slot}")
+    keeping = Keeping.begin(fleet.kept)
+    try:
+        minio, postgres, aws, relay = services = _services(keeping, settings, databases, None)
+        with ThreadPoolExecutor() as pool:
+            jobs = {service.name: pool.submit(timed, service.start) for service in services}
+        await_all(jobs)
+        stack = _stack(fleet, minio, postgres, aws, relay, jobs)
+        if fleet.kept:
+            told = {"fits": _fingerprint(databases), "folder": str(keeping.folder), "pid": keeping.pid}
+            noted = {service.name: service.note() for service in services}
+            fleet.write_note(f"{NOTE}{slot}", {**told, "services": noted})
+    except BaseException:
+        keeping.abandon()
+        raise
+    return keeping, stack
+
+
+def _services(
+    keeping: Keeping, settings: Settings, databases: Mapping[str, str], note: Mapping[str, Any] | None
+) -> tuple[MinioService, PostgresService, AwsProcess, NoRelay]:
+    timeout = settings.start_timeout
+    program = shutil.which("minio")
+    minio: MinioService
+    if program:
+        minio = MinioProcess(program, keeping, timeout, settings.buckets)
+    else:
+        minio = TwinAsMinio(keeping, timeout, settings.buckets)
+    if note is None:
+        server = partial(start_server, keeping, timeout)
+    else:
+        kept = note["services"]["postgres"]
+        server = partial(attached_server, keeping.folder, kept["port"], kept["superuser"])
+    # One server for each stack, so that its databases have their declared names whatever the slot.
+    postgres = PostgresService(server, no_network, (), databases, slot=0)
+    return minio, postgres, AwsProcess(keeping, timeout), NoRelay()
+
+
+def _stack(
+    fleet: Fleet,
+    minio: MinioService,
+    postgres: PostgresService,
+    aws: AwsProcess,
+    relay: NoRelay,
+    jobs: Mapping[str, Future[float]],
+) -> Stack:
+    seconds = {name: job.result() for name, job in jobs.items()}
+    remarks = (NO_MINIO,) if isinstance(minio, TwinAsMinio) else ()
+    return Stack("embedded", fleet.ident, "", "", minio, postgres, aws, relay, {}, seconds, remarks)
+
+
+def _fingerprint(databases: Mapping[str, str]) -> str:
+    """What a stack has to have in common with this process to be taken over."""
+    parts = (dict(databases), shutil.which("minio"), source_of_services())
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,109 @@
+"""The AWS twin as a process, and once more as the stand-in for MinIO where there is no `minio` program."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from docker.models.containers import Container
+
+from harness.errors import ServiceError
+from harness.services.aws import AwsService
+from harness.services.containers import ATTACH_TIMEOUT
+from harness.services.embedded.processes import LOOPBACK, Keeping, Process
+from harness.services.local_http import LOCAL
+from harness.services.minio import MinioService, S3Endpoint
+
+LISTENS = re.compile(r"Running on http://127\.0\.0\.1:(\d+)")
+PACKAGES = Path(__file__).parents[3]
+NEEDED = ("moto", "flask", "sklearn", "google.protobuf")
+
+
+class AwsProcess(AwsService):
+    """The twin as a process."""
+
+    def __init__(self, keeping: Keeping, timeout: float) -> None:
+        self._keeping, self._timeout = keeping, timeout
+        self._process: Process | None = None
+
+    def start(self) -> None:
+        self._process, port = start_twin(self._keeping, self.name, self._timeout)
+        self._up(port, self._timeout)
+
+    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
+        self._process = Process(self.name, self._keeping.folder)
+        self._up(note["port"], ATTACH_TIMEOUT)
+        self.reset()
+
+    def note(self) -> dict[str, Any]:
+        return {"port": int(self.url.rpartition(":")[2])}
+
+    def log_tail(self, lines: int) -> str:
+        return self._process.tail(lines) if self._process else ""
+
+    def _up(self, port: int, timeout: float) -> None:
+        assert self._process is not None
+        self.url = self.internal_url = f"http://{LOOPBACK}:{port}"
+        self._process.await_ready(self._probe, timeout)
+
+
+class TwinAsMinio(MinioService):
+    """The twin's S3 in a process of its own, where MinIO is asked for: it takes any credentials and has no console."""
+
+    def __init__(self, keeping: Keeping, timeout: float, buckets: Sequence[str]) -> None:
+        super().__init__(buckets)
+        self._keeping, self._timeout = keeping, timeout
+        self._process: Process | None = None
+
+    def start(self) -> None:
+        self._process, port = start_twin(self._keeping, self.name, self._timeout)
+        self._up(port, self._timeout)
+
+    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
+        self._user, self._password = note["user"], note["password"]
+        self._process = Process(self.name, self._keeping.folder)
+        self._up(note["port"], ATTACH_TIMEOUT)
+
+    def note(self) -> dict[str, Any]:
+        return {**super().note(), "port": int(self.endpoint.url.rpartition(":")[2])}
+
+    def version(self) -> str:
+        return f"moto {metadata.version('moto')}, in MinIO's place"
+
+    def reset(self) -> None:
+        LOCAL.request("POST", f"{self.endpoint.url}/moto-api/reset", timeout=30).raise_for_status()
+        super().reset()
+
+    def log_tail(self, lines: int) -> str:
+        return self._process.tail(lines) if self._process else ""
+
+    def _up(self, port: int, timeout: float) -> None:
+        assert self._process is not None
+        url = f"http://{LOOPBACK}:{port}"
+        self.endpoint = S3Endpoint(url, "", f"{LOOPBACK}:{port}", self._user, self._password)
+        self._process.await_ready(self._probe, timeout)
+        self.reset()
+
+
+def start_twin(keeping: Keeping, name: str, timeout: float) -> tuple[Process, int]:
+    """A twin's server, and the port on which it says that it listens. Raises ServiceError."""
+    missing = [module for module in NEEDED if find_spec(module) is None]
+    if missing:
+        raise ServiceError("the embedded stack needs `pip install airflow-scenario-harness[embedded]`")
+    command = [sys.executable, "-m", "harness.aws_twin", "-H", LOOPBACK, "-p", "0"]
+    # PYTHONPATH, since its folder is the stack's and the harness may be no installed package.
+    env = {"PATH": os.defpath, "HOME": str(keeping.folder), "PYTHONPATH": str(PACKAGES), "PYTHONUNBUFFERED": "1"}
+    process = keeping.start(name, command, env)
+    found: list[int] = []
+
+    def told() -> None:
+        found.append(int(LISTENS.findall(process.tail(1000))[-1]))
+
+    process.await_ready(told, timeout)
+    return process, found[-1]

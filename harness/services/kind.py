@@ -1,0 +1,38 @@
+"""Which kind of stack a process has: containers where an engine answers, else processes; and opening it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+
+from harness.engine import connect
+from harness.errors import EngineError
+from harness.images.progress import Progress
+from harness.services.embedded.stack import embedded_stack
+from harness.services.fleet import Fleet
+from harness.services.stack import Stack, stack_in_fleet
+from harness.settings import Settings, StackKind
+
+
+def stack_kind(settings: Settings) -> StackKind:
+    """What `--stack` says; for `auto` it depends on whether an engine answers now."""
+    if settings.stack != "auto":
+        return settings.stack
+    try:
+        connect().close()
+    except EngineError:
+        return "embedded"
+    return "containers"
+
+
+def open_stack(
+    fleet: Fleet, settings: Settings, databases: Mapping[str, str], progress: Progress
+) -> AbstractContextManager[Stack]:
+    """The stack of a slot of the fleet, of the kind that the settings choose.
+
+    `databases` maps the name of each Postgres database to the SQL of its schema. Raises EngineError, ImageError,
+    ServiceError.
+    """
+    if stack_kind(settings) == "embedded":
+        return embedded_stack(fleet, settings, databases)
+    return stack_in_fleet(fleet, settings, databases, progress)
