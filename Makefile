@@ -2,12 +2,15 @@
 #
 # Variables: PYTHON (default: the first of python3.12, python3.11, python3 that is 3.11 or 3.12),
 # ARGS (more arguments for pytest), WORKERS (processes that run tests side by side, default 2),
+# STACK (the services: containers, embedded, or auto, the default: containers if a Docker engine answers),
 # UPGRADE=1 (make locks takes newer releases), ROWS (rows of the speed table that make bench measures, by number).
 
 PYTHON ?=
 export PYTHON
 ARGS ?=
 WORKERS ?= 2
+STACK ?= auto
+export HARNESS_STACK = $(STACK)
 UPGRADE ?=
 ROWS ?=
 BIN := .venv/bin
@@ -23,7 +26,8 @@ ACTIONLINT := v1.7.12
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-scenarios: images ## run every scenario and end in a table: the main job
+scenarios: venv ## run every scenario and end in a table: the main job
+	@$(BIN)/python -m harness images --for-stack
 	@$(call scenarios,3.3) $(ARGS)
 scenarios = $(if $(filter 3.3,$(1)),$(BIN)/python -m pytest scenarios,$(BIN)/tox run -e airflow-$(1) --) -n $(WORKERS) \
     --junitxml=$(JUNIT)/scenarios$(2)-airflow-$(1).xml --evidence=$(EVIDENCE)/$(1)$(2)
@@ -76,7 +80,7 @@ images: venv ## pull or build every image, where it is not present
 # Pins that a lock has are kept, so that this changes nothing until an input changes (or UPGRADE=1).
 locks: venv ## write the locks from pyproject.toml and every requirements.in
 	@for airflow in 3.3 2.11; do \
-	    $(COMPILE) --extra airflow --extra aws-twin --extra chapter --extra dev \
+	    $(COMPILE) --extra airflow --extra embedded --extra chapter --extra dev \
 	        pyproject.toml requirements/airflow-$$airflow.in -o requirements/airflow-$$airflow.txt || exit; \
 	done
 	@find benchmarks dags harness scenarios -name requirements.in | while read -r input; do \

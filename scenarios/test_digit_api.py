@@ -10,6 +10,8 @@ from scenarios.account import DATE, ENDPOINT, Account, trained
 from scenarios.digits import jpeg, pixels
 from scenarios.digits_api import digits_api
 
+pytestmark = pytest.mark.engine
+
 DAG = "aws_handwritten_digit_classifier"
 
 

@@ -13,6 +13,8 @@ from scenarios.listings import load, made_up
 from scenarios.listings_option import Seed
 from scenarios.months import run_date
 
+pytestmark = pytest.mark.engine
+
 DAG = "inside_airbnb_docker"
 BUCKET = "inside-airbnb"
 DATABASE = "insideairbnb"

@@ -10,6 +10,8 @@ from harness.services.containers import Spec
 from harness.services.extra import Ended, catalogue_image, run_once
 from harness.world import World
 
+pytestmark = pytest.mark.engine
+
 BUCKET = "sagemaker-sample-data-eu-west-1"
 KEY = "algorithms/kmeans/mnist/mnist.pkl.gz"
 FILE = "/dataset/mnist.pkl.gz"

@@ -79,6 +79,7 @@ def test_the_machines_own_settings_change_nothing(
     assert "MINE" not in run.log
 
 
+@pytest.mark.engine
 @pytest.mark.one_runner
 def test_no_packet_leaves(world: World, aws_account: Account) -> None:
     """Counted where they leave: by a sniffer in the network that the run has to itself, in a container."""

@@ -12,6 +12,8 @@ from harness.world import World
 from scenarios.expected import assert_crunched
 from scenarios.listings import load, made_up
 
+pytestmark = pytest.mark.engine
+
 DAG = "inside_airbnb_docker"
 AIRFLOW_UID = 50000
 

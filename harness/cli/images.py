@@ -11,12 +11,16 @@ from harness.engine import connect
 from harness.images import listing
 from harness.images.catalogue import BUILT_IN
 from harness.images.progress import shown
+from harness.services.kind import stack_kind
 from harness.settings import Settings
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
     parser = commands.add_parser("images", help="list the images that scenarios need, or get them")
     parser.add_argument("--get", nargs="*", metavar="NAME", help="obtain these images (none named: all) before listing")
+    parser.add_argument(
+        "--for-stack", action="store_true", help="obtain what the stack needs; nothing where it is embedded"
+    )
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
     parser.add_argument("--image-mode", metavar="MODE", help="auto (default), pull or build")
     for name in image_names:
@@ -28,7 +32,12 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     keys = ("image_mode", *(f"{name}_image" for name in chosen.image_names))
     # argparse turns every dash of an option into an underscore; an image's name may hold one.
     settings = Settings.load(root, BUILT_IN, {key: getattr(chosen, key.replace("-", "_")) for key in keys})
+    if chosen.for_stack and stack_kind(settings) == "embedded":
+        print("the stack is embedded: it needs no images")
+        return 0
     client = connect()
+    if chosen.for_stack:
+        chosen.get = []
     if chosen.get is not None:
         with shown() as progress:
             listing.get(client, settings, chosen.get, progress)

@@ -174,18 +174,22 @@ class Fleet:
         elif self._reaper:
             self._reaper.abandon()
 
-    def remove(self) -> Counter[str]:
-        """Removes a kept fleet. Raises ServiceError where a living process uses it."""
+    @contextmanager
+    def unused(self) -> Iterator[None]:
+        """Nobody uses it until the end of the context. Raises ServiceError where a living process does."""
         with ExitStack() as held, self.locked("gate"):
             for file in self.folder.glob("slot-*.lock"):
                 lock = self.hold(file.stem)
                 if lock is None:
                     raise ServiceError("a test run is using what --reuse kept: wait until it has ended, or end it")
                 held.callback(lock.release)
-            removed = remove_labelled(connect(), self.labels)
-            for file in self.folder.glob("*.json"):
-                file.unlink()
-            for file in self.folder.glob("under-way-*"):
+            yield
+
+    def remove(self) -> Counter[str]:
+        """Removes what a kept and unused() fleet has on the engine, and its notes. Raises EngineError, ServiceError."""
+        removed = remove_labelled(connect(), self.labels)
+        for left in ("*.json", "under-way-*"):
+            for file in self.folder.glob(left):
                 file.unlink()
         return removed
 

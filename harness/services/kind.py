@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from harness.engine import connect
 from harness.errors import EngineError
 from harness.images.progress import Progress
-from harness.services.embedded.stack import embedded_stack
+from harness.services.embedded.stack import embedded_stack, end_embedded
 from harness.services.fleet import Fleet
 from harness.services.stack import Stack, stack_in_fleet
 from harness.settings import Settings, StackKind
@@ -36,3 +38,19 @@ def open_stack(
     if stack_kind(settings) == "embedded":
         return embedded_stack(fleet, settings, databases)
     return stack_in_fleet(fleet, settings, databases, progress)
+
+
+def remove_kept(root: Path) -> Counter[str]:
+    """Ends what was kept for the checkout at `root`, of either kind, and says what that was.
+
+    Raises ServiceError where a living process uses it, EngineError where there is more on an engine that is gone.
+    """
+    fleet = Fleet(root, None)
+    with fleet.unused():
+        ended = Counter({"embedded stack": end_embedded(fleet)})
+        try:
+            return ended + fleet.remove()
+        except EngineError:
+            if any(fleet.folder.glob("*.json")):
+                raise
+            return +ended

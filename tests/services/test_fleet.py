@@ -16,11 +16,13 @@ import pytest
 from harness.errors import ServiceError
 from harness.private import PrivacyError
 from harness.services.fleet import FORGOTTEN, Fleet, new_run
+from harness.services.kind import remove_kept
 
 CLAIM = """
 import sys, threading
 from pathlib import Path
 from harness.services.fleet import Fleet
+from harness.services.kind import remove_kept
 with Fleet(Path(sys.argv[1]), sys.argv[2]).slot() as number:
     print(number, flush=True)
     threading.Event().wait()
@@ -118,7 +120,7 @@ def test_two_users_share_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_kept_fleet_in_use_is_not_removed(tmp_path: Path) -> None:
     kept = Fleet(tmp_path, None)
     with kept.slot(), pytest.raises(ServiceError, match="a test run is using what --reuse kept"):
-        Fleet(tmp_path, None).remove()
+        remove_kept(tmp_path)
 
 
 def test_the_folder_of_a_killed_run_is_removed_a_day_later(fleet: Fleet, tmp_path: Path) -> None:

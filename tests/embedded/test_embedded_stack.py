@@ -1,0 +1,197 @@
+"""The embedded stack: real Postgres, the twin, an S3; on loopback alone, clean after a reset, kept where asked."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import socket
+import tarfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from harness.engine import connect
+from harness.errors import ServiceError
+from harness.images.obtain import obtain
+from harness.services.embedded.postgres import _programs
+from harness.services.embedded.processes import PREFIX
+from harness.services.embedded.stack import NO_MINIO, embedded_stack
+from harness.services.fleet import Fleet, new_run
+from harness.services.kind import remove_kept
+from harness.services.stack import Stack
+from harness.settings import Settings
+
+SCHEMA = {"rows": "CREATE TABLE seen (n int)"}
+
+
+def settings(root: Path) -> Settings:
+    return Settings(root=root, buckets=("first", "second"))
+
+
+@pytest.fixture
+def no_minio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda program: None)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    root = tmp_path_factory.mktemp("project")
+    with ExitStack() as scope:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(shutil, "which", lambda program: None)
+            stack = scope.enter_context(embedded_stack(Fleet(root, new_run()), settings(root), SCHEMA))
+        yield stack
+
+
+def buckets(stack: Stack) -> dict[str, list[str | None]]:
+    client = stack.minio.client()
+    return {
+        bucket.name: [entry.object_name for entry in client.list_objects(bucket.name)]
+        for bucket in client.list_buckets()
+    }
+
+
+def test_everything_answers(own: Stack) -> None:
+    with own.postgres.connect("rows") as connection:
+        assert connection.execute("SELECT count(*) FROM seen").fetchone() == (0,)
+        version = connection.execute("SELECT version()").fetchone()
+    assert version is not None
+    assert version[0].startswith("PostgreSQL 18.")
+    assert buckets(own) == {"first": [], "second": []}
+    assert own.aws.client("sts").get_caller_identity()["Account"] == "123456789012"
+    assert own.remarks == (NO_MINIO,)
+    assert own.minio.version().startswith("moto ")
+    assert own.relay.sidecars() == []
+    assert set(own.seconds) == {"minio", "postgres", "aws", "relay"}
+
+
+def test_a_reset_leaves_what_was_declared(own: Stack) -> None:
+    own.minio.client().put_object("first", "left", io.BytesIO(b"x"), 1)
+    own.minio.client().make_bucket("more")
+    own.aws.client("s3").create_bucket(Bucket="theirs", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    with own.postgres.connect("rows") as connection:
+        connection.execute("INSERT INTO seen VALUES (1)")
+
+    own.reset()
+
+    assert buckets(own) == {"first": [], "second": []}
+    assert own.aws.client("s3").list_buckets()["Buckets"] == []
+    with own.postgres.connect("rows") as connection:
+        assert connection.execute("SELECT count(*) FROM seen").fetchone() == (0,)
+
+
+def test_the_two_s3_do_not_meet(own: Stack) -> None:
+    own.minio.client().put_object("first", "only-here", io.BytesIO(b"x"), 1)
+    assert own.aws.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_database_can_be_dumped_and_restored(own: Stack) -> None:
+    archive = own.postgres.dump("rows")
+    own.postgres.restore("copy", archive)
+    with psycopg.connect(own.postgres.url("copy")) as connection:
+        assert connection.execute("SELECT count(*) FROM seen").fetchone() == (0,)
+    own.postgres.drop("copy")
+    with pytest.raises(ServiceError, match=r"pg_dump failed in the postgres service: .*no-such"):
+        own.postgres.dump("no-such")
+
+
+def test_a_password_is_asked_for_and_masked(own: Stack) -> None:
+    url = own.postgres.url("rows")
+    password = url.split(":")[2].split("@")[0]
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(url.replace(password, "guessed"))
+    assert password not in own.mask(url)
+
+
+def test_nobody_else_can_reach_it(own: Stack) -> None:
+    """Each port is bound to 127.0.0.1, and no other address of this machine."""
+    ports = [int(url.split(":")[-1].split("/")[0]) for url in (own.minio.endpoint.url, own.aws.url)]
+    with own.postgres.connect("rows") as connection:
+        ports.append(connection.info.port)
+    others = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)} - {"127.0.0.1"}
+    for port in ports:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        for address in others | {"127.0.0.2"}:
+            with pytest.raises(OSError, match="refused"):
+                socket.create_connection((str(address), port), timeout=5)
+
+
+def test_logs_are_there(own: Stack) -> None:
+    assert "database system is ready" in own.postgres.log_tail(50)
+    assert "/twin/" in own.aws.log_tail(2000)
+
+
+def test_one_that_is_kept_is_taken_over_clean_and_removed(tmp_path: Path, no_minio: None) -> None:
+    fleet = Fleet(tmp_path, None)
+    with embedded_stack(fleet, settings(tmp_path), SCHEMA) as stack:
+        first = stack.aws.url
+        stack.minio.client().put_object("first", "left", io.BytesIO(b"x"), 1)
+        with pytest.raises(ServiceError, match="a test run is using what --reuse kept"):
+            remove_kept(tmp_path)
+
+    with embedded_stack(Fleet(tmp_path, None), settings(tmp_path), SCHEMA) as stack:
+        assert stack.aws.url == first
+        assert buckets(stack) == {"first": [], "second": []}
+    with embedded_stack(Fleet(tmp_path, None), settings(tmp_path), {"other": "SELECT 1"}) as stack:
+        assert stack.aws.url != first, "what does not fit is replaced"
+        folder = stack.postgres._server.ident
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")  # no engine is needed for it
+        assert remove_kept(tmp_path) == {"embedded stack": 1}
+        assert not Path(folder).exists()
+        assert remove_kept(tmp_path) == {}
+
+
+def test_a_start_that_fails_leaves_nothing(tmp_path: Path, no_minio: None) -> None:
+    before = set(Path("/dev/shm").glob(f"{PREFIX}*"))
+    with ExitStack() as scope, pytest.raises(psycopg.errors.SyntaxError):
+        scope.enter_context(embedded_stack(Fleet(tmp_path, None), settings(tmp_path), {"rows": "CREATE nonsense"}))
+    assert not set(Path("/dev/shm").glob(f"{PREFIX}*")) - before
+    assert not list(Fleet(tmp_path, None).folder.glob("*.json"))
+
+
+def test_programs_that_another_user_cant_reach_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an environment below /root."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    found = _programs(tmp_path, None).parents[1]
+    shutil.copytree(found, hidden / found.name, ignore=shutil.ignore_patterns("include", "share"))
+    hidden.chmod(0o700)
+    monkeypatch.syspath_prepend(hidden)
+    folder = tmp_path / "stack"
+    folder.mkdir()
+    assert _programs(folder, "nobody") == folder / "programs" / found.name / "pginstall" / "bin"
+    assert (_programs(folder, "nobody") / "postgres").exists()
+    assert _programs(folder, None) == hidden / found.name / "pginstall" / "bin"
+
+
+@pytest.mark.engine
+def test_a_minio_program_is_used_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings_of_project: Settings
+) -> None:
+    client = connect()
+    image = obtain(client, settings_of_project, "minio")
+    container = client.containers.create(image.reference)
+    try:
+        stream, _ = container.get_archive("/usr/bin/minio")
+        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
+            tar.extractall(tmp_path / "bin", filter="data")
+    finally:
+        container.remove()
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+
+    with embedded_stack(Fleet(tmp_path, new_run()), settings(tmp_path), {}) as stack:
+        assert stack.remarks == ()
+        assert stack.minio.server() == "MinIO"
+        assert stack.minio.version() == image.version
+        assert buckets(stack) == {"first": [], "second": []}
+
+
+@pytest.fixture
+def settings_of_project(pytestconfig: pytest.Config) -> Settings:
+    return Settings.load(pytestconfig.rootpath, ("minio",))

@@ -1,0 +1,114 @@
+"""The keeper: what it started ends with it, and it ends with whoever began it, also by kill -9."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from harness.errors import ServiceError
+from harness.services.embedded.processes import Keeping, Process, end_kept, lives
+
+LISTENS = "import time; print('here', flush=True); time.sleep(600)"
+BEGINS = """
+import sys, time
+from harness.services.embedded.processes import Keeping
+keeping = Keeping.begin(kept=sys.argv[1] == "kept")
+keeping.start("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"], {})
+print(keeping.folder, keeping.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def python(script: str) -> list[str]:
+    return [sys.executable, "-c", script]
+
+
+def processes_in(folder: Path) -> list[int]:
+    """The living processes whose working folder it is, a zombie has none."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").resolve() == folder:
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+def gone(folder: Path) -> bool:
+    waiting = Retrying(stop=stop_after_delay(20), wait=wait_fixed(0.05), retry=retry_if_result(lambda done: not done))
+    return bool(waiting(lambda: not folder.exists() and not processes_in(folder)))
+
+
+@pytest.fixture
+def keeping() -> Keeping:
+    return Keeping.begin(kept=False)
+
+
+def test_a_process_serves_until_it_is_released(keeping: Keeping) -> None:
+    process = keeping.start("sleeper", python(LISTENS), {})
+    process.await_ready(lambda: process.tail(1).index("here"), 20)
+    (pid,) = processes_in(keeping.folder)
+    assert lives(keeping.folder)
+
+    keeping.release()
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert not keeping.folder.exists()
+    assert not lives(keeping.folder)
+
+
+def test_one_that_ends_is_told_with_its_last_words(keeping: Keeping) -> None:
+    process = keeping.start("short", python("print('no such thing'); raise SystemExit(3)"), {})
+    with pytest.raises(ServiceError, match=r"short ended with exit code 3. Its last lines: no such thing"):
+        process.await_ready(lambda: 1 / 0, 20)
+    keeping.release()
+
+
+def test_one_that_cant_be_started_is_told(keeping: Keeping) -> None:
+    with pytest.raises(ServiceError, match=r"missing can't be started: .*No such file"):
+        keeping.start("missing", ["/no/such/program"], {})
+    keeping.release()
+
+
+def test_a_process_has_the_environment_that_it_is_given_and_no_other(
+    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    process = keeping.start("shows", python("import os; print(sorted(os.environ)); print('end')"), {"ONLY": "this"})
+    with pytest.raises(ServiceError):
+        process.await_ready(lambda: 1 / 0, 20)
+    shown = process.tail(2)
+    keeping.release()
+    assert "'ONLY'" in shown
+    assert "AWS_PROFILE" not in shown
+
+
+@pytest.mark.parametrize("kept", ["kept", "not-kept"])
+def test_whoever_began_it_is_killed(kept: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", BEGINS, kept], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        told, pid = owner.stdout.readline().split()
+        owner.send_signal(signal.SIGKILL)
+    folder = Path(told)
+    if kept == "kept":
+        Process("sleeper", folder).check()
+        assert lives(folder)
+        assert end_kept(folder, int(pid))
+        assert not end_kept(folder, int(pid)), "there is none any more"
+    assert gone(folder)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_keeper_that_is_killed_takes_its_processes_along(keeping: Keeping) -> None:
+    keeping.start("sleeper", python(LISTENS), {})
+    os.kill(keeping.pid, signal.SIGKILL)
+    keeping.release()
+    assert gone(keeping.folder)
