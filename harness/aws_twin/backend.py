@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from moto.core.exceptions import ServiceException
 from moto.core.utils import get_service_model
 from moto.sagemaker.models import (
     FakeEndpoint,
@@ -39,10 +41,11 @@ class TwinSageMakerBackend(SageMakerModelBackend):
         if name in self.training_jobs:
             raise errors.job_exists(self.training_jobs[name].arn)
         check_instance_type("TrainingInstanceType", wanted["resource_config"], "resourceConfig.instanceType")
-        self._check_image(wanted["algorithm_specification"].get("TrainingImage", ""))
+        self._check_image(wanted["algorithm_specification"].get("TrainingImage", ""), errors.other_region_to_train)
         check_trust(role, self._arn("training-job", name))
-        for channel in wanted["input_data_config"] or ():
-            self._check_input(channel["DataSource"]["S3DataSource"]["S3Uri"], role)
+        for number, channel in enumerate(wanted["input_data_config"] or (), 1):
+            self._check_input(channel, f"inputDataConfig.{number}.member.dataSource.s3DataSource.s3Uri", role)
+        check_url(wanted["output_data_config"]["S3OutputPath"], "outputDataConfig.s3OutputPath")
         output, _ = storage.split(wanted["output_data_config"]["S3OutputPath"])
         if not storage.has_bucket(output):
             raise errors.no_output(output, self.region_name)
@@ -72,7 +75,10 @@ class TwinSageMakerBackend(SageMakerModelBackend):
         if name in self._models:
             raise errors.exists("model", self._models[name].arn)
         check_trust(wanted["execution_role_arn"], self._arn("model", name))
-        self._check_image((wanted["primary_container"] or {}).get("Image", ""))
+        container = wanted["primary_container"] or {}
+        self._check_image(container.get("Image", ""), errors.other_region)
+        if "ModelDataUrl" in container:
+            check_url(container["ModelDataUrl"], "primaryContainer.modelDataUrl")
         return super().create_model(**wanted)
 
     def describe_model(self, model_name: str) -> Model:
@@ -89,8 +95,9 @@ class TwinSageMakerBackend(SageMakerModelBackend):
         check_name("EndpointConfigName", name)
         if name in self.endpoint_configs:
             raise errors.exists("endpoint configuration", self.endpoint_configs[name].endpoint_config_arn)
-        for variant in wanted["production_variants"]:
-            check_instance_type("ProductionVariantInstanceType", variant, "productionVariants.instanceType")
+        for number, variant in enumerate(wanted["production_variants"], 1):
+            member = f"productionVariants.{number}.member.instanceType"
+            check_instance_type("ProductionVariantInstanceType", variant, member)
         return super().create_endpoint_config(**wanted)
 
     def describe_endpoint_config(self, endpoint_config_name: str) -> dict[str, Any]:
@@ -140,6 +147,9 @@ class TwinSageMakerBackend(SageMakerModelBackend):
     def delete_endpoint(self, endpoint_name: str) -> None:
         if endpoint_name not in self.endpoints:
             raise errors.not_found("endpoint", self._arn("endpoint", endpoint_name))
+        self.deployments[endpoint_name].looked_at()
+        if self.endpoints[endpoint_name].endpoint_status in ("Creating", "Updating"):
+            raise errors.in_progress(self.endpoints[endpoint_name].arn)
         super().delete_endpoint(endpoint_name)
         del self.deployments[endpoint_name]
 
@@ -172,7 +182,13 @@ class TwinSageMakerBackend(SageMakerModelBackend):
             raise errors.not_found("model", self._arn("model", name))
         return self._models[name]
 
-    def _check_input(self, url: str, role: str) -> None:
+    def _check_input(self, channel: dict[str, Any], member: str, role: str) -> None:
+        source = channel["DataSource"].get("S3DataSource", {})
+        plain = source.get("S3DataType") == "S3Prefix" and channel.get("CompressionType", "None") == "None"
+        if not plain or channel.get("RecordWrapperType", "None") != "None":
+            raise errors.other_channel(channel["ChannelName"])
+        url = source["S3Uri"]
+        check_url(url, member)
         bucket, prefix = storage.split(url)
         try:
             found = storage.keys(role, bucket, prefix)
@@ -181,12 +197,12 @@ class TwinSageMakerBackend(SageMakerModelBackend):
         if not found:
             raise errors.no_input(url, self.region_name, role, bucket)
 
-    def _check_image(self, image: str) -> None:
+    def _check_image(self, image: str, other_region: Callable[[str, str], ServiceException]) -> None:
         found = ECR.fullmatch(image)
         if found is None or found["name"].rpartition("/")[2] not in ALGORITHMS:
             raise errors.other_algorithm(image)
         if found["region"] != self.region_name:
-            raise errors.other_region(image, self.region_name)
+            raise other_region(image, self.region_name)
 
     def _arn(self, kind: str, name: str) -> str:
         return f"arn:aws:sagemaker:{self.region_name}:{self.account_id}:{kind}/{name}".lower()
@@ -214,7 +230,14 @@ def check_name(shape: str, name: str) -> None:
     if len(name) > rule["max"]:
         raise errors.constraint(name, member, f"Member must have length less than or equal to {rule['max']}")
     if not re.fullmatch(rule["pattern"], name):
-        raise errors.constraint(name, member, f"Member must satisfy regular expression pattern: {rule['pattern']}")
+        raise errors.pattern(name, member, rule["pattern"])
+
+
+def check_url(url: str, member: str) -> None:
+    """Of an object or prefix, as botocore's service model has it."""
+    rule = get_service_model("sagemaker").shape_for("S3Uri").metadata["pattern"]
+    if not re.fullmatch(rule, url):
+        raise errors.pattern(url, member, rule)
 
 
 @cache

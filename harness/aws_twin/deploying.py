@@ -29,6 +29,8 @@ class Deployment:
         self.endpoint.endpoint_status = status
         self.endpoint.failure_reason = None
         self.endpoint.last_modified_time = utcnow()
+        if not order.looks:
+            self._conclude()
 
     def looked_at(self) -> None:
         if self.endpoint.endpoint_status not in ("Creating", "Updating"):

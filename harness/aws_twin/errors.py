@@ -17,7 +17,15 @@ SOURCES: Mapping[str, str] = {
     "no_input": "https://github.com/aws/amazon-sagemaker-examples/issues/2489",
     "could_not_assume_role": "https://github.com/awslabs/predictive-maintenance-using-machine-learning/issues/3",
     "job_has_ended": "https://github.com/awslabs/benchmark-ai/issues/928",
-    "no_config": "https://github.com/hashicorp/terraform-provider-aws/issues/40048",
+    "no_job": "https://github.com/aws/amazon-sagemaker-examples/issues/2360",
+    "not_found": "https://github.com/aws/sagemaker-python-sdk/issues/2112",
+    # controllers/sdkutil/clientwrapper/sagemaker_client.go there: the text's start, from DeleteEndpoint.
+    "in_progress": "https://github.com/aws/amazon-sagemaker-operator-for-k8s",
+    "enum": "https://github.com/aws-samples/aws-sagemaker-heart-disease-prediction/issues/1",
+    "constraint": "https://github.com/zenml-io/zenml/issues/1517",
+    "pattern": "https://github.com/aws/sagemaker-python-sdk/issues/384",
+    "other_region": "https://github.com/ed-donner/alex/issues/30",
+    "other_region_to_train": "https://github.com/aws-samples/mlops-amazon-sagemaker/issues/9",
     "NO_MODEL_DATA": "https://github.com/aws-solutions-library-samples/fraud-detection-using-machine-learning/issues/9",
     "NO_HEALTH": "https://github.com/aws/sagemaker-python-sdk/issues/452",
     "required_hyperparameters": "https://github.com/kubeflow/pipelines/issues/1370",
@@ -25,15 +33,10 @@ SOURCES: Mapping[str, str] = {
     "PAYLOAD": "https://github.com/aws/sagemaker-spark/issues/102",
 }
 UNCONFIRMED = (
-    "not_found",
-    "in_progress",
     "has_failed",
-    "constraint",
-    "no_job",
     "no_output",
-    "enum",
-    "other_region",
     "other_algorithm",
+    "other_channel",
     "pass_role",
     "download_denied",
     "upload_denied",
@@ -114,10 +117,31 @@ def constraint(value: str, member: str, rule: str) -> ServiceException:
     )
 
 
+def pattern(value: str, member: str, rule: str) -> ServiceException:
+    return constraint(value, member, f"Member must satisfy regular expression pattern: ^{rule}")
+
+
 def other_region(image: str, region: str) -> ServiceException:
-    return ValidationError(f"The image {image} is not in region {region}, where it is to be used.")
+    """CreateModel's words."""
+    return ValidationError(
+        f'Region of "{image}" does not match expected region of {region}. Cross region ECR image pulls are not allowed.'
+    )
+
+
+def other_region_to_train(image: str, region: str) -> ServiceException:
+    """CreateTrainingJob's words, for an image of AWS's own algorithms."""
+    theirs, suffix = image.partition("/")[0].split(".", 4)[3:]
+    return ValidationError(
+        f"Invalid DNS suffix '{suffix}' for region '{theirs}' in training image. Please provide the valid "
+        f"<region>.<dns-suffix>: '{region}.amazonaws.com'"
+    )
 
 
 def other_algorithm(image: str) -> ServiceException:
     """Not AWS's, and none of AWS's either: an honest end of what the twin can do."""
-    return ValidationError(f"The AWS twin trains k-means alone, and {image} is another algorithm.")
+    return ValidationError(f"The AWS twin trains k-means alone, and {image or 'no image'} is another algorithm.")
+
+
+def other_channel(name: str) -> ServiceException:
+    """Not AWS's either."""
+    return ValidationError(f"The AWS twin reads plain objects under an S3Prefix alone, and channel {name} has others.")

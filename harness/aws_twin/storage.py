@@ -27,7 +27,9 @@ def keys(role: str, bucket: str, prefix: str) -> list[str]:
     _check(role, "s3:ListBucket", f"arn:aws:s3:::{bucket}")
     if bucket not in _backend().buckets:
         raise MissingError(bucket)
-    return sorted(key for key in _backend().buckets[bucket].keys if key.startswith(prefix))
+    # In a bucket with versions, what was deleted has a marker in its place.
+    found = _backend().buckets[bucket].keys.items()
+    return sorted(key for key, value in found if key.startswith(prefix) and isinstance(value, FakeKey))
 
 
 def read(role: str, bucket: str, key: str) -> bytes:

@@ -118,6 +118,27 @@ def test_a_role_that_is_not_there(aws: Caller) -> None:
     assert refused(without).startswith("ValidationException: Could not assume role")
 
 
+@pytest.mark.parametrize(
+    ("container", "told"),
+    [
+        (
+            {"Image": IMAGE.replace("eu-west", "us-east")},
+            f'Region of "{IMAGE.replace("eu-west", "us-east")}" does not match expected region of eu-west-1.',
+        ),
+        (
+            {"Image": IMAGE, "ModelDataUrl": "bucket/model-1.tar.gz"},
+            "1 validation error detected: Value 'bucket/model-1.tar.gz' at 'primaryContainer.modelDataUrl'",
+        ),
+    ],
+    ids=["region", "scheme"],
+)
+def test_containers_that_aws_does_not_take(aws: Caller, container: dict[str, str], told: str) -> None:
+    def other() -> None:
+        model(aws, "one", PrimaryContainer=container)
+
+    assert refused(other).startswith(f"ValidationException: {told}")
+
+
 @pytest.mark.parametrize(("instance", "known"), [("ml.g6.xlarge", True), ("ml.fancy", False)])
 def test_instance_types_are_those_of_botocore(aws: Caller, instance: str, known: bool) -> None:
     """moto's own list ends in 2020."""
@@ -125,7 +146,8 @@ def test_instance_types_are_those_of_botocore(aws: Caller, instance: str, known:
     if known:
         config(aws, "one", "one", instance)
     else:
-        assert "Value 'ml.fancy' at 'productionVariants.instanceType'" in refused(config, aws, "one", "one", instance)
+        told = refused(config, aws, "one", "one", instance)
+        assert "Value 'ml.fancy' at 'productionVariants.1.member.instanceType'" in told
 
 
 def test_an_endpoint_comes_into_service_and_is_updated(aws: Caller) -> None:
@@ -191,6 +213,27 @@ def test_a_failure_to_order(aws: Caller) -> None:
 def test_an_artefact_is_loaded_when_it_is_deployed(aws: Caller) -> None:
     both(aws, "one", 1)
     create(aws, "one")
-    described(aws)
     aws.client("s3").delete_object(Bucket="bucket", Key="model-1.tar.gz")
     assert distance(aws) == 1
+    assert described(aws)["EndpointStatus"] == "InService"
+
+
+def test_what_nobody_looks_at_comes_into_service_too(aws: Caller) -> None:
+    """A DAG that does not wait leaves an endpoint that works."""
+    both(aws, "one", 1)
+    create(aws, "one")
+    (listed,) = aws.client("sagemaker").list_endpoints()["Endpoints"]
+    assert listed["EndpointStatus"] == "InService"
+    state = requests.get(f"{aws.url}/twin/state", timeout=10).json()
+    assert state["sagemaker"]["endpoints"]["endpoint"]["EndpointStatus"] == "InService"
+
+
+def test_an_endpoint_that_is_being_made_can_not_be_deleted(aws: Caller) -> None:
+    both(aws, "one", 1)
+    order(aws, looks=1)
+    create(aws, "one")
+    sagemaker = aws.client("sagemaker")
+    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+        sagemaker.delete_endpoint(EndpointName="endpoint")
+    sagemaker.delete_endpoint(EndpointName="endpoint")
+    assert sagemaker.list_endpoints()["Endpoints"] == []

@@ -69,6 +69,19 @@ def channel(url: str) -> dict[str, Any]:
     return {"ChannelName": "train", "DataSource": {"S3DataSource": source}}
 
 
+def manifest(url: str) -> dict[str, Any]:
+    source = {"S3DataType": "ManifestFile", "S3Uri": url}
+    return {"ChannelName": "train", "DataSource": {"S3DataSource": source}}
+
+
+FILES = {
+    "FileSystemId": "fs-01234567",
+    "FileSystemAccessMode": "ro",
+    "FileSystemType": "EFS",
+    "DirectoryPath": "/data",
+}
+
+
 def described(caller: Caller, name: str = "job") -> dict[str, Any]:
     return dict(caller.client("sagemaker").describe_training_job(TrainingJobName=name))
 
@@ -106,6 +119,18 @@ def test_a_job_trains_from_all_objects_under_its_prefix(aws: Caller) -> None:
     assert "4 records of 2 features" in events[0]["message"]
 
 
+def test_what_was_deleted_from_a_bucket_with_versions_is_no_input(aws: Caller) -> None:
+    s3 = aws.client("s3")
+    s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="bucket", Key="data/part-3", Body=b"no RecordIO")
+    s3.delete_object(Bucket="bucket", Key="data/part-3")
+    create(aws)
+    assert described(aws)["TrainingJobStatus"] == "Completed"
+    for part in ("data/part-1", "data/part-2"):
+        s3.delete_object(Bucket="bucket", Key=part)
+    assert refused(aws, "later")["Message"].startswith("No S3 objects found under S3 URL")
+
+
 def test_the_same_data_makes_the_same_model(aws: Caller) -> None:
     for name in ("one", "two"):
         create(aws, name)
@@ -138,6 +163,18 @@ def test_a_name_can_be_used_once(aws: Caller) -> None:
         ({"InputDataConfig": [channel("s3://nowhere/data")]}, 'No S3 objects found under S3 URL "s3://nowhere/data"'),
         ({"OutputDataConfig": {"S3OutputPath": "s3://nowhere/out"}}, 'bucket "nowhere"'),
         (
+            {"InputDataConfig": [channel("bucket/data")]},
+            "Value 'bucket/data' at 'inputDataConfig.1.member.dataSource.s3DataSource.s3Uri' failed to satisfy",
+        ),
+        (
+            {"OutputDataConfig": {"S3OutputPath": "bucket/out"}},
+            "Value 'bucket/out' at 'outputDataConfig.s3OutputPath' failed to satisfy constraint",
+        ),
+        ({"InputDataConfig": [{**channel("s3://bucket/data"), "CompressionType": "Gzip"}]}, "S3Prefix alone"),
+        ({"InputDataConfig": [{**channel("s3://bucket/data"), "RecordWrapperType": "RecordIO"}]}, "S3Prefix alone"),
+        ({"InputDataConfig": [manifest("s3://bucket/data/part-1")]}, "S3Prefix alone"),
+        ({"InputDataConfig": [{"ChannelName": "train", "DataSource": {"FileSystemDataSource": FILES}}]}, "S3Prefix"),
+        (
             {"ResourceConfig": {"InstanceType": "ml.t2.medium", "InstanceCount": 1, "VolumeSizeInGB": 10}},
             "Value 'ml.t2.medium' at 'resourceConfig.instanceType' failed to satisfy constraint",
         ),
@@ -148,14 +185,28 @@ def test_a_name_can_be_used_once(aws: Caller) -> None:
                     "TrainingInputMode": "File",
                 }
             },
-            "not in region eu-west-1",
+            "Invalid DNS suffix 'amazonaws.com' for region 'us-east-1' in training image.",
         ),
         (
             {"AlgorithmSpecification": {"TrainingImage": IMAGE.replace("kmeans", "pca"), "TrainingInputMode": "File"}},
             "the AWS twin trains k-means alone".capitalize().replace("aws", "AWS"),
         ),
     ],
-    ids=["role", "prefix", "bucket", "output", "instance type", "region", "algorithm"],
+    ids=[
+        "role",
+        "prefix",
+        "bucket",
+        "output",
+        "input's scheme",
+        "output's scheme",
+        "compression",
+        "wrapper",
+        "manifest",
+        "file system",
+        "instance type",
+        "region",
+        "algorithm",
+    ],
 )
 def test_what_aws_refuses(aws: Caller, changed: dict[str, Any], told: str) -> None:
     error = refused(aws, **changed)
