@@ -121,6 +121,7 @@ def test_the_same_date_twice_gives_the_same_objects(world: World) -> None:
     assert set(first.objects[BUCKET]) == {"listing_2021-01-01.csv", INCREASE, DECREASE}
 
 
+@pytest.mark.fresh_later
 def test_eight_months_in_a_row(world: World) -> None:
     snapshots = {day: made_up(40 + number, seed=number) for number, day in enumerate(SNAPSHOT_DATES)}
     with world.sql(DATABASE) as connection:

@@ -60,6 +60,7 @@ def read(folder: Path, pattern: str) -> dict[str, Any]:
     return {file.name: json.loads(file.read_text()) for file in sorted(folder.glob(pattern))}
 
 
+@pytest.mark.at_length  # `make soak-ci` asks the same of four workers
 def test_two_workers_leave_what_one_process_leaves(tmp_path: Path, settings: Settings) -> None:
     alone = left_by(tmp_path / "alone", settings, "0")
     together = left_by(tmp_path / "together", settings, "2")

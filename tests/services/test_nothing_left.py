@@ -81,7 +81,9 @@ def test_it(stack):
 """
 
 
-@pytest.mark.parametrize("later", [0.0, 0.3, 0.6, 0.9, 1.2])
+@pytest.mark.parametrize(
+    "later", [0.0, 0.6, *(pytest.param(one, marks=pytest.mark.at_length) for one in (0.3, 0.9, 1.2))]
+)
 def test_nothing_is_left_of_a_start_that_is_interrupted(tmp_path: Path, settings: Settings, later: float) -> None:
     """Ctrl-C, and another one while the first is being heeded, at several moments of the start."""
     started = tmp_path / "started"
