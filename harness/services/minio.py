@@ -24,6 +24,7 @@ from harness.services.containers import (
     tail,
 )
 from harness.services.local_http import LOCAL
+from harness.settings import Settings
 
 API_PORT = 9000
 CONSOLE_PORT = 9001
@@ -45,11 +46,17 @@ class MinioService:
 
     name = "minio"
 
-    def __init__(self, image: str, place: Place, aliases: Sequence[str], buckets: Sequence[str]) -> None:
+    def __init__(
+        self, image: str, place: Place, aliases: Sequence[str], buckets: Sequence[str], settings: Settings
+    ) -> None:
+        """`settings`: they may fix its ports, user and password."""
         self._image, self._place = image, place
+        self._ports = {API_PORT: settings.minio_port, CONSOLE_PORT: settings.minio_console_port}
         self._aliases = (self.name, *aliases)
         self._buckets = tuple(buckets)
-        self._user, self._password = f"user-{secrets.token_hex(4)}", secrets.token_hex(20)
+        self._user = settings.minio_user or f"user-{secrets.token_hex(4)}"
+        self._password = settings.minio_password or secrets.token_hex(20)
+        self._password_is_fixed = settings.minio_password is not None
         self._container: Container | None = None
         self._pool = urllib3.PoolManager(timeout=30, retries=urllib3.Retry(2, backoff_factor=0.1))
         self.endpoint: S3Endpoint
@@ -59,6 +66,7 @@ class MinioService:
             role=self.name,
             image=self._image,
             ports=(API_PORT, CONSOLE_PORT),
+            fixed=self._ports,
             env={"MINIO_ROOT_USER": self._user, "MINIO_ROOT_PASSWORD": self._password},
             command=("server", "/data", "--address", f":{API_PORT}", "--console-address", f":{CONSOLE_PORT}"),
             aliases=self._aliases,
@@ -105,7 +113,7 @@ class MinioService:
         return tail(self._container, lines) if self._container else ""
 
     def secrets(self) -> tuple[str, ...]:
-        return (self._password,)
+        return () if self._password_is_fixed else (self._password,)
 
     def _up(self, container: Container, timeout: float) -> None:
         self._container = container

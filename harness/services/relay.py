@@ -68,11 +68,18 @@ class RelayService:
     name = "relay"
 
     def __init__(
-        self, image: str, python_image: str, place: Place, aliases: Sequence[str], client: docker.DockerClient
+        self,
+        image: str,
+        python_image: str,
+        place: Place,
+        aliases: Sequence[str],
+        client: docker.DockerClient,
+        port: int | None,
     ) -> None:
+        """`port` on this machine; None: a free one."""
         self._image, self._python_image, self._place = image, python_image, place
         self._aliases = (self.name, *aliases)
-        self._client = client
+        self._client, self._port = client, port
         self._containers: dict[str, Container] = {}
         self._sidecar_labels = {**place.labels, LABEL_ROLE: SIDECAR_ROLE}
         self.docker_host = ""
@@ -96,6 +103,7 @@ class RelayService:
                 role=self.name,
                 image=self._image,
                 ports=(PORT,),
+                fixed={PORT: self._port},
                 command=(f"tcp-listen:{PORT},fork,reuseaddr", "unix-connect:/relay/docker.sock"),
                 aliases=self._aliases,
                 volumes=((volume, "/relay", "rw"),),

@@ -164,11 +164,12 @@ class _Plan:
         place = Place(self.fleet.ident, self.stack_id, self.settings.start_timeout, network)
         image = {name: obtained.reference for name, obtained in self.images.items()}
         aliases = {name: self.settings.aliases.get(name, ()) for name in ("minio", "postgres", "aws", "relay")}
+        settings = self.settings
         return (
-            MinioService(image["minio"], place, aliases["minio"], self.settings.buckets),
+            MinioService(image["minio"], place, aliases["minio"], settings.buckets, settings),
             PostgresService(server, place, aliases["postgres"], self.databases, self.slot),
-            AwsService(image["aws"], place, aliases["aws"]),
-            RelayService(image["relay"], image["python"], place, aliases["relay"], self.client),
+            AwsService(image["aws"], place, aliases["aws"], settings.aws_port),
+            RelayService(image["relay"], image["python"], place, aliases["relay"], self.client, settings.relay_port),
         )
 
     def _stack(
@@ -193,7 +194,13 @@ class _Plan:
 
     def _fingerprint(self) -> str:
         """What a stack has to have in common with this plan, beside its images, to be taken over."""
-        parts = (dict(self.settings.aliases), dict(self.databases), _source_of_services())
+        parts = (
+            dict(self.settings.aliases),
+            dict(self.databases),
+            self.settings.fixed_ports,
+            (self.settings.minio_user, self.settings.minio_password, dict(self.settings.postgres_passwords)),
+            _source_of_services(),
+        )
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _dismantle(self, starting: list[Future[Any]]) -> None:
