@@ -78,8 +78,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings = config.stash[SETTINGS]
     if settings.fixed_ports and len(getattr(config.option, "tx", None) or ()) > 1:
         raise pytest.UsageError(
-            f"-n makes a stack for each worker, and the settings fix ports ({', '.join(settings.fixed_ports)}), which one "
-            "stack alone can have: run with -n 0, or without these settings"
+            f"each worker of -n has a stack of its own, and one stack alone can have the ports that the settings fix "
+            f"({', '.join(settings.fixed_ports)}): run with -n 0, or without these settings"
         )
     handed = getattr(config, "workerinput", {}).get(HANDED)
     config.stash[FLEET] = Fleet(settings.root, None if settings.reuse else handed or new_run())
