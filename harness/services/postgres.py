@@ -41,13 +41,15 @@ class PostgresService:
         aliases: Sequence[str],
         databases: Mapping[str, str],
         slot: int,
+        passwords: Mapping[str, str],
     ) -> None:
-        """`server` waits until the server runs."""
+        """`server` waits until the server runs. `passwords`: of databases whose password is fixed by a setting."""
         self._wait, self._place = server, place
         self._aliases = (self.name, *aliases)
         self._databases = dict(databases)
         self._slot = slot
-        self._passwords = {name: secrets.token_hex(16) for name in databases}
+        self._fixed = passwords
+        self._passwords = {name: passwords.get(name) or secrets.token_hex(16) for name in databases}
         self._spares = Spares(self._scratch_copy, self.drop)
         self._server: PostgresServer
 
@@ -151,7 +153,8 @@ class PostgresService:
         return tail(self._server.container, lines)
 
     def secrets(self) -> tuple[str, ...]:
-        return (self._server.password, *self._passwords.values())
+        made = (password for name, password in self._passwords.items() if name not in self._fixed)
+        return (self._server.password, *made)
 
     def close(self) -> None:
         """Ends this process's connection. The server goes on."""

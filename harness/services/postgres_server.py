@@ -105,16 +105,18 @@ class PostgresServer:
         return self._published
 
 
-def running_server(fleet: Fleet, slot: int, client: docker.DockerClient, image: str, timeout: float) -> PostgresServer:
+def running_server(
+    fleet: Fleet, slot: int, client: docker.DockerClient, image: str, timeout: float, port: int | None
+) -> PostgresServer:
     """The fleet's server: whichever process needs it first starts it, the others wait and share it.
 
-    `slot` is this process's. Raises ServiceError, EngineError.
+    `slot` is this process's, `port` the one on this machine (None: a free one). Raises ServiceError, EngineError.
     """
     mine = {**fleet.labels, LABEL_ROLE: ROLE}
     with fleet.locked(ROLE):
         note = fleet.note(ROLE)
         found = {role_of(container): container for container in labelled(client, mine)}
-        if note and note["options"] == OPTIONS:
+        if note and note["options"] == OPTIONS and note.get("port") == port:
             with suppress(ServiceError):
                 server = PostgresServer(fitting(found, ROLE, image), note["password"])
                 await_ready(server.container, server.version, ATTACH_TIMEOUT)
@@ -128,18 +130,19 @@ def running_server(fleet: Fleet, slot: int, client: docker.DockerClient, image: 
         fleet.drop_note(ROLE)
         remove_labelled(client, mine)
         password = secrets.token_hex(16)
-        server = _start(fleet, image, password, timeout)
-        fleet.write_note(ROLE, {"password": password, "options": OPTIONS})
+        server = _start(fleet, image, password, timeout, port)
+        fleet.write_note(ROLE, {"password": password, "options": OPTIONS, "port": port})
         fleet.share(ROLE, slot)
         return server
 
 
-def _start(fleet: Fleet, image: str, password: str, timeout: float) -> PostgresServer:
+def _start(fleet: Fleet, image: str, password: str, timeout: float, port: int | None) -> PostgresServer:
     options = [argument for name, value in OPTIONS.items() for argument in ("-c", f"{name}={value}")]
     spec = Spec(
         role=ROLE,
         image=image,
         ports=(PORT,),
+        fixed={PORT: port},
         env={
             "POSTGRES_USER": SUPERUSER,
             "POSTGRES_PASSWORD": password,
@@ -157,4 +160,4 @@ def _start(fleet: Fleet, image: str, password: str, timeout: float) -> PostgresS
 
 
 def _url(address: tuple[str, int], user: str, password: str, database: str) -> str:
-    return f"postgresql://{user}:{quote(password)}@{address[0]}:{address[1]}/{database}"
+    return f"postgresql://{user}:{quote(password, safe='')}@{address[0]}:{address[1]}/{database}"

@@ -17,7 +17,7 @@ import docker
 from testcontainers.core.network import Network
 
 from harness.engine import LABEL_EXTRA, LABEL_STACK, connect, engine_errors
-from harness.errors import EngineError, HarnessError
+from harness.errors import EngineError, HarnessError, SettingsError
 from harness.images.obtain import Obtained, Progress, obtain
 from harness.services.aws import AwsService
 from harness.services.containers import Place, labelled, role_of
@@ -76,8 +76,13 @@ def stack_in_fleet(
 
     It is left to the fleet, which is removed as a whole. `databases` maps the name of each Postgres database to the SQL
     of its schema. With `side_by_side` off one thing is started after another, for comparison.
-    Raises EngineError, ImageError, ServiceError.
+    Raises SettingsError, EngineError, ImageError, ServiceError.
     """
+    if undeclared := settings.postgres_passwords.keys() - databases.keys():
+        raise SettingsError(
+            f"postgres_passwords has one for {', '.join(sorted(undeclared))}, but the project declares the databases "
+            f"{', '.join(sorted(databases)) or '(none)'}: declare it, or leave the password out"
+        )
     client = connect()
     images = {name: obtain(client, settings, name, progress) for name in (*SERVICE_IMAGES, *settings.images)}
     with fleet.slot() as slot:
@@ -167,7 +172,7 @@ class _Plan:
         settings = self.settings
         return (
             MinioService(image["minio"], place, aliases["minio"], settings.buckets, settings),
-            PostgresService(server, place, aliases["postgres"], self.databases, self.slot),
+            PostgresService(server, place, aliases["postgres"], self.databases, self.slot, settings.postgres_passwords),
             AwsService(image["aws"], place, aliases["aws"], settings.aws_port),
             RelayService(image["relay"], image["python"], place, aliases["relay"], self.client, settings.relay_port),
         )
@@ -182,7 +187,8 @@ class _Plan:
 
     def _server(self) -> PostgresServer:
         image = self.images["postgres"].reference
-        return running_server(self.fleet, self.slot, self.client, image, self.settings.start_timeout)
+        timeout, port = self.settings.start_timeout, self.settings.postgres_port
+        return running_server(self.fleet, self.slot, self.client, image, timeout, port)
 
     def _network(self) -> Network:
         network = Network(docker_network_kw={"labels": {**self.fleet.labels, LABEL_STACK: self.stack_id}})
