@@ -99,9 +99,9 @@ def start(spec: Spec, labels: Mapping[str, str], network: Network | None) -> Con
         except APIError as error:
             if taken := TAKEN.search(str(error.explanation)):
                 raise ServiceError(
-                    f"{spec.role} can't have {taken[1]}, which the settings fix, since somebody else has it: another test "
-                    "run, what `--reuse` or `harness up` keeps (`harness down` ends it), or another program (`docker ps` "
-                    "and `ss -ltnp` tell which); end that, or set another port"
+                    f"{spec.role} can't have {taken[1]}, which the settings fix, since somebody else has it: another "
+                    "test run, what `--reuse` or `harness up` keeps (`harness down` ends it), or another program "
+                    "(`docker ps` and `ss -ltnp` tell which); end that, or set another port"
                 ) from error
             raise ServiceError(
                 f"{spec.role} can't start from image {spec.image}: {error.explanation or error}"
