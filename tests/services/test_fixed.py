@@ -172,9 +172,9 @@ def test_a_kept_stack_with_other_credentials_or_ports_does_not_fit(settings: Set
 
 def test_a_password_for_a_database_that_is_not_declared(settings: Settings, tmp_path: Path) -> None:
     wrong = settings.model_copy(update={"postgres_passwords": {"listing": "x"}})
-    with pytest.raises(SettingsError, match=r"^postgres_passwords has one for listing, but .* databases listings:"):
-        with started(Fleet(tmp_path, new_run()), wrong):
-            pass
+    told = r"^postgres_passwords has one for listing, but .* databases listings:"
+    with pytest.raises(SettingsError, match=told), started(Fleet(tmp_path, new_run()), wrong):
+        pass
 
 
 def test_fixed_ports_and_workers_are_refused_at_the_start(settings: Settings, tmp_path: Path) -> None:
