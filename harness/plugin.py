@@ -88,6 +88,11 @@ def pytest_configure(config: pytest.Config) -> None:
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
     settings = config.stash[SETTINGS]
+    if settings.fixed_ports and len(getattr(config.option, "tx", None) or ()) > 1:
+        raise pytest.UsageError(
+            f"each worker of -n has a stack of its own, and one stack alone can have the ports that the settings fix "
+            f"({', '.join(settings.fixed_ports)}): run with -n 0, or without these settings"
+        )
     handed = getattr(config, "workerinput", {}).get(HANDED)
     kind: Callable[[], StackKind] = cache(partial(stack_kind, settings))
     config.stash[KIND] = kind

@@ -85,8 +85,11 @@ def failure_sections(world: World) -> list[tuple[str, str]]:
         log = "\n".join(run.log.splitlines()[-LOG_LINES:])
         sections.append((f"log of {run.dag_id} {run.date} (exit code {run.exit_code})", log))
         for sidecar in evidence.sidecars:
-            title = f"sidecar {sidecar.image} (exit code {sidecar.exit_code})"
+            past = ", started past the relay" if sidecar.past_relay else ""
+            title = f"sidecar {sidecar.image} (exit code {sidecar.exit_code}{past})"
             sections.append((title, "\n".join(sidecar.output.splitlines()[-SERVICE_LINES:])))
+        unproved = "\n".join(f"{one.image} {one.name}" for one in evidence.unproved)
+        sections.append(("containers of others, or not proved to be this run's: left alone", unproved))
     for service in world.stack.services:
         sections.append((f"last lines of {service.name}", service.log_tail(SERVICE_LINES)))
     return [(title, text) for title, text in sections if text]

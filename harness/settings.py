@@ -7,7 +7,7 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,18 +22,24 @@ Runner = Literal["warm", "process"]
 StackKind = Literal["containers", "embedded"]
 StackChoice = Literal["auto", "containers", "embedded"]
 
+PORTS = ("aws_port", "minio_console_port", "minio_port", "postgres_port", "relay_port")
 PLAIN = (
-    "cache_dir",
-    "dags_folder",
-    "image_mode",
-    "reuse",
-    "run_timeout",
-    "runner",
-    "stack",
-    "start_timeout",
-    "warm_idle",
+    *(
+        "cache_dir",
+        "dags_folder",
+        "image_mode",
+        "reuse",
+        "run_timeout",
+        "runner",
+        "stack",
+        "start_timeout",
+        "warm_idle",
+    ),
+    *("minio_password", "minio_user", *PORTS),
 )
 """The settings that an option or a variable can set, beside the images."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class ProjectImage(BaseModel):
@@ -75,6 +81,27 @@ class Settings(BaseModel):
     # Forks are only known to be sound on Linux.
     runner: Runner = "warm" if sys.platform == "linux" else "process"
     warm_idle: float = Field(default=900.0, gt=0, description="seconds without a run after which a warm host ends")
+    # For DAGs that have them in their text. None: a port that is free, a user and a password made anew for each stack.
+    # What is fixed is on 127.0.0.1 as well; a password that is fixed is in the project's own files, and not masked.
+    minio_port: Port | None = None
+    minio_console_port: Port | None = None
+    minio_user: str | None = Field(default=None, min_length=3)
+    minio_password: str | None = Field(default=None, min_length=8, repr=False)
+    postgres_port: Port | None = None
+    postgres_passwords: Mapping[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict, repr=False)
+    """By the name of the database, which is its user's name too."""
+    aws_port: Port | None = None
+    relay_port: Port | None = None
+
+    @property
+    def fixed_ports(self) -> dict[str, int]:
+        """Those that are set, by the setting's name. There can be one stack with them at a time."""
+        return {name: port for name in PORTS if (port := getattr(self, name)) is not None}
+
+    @property
+    def fixed(self) -> tuple[object, ...]:
+        """All that is fixed: a stack with other ports, users or passwords is another stack. For JSON."""
+        return self.fixed_ports, self.minio_user, self.minio_password, dict(self.postgres_passwords)
 
     @classmethod
     def load(
@@ -121,6 +148,10 @@ class Settings(BaseModel):
             settings = cls.model_validate({**values, "root": root, "image_overrides": overrides})
         except ValidationError as error:
             raise SettingsError(_one_line(error)) from error
+        by_port = {port: name for name, port in settings.fixed_ports.items()}
+        for name, port in settings.fixed_ports.items():
+            if by_port[port] != name:
+                raise SettingsError(f"settings {name!r} and {by_port[port]!r} are both port {port}: change one")
         return settings.model_copy(update={"dags_folder": (root / settings.dags_folder).resolve()})
 
 
@@ -159,7 +190,8 @@ def _pyproject(root: Path) -> dict[str, Any]:
 
 def _one_line(error: ValidationError) -> str:
     first = error.errors()[0]
-    return _refused(".".join(str(part) for part in first["loc"]), first["msg"], first.get("input"))
+    name = ".".join(str(part) for part in first["loc"])
+    return _refused(name, first["msg"], "***" if "password" in name else first.get("input"))
 
 
 def _refused(name: str, why: str, given: object) -> str:

@@ -21,6 +21,7 @@ from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence, warnings_in
 from harness.evidence.objects import gather_objects
 from harness.services.aws import AwsService
+from harness.services.outside import mark_what_is_made
 from harness.services.stack import Stack
 from harness.settings import Settings
 
@@ -66,6 +67,7 @@ class World:
         self.attempts.append((dag_id, date))
         home = self.folder / f"run-{len(self.attempts)}"
         home.mkdir(parents=True)
+        mark_what_is_made(home, self.stack.stack_id, self.stack.relay.docker_host)
         order = Order(
             dag_id=dag_id,
             date=date,
@@ -78,11 +80,13 @@ class World:
             metadata_url=self._metadata_url,
         )
         run = run_dag(order, self.stack.postgres, self.execute)
+        self.stack.relay.claim(f"{run.log}\n{run.xcoms}")
         evidence = Evidence(
             objects=gather_objects(self.stack.minio.client()),
             aws=AwsState.of(self.stack.aws.state()),
             sidecars=tuple(self.stack.relay.sidecars()),
             warnings=warnings_in(run.log, home),
+            unproved=tuple(self.stack.relay.unproved()),
         )
         self.runs.append((run, evidence))
         if expect == "success" and not run.succeeded:

@@ -44,6 +44,12 @@ def test_a_list_of_another_length_is_one_difference(tmp_path: Path) -> None:
     assert differences(before, after) == ["one: all: [1] | [1, 2]"]
 
 
+def test_what_others_do_on_the_engine_is_no_difference(tmp_path: Path) -> None:
+    before = written(tmp_path / "before", one=[{"evidence": {"unproved_containers": [], "warnings": []}}])
+    after = written(tmp_path / "after", one=[{"evidence": {"unproved_containers": [{"name": "x"}], "warnings": []}}])
+    assert differences(before, after) == []
+
+
 def test_nothing_to_compare_is_not_equal(tmp_path: Path) -> None:
     assert main(written(tmp_path / "before"), written(tmp_path / "after")) == 1
 

@@ -45,6 +45,13 @@ def test_a_projects_image_can_be_named_like_the_harnesss_own(tmp_path: Path) -> 
         ("images = 3", {}, "images"),
         ('root = "/"', {}, "unknown setting 'root'"),
         ("minio_image = 5", {}, "HARNESS_MINIO_IMAGE"),
+        ("minio_port = 0", {}, "greater than or equal to 1 (given: 0)"),
+        ("", {"HARNESS_POSTGRES_PORT": "70000"}, "HARNESS_POSTGRES_PORT"),
+        ('relay_port = "docker"', {}, "relay_port"),
+        ("minio_port = 9000\nminio_console_port = 9000", {}, "both port 9000"),
+        ('minio_user = "me"', {}, "at least 3 characters"),
+        ("postgres_passwords = 'all'", {}, "postgres_passwords"),
+        ("postgres_passwords.listings = ''", {}, "postgres_passwords.listings"),
         ('images.minio = {tag = "a", context = "b"}', {}, "the harness brings one; rename it"),
     ],
 )
@@ -53,6 +60,20 @@ def test_what_means_nothing_is_one_line(tmp_path: Path, table: str, environ: dic
         Settings.load(project(tmp_path, table), NAMES, {}, environ)
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_ports_and_credentials_can_be_fixed(tmp_path: Path) -> None:
+    root = project(tmp_path, 'minio_port = 9000\nminio_user = "user"\npostgres_passwords.listings = "airbnb"')
+    settings = Settings.load(root, NAMES, {}, {"HARNESS_MINIO_PORT": "9100", "HARNESS_RELAY_PORT": "2375"})
+    assert settings.fixed_ports == {"minio_port": 9100, "relay_port": 2375}
+    assert (settings.minio_user, settings.minio_password) == ("user", None)
+    assert settings.postgres_passwords == {"listings": "airbnb"}
+    assert Settings.load(tmp_path / "none", NAMES, {}, {}).fixed_ports == {}
+
+
+def test_a_password_that_is_refused_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"at least 8 characters \(given: '\*\*\*'\)"):
+        Settings.load(project(tmp_path, 'minio_password = "secret"'), NAMES, {}, {})
 
 
 @pytest.mark.parametrize("content", ["tool = 3", "[tool]\nharness = 'x'"])

@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+NOT_COMPARED = {"unproved_containers"}
+"""What others do on the same engine."""
+
 
 def differences(before: Path, after: Path, of_first: bool = False) -> list[str]:
     """One line each: the scenario, the place in its record, and both values. A scenario that one side lacks is one.
@@ -34,7 +37,7 @@ def _file(before: Path, after: Path) -> Iterator[str]:
 
 def _value(place: str, before: Any, after: Any) -> Iterator[str]:
     if isinstance(before, dict) and isinstance(after, dict):
-        for key in sorted(before.keys() | after.keys()):
+        for key in sorted((before.keys() | after.keys()) - NOT_COMPARED):
             yield from _value(f"{place}.{key}", before.get(key, "(nothing)"), after.get(key, "(nothing)"))
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for number, (one, other) in enumerate(zip(before, after, strict=True)):

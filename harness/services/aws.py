@@ -100,14 +100,15 @@ class AwsService(ABC):
 class AwsContainer(AwsService):
     """The twin in a container."""
 
-    def __init__(self, image: str, place: Place, aliases: Sequence[str]) -> None:
-        self._image, self._place = image, place
+    def __init__(self, image: str, place: Place, aliases: Sequence[str], port: int | None) -> None:
+        """`port` on this machine; None: a free one."""
+        self._image, self._place, self._port = image, place, port
         self._aliases = (self.name, *aliases)
         self._container: Container | None = None
         self.internal_url = f"http://{self._aliases[-1]}:{PORT}"
 
     def start(self) -> None:
-        spec = Spec(role=self.name, image=self._image, ports=(PORT,), aliases=self._aliases)
+        spec = Spec(role=self.name, image=self._image, ports=(PORT,), fixed={PORT: self._port}, aliases=self._aliases)
         self._up(start(spec, self._place.labels, self._place.network()), self._place.timeout)
 
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,13 +23,16 @@ from harness.services.ready import await_answer
 testcontainers_config.ryuk_disabled = True
 
 LOOPBACK = "127.0.0.1"
+TAKEN = re.compile(rf"\b({re.escape(LOOPBACK)}:\d+)\b.*already (?:allocated|in use)")
+"""How the engine says that it can't publish a port."""
 ATTACH_TIMEOUT = 5.0
 """Seconds that a container has to answer which another process left running."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One container to start. `ports` are container ports; each is published on 127.0.0.1 at a random port.
+    """One container to start. `ports` are container ports; each is published on 127.0.0.1: at the port that `fixed` has
+    for it, else at a random one.
 
     `in_memory` is a folder in it that is kept in memory. `offline`: it has no network at all, which also saves the
     engine the work of making it one. `shares`: the id of a container whose network is also its own.
@@ -37,6 +41,7 @@ class Spec:
     role: str
     image: str
     ports: Sequence[int] = ()
+    fixed: Mapping[int, int | None] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     command: Sequence[str] | None = None
     entrypoint: Sequence[str] | None = None
@@ -76,7 +81,7 @@ def start(spec: Spec, labels: Mapping[str, str], network: Network | None) -> Con
             wanted._command = list(spec.command)
         for port in spec.ports:
             # There is no public way to a host address; this is what docker-py makes of a tuple.
-            wanted.ports[f"{port}/tcp"] = (LOOPBACK, None)  # type: ignore[assignment]
+            wanted.ports[f"{port}/tcp"] = (LOOPBACK, spec.fixed.get(port))  # type: ignore[assignment]
         if network is not None and not spec.offline:
             wanted.with_network(network).with_network_aliases(*spec.aliases)
         options: dict[str, object] = {"labels": {**labels, LABEL_ROLE: spec.role}}
@@ -91,6 +96,12 @@ def start(spec: Spec, labels: Mapping[str, str], network: Network | None) -> Con
         try:
             wanted.with_kwargs(**options).start()
         except APIError as error:
+            if taken := TAKEN.search(str(error.explanation)):
+                raise ServiceError(
+                    f"{spec.role} can't have {taken[1]}, which the settings fix, since somebody else has it: another "
+                    "test run, what `--reuse` or `harness up` keeps (`harness down` ends it), or another program "
+                    "(`docker ps` and `ss -ltnp` tell which); end that, or set another port"
+                ) from error
             raise ServiceError(
                 f"{spec.role} can't start from image {spec.image}: {error.explanation or error}"
             ) from error

@@ -1,11 +1,16 @@
 """The labeller: a proxy for the Docker engine's API that labels what is created and records what ran.
 
-Runs alone in a container: standard library only, given as `python3 -c SOURCE ENGINE_SOCKET LISTEN_SOCKET LABELS`.
+Runs alone in a container: standard library only, given as `python3 -c SOURCE ENGINE_SOCKET LISTEN_SOCKET LABELS MARK`.
 It understands the three `create` calls; everything else passes through byte for byte. One request a connection
 (`Connection: close`), so that the rest of a connection is a pipe in both directions, hijacked or not.
 
-It keeps a record of each container: the fields of relay.Sidecar, with `started` and `ended`. Two calls are its own:
-`GET /airflow-harness/records` answers with the list, `POST /airflow-harness/forget` empties it.
+It also follows the engine's events, for containers that are made past the relay. One is proved the stack's by our label
+or by MARK, a variable in its environment (outside.py), and is then listened to like a sidecar. Of any other nothing is
+known but what the engine tells everybody, until a client claims it. Containers with labels of ours are no concern here.
+
+It keeps a record of each container: the fields of relay.Sidecar, with `started`, `ended` and `proved`. Three calls are
+its own: `GET /airflow-harness/records` answers with the list, `POST /airflow-harness/forget` empties it, and
+`POST /airflow-harness/claim/ID` proves a container the stack's.
 """
 
 from __future__ import annotations
@@ -15,33 +20,41 @@ import json
 import re
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
+from urllib.parse import quote
 
 CREATE = re.compile(rb"^POST (?:/v[\d.]+)?/(containers|networks|volumes)/create(?:\?\S*)? HTTP")
 # The calls whose connection the engine takes over. Elsewhere `Upgrade` only serves to slip past the labels.
 TAKEN_OVER = re.compile(
     rb"^(?:POST|GET) (?:/v[\d.]+)?/(?:containers/[^/ ]+/attach(?:/ws)?|exec/[^/ ]+/start|session|grpc)[? ]"
 )
-OWN = re.compile(rb"^(GET|POST) /airflow-harness/(records|forget) ")
+OWN = re.compile(rb"^(?:GET|POST) /airflow-harness/(records|forget|claim)(?:/([0-9a-f]+))? ")
 START = re.compile(rb"^POST (?:/v[\d.]+)?/containers/([\w.-]+)/start[? ]")
 NAME = re.compile(rb"[?&]name=([\w.-]+)")
+EVENTS = "/events?filters=" + quote(json.dumps({"type": ["container"], "event": ["create", "start", "die"]}))
+STACK, ROLE = "airflow-harness.stack", "airflow-harness.role"  # as in engine.py,
+MARKS = ".airflow-harness.invalid"  # and in outside.py, which are not here
+LATE = 1.0  # seconds after a container's end in which the rest of its output has come, if anybody heard it
+GONE = "(removed before its output could be read)"
 KEPT = 64 * 1024  # bytes of a sidecar's output that are kept: its last ones
 HEAD_LIMIT = 1024 * 1024
 
 
 class Proxy:
-    def __init__(self, engine: str, labels: Mapping[str, str]) -> None:
+    def __init__(self, engine: str, labels: Mapping[str, str], mark: str) -> None:
         self.engine = engine
         self.labels = labels
+        self.mark = mark
         self.records: list[dict[str, Any]] = []
         self.watching: set[asyncio.Task[None]] = set()
+        self.reading: dict[str, asyncio.Task[None]] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             if own := OWN.match(head):
-                await self.answer_own(own[2], writer)
+                await self.answer_own(own[1], (own[2] or b"").decode(), writer)
                 return
             upstream = await asyncio.open_unix_connection(self.engine, limit=HEAD_LIMIT)
         except (asyncio.IncompleteReadError, OSError):
@@ -76,7 +89,9 @@ class Proxy:
             for end in (writer, upstream[1]):
                 end.close()
 
-    async def answer_own(self, asked: bytes, writer: asyncio.StreamWriter) -> None:
+    async def answer_own(self, asked: bytes, ident: str, writer: asyncio.StreamWriter) -> None:
+        if asked == b"claim":
+            await self.claim(ident)
         body = json.dumps(self.records).encode()
         if asked == b"forget":
             self.records, body = [], b"[]"
@@ -101,43 +116,115 @@ class Proxy:
             return
         ident = json.loads(dechunked(answer[:head_end], answer[head_end + 4 :]))["Id"]
         named = NAME.search(head.split(b"\r\n", 1)[0])
-        record = {
-            "id": ident,
-            "name": named[1].decode() if named else "",
-            "image": wanted.get("Image", ""),
-            "exit_code": None,
-            "output": "",
-            "started": False,
-            "ended": False,
-        }
-        attached = await self.ask(f"/containers/{ident}/attach?stream=1&stdout=1&stderr=1&logs=1")
-        ended = await self.ask(f"/containers/{ident}/wait?condition=next-exit")
+        name, tty = named[1].decode() if named else "", bool(wanted.get("Tty"))
+        record = new_record(ident, name, wanted.get("Image", ""), tty=tty, past_relay=False)
+        attached = await self.ask("POST", f"/containers/{ident}/attach?stream=1&stdout=1&stderr=1&logs=1")
+        ended = await self.ask("POST", f"/containers/{ident}/wait?condition=next-exit")
         self.records.append(record)
-        task = asyncio.create_task(follow(record, attached, ended, tty=bool(wanted.get("Tty"))))
+        self.keep(follow(record, attached, ended))
+
+    async def follow_events(self, events: asyncio.StreamReader) -> None:
+        """Notes what is made past the relay. Ends with the engine."""
+        while line := await events.readline():
+            event = json.loads(line)
+            action, ident, said = event["Action"], event["Actor"]["ID"], event["Actor"]["Attributes"]
+            if action == "create":
+                await self.note_outside(ident, said)
+            elif record := next((r for r in self.records if r["id"] == ident and r["past_relay"]), None):
+                record["started"] = True
+                if action == "die":
+                    record["exit_code"] = int(said["exitCode"])
+                    self.keep(self.complete(record))
+
+    async def note_outside(self, ident: str, said: Mapping[str, str]) -> None:
+        """A container that was made just now, `said` being its labels, name and image, as its event has them."""
+        labelled = said.get(STACK) == self.labels[STACK] and ROLE not in said
+        if self.labels.keys() & said.keys() and not labelled:
+            return  # made through a relay, or a service
+        inspected = await self.ask("GET", f"/containers/{ident}/json")
+        config = json.loads(await inspected.read(-1))["Config"] if inspected else {}
+        marks = [one for one in config.get("Env") or () if one.endswith(MARKS)]
+        if marks and self.mark not in marks:
+            return  # another stack's
+        tty = bool(config.get("Tty"))
+        record = new_record(ident, said.get("name", ""), said.get("image", ""), tty=tty, past_relay=True)
+        self.records.append(record)
+        if labelled or marks:
+            record["proved"] = True
+            attached = await self.ask("POST", f"/containers/{ident}/attach?stream=1&stdout=1&stderr=1&logs=1")
+            self.reading[ident] = self.keep(read_output(record, attached))
+
+    async def complete(self, record: dict[str, Any]) -> None:
+        """Its container has ended. Who attached itself after that hears nothing: then the engine's log has to do."""
+        if reading := self.reading.pop(record["id"], None):
+            await asyncio.wait([reading], timeout=LATE)
+            if not reading.done():
+                reading.cancel()
+                await self.read_log(record)
+        record["ended"] = True
+
+    async def claim(self, ident: str) -> None:
+        """What somebody else proved to be the stack's; it was not listened to, so its log has to do."""
+        for record in self.records:
+            if record["id"] == ident and not record["proved"]:
+                await self.read_log(record)
+                record["proved"] = True
+
+    async def read_log(self, record: dict[str, Any]) -> None:
+        await read_output(record, await self.ask("GET", f"/containers/{record['id']}/logs?stdout=1&stderr=1"))
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Lets it go on; asyncio itself holds on to no task."""
+        task = asyncio.create_task(work)
         self.watching.add(task)
         task.add_done_callback(self.watching.discard)
+        return task
 
-    async def ask(self, path: str) -> asyncio.StreamReader:
-        """POSTs to the engine and returns the answer's body, to be read as it comes."""
+    async def ask(self, method: str, path: str) -> asyncio.StreamReader | None:
+        """The body of the engine's answer, to be read as it comes; None where the engine refuses.
+
+        HTTP/1.0, so that no body comes in chunks.
+        """
         reader, writer = await asyncio.open_unix_connection(self.engine, limit=HEAD_LIMIT)
-        writer.write(f"POST {path} HTTP/1.1\r\nHost: engine\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode())
+        writer.write(f"{method} {path} HTTP/1.0\r\nContent-Length: 0\r\n\r\n".encode())
         await writer.drain()
-        await reader.readuntil(b"\r\n\r\n")
-        return reader
+        head = await reader.readuntil(b"\r\n\r\n")
+        return reader if head.split(b" ", 2)[1].startswith(b"2") else None
+
+
+def new_record(ident: str, name: str, image: str, *, tty: bool, past_relay: bool) -> dict[str, Any]:
+    """What is known of a container that was just made; whatever was made through the relay is proved by that."""
+    return {
+        "id": ident,
+        "name": name,
+        "image": image,
+        "tty": tty,
+        "past_relay": past_relay,
+        "proved": not past_relay,
+        "exit_code": None,
+        "output": "",
+        "started": False,
+        "ended": False,
+    }
 
 
 async def follow(
-    record: dict[str, Any], attached: asyncio.StreamReader, ended: asyncio.StreamReader, tty: bool
+    record: dict[str, Any], attached: asyncio.StreamReader | None, ended: asyncio.StreamReader | None
 ) -> None:
     """Completes the record when its container has ended. One that is never started never does."""
-    output = await (raw_output(attached) if tty else framed_output(attached))
+    await read_output(record, attached)
     # No status: it was removed while it ran.
-    found = re.search(rb'"StatusCode":\s*(-?\d+)', await ended.read(-1))
-    record |= {
-        "exit_code": int(found[1]) if found else None,
-        "output": output.decode("utf-8", "replace"),
-        "ended": True,
-    }
+    found = re.search(rb'"StatusCode":\s*(-?\d+)', await ended.read(-1) if ended else b"")
+    record |= {"exit_code": int(found[1]) if found else None, "ended": True}
+
+
+async def read_output(record: dict[str, Any], stream: asyncio.StreamReader | None) -> None:
+    """All of `stream`, when it ends; None where the engine had none to give any more."""
+    if stream is None:
+        record["output"] = GONE
+    else:
+        output = await (raw_output(stream) if record["tty"] else framed_output(stream))
+        record["output"] = output.decode("utf-8", "replace")
 
 
 async def raw_output(stream: asyncio.StreamReader) -> bytes:
@@ -222,12 +309,16 @@ def dechunked(head: bytes, body: bytes) -> bytes:
     return whole
 
 
-async def main(engine: str, listen: str, labels: str) -> None:
-    proxy = Proxy(engine, json.loads(labels))
+async def main(engine: str, listen: str, labels: str, mark: str) -> None:
+    proxy = Proxy(engine, json.loads(labels), mark)
+    # Before anybody can ask for a container: what they make beside is not to be missed either.
+    events = await proxy.ask("GET", EVENTS)
     server = await asyncio.start_unix_server(proxy.serve, listen, limit=HEAD_LIMIT)
     async with server:
+        if events:
+            proxy.keep(proxy.follow_events(events))
         await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:4]))
+    asyncio.run(main(*sys.argv[1:5]))

@@ -25,6 +25,7 @@ from harness.services.containers import (
     tail,
 )
 from harness.services.local_http import LOCAL
+from harness.settings import Settings
 
 API_PORT = 9000
 CONSOLE_PORT = 9001
@@ -45,13 +46,17 @@ class S3Endpoint:
 
 
 class MinioService(ABC):
-    """MinIO, or what stands in for it. `buckets` exist, empty, after every reset."""
+    """MinIO, or what stands in for it. The settings' buckets exist, empty, after every reset."""
 
     name = "minio"
 
-    def __init__(self, buckets: Sequence[str]) -> None:
-        self._buckets = tuple(buckets)
-        self._user, self._password = f"user-{secrets.token_hex(4)}", secrets.token_hex(20)
+    def __init__(self, settings: Settings) -> None:
+        """They may fix its ports, user and password."""
+        self._buckets = settings.buckets
+        self._ports = (settings.minio_port, settings.minio_console_port)
+        self._user = settings.minio_user or f"user-{secrets.token_hex(4)}"
+        self._password = settings.minio_password or secrets.token_hex(20)
+        self._password_is_fixed = settings.minio_password is not None
         self._pool = urllib3.PoolManager(timeout=30, retries=urllib3.Retry(2, backoff_factor=0.1))
         self.endpoint: S3Endpoint
 
@@ -95,7 +100,7 @@ class MinioService(ABC):
                 client.make_bucket(name)
 
     def secrets(self) -> tuple[str, ...]:
-        return (self._password,)
+        return () if self._password_is_fixed else (self._password,)
 
     def _probe(self) -> None:
         self._client_by(urllib3.PoolManager(timeout=1, retries=False)).list_buckets()
@@ -116,8 +121,8 @@ class MinioService(ABC):
 class MinioContainer(MinioService):
     """MinIO in a container, with its console."""
 
-    def __init__(self, image: str, place: Place, aliases: Sequence[str], buckets: Sequence[str]) -> None:
-        super().__init__(buckets)
+    def __init__(self, image: str, place: Place, aliases: Sequence[str], settings: Settings) -> None:
+        super().__init__(settings)
         self._image, self._place = image, place
         self._aliases = (self.name, *aliases)
         self._container: Container | None = None
@@ -127,6 +132,7 @@ class MinioContainer(MinioService):
             role=self.name,
             image=self._image,
             ports=(API_PORT, CONSOLE_PORT),
+            fixed=dict(zip((API_PORT, CONSOLE_PORT), self._ports, strict=True)),
             env={"MINIO_ROOT_USER": self._user, "MINIO_ROOT_PASSWORD": self._password},
             command=("server", "/data", "--address", f":{API_PORT}", "--console-address", f":{CONSOLE_PORT}"),
             aliases=self._aliases,

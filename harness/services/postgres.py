@@ -37,13 +37,18 @@ class PostgresService:
         aliases: Sequence[str],
         databases: Mapping[str, str],
         slot: int,
+        passwords: Mapping[str, str],
     ) -> None:
-        """`server` waits until the server runs, `network` until there is one."""
+        """`server` waits until the server runs, `network` until there is one.
+
+        `passwords`: of databases whose password is fixed by a setting.
+        """
         self._wait, self._network = server, network
         self._aliases = (self.name, *aliases)
         self._databases = dict(databases)
         self._slot = slot
-        self._passwords = {name: secrets.token_hex(16) for name in databases}
+        self._fixed = passwords
+        self._passwords = {name: passwords.get(name) or secrets.token_hex(16) for name in databases}
         self._spares = Spares(self._scratch_copy, self.drop)
         self._server: PostgresServer
 
@@ -137,7 +142,8 @@ class PostgresService:
         return self._server.log_tail(lines)
 
     def secrets(self) -> tuple[str, ...]:
-        return (self._server.password, *self._passwords.values())
+        made = (password for name, password in self._passwords.items() if name not in self._fixed)
+        return (self._server.password, *made)
 
     def close(self) -> None:
         """Ends this process's connection. The server goes on."""

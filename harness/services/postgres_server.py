@@ -186,16 +186,18 @@ def _packed(name: str, content: bytes) -> bytes:
     return packed.getvalue()
 
 
-def running_server(fleet: Fleet, slot: int, client: docker.DockerClient, image: str, timeout: float) -> ContainerServer:
+def running_server(
+    fleet: Fleet, slot: int, client: docker.DockerClient, image: str, timeout: float, port: int | None
+) -> ContainerServer:
     """The fleet's server: whichever process needs it first starts it, the others wait and share it.
 
-    `slot` is this process's. Raises ServiceError, EngineError.
+    `slot` is this process's, `port` the one on this machine (None: a free one). Raises ServiceError, EngineError.
     """
     mine = {**fleet.labels, LABEL_ROLE: ROLE}
     with fleet.locked(ROLE):
         note = fleet.note(ROLE)
         found = {role_of(container): container for container in labelled(client, mine)}
-        if note and note["options"] == OPTIONS:
+        if note and note["options"] == OPTIONS and note.get("port") == port:
             with suppress(ServiceError):
                 server = ContainerServer(fitting(found, ROLE, image), note["password"])
                 await_ready(server.container, server.version, ATTACH_TIMEOUT)
@@ -209,18 +211,19 @@ def running_server(fleet: Fleet, slot: int, client: docker.DockerClient, image: 
         fleet.drop_note(ROLE)
         remove_labelled(client, mine)
         password = secrets.token_hex(16)
-        server = _start(fleet, image, password, timeout)
-        fleet.write_note(ROLE, {"password": password, "options": OPTIONS})
+        server = _start(fleet, image, password, timeout, port)
+        fleet.write_note(ROLE, {"password": password, "options": OPTIONS, "port": port})
         fleet.share(ROLE, slot)
         return server
 
 
-def _start(fleet: Fleet, image: str, password: str, timeout: float) -> ContainerServer:
+def _start(fleet: Fleet, image: str, password: str, timeout: float, port: int | None) -> ContainerServer:
     options = [argument for name, value in OPTIONS.items() for argument in ("-c", f"{name}={value}")]
     spec = Spec(
         role=ROLE,
         image=image,
         ports=(PORT,),
+        fixed={PORT: port},
         env={
             "POSTGRES_USER": SUPERUSER,
             "POSTGRES_PASSWORD": password,
@@ -239,4 +242,4 @@ def _start(fleet: Fleet, image: str, password: str, timeout: float) -> Container
 
 def libpq_url(address: tuple[str, int], user: str, password: str, database: str) -> str:
     """`address` is a host and a port."""
-    return f"postgresql://{user}:{quote(password)}@{address[0]}:{address[1]}/{database}"
+    return f"postgresql://{user}:{quote(password, safe='')}@{address[0]}:{address[1]}/{database}"

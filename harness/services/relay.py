@@ -2,7 +2,8 @@
 
 The DAG talks to `tcp://...:2375`, as in the chapter. socat passes the bytes on to a unix socket; there the labeller
 (labeller.py, in a container of its own) puts the stack's labels on whatever the DAG creates, which is how a sidecar is
-proved ours, and records each sidecar's output and exit code before the operator can remove it.
+proved ours, and records each sidecar's output and exit code before the operator can remove it. It notices, too, what a
+DAG starts past the relay (outside.py).
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import docker
@@ -30,12 +31,13 @@ from harness.services.containers import (
     Spec,
     await_ready,
     fitting,
-    labelled,
     published,
+    remove,
     start,
     tail,
 )
 from harness.services.local_http import LOCAL
+from harness.services.outside import Unproved, mark_of
 from harness.services.ready import POLL
 from harness.services.remove import remove_labelled
 
@@ -47,13 +49,17 @@ RECORD_TIMEOUT = 10.0
 
 @dataclass(frozen=True)
 class Sidecar:
-    """A container that the DAG started. `exit_code` is None where it was still running, or never started."""
+    """A container that the DAG started. `exit_code` is None where it was still running, or never started.
+
+    `past_relay`: by an engine that the DAG names itself, and proved to be this stack's (outside.py).
+    """
 
     id: str
     name: str
     image: str
     exit_code: int | None
     output: str
+    past_relay: bool = False
 
 
 class RelayService:
@@ -62,11 +68,18 @@ class RelayService:
     name = "relay"
 
     def __init__(
-        self, image: str, python_image: str, place: Place, aliases: Sequence[str], client: docker.DockerClient
+        self,
+        image: str,
+        python_image: str,
+        place: Place,
+        aliases: Sequence[str],
+        client: docker.DockerClient,
+        port: int | None,
     ) -> None:
+        """`port` on this machine; None: a free one."""
         self._image, self._python_image, self._place = image, python_image, place
         self._aliases = (self.name, *aliases)
-        self._client = client
+        self._client, self._port = client, port
         self._containers: dict[str, Container] = {}
         self._sidecar_labels = {**place.labels, LABEL_ROLE: SIDECAR_ROLE}
         self.docker_host = ""
@@ -75,13 +88,14 @@ class RelayService:
         volume = f"airflow-harness-relay-{self._place.stack_id}"
         with engine_errors("making the relay's volume"):
             self._client.volumes.create(volume, labels=self._place.labels)
+        mark = mark_of(self._place.stack_id)
         # socat looks for the labeller's socket when somebody connects, so neither has to be first.
         specs = (
             Spec(
                 role="labeller",
                 image=self._python_image,
                 entrypoint=("python3", "-u", "-c", inspect.getsource(labeller)),
-                command=("/engine.sock", "/relay/docker.sock", json.dumps(self._sidecar_labels)),
+                command=("/engine.sock", "/relay/docker.sock", json.dumps(self._sidecar_labels), mark),
                 volumes=((engine_socket(), "/engine.sock", "rw"), (volume, "/relay", "rw")),
                 offline=True,
             ),
@@ -89,6 +103,7 @@ class RelayService:
                 role=self.name,
                 image=self._image,
                 ports=(PORT,),
+                fixed={PORT: self._port},
                 command=(f"tcp-listen:{PORT},fork,reuseaddr", "unix-connect:/relay/docker.sock"),
                 aliases=self._aliases,
                 volumes=((volume, "/relay", "rw"),),
@@ -112,6 +127,17 @@ class RelayService:
         self.remove_sidecars()
         self._ask("POST", "forget")
 
+    def claim(self, said: str) -> None:
+        """Takes for this stack's, and so for a sidecar, each container whose id is in `said`: a run's log and XComs."""
+        for one in self.unproved():
+            if one.id in said:
+                self._ask("POST", f"claim/{one.id}")
+
+    def unproved(self) -> list[Unproved]:
+        """What else was made on the engine since the last reset, oldest first, by whomever."""
+        records = self._ask("GET", "records")
+        return [Unproved(r["id"], r["name"], r["image"]) for r in records if not r["proved"]]
+
     def sidecars(self) -> list[Sidecar]:
         """The sidecars that were started since the last reset, oldest first.
 
@@ -120,8 +146,8 @@ class RelayService:
         """
 
         def unfinished(records: list[dict[str, Any]]) -> bool:
-            under_way = {record["id"] for record in records if record["started"] and not record["ended"]}
-            return bool(under_way) and not under_way <= self._running()
+            under_way = {r["id"] for r in records if r["proved"] and r["started"] and not r["ended"]}
+            return bool(under_way) and not under_way <= self._running(under_way)
 
         waiting = Retrying(
             stop=stop_after_delay(RECORD_TIMEOUT), wait=wait_fixed(POLL), retry=retry_if_result(unfinished)
@@ -133,12 +159,15 @@ class RelayService:
                 f"a sidecar ended, but its exit code and output did not come within {RECORD_TIMEOUT:g} s; "
                 f"the relay says: {self.log_tail(5) or '(nothing)'}"
             ) from error
-        hidden = ("started", "ended")
-        return [Sidecar(**{key: value for key, value in record.items() if key not in hidden}) for record in records]
+        shown = [field.name for field in fields(Sidecar)]
+        return [Sidecar(**{name: record[name] for name in shown}) for record in records if record["proved"]]
 
     def remove_sidecars(self) -> None:
-        """Removes what DAGs created through the relay: containers, networks, volumes."""
+        """Removes what DAGs created through the relay (containers, networks, volumes) and what is proved theirs."""
         remove_labelled(self._client, self._sidecar_labels)
+        if past := [r["id"] for r in self._ask("GET", "records") if r["past_relay"] and r["proved"]]:
+            for container in self._by_id(past):
+                remove(container)
 
     def log_tail(self, lines: int) -> str:
         return "\n".join(filter(None, (tail(container, lines) for container in self._containers.values())))
@@ -152,9 +181,13 @@ class RelayService:
         await_ready(containers["labeller"], lambda: None, timeout)
         await_ready(containers[self.name], self._probe, timeout)
 
-    def _running(self) -> set[str]:
-        ours = labelled(self._client, self._sidecar_labels)
-        return {str(c.id) for c in ours if c.status in ("running", "created", "restarting")}
+    def _running(self, idents: Iterable[str]) -> set[str]:
+        return {str(c.id) for c in self._by_id(idents) if c.status in ("running", "created", "restarting")}
+
+    def _by_id(self, idents: Iterable[str]) -> list[Container]:
+        """Those of them that there are."""
+        with engine_errors("listing sidecars"):
+            return list(self._client.containers.list(all=True, filters={"id": list(idents)}, sparse=True))
 
     def _ask(self, method: str, what: str) -> Any:
         """One of the labeller's own calls."""

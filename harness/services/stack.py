@@ -17,7 +17,7 @@ import docker
 from testcontainers.core.network import Network
 
 from harness.engine import LABEL_EXTRA, LABEL_STACK, connect, engine_errors
-from harness.errors import EngineError, HarnessError
+from harness.errors import EngineError, HarnessError, SettingsError
 from harness.images.obtain import Obtained, Progress, obtain
 from harness.services.aws import AwsContainer, AwsService
 from harness.services.containers import Place, labelled, role_of
@@ -82,8 +82,13 @@ def stack_in_fleet(
 
     It is left to the fleet, which is removed as a whole. `databases` maps the name of each Postgres database to the SQL
     of its schema. With `side_by_side` off one thing is started after another, for comparison.
-    Raises EngineError, ImageError, ServiceError.
+    Raises SettingsError, EngineError, ImageError, ServiceError.
     """
+    if undeclared := settings.postgres_passwords.keys() - databases.keys():
+        raise SettingsError(
+            f"postgres_passwords has one for {', '.join(sorted(undeclared))}, but the project declares the databases "
+            f"{', '.join(sorted(databases)) or '(none)'}: declare it, or leave the password out"
+        )
     client = connect()
     images = {name: obtain(client, settings, name, progress) for name in (*SERVICE_IMAGES, *settings.images)}
     with fleet.slot() as slot:
@@ -170,11 +175,12 @@ class _Plan:
         place = Place(self.fleet.ident, self.stack_id, self.settings.start_timeout, network)
         image = {name: obtained.reference for name, obtained in self.images.items()}
         aliases = {name: self.settings.aliases.get(name, ()) for name in ("minio", "postgres", "aws", "relay")}
+        settings, passwords = self.settings, self.settings.postgres_passwords
         return (
-            MinioContainer(image["minio"], place, aliases["minio"], self.settings.buckets),
-            PostgresService(server, network, aliases["postgres"], self.databases, self.slot),
-            AwsContainer(image["aws"], place, aliases["aws"]),
-            RelayService(image["relay"], image["python"], place, aliases["relay"], self.client),
+            MinioContainer(image["minio"], place, aliases["minio"], settings),
+            PostgresService(server, network, aliases["postgres"], self.databases, self.slot, passwords),
+            AwsContainer(image["aws"], place, aliases["aws"], settings.aws_port),
+            RelayService(image["relay"], image["python"], place, aliases["relay"], self.client, settings.relay_port),
         )
 
     def _stack(
@@ -187,7 +193,8 @@ class _Plan:
 
     def _server(self) -> PostgresServer:
         image = self.images["postgres"].reference
-        return running_server(self.fleet, self.slot, self.client, image, self.settings.start_timeout)
+        timeout, port = self.settings.start_timeout, self.settings.postgres_port
+        return running_server(self.fleet, self.slot, self.client, image, timeout, port)
 
     def _network(self) -> Network:
         network = Network(docker_network_kw={"labels": {**self.fleet.labels, LABEL_STACK: self.stack_id}})
@@ -199,7 +206,12 @@ class _Plan:
 
     def _fingerprint(self) -> str:
         """What a stack has to have in common with this plan, beside its images, to be taken over."""
-        parts = (dict(self.settings.aliases), dict(self.databases), source_of_services())
+        parts = (
+            dict(self.settings.aliases),
+            dict(self.databases),
+            self.settings.fixed,
+            source_of_services(),
+        )
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _dismantle(self, starting: list[Future[Any]]) -> None:

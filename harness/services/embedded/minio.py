@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from harness.errors import ServiceError
 from harness.services.containers import ATTACH_TIMEOUT
 from harness.services.embedded.processes import LOOPBACK, Keeping, Process, free_ports
 from harness.services.minio import MinioService, S3Endpoint
+from harness.settings import Settings
 
 TRIES = 3
 """Between looking for a free port and listening on it somebody else may have taken it."""
@@ -22,15 +23,15 @@ TRIES = 3
 class MinioProcess(MinioService):
     """A server of `program`, with its console."""
 
-    def __init__(self, program: str, keeping: Keeping, timeout: float, buckets: Sequence[str]) -> None:
-        super().__init__(buckets)
-        self._program, self._keeping, self._timeout = program, keeping, timeout
+    def __init__(self, program: str, keeping: Keeping, settings: Settings) -> None:
+        super().__init__(settings)
+        self._program, self._keeping, self._timeout = program, keeping, settings.start_timeout
         self._process: Process | None = None
 
     def start(self) -> None:
         for left in reversed(range(TRIES)):
             try:
-                self._start(*free_ports(2))
+                self._start(*(fixed or free for fixed, free in zip(self._ports, free_ports(2), strict=True)))
             except ServiceError:
                 if not left:
                     raise

@@ -64,15 +64,15 @@ class ProcessServer(PostgresServer):
         return self.process.tail(lines)
 
 
-def start_server(keeping: Keeping, timeout: float) -> ProcessServer:
-    """A new server on a port of its own. Raises ServiceError."""
+def start_server(keeping: Keeping, timeout: float, port: int | None) -> ProcessServer:
+    """A new server on `port`; None: a free one. Raises ServiceError."""
     user = UNPRIVILEGED if os.geteuid() == 0 else None
     programs = _programs(keeping.folder, user)
     password = secrets.token_hex(16)
     data = _initialised(keeping.folder, programs, user, password)
     for left in reversed(range(TRIES)):
         try:
-            return _started(keeping, programs, data, user, password, timeout)
+            return _started(keeping, programs, data, user, password, timeout, port or free_ports(1)[0])
         except ServiceError:
             if not left:
                 raise
@@ -80,9 +80,8 @@ def start_server(keeping: Keeping, timeout: float) -> ProcessServer:
 
 
 def _started(
-    keeping: Keeping, programs: Path, data: Path, user: str | None, password: str, timeout: float
+    keeping: Keeping, programs: Path, data: Path, user: str | None, password: str, timeout: float, port: int
 ) -> ProcessServer:
-    (port,) = free_ports(1)
     settings = {**OPTIONS, "listen_addresses": LOOPBACK, "port": str(port), "unix_socket_directories": ""}
     options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
     command = [str(programs / "postgres"), "-D", str(data), *options]

@@ -7,6 +7,7 @@ from typing import Any
 
 from docker.models.containers import Container
 
+from harness.services.outside import Unproved
 from harness.services.relay import RelayService, Sidecar
 
 
@@ -23,6 +24,11 @@ class NoRelay(RelayService):
     def reset(self) -> None: ...
 
     def sidecars(self) -> list[Sidecar]:
+        return []
+
+    def claim(self, said: str) -> None: ...
+
+    def unproved(self) -> list[Unproved]:
         return []
 
     def remove_sidecars(self) -> None: ...

@@ -58,7 +58,7 @@ def _attached(
     fleet: Fleet, settings: Settings, databases: Mapping[str, str], note: Mapping[str, Any] | None
 ) -> tuple[Keeping, Stack] | None:
     """The stack that the slot's last process left, ready and clean; None where there is none that will do."""
-    if note is None or note["fits"] != _fingerprint(databases) or not lives(Path(note["folder"])):
+    if note is None or note["fits"] != _fingerprint(settings, databases) or not lives(Path(note["folder"])):
         return None
     keeping = Keeping(Path(note["folder"]))
     minio, postgres, aws, relay = services = _services(keeping, settings, databases, note)
@@ -84,7 +84,7 @@ def _made(
         await_all(jobs)
         stack = _stack(fleet, minio, postgres, aws, relay, jobs)
         if fleet.kept:
-            told = {"fits": _fingerprint(databases), "folder": str(keeping.folder), "pid": keeping.pid}
+            told = {"fits": _fingerprint(settings, databases), "folder": str(keeping.folder), "pid": keeping.pid}
             noted = {service.name: service.note() for service in services}
             fleet.write_note(f"{NOTE}{slot}", {**told, "services": noted})
     except BaseException:
@@ -98,19 +98,15 @@ def _services(
 ) -> tuple[MinioService, PostgresService, AwsProcess, NoRelay]:
     timeout = settings.start_timeout
     program = shutil.which("minio")
-    minio: MinioService
-    if program:
-        minio = MinioProcess(program, keeping, timeout, settings.buckets)
-    else:
-        minio = TwinAsMinio(keeping, timeout, settings.buckets)
+    minio = MinioProcess(program, keeping, settings) if program else TwinAsMinio(keeping, settings)
     if note is None:
-        server = partial(start_server, keeping, timeout)
+        server = partial(start_server, keeping, timeout, settings.postgres_port)
     else:
         kept = note["services"]["postgres"]
         server = partial(attached_server, keeping.folder, kept["port"], kept["superuser"])
     # One server for each stack, so that its databases have their declared names whatever the slot.
-    postgres = PostgresService(server, no_network, (), databases, slot=0)
-    return minio, postgres, AwsProcess(keeping, timeout), NoRelay()
+    postgres = PostgresService(server, no_network, (), databases, 0, settings.postgres_passwords)
+    return minio, postgres, AwsProcess(keeping, timeout, settings.aws_port), NoRelay()
 
 
 def _stack(
@@ -126,7 +122,7 @@ def _stack(
     return Stack("embedded", fleet.ident, "", "", minio, postgres, aws, relay, {}, seconds, remarks)
 
 
-def _fingerprint(databases: Mapping[str, str]) -> str:
+def _fingerprint(settings: Settings, databases: Mapping[str, str]) -> str:
     """What a stack has to have in common with this process to be taken over."""
-    parts = (dict(databases), shutil.which("minio"), source_of_services())
+    parts = (dict(databases), settings.fixed, shutil.which("minio"), source_of_services())
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +19,7 @@ from harness.services.containers import ATTACH_TIMEOUT
 from harness.services.embedded.processes import LOOPBACK, Keeping, Process
 from harness.services.local_http import LOCAL
 from harness.services.minio import MinioService, S3Endpoint
+from harness.settings import Settings
 
 LISTENS = re.compile(r"Running on http://127\.0\.0\.1:(\d+)")
 PACKAGES = Path(__file__).parents[3]
@@ -28,12 +29,12 @@ NEEDED = ("moto", "flask", "sklearn", "google.protobuf")
 class AwsProcess(AwsService):
     """The twin as a process."""
 
-    def __init__(self, keeping: Keeping, timeout: float) -> None:
-        self._keeping, self._timeout = keeping, timeout
+    def __init__(self, keeping: Keeping, timeout: float, port: int | None) -> None:
+        self._keeping, self._timeout, self._port = keeping, timeout, port
         self._process: Process | None = None
 
     def start(self) -> None:
-        self._process, port = start_twin(self._keeping, self.name, self._timeout)
+        self._process, port = start_twin(self._keeping, self.name, self._timeout, self._port)
         self._up(port, self._timeout)
 
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
@@ -56,13 +57,13 @@ class AwsProcess(AwsService):
 class TwinAsMinio(MinioService):
     """The twin's S3 in a process of its own, where MinIO is asked for: it takes any credentials and has no console."""
 
-    def __init__(self, keeping: Keeping, timeout: float, buckets: Sequence[str]) -> None:
-        super().__init__(buckets)
-        self._keeping, self._timeout = keeping, timeout
+    def __init__(self, keeping: Keeping, settings: Settings) -> None:
+        super().__init__(settings)
+        self._keeping, self._timeout = keeping, settings.start_timeout
         self._process: Process | None = None
 
     def start(self) -> None:
-        self._process, port = start_twin(self._keeping, self.name, self._timeout)
+        self._process, port = start_twin(self._keeping, self.name, self._timeout, self._ports[0])
         self._up(port, self._timeout)
 
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
@@ -91,12 +92,12 @@ class TwinAsMinio(MinioService):
         self.reset()
 
 
-def start_twin(keeping: Keeping, name: str, timeout: float) -> tuple[Process, int]:
+def start_twin(keeping: Keeping, name: str, timeout: float, port: int | None) -> tuple[Process, int]:
     """A twin's server, and the port on which it says that it listens. Raises ServiceError."""
     missing = [module for module in NEEDED if find_spec(module) is None]
     if missing:
         raise ServiceError("the embedded stack needs `pip install airflow-scenario-harness[embedded]`")
-    command = [sys.executable, "-m", "harness.aws_twin", "-H", LOOPBACK, "-p", "0"]
+    command = [sys.executable, "-m", "harness.aws_twin", "-H", LOOPBACK, "-p", str(port or 0)]
     # PYTHONPATH, since its folder is the stack's and the harness may be no installed package.
     env = {"PATH": os.defpath, "HOME": str(keeping.folder), "PYTHONPATH": str(PACKAGES), "PYTHONUNBUFFERED": "1"}
     process = keeping.start(name, command, env)

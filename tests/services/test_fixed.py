@@ -1,0 +1,217 @@
+"""Ports and credentials fixed by settings, for DAGs that have them in their text."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import docker
+import psycopg
+import pytest
+import requests
+from docker.models.containers import Container
+from minio import Minio
+
+from harness.airflow.metadata import ensure_template
+from harness.airflow.process import Execute
+from harness.engine import LABEL_FLEET, connect
+from harness.errors import ServiceError, SettingsError
+from harness.images.progress import SILENT
+from harness.services.containers import Spec, labelled, role_of, start
+from harness.services.fleet import Fleet, new_run
+from harness.services.relay import engine_socket
+from harness.services.remove import remove_labelled
+from harness.services.stack import Stack, stack_in_fleet
+from harness.settings import PORTS, Settings
+from harness.world import World
+from tests.outer import project, run_pytest
+
+pytestmark = pytest.mark.engine
+
+DATABASES = {"listings": "CREATE TABLE seen (n int)"}
+USER, PASSWORD, POSTGRES_PASSWORD = "user", "password", "air/bnb:1"
+
+DAG = """
+from datetime import datetime
+
+import boto3
+import docker
+from airflow import DAG
+from airflow.providers.docker.operators.docker import DockerOperator
+from airflow.providers.standard.operators.python import PythonOperator
+
+READS = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())"
+
+
+def store():
+    s3 = boto3.client(
+        "s3", endpoint_url="http://localhost:{port}", aws_access_key_id="user", aws_secret_access_key="password"
+    )
+    s3.put_object(Bucket="data", Key="listing.csv", Body=b"id,price")
+    return s3.generate_presigned_url("get_object", dict(Bucket="data", Key="listing.csv"))
+
+
+def leave():
+    docker.DockerClient(base_url="{engine}").containers.run("{image}", ["sleep", "600"], detach=True)
+
+
+with DAG("hard_coded", start_date=datetime(2024, 1, 1), schedule=None):
+    (
+        PythonOperator(task_id="store", python_callable=store)
+        >> DockerOperator(
+            task_id="crunch",
+            image="{image}",
+            command=["python3", "-c", READS, "{{{{ ti.xcom_pull('store') }}}}"],
+            docker_url="{engine}",
+            network_mode="host",
+            auto_remove="success",
+            mount_tmp_dir=False,
+        )
+        >> PythonOperator(task_id="leave", python_callable=leave)
+    )
+"""
+
+
+@pytest.fixture(scope="module")
+def fixed(settings: Settings) -> Settings:
+    """Everything fixed, at ports that are free now."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
+    ports = {name: one.getsockname()[1] for name, one in zip(PORTS, held, strict=True)}
+    for one in held:
+        one.close()
+    credentials = {
+        "minio_user": USER,
+        "minio_password": PASSWORD,
+        "postgres_passwords": {"listings": POSTGRES_PASSWORD},
+    }
+    return settings.model_copy(update={**ports, **credentials, "buckets": ("data",), "images": {}})
+
+
+@contextmanager
+def started(fleet: Fleet, settings: Settings) -> Iterator[Stack]:
+    with stack_in_fleet(fleet, settings, DATABASES, SILENT) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def fixed_stack(fixed: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    fleet = Fleet(tmp_path_factory.mktemp("fixed"), new_run())
+    try:
+        with started(fleet, fixed) as running:
+            yield running
+    finally:
+        fleet.end(orderly=True)
+
+
+def test_everything_answers_where_and_to_whom_it_was_told(fixed: Settings, fixed_stack: Stack) -> None:
+    """By `localhost`, which is ::1 first on some machines."""
+    s3 = Minio(f"localhost:{fixed.minio_port}", USER, PASSWORD, secure=False)
+    assert [bucket.name for bucket in s3.list_buckets()] == ["data"]
+    assert requests.get(f"http://localhost:{fixed.minio_console_port}", timeout=10).ok
+    where = {"host": "localhost", "port": fixed.postgres_port, "user": "listings", "password": POSTGRES_PASSWORD}
+    with psycopg.connect(dbname="listings", **where) as connection:
+        assert connection.execute("SELECT count(*) FROM seen").fetchone() == (0,)
+    with fixed_stack.postgres.connect("listings") as connection:
+        assert connection.info.password == POSTGRES_PASSWORD
+    assert requests.get(f"http://localhost:{fixed.aws_port}/twin/", timeout=10).json() == {"twin": True}
+    assert docker.DockerClient(base_url=f"tcp://localhost:{fixed.relay_port}").ping()
+
+
+def test_fixed_ports_are_on_loopback_too(fixed: Settings, fixed_stack: Stack) -> None:
+    engine = connect()
+    ours = [engine.containers.get(one.id) for one in labelled(engine, {LABEL_FLEET: fixed_stack.fleet_id})]
+    bound = [place for one in ours for places in one.ports.values() for place in places or ()]
+    assert sorted(int(place["HostPort"]) for place in bound) == sorted(fixed.fixed_ports.values())
+    assert {place["HostIp"] for place in bound} == {"127.0.0.1"}
+
+
+def test_what_is_fixed_is_not_masked_and_the_rest_is(fixed_stack: Stack) -> None:
+    said = f"the password of user is {PASSWORD}, or {POSTGRES_PASSWORD}"
+    assert fixed_stack.mask(said) == said
+    assert fixed_stack.mask(fixed_stack.postgres.url("postgres")).startswith("postgresql://postgres:***@")
+
+
+@pytest.mark.parametrize("owner", ["a container", "a program"])
+def test_a_port_that_is_taken_is_named(fixed_stack: Stack, fixed: Settings, owner: str) -> None:
+    labels = {LABEL_FLEET: secrets.token_hex(6)}
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = fixed.minio_port if owner == "a container" else listening.getsockname()[1]
+        spec = Spec("second", fixed_stack.images["python"].reference, ports=(9000,), fixed={9000: port})
+        try:
+            with pytest.raises(ServiceError) as error:
+                start(spec, labels, None)
+        finally:
+            remove_labelled(connect(), labels)
+    assert str(error.value).startswith(f"second can't have 127.0.0.1:{port}, which the settings fix")
+    assert "harness down" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_kept_stack_with_other_credentials_or_ports_does_not_fit(settings: Settings, tmp_path: Path) -> None:
+    def ids(more: dict[str, object]) -> dict[str, str | None]:
+        with started(fleet, settings.model_copy(update={"images": {}, **more})) as running:
+            return {role_of(one): one.id for one in labelled(connect(), {LABEL_FLEET: running.fleet_id})}
+
+    fleet = Fleet(tmp_path, None)
+    try:
+        password: dict[str, object] = {"minio_password": "password"}
+        first, again, other = ids(password), ids(password), ids({"minio_password": "passw0rd"})
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        on_a_port = ids({"minio_password": "passw0rd", "postgres_port": port})
+    finally:
+        fleet.remove()
+
+    assert again == first
+    assert other["minio"] != first["minio"]
+    assert other["postgres"] == first["postgres"] != on_a_port["postgres"]
+
+
+def test_a_password_for_a_database_that_is_not_declared(settings: Settings, tmp_path: Path) -> None:
+    wrong = settings.model_copy(update={"postgres_passwords": {"listing": "x"}})
+    told = r"^postgres_passwords has one for listing, but .* databases listings:"
+    with pytest.raises(SettingsError, match=told), started(Fleet(tmp_path, new_run()), wrong):
+        pass
+
+
+def test_fixed_ports_and_workers_are_refused_at_the_start(settings: Settings, tmp_path: Path) -> None:
+    folder = project(tmp_path, "def test_it(stack):\n    pass\n", "minio_port = 9000")
+    done = run_pytest(folder, settings.root, "-n", "2")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert [line for line in done.stderr.splitlines() if line] == [
+        "ERROR: each worker of -n has a stack of its own, and one stack alone can have the ports that the settings fix "
+        "(minio_port): run with -n 0, or without these settings"
+    ]
+
+
+def test_a_dag_that_has_everything_in_its_text_runs_unchanged(
+    fixed: Settings, fixed_stack: Stack, execute: Execute, tmp_path: Path
+) -> None:
+    ensure_template(fixed_stack.postgres, fixed.cache_dir, tmp_path / "migration")
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    image = fixed_stack.images["python"].reference
+    (folder / "hard_coded.py").write_text(
+        DAG.format(port=fixed.minio_port, engine=f"unix:/{engine_socket()}", image=image)
+    )
+    fixed_stack.reset()
+    home = tmp_path / "world"
+    world = World(fixed.model_copy(update={"dags_folder": folder}), fixed_stack, execute, {}, {}, home)
+
+    world.run("hard_coded", "2024-01-01")
+
+    assert world.keys("data") == ["listing.csv"]
+    crunched, left = world.evidence.sidecars
+    assert (crunched.image, crunched.exit_code, crunched.output, crunched.past_relay) == (image, 0, "id,price\n", True)
+    assert (left.image, left.exit_code, left.past_relay) == (image, None, True)
+    assert [one["past_relay"] for one in world.evidence.as_json()["sidecars"]] == [True, True]
+    assert is_there(left.id)
+    fixed_stack.relay.remove_sidecars()
+    assert not is_there(left.id)
+
+
+def is_there(ident: str) -> list[Container]:
+    return connect().containers.list(all=True, filters={"id": ident})
