@@ -135,8 +135,8 @@ def _rows(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> tuple[list[
     for start, end in edges:
         way = [start, *(f"{start} to {end} in row {row}" for row in range(depth[start] + 1, depth[end])), end]
         ways.append(way)
-        for row, place in enumerate(way[1:-1], start=depth[start] + 1):
-            rows[row].append(place)
+        for level, place in enumerate(way[1:-1], start=depth[start] + 1):
+            rows[level].append(place)
         for upper, lower in pairwise(way):
             above[lower].append(upper)
     along: dict[str, float] = {}

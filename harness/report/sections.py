@@ -72,7 +72,6 @@ def version_lines(versions: Versions) -> Sequence[str]:
 def attach(report: pytest.TestReport, part: Part) -> None:
     """Gives the part to pytest's report, and puts the sections below a failure, from where they come into JUnit too."""
     setattr(report, PART, part.model_dump(mode="json"))
-    report.user_properties.append(("harness-scenario", f"{part.scenario.dags} {part.scenario.dates}"))
     if not report.failed:
         return
     if isinstance(report.longrepr, str):

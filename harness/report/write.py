@@ -87,7 +87,4 @@ def _told(place: Path) -> Iterator[None]:
 
 
 def _unwritable(place: Path, error: OSError) -> ReportError:
-    where = error.filename if isinstance(error.filename, str) else place
-    return ReportError(
-        f"the report can't be written to {place} ({error.strerror or error}: {where}): name a folder that can be"
-    )
+    return ReportError(f"the report can't be written to {place} ({error.strerror or error}): name another place")
