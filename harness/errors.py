@@ -35,3 +35,7 @@ class HostLostError(HarnessError):
 
 class WatchError(HarnessError):
     """Nothing tells of saves, so `harness watch` can't go on."""
+
+
+class ReportError(HarnessError):
+    """The report can't be written."""

@@ -22,17 +22,11 @@ from harness.errors import HarnessError
 from harness.evidence.record import write_record
 from harness.images.catalogue import BUILT_IN
 from harness.images.obtain import Progress
-from harness.report import (
-    REMARK,
-    ROW,
-    ScenarioRow,
-    TerminalProgress,
-    failure_sections,
-    mask_report,
-    row_of,
-    scenario_table,
-    show_remarks,
-)
+from harness.report.collect import REMARK, Collector
+from harness.report.gather import part_of
+from harness.report.sections import attach, mask_report, told
+from harness.report.terminal import TerminalProgress
+from harness.report.write import check_folder
 from harness.services.fleet import Fleet, new_run
 from harness.services.kind import open_stack, stack_kind
 from harness.services.stack import Stack
@@ -58,6 +52,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--dags-folder", metavar="PATH", help="the DAGs under test")
     group.addoption("--runner", choices=get_args(Runner), help="how `airflow dags test` is run (default: warm)")
     group.addoption("--evidence", metavar="DIR", type=Path, help="write what each scenario's runs left, as JSON")
+    group.addoption(
+        "--report", metavar="DIR", type=Path, help="write an HTML page of the scenarios, and its data as JSON"
+    )
     group.addoption("--reuse", action="store_true", default=None, help="keep the services for the next test run")
     group.addoption(
         "--stack",
@@ -98,6 +95,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[KIND] = kind
     config.addinivalue_line("markers", "engine: needs a Docker engine; not run where the stack is embedded")
     config.stash[FLEET] = Fleet(settings.root, None if settings.reuse else handed or new_run())
+    if not hasattr(config, "workerinput"):
+        _collect(config, config.getoption("--report"))
+
+
+def _collect(config: pytest.Config, folder: Path | None) -> None:
+    try:
+        if folder:
+            check_folder(folder)
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from error
+    config.pluginmanager.register(Collector(folder), "harness-report")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -190,6 +198,7 @@ def world(
     """A clean world: empty buckets, databases as their schema left them, no sidecar. Runs are made with world.run()."""
     stack.reset()
     made = World(settings, stack, execute, connections, environment, tmp_path)
+    made.graph = bool(request.config.getoption("--report"))
     request.node.stash[WORLD] = made
     request.node.user_properties += [(REMARK, text) for text in stack.remarks]
     yield made
@@ -219,18 +228,18 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     second_try.note_loss(item, call)
-    if call.excinfo and (told := harness_error(call.excinfo.value)):
-        report.longrepr = f"{type(told).__name__}: {told}"
+    error = call.excinfo.value if call.excinfo else None
+    if error and (known := harness_error(error)):
+        line = f"{type(known).__name__}: {known}"
+        report.longrepr, error = told(report, line, line), known
     world = item.stash.get(WORLD, None)
+    if world is not None:
+        mask_report(report, world.stack.mask)
     tried = report.when == "call" or (report.when == "setup" and not report.passed)
     if tried and "world" in getattr(item, "fixturenames", ()):
-        report.user_properties.append((ROW, ScenarioRow.of(item.name, world, report).as_json()))
-        if world is not None and report.failed:
-            report.sections += failure_sections(world)
-    if world is not None:
-        mask_report(report, world.stack)
-        if report.when == "call" and (folder := item.config.getoption("--evidence")):
-            write_record(folder, item.nodeid, world.runs, world.stack.mask)
+        attach(report, part_of(item, world, report, error, whole=bool(item.config.getoption("--report"))))
+    if world is not None and report.when == "call" and (folder := item.config.getoption("--evidence")):
+        write_record(folder, item.nodeid, world.runs, world.stack.mask)
     return report
 
 
@@ -240,15 +249,6 @@ def harness_error(error: BaseException) -> HarnessError | None:
         told = [harness_error(one) for one in error.exceptions]
         return told[0] if all(told) else None
     return error if isinstance(error, HarnessError) else None
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    reports = [r for kind in ("passed", "failed", "skipped", "error") for r in terminalreporter.getreports(kind)]
-    properties = [getattr(report, "user_properties", ()) for report in reports]
-    rows = [row_of(dict(found)) for found in properties]
-    if shown := [row for row in rows if row]:
-        scenario_table(shown, terminalreporter)
-    show_remarks([value for found in properties for name, value in found if name == REMARK], terminalreporter)
 
 
 def _progress(config: pytest.Config) -> Progress:

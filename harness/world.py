@@ -45,6 +45,8 @@ class World:
     folder: Path
     runs: list[tuple[Run, Evidence]] = field(default_factory=list)
     attempts: list[tuple[str, str]] = field(default_factory=list)
+    graph: bool = False
+    """Whether runs are to have their DAG's graph at any price: see runner.Order."""
     _metadata_url: str | None = None
     _fernet_key: Mapping[str, str] = field(default_factory=dict)
 
@@ -78,6 +80,7 @@ class World:
             conf=conf,
             timeout=self.settings.run_timeout,
             metadata_url=self._metadata_url,
+            graph=self.graph,
         )
         run = run_dag(order, self.stack.postgres, self.execute)
         self.stack.relay.claim(f"{run.log}\n{run.xcoms}")

@@ -40,7 +40,8 @@ def command(folder: Path, *arguments: str) -> list[str]:
 
 def environment(root: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment without what would steer the inner pytest; `root` is the harness's checkout."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "HARNESS_"))}
+    steering = ("PYTEST_", "HARNESS_", "GITHUB_STEP_SUMMARY")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
     return {**kept, "PYTHONPATH": str(root), **(more or {})}
 
 

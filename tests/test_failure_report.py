@@ -1,4 +1,4 @@
-"""What pytest shows of a failed scenario: the run's log, the sidecar, the services. Never a secret."""
+"""What pytest shows of a failed scenario: log, sidecar, services, buckets, versions. Never a secret."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def test_fails(world):
         )
     with open("secrets", "w") as file:
         file.write(world.stack.minio.endpoint.secret_key + " " + world.stack.postgres.secrets()[0])
+    world.put("kept", "left/behind", b"abc")
     world.run("looks_around", "2021-01-01")
     print(world.stack.minio.endpoint.secret_key)
     world.run("hello", "2019-01-01")
@@ -39,22 +40,30 @@ def test_shows_a_secret(world):
 
 
 def test_a_failed_scenario_shows_what_it_left(tmp_path: Path, settings: Settings) -> None:
-    folder = project(tmp_path, SCENARIO)
+    folder = project(tmp_path, SCENARIO, 'buckets = ["kept"]')
 
     done = run_pytest(folder, settings.root, "-vv", "--junitxml", "junit.xml")
 
     assert done.returncode == 1, done.stdout
-    titles = re.findall(r"^-+ (.+?) -+$", done.stdout.split("_ test_shows_a_secret _")[0], re.M)
-    reference = r"\S*python\S*"
-    assert titles[:2] == ["Captured stdout call", "log of hello 2019-01-01 (exit code 0)"]
-    assert re.fullmatch(rf"sidecar {reference} \(exit code 7\)", titles[2])
-    assert titles[3:6] == ["last lines of minio", "last lines of postgres", "last lines of aws"]
-    # socat prints only what goes wrong, such as a probe that came before the labeller listened.
-    assert titles[6:] in ([], ["last lines of relay"])
+    shown = done.stdout.split("_ test_shows_a_secret _")[0]
+    titles = re.findall(r"^-+ (.+?) -+$", shown, re.M)
+    assert titles[0] == "log of hello 2019-01-01 (exit code 0)"
+    assert re.fullmatch(r"sidecar \S*python\S* \(exit code 7\)", titles[1])
+    assert titles[2:4] == ["last lines of minio", "last lines of postgres"]
+    # socat prints only what goes wrong, such as a probe that came before the labeller listened. Nobody called the twin.
+    assert titles[4:] in (
+        [*relay, "what was in the buckets", "versions", "Captured stdout call"]
+        for relay in ([], ["last lines of relay"])
+    )
+    assert "3 bytes  minio: kept/left/behind" in shown
+    assert re.search(r"^Airflow \d[\d.]*, Python \d[\d.]*, harness \S+$", shown, re.M)
     assert "sidecar speaking" in done.stdout
     assert "2019-01-01 is outside the DAG's dates, 2020-01-01 (start_date) to any (end_date)" in done.stdout
     assert re.search(r"fails +│? *looks_around, *hello", done.stdout)
     assert "postgresql://postgres:***@127.0.0.1" in done.stdout, "the comparison is shown, masked"
+    junit = (folder / "junit.xml").read_text()
+    assert 'message="harness.world.RunOutcomeError: hello for 2019-01-01' in junit
+    assert "sidecar speaking" in junit
     for secret in (folder / "secrets").read_text().split():
         assert secret not in done.stdout
-        assert secret not in (folder / "junit.xml").read_text()
+        assert secret not in junit

@@ -21,6 +21,8 @@ def elsewhere():
     pytest.skip("not run: needs something")
 
 class FakeStack:
+    stack_id, seconds, images, services = "0", {}, {}, ()
+
     def mask(self, text):
         return text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,8 @@ except ImportError:
     from airflow.models import DagBag
 bag = DagBag(dag_folder=sys.argv[1])
 day = lambda moment: moment.isoformat() if moment else None
-facts = lambda dag: {"file": dag.fileloc, "start": day(dag.start_date), "end": day(dag.end_date)}
+edges = lambda dag: [(task.task_id, after) for task in dag.tasks for after in sorted(task.downstream_task_ids)]
+facts = lambda dag: {"file": dag.fileloc, "start": day(dag.start_date), "end": day(dag.end_date), "edges": edges(dag)}
 dags = {dag.dag_id: facts(dag) for dag in bag.dags.values()}
 print(sys.argv[2] + json.dumps({"dags": dags, "errors": dict(bag.import_errors)}))
 """
@@ -31,11 +32,12 @@ print(sys.argv[2] + json.dumps({"dags": dags, "errors": dict(bag.import_errors)}
 
 @dataclass(frozen=True)
 class DagFacts:
-    """Where a DAG is defined and between which dates it runs (ISO, None: open)."""
+    """Where a DAG is defined, between which dates it runs (ISO, None: open), and the edges of its graph."""
 
     file: str
     start: str | None
     end: str | None
+    edges: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,17 @@ from harness.airflow.xcom_values import decoded
 
 @dataclass(frozen=True)
 class TaskResult:
-    """One task instance. `duration` in seconds, None where it never started; `tries` counts started attempts."""
+    """One task instance. `duration` in seconds, None where it never started; `tries` counts started attempts.
+
+    `start` and `end` are those of the newest attempt.
+    """
 
     task_id: str
     state: str | None
     tries: int
     duration: float | None
+    start: dt.datetime | None = None
+    end: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Run:
     `state` is what the metadata database says, None where Airflow made no run. `tasks` by task id (mapped tasks as
     `task[0]`), `xcoms` by (task id, key), decoded. `failure` is None for a run that did its work, else one line.
     `dag_files` has the file of every DAG in the folder; nothing under 2.11, where such a run doesn't record them.
+    `edges` is the DAG's graph, each edge from a task to one downstream of it; None where it is not known.
     """
 
     dag_id: str
@@ -43,6 +49,7 @@ class Run:
     seconds: float
     failure: str | None
     dag_files: Mapping[str, str] = field(default_factory=dict)
+    edges: tuple[tuple[str, str], ...] | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -57,8 +64,16 @@ class Recorded:
     tasks: Mapping[str, TaskResult]
     xcoms: Mapping[tuple[str, str], Any]
     dag_files: Mapping[str, str] = field(default_factory=dict)
+    edges: tuple[tuple[str, str], ...] | None = None
 
 
+# The graph comes along with the files, to spare a round trip: of the DAG that was run, in its newest version.
+FILES = """
+SELECT dag.dag_id, dag.fileloc, newest.tasks FROM dag LEFT JOIN LATERAL (
+    SELECT data -> 'dag' -> 'tasks' AS tasks FROM serialized_dag
+    WHERE serialized_dag.dag_id = dag.dag_id AND dag.dag_id = %s ORDER BY last_updated DESC LIMIT 1
+) AS newest ON true WHERE dag.fileloc IS NOT NULL
+"""
 # What 2.11 prints when a task starts under `dags test`; its database then has no start_date.
 STARTED = re.compile(r"^\[(\S+)\] .*\[DAG TEST\] starting task_id=(\S+) map_index=(-?\d+)", re.M)
 
@@ -84,13 +99,20 @@ def read_recorded(metadata_url: str, dag_id: str, log: str) -> Recorded:
         xcoms = connection.execute(
             "SELECT task_id, map_index, key, value FROM xcom WHERE dag_id = %s AND run_id = %s", key
         ).fetchall()
-        files = connection.execute("SELECT dag_id, fileloc FROM dag WHERE fileloc IS NOT NULL").fetchall()
+        files = connection.execute(FILES, [dag_id]).fetchall()
     return Recorded(
         run["state"],
         {_name(row): _task(row, printed.get((row["task_id"], row["map_index"]))) for row in tasks},
         {(_name(row), row["key"]): decoded(row["value"]) for row in xcoms},
         {row["dag_id"]: row["fileloc"] for row in files},
+        next((_edges(row["tasks"]) for row in files if row["tasks"] is not None), None),
     )
+
+
+def _edges(tasks: list[Any]) -> tuple[tuple[str, str], ...]:
+    """From the serialized tasks; each says which ones are downstream of it."""
+    told = [task["__var"] for task in tasks]
+    return tuple((task["task_id"], after) for task in told for after in task.get("downstream_task_ids") or ())
 
 
 def _name(row: Mapping[str, Any]) -> str:
@@ -101,4 +123,4 @@ def _name(row: Mapping[str, Any]) -> str:
 def _task(row: Mapping[str, Any], printed_start: dt.datetime | None) -> TaskResult:
     start, end = row["start_date"] or printed_start, row["end_date"]
     duration = (end - start).total_seconds() if start and end else None
-    return TaskResult(_name(row), row["state"], row["try_number"] or 0, duration)
+    return TaskResult(_name(row), row["state"], row["try_number"] or 0, duration, start, end)

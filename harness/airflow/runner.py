@@ -38,6 +38,8 @@ class Order:
     timeout: float
     metadata_url: str | None = None
     """A database to run in; None: a clean one of the run's own."""
+    graph: bool = False
+    """Whether the DAG's graph is wanted although the database does not hold it (2.11): then the folder is read."""
 
 
 def run_dag(order: Order, server: Server, execute: Execute) -> Run:
@@ -57,6 +59,9 @@ def run_dag(order: Order, server: Server, execute: Execute) -> Run:
         failure = failure_of(finished, recorded, order.timeout)
         if failure and finished.exit_code is not None:
             failure = _explained(failure, order, finished, recorded, env, execute)
+        edges = recorded.edges
+        if edges is None and order.graph and recorded.tasks:
+            edges = _edges_in_folder(order, env, execute)
     return Run(
         dag_id=order.dag_id,
         date=order.date,
@@ -68,7 +73,14 @@ def run_dag(order: Order, server: Server, execute: Execute) -> Run:
         seconds=finished.seconds,
         failure=failure,
         dag_files=recorded.dag_files,
+        edges=edges,
     )
+
+
+def _edges_in_folder(order: Order, env: Mapping[str, str], execute: Execute) -> tuple[tuple[str, str], ...] | None:
+    folder = read_folder(order.dags_folder, env, order.home, order.timeout, execute)
+    facts = folder.dags.get(order.dag_id) if folder else None
+    return tuple((before, after) for before, after in facts.edges) if facts else None
 
 
 def _explained(

@@ -1,0 +1,177 @@
+"""Where the bars of a Gantt chart and the boxes of a graph go. The page draws them."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from harness.report.model import Run, Task
+
+CHARACTER, PADDING, NARROWEST, LONGEST_LABEL = 7.6, 24, 96, 26
+BOX_HEIGHT, GAP, STEP = 46, 18, 82
+WORST = ("failed", "upstream_failed", "up_for_retry", "running", "queued", "scheduled", None, "skipped", "success")
+"""States of mapped instances: the first of these that there is stands for all."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One task of the Gantt chart; `left` and `width` in percent of the run, None where it never ran."""
+
+    task: Task
+    left: float | None
+    width: float | None
+
+
+@dataclass(frozen=True)
+class Gantt:
+    """`ticks`: how far along, in percent, and the label."""
+
+    bars: tuple[Bar, ...]
+    ticks: tuple[tuple[float, str], ...]
+
+
+@dataclass(frozen=True)
+class Box:
+    """One task of the graph, its middle at `x`, its top at `y`. `said` is its state in words."""
+
+    task_id: str
+    label: str
+    state: str | None
+    said: str
+    x: float
+    y: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Graph:
+    """`lines` are SVG paths from the foot of one box to the head of another."""
+
+    width: float
+    height: float
+    boxes: tuple[Box, ...]
+    lines: tuple[str, ...]
+    described: str
+
+
+def gantt(run: Run) -> Gantt:
+    """The tasks in the order in which they started; those that never did come last."""
+    timed = {t.task_id: (t.start.timestamp(), t.end.timestamp()) for t in run.tasks if t.start and t.end and t.tries}
+    first = min((start for start, _ in timed.values()), default=0.0)
+    whole = max((end for _, end in timed.values()), default=0.0) - first or 1e-3
+    ordered = sorted(run.tasks, key=lambda task: (task.task_id not in timed, timed.get(task.task_id, (0, 0))))
+    bars = []
+    for task in ordered:
+        if task.task_id in timed:
+            start, end = timed[task.task_id]
+            bars.append(Bar(task, round(100 * (start - first) / whole, 3), round(100 * (end - start) / whole, 3)))
+        else:
+            bars.append(Bar(task, None, None))
+    return Gantt(tuple(bars), _ticks(whole) if timed else ())
+
+
+def _ticks(whole: float) -> tuple[tuple[float, str], ...]:
+    """At round numbers of seconds, three to six of them."""
+    power = 10.0 ** math.floor(math.log10(whole))
+    step = next(f * power for f in (0.2, 0.5, 1, 2) if whole / (f * power) <= 5)
+    return tuple((round(100 * n * step / whole, 3), f"{n * step:g} s") for n in range(int(whole / step) + 1))
+
+
+def graph(run: Run) -> Graph | None:
+    """From top to bottom, each task below all that it waits for. None where the graph is not known."""
+    if run.edges is None:
+        return None
+    instances: dict[str, list[Task]] = defaultdict(list)
+    for task in run.tasks:
+        instances[task.task_id.partition("[")[0]].append(task)
+    names = list(dict.fromkeys([*instances, *(name for edge in run.edges for name in edge)]))
+    said = {name: _state(instances[name]) for name in names}
+    rows, ways = _rows(names, run.edges)
+    # A place that an edge only passes through is no box.
+    widths = {place: _box_width(place, said[place][1]) if place in said else 0.0 for row in rows for place in row}
+    whole = max((_row_width(row, widths) for row in rows), default=0.0)
+    spots: dict[str, tuple[float, float]] = {}
+    for number, row in enumerate(rows):
+        left = (whole - _row_width(row, widths)) / 2
+        for place in row:
+            spots[place] = (round(left + widths[place] / 2, 1), number * STEP + 2.0)
+            left += widths[place] + GAP
+    boxes = tuple(
+        Box(name, _label(name), *said[name], *spots[name], width=round(widths[name], 1))
+        for row in rows
+        for name in row
+        if name in said
+    )
+    described = ", ".join(f"{before} before {after}" for before, after in run.edges) or "no task waits for another"
+    height = max(len(rows) - 1, 0) * STEP + BOX_HEIGHT + 4
+    return Graph(
+        round(whole, 1), height, boxes, tuple(_line([spots[place] for place in way]) for way in ways), described
+    )
+
+
+def _label(name: str) -> str:
+    # The end of a task's name tells more than the group that it begins with.
+    return name if len(name) <= LONGEST_LABEL else f"…{name[1 - LONGEST_LABEL :]}"
+
+
+def _box_width(name: str, said: str) -> float:
+    return max(NARROWEST, max(len(_label(name)), len(said) + 2) * CHARACTER + PADDING)
+
+
+def _rows(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> tuple[list[list[str]], list[list[str]]]:
+    """Places in rows, tasks by the longest way to them; and the places that each edge passes, one a row."""
+    before: dict[str, list[str]] = {name: [a for a, b in edges if b == name] for name in names}
+    depth = dict.fromkeys(names, 0)
+    for _ in names:  # a DAG of n tasks is settled after n rounds
+        depth = {name: max((depth[one] + 1 for one in before[name]), default=0) for name in names}
+    rows: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
+    for name in names:
+        rows[depth[name]].append(name)
+    ways: list[list[str]] = []
+    above: dict[str, list[str]] = defaultdict(list)
+    for start, end in edges:
+        way = [start, *(f"{start} to {end} in row {row}" for row in range(depth[start] + 1, depth[end])), end]
+        ways.append(way)
+        for level, place in enumerate(way[1:-1], start=depth[start] + 1):
+            rows[level].append(place)
+        for upper, lower in pairwise(way):
+            above[lower].append(upper)
+    along: dict[str, float] = {}
+    for row in rows:
+        row.sort(key=lambda place: _mean([along[one] for one in above[place] if one in along]))
+        along.update({place: (number + 0.5) / len(row) for number, place in enumerate(row)})
+    return rows, ways
+
+
+def _mean(numbers: Sequence[float]) -> float:
+    return sum(numbers) / len(numbers) if numbers else 0.5
+
+
+def _row_width(row: Sequence[str], widths: Mapping[str, float]) -> float:
+    return sum(widths[name] for name in row) + GAP * (len(row) - 1)
+
+
+def _state(instances: Sequence[Task]) -> tuple[str | None, str]:
+    if not instances:
+        return None, "not begun"
+    rank = {state: number for number, state in enumerate(WORST)}
+    state = min((task.state for task in instances), key=lambda state: rank.get(state, 3))
+    said = (state or "not begun").replace("_", " ")
+    if len(instances) == 1 and "[" not in instances[0].task_id:
+        return state, said
+    return state, f"{said}, {sum(task.state == state for task in instances)} of {len(instances)}"
+
+
+def _line(way: Sequence[tuple[float, float]]) -> str:
+    """From the foot of the first place down to the head of the last, straight through those between."""
+    path = f"M{way[0][0]},{way[0][1] + BOX_HEIGHT}"
+    for (x, above), (to, below) in pairwise(way):
+        top, bottom = above + BOX_HEIGHT, below - (5 if (to, below) == way[-1] else 0)
+        bend = (bottom - top) / 2
+        path += f" C{x},{top + bend:.1f} {to},{bottom - bend:.1f} {to},{bottom}"
+        if (to, below) != way[-1]:
+            path += f" V{below + BOX_HEIGHT}"
+    return path

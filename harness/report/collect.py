@@ -1,0 +1,101 @@
+"""Gathers the parts of all processes into one session, and has it written when the session ends."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import ReportError
+from harness.report.gather import failure_line, outcome_of, reason_of, session_versions
+from harness.report.model import Image, Part, Scenario, Session, Stack
+from harness.report.sections import PART
+from harness.report.terminal import scenario_table, show_remarks
+from harness.report.write import append_summary, write_report
+from harness.second_try import NOTE
+
+REMARK = "harness-remark"
+
+
+class Collector:
+    """A pytest plugin of the process that shows the results: that of a lone pytest, or xdist's controller."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._started = dt.datetime.now(dt.UTC)
+        self._scenarios: dict[str, Scenario] = {}
+        self._stacks: dict[str, Stack] = {}
+        self._images: dict[str, Image] = {}
+        self._remarks: dict[str, None] = {}
+        self._told: list[tuple[str, bool]] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        properties = report.user_properties
+        self._remarks.update({str(text): None for name, text in properties if name == REMARK})
+        carried = getattr(report, PART, None)
+        if carried is not None:
+            self._take(Part.model_validate(carried), report, dict(properties).get(NOTE))
+        elif report.failed and report.nodeid in self._scenarios:  # at its end
+            self._scenarios[report.nodeid] = self._failed(self._scenarios[report.nodeid], report)
+        elif report.failed and report.when not in ("setup", "call", "teardown"):  # its worker crashed
+            blank = Scenario(node_id=report.nodeid, title=report.nodeid, outcome="failed", seconds=0)
+            self._scenarios[report.nodeid] = self._failed(blank, report)
+
+    def _take(self, part: Part, report: pytest.TestReport, second_try: object) -> None:
+        scenario = part.scenario
+        if second_try is not None:
+            scenario = scenario.model_copy(update={"second_try": str(second_try)})
+        # What ruled on it after its part was made: the second try, which is a failure in CI, or pytest's xfail.
+        outcome = outcome_of(report)
+        if outcome == "failed":
+            scenario = self._failed(scenario, report)
+        elif outcome != scenario.outcome:
+            scenario = scenario.model_copy(update={"outcome": outcome, "reason": reason_of(report)})
+        self._scenarios[scenario.node_id] = scenario
+        self._images.update(part.versions.images)
+        if part.stack:
+            self._stacks[part.stack.stack_id] = part.stack
+
+    @staticmethod
+    def _failed(scenario: Scenario, report: pytest.TestReport) -> Scenario:
+        why = scenario.failure or failure_line(report)
+        return scenario.model_copy(update={"outcome": "failed", "failure": why})
+
+    def session(self) -> Session:
+        """What has come in so far."""
+        return Session(
+            started=self._started,
+            seconds=(dt.datetime.now(dt.UTC) - self._started).total_seconds(),
+            versions=session_versions().model_copy(update={"images": dict(sorted(self._images.items()))}),
+            stacks=tuple(self._stacks[name] for name in sorted(self._stacks)),
+            scenarios=tuple(self._scenarios[node] for node in sorted(self._scenarios)),
+            remarks=tuple(self._remarks),
+        )
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """After xdist's workers have ended, and before pytest's summary, which says where the report is."""
+        if not self._scenarios:
+            return
+        found = self.session()
+        if self._folder:
+            try:
+                self._told.append((f"report: {write_report(found, self._folder)}", False))
+            except ReportError as error:
+                self._told.append((f"ReportError: {error}", True))
+                session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+            try:
+                append_summary(found, Path(summary))
+            except ReportError as error:  # the scenarios' verdict does not depend on a page of the CI service's
+                self._told.append((f"ReportError: {error}", True))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._scenarios:
+            scenario_table(list(self._scenarios.values()), terminalreporter)
+        show_remarks(list(self._remarks), terminalreporter)
+        for line, red in self._told:
+            terminalreporter.write_line(line, red=red)

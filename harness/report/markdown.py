@@ -1,0 +1,62 @@
+"""The session in Markdown, for GitHub's summary of a job: the table, and of each failure the log of its task."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from harness.report.model import Scenario, Session
+from harness.report.sections import version_lines
+
+LONGEST = 400_000
+"""Characters; GitHub takes a megabyte for one step, and drops the whole if it is more."""
+MARKS = {"passed": "✅ passed", "failed": "❌ failed", "not run": "⏭️ not run"}
+
+
+def summary(session: Session) -> str:
+    """Markdown of at most LONGEST characters and a bit; what would make it longer is counted."""
+    counts = ", ".join(f"{number} {kind}" for kind in MARKS if (number := session.count(kind)))  # type: ignore[arg-type]
+    lines = ["## Airflow scenarios", "", f"{counts} in {session.seconds:.0f} s", ""]
+    lines += ["| scenario | DAG | date | result | seconds |", "|---|---|---|---|---:|"]
+    lines += [_row(scenario) for scenario in session.scenarios]
+    failed = [scenario for scenario in session.scenarios if scenario.outcome == "failed"]
+    length = sum(map(len, lines))
+    for number, scenario in enumerate(failed):
+        detail = list(_failure(scenario))
+        length += sum(map(len, detail))
+        if length > LONGEST:
+            lines += ["", f"{len(failed) - number} more failures are not shown here."]
+            break
+        lines += detail
+    lines += [f"- {_text(remark)}" for remark in session.remarks]
+    return "\n".join([*lines, "", *(f"{_text(line)}  " for line in version_lines(session.versions))]) + "\n"
+
+
+def _row(scenario: Scenario) -> str:
+    result = MARKS[scenario.outcome] + (" (second try)" if scenario.second_try else "")
+    if scenario.reason:
+        result += f": {scenario.reason}"
+    cells = (scenario.title, scenario.dags, scenario.dates, result, f"{scenario.seconds:.1f}")
+    return f"| {' | '.join(_text(cell) for cell in cells)} |"
+
+
+def _failure(scenario: Scenario) -> Iterator[str]:
+    yield from ("", f"### ❌ {_text(scenario.title)}", "", _text(scenario.failure or "(no message)"))
+    for run in scenario.runs:
+        for log in run.trouble if run.failure else ():
+            whose = f"task {log.task_id}, attempt {log.attempt}, of " if log.task_id else ""
+            yield from ("", _text(f"log of {whose}{run.dag_id} {run.date}:"), "", fenced("\n".join(log.lines)))
+
+
+def fenced(text: str) -> str:
+    """A code block that nothing in `text` can end: its fence is longer than any in there."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def _text(text: str) -> str:
+    """One line in which nothing is Markdown or HTML."""
+    line = " ".join(text.split())
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]#|~@])", r"\\\1", line)

@@ -1,0 +1,92 @@
+"""The page: one HTML file that needs nothing else, and can load nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64encode
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from harness.report.charts import BOX_HEIGHT, gantt, graph
+from harness.report.model import Run, Scenario, Session
+from harness.report.sections import version_lines
+
+LOG_LINES = 400
+"""Lines of a log on the page; the rest is in its file."""
+OBJECTS = 200
+SIGNS = {
+    "passed": "✓",
+    "failed": "✗",
+    "not run": "-",
+    "success": "✓",
+    "skipped": "↷",
+    "upstream_failed": "⊘",
+    "up_for_retry": "↻",
+}
+
+
+def page(session: Session) -> str:
+    """The session as HTML. All that comes from outside is escaped, and no script but the page's own would be run."""
+    style, script = _asset("page.css"), _asset("page.js")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"size": size, "clock": clock, "pretty": pretty}
+    template = environment.from_string(_asset("page.html"))
+    return template.render(
+        session=session,
+        stacks={stack.stack_id: stack for stack in session.stacks},
+        versions=version_lines(session.versions),
+        signs=SIGNS,
+        searched=searched,
+        gantt=gantt,
+        graph=graph,
+        log_lines=log_lines,
+        box_height=BOX_HEIGHT,
+        most_objects=OBJECTS,
+        style=Markup(style),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        policy=f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'",
+    )
+
+
+def searched(scenario: Scenario) -> str:
+    """What the filter looks in."""
+    return " ".join(filter(None, (scenario.title, scenario.dags, scenario.dates, scenario.failure))).lower()
+
+
+def log_lines(run: Run) -> tuple[str, int]:
+    """The end of the log, and how many lines come before it."""
+    lines = (run.log or "").splitlines()
+    return "\n".join(lines[-LOG_LINES:]), max(0, len(lines) - LOG_LINES)
+
+
+def size(count: int) -> str:
+    """Bytes for a reader, in powers of 1000."""
+    amount, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def clock(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+
+
+def pretty(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@cache
+def _asset(name: str) -> str:
+    return (files("harness.report") / name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,0 +1,146 @@
+"""Of the log of `airflow dags test`, in which all tasks speak in turn: what tells why a task failed.
+
+Two forms are understood: Airflow 3's `TIME [level    ] message [logger] key=value`, and 2.11's
+`[TIME] {file:line} LEVEL - message`, in which the task's own lines come twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+HEAD = re.compile(r"^(?:\d{4}-\S+ \[(?P<new>[a-z]+)\s*\] |\[\d{4}-[^\]]+\] \{[^}]*\} (?P<old>[A-Z]+) - )")
+# The end of a message in Airflow 3's form. What comes after it was printed, or is a traceback.
+CLOSED = re.compile(r" \[[\w.]+\](?: \w+=.*)?$")
+PYTHON_WARNING = re.compile(r"^\S+:\d+:? \w*Warning: ")
+TRACEBACK = "Traceback (most recent call last):"
+STARTING = re.compile(r"\[DAG TEST\] starting task_id=(\S+) map_index=(-?\d+)")
+OVER = re.compile(r"\[DAG TEST\] end task |Marking run <DagRun ")
+QUIET = ("info", "debug", "notset")
+AIRFLOWS_OWN = "/site-packages/airflow/"
+TAIL = 15
+"""Lines shown where nothing in a log warns."""
+
+
+@dataclass
+class Entry:
+    """One message, with the traceback below it."""
+
+    level: str
+    lines: list[str]
+    closed: bool = False
+    traceback: bool = False
+
+    @property
+    def text(self) -> str:
+        """Without its time, which differs where 2.11 says the same twice."""
+        return "\n".join([re.sub(r"^\S+Z |^\[[^\]]+\] ", "", self.lines[0]), *self.lines[1:]])
+
+    @property
+    def exception(self) -> str | None:
+        """What stands below the last frame of the traceback."""
+        if not self.traceback:
+            return None
+        frames = [number for number, line in enumerate(self.lines) if line.startswith("  ")]
+        return "\n".join(self.lines[frames[-1] + 1 :]).strip() if frames else None
+
+
+def newest_attempts(log: str) -> dict[str, list[str]]:
+    """The lines of the newest attempt of every task that started, by task (`task[0]` for a mapped one)."""
+    found: dict[str, list[str]] = {}
+    inside: list[str] | None = None
+    for line in log.splitlines():
+        if started := STARTING.search(line):
+            name, index = started.groups()
+            task_id = name if int(index) < 0 else f"{name}[{index}]"
+            found.pop(task_id, None)
+            inside = found[task_id] = []
+        elif OVER.search(line):
+            inside = None
+        if inside is not None:
+            inside.append(line)
+    return found
+
+
+def trouble(lines: Sequence[str], limit: int) -> tuple[str, ...]:
+    """Warnings and above, and exceptions, each once; the last `limit` lines of it.
+
+    Frames inside Airflow are counted, not shown, but for the one that raises.
+    """
+    loud: list[str] = []
+    told: set[str] = set()
+    for entry in _entries(lines):
+        repeated = entry.text in told or (entry.exception is not None and entry.exception in told)
+        told.update(filter(None, (entry.text, entry.exception)))
+        if entry.level not in QUIET and not repeated:
+            loud += _folded(entry.lines)
+    return bounded(loud, limit)
+
+
+def last(lines: Sequence[str], limit: int) -> tuple[str, ...]:
+    """What there is to show of a log in which nothing warns."""
+    return tuple(lines[-min(TAIL, limit) :])
+
+
+def bounded(lines: Sequence[str], limit: int) -> tuple[str, ...]:
+    """The last `limit` lines; the first of them says how many were left out."""
+    if len(lines) <= limit:
+        return tuple(lines)
+    return (f"... {len(lines) - limit + 1} lines before these", *lines[len(lines) - limit + 1 :])
+
+
+def _entries(lines: Sequence[str]) -> Iterator[Entry]:
+    entry = Entry("info", [], closed=True)
+    for line in lines:
+        head = HEAD.match(line)
+        if head:
+            new = Entry((head["new"] or head["old"]).lower(), [], closed=False)
+        elif PYTHON_WARNING.match(line):
+            new = Entry("warning", [])
+        elif line.startswith(TRACEBACK) and entry.level in QUIET:
+            new = Entry("error", [], traceback=True)  # on standard error, without a logger
+        elif entry.closed and not entry.traceback and not line.startswith(TRACEBACK):
+            new = Entry("info", [], closed=True)  # printed
+        else:
+            new = entry
+        if new is not entry:
+            if entry.lines:
+                yield entry
+            entry = new
+        entry.lines.append(line)
+        entry.traceback |= line.startswith(TRACEBACK)
+        entry.closed |= bool(CLOSED.search(line)) and not entry.traceback
+    if entry.lines:
+        yield entry
+
+
+def _folded(lines: Sequence[str]) -> list[str]:
+    shown: list[str] = []
+    folded: list[list[str]] = []
+
+    def unfold() -> None:
+        if folded:
+            count = len(folded)
+            shown.append(f"  ... {count} frame{'s' if count > 1 else ''} inside Airflow")
+            folded.clear()
+
+    for line in lines:
+        if line.startswith('  File "'):
+            if AIRFLOWS_OWN in line:
+                folded.append([line])
+                continue
+            unfold()
+        elif folded and line.startswith("    "):
+            folded[-1].append(line)
+            continue
+        elif folded:  # the traceback ends: the frame that raises is told
+            raising = folded.pop()
+            unfold()
+            shown += raising
+        shown.append(line)
+    if folded:
+        raising = folded.pop()
+        unfold()
+        shown += raising
+    return shown

@@ -1,0 +1,54 @@
+"""What a user sees on the terminal beside pytest's own: the table of scenarios, remarks, progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.report.model import Scenario
+
+
+def scenario_table(scenarios: Sequence[Scenario], terminal: Any) -> None:
+    """Prints the table into pytest's summary."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for heading in ("scenario", "DAG", "date", "result"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("seconds", justify="right")
+    for scenario in sorted(scenarios, key=lambda scenario: scenario.title):
+        result = "FAILED" if scenario.outcome == "failed" else scenario.outcome
+        table.add_row(
+            escape(scenario.title),
+            escape(scenario.dags),
+            escape(scenario.dates),
+            f"{result} (second try)" if scenario.second_try else result,
+            f"{scenario.seconds:.1f}",
+        )
+    console = Console(file=terminal._tw._file, width=max(terminal._tw.fullwidth, 100), no_color=True)
+    terminal.section("scenarios", "=")
+    console.print(table)
+
+
+def show_remarks(remarks: Sequence[str], terminal: Any) -> None:
+    """What scenarios had to say, under the table."""
+    for remark in remarks:
+        terminal.write_line(remark)
+
+
+class TerminalProgress:
+    """Plain lines on stderr, past pytest's capture."""
+
+    def __init__(self, capture: Any) -> None:
+        self._capture = capture
+
+    def step(self, image: str, text: str) -> None:
+        pause = self._capture.global_and_fixture_disabled() if self._capture else nullcontext()
+        with pause:
+            sys.stderr.write(f"{image}: {text}\n")
+            sys.stderr.flush()

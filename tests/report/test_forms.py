@@ -1,0 +1,153 @@
+"""The forms that are not the page: JSON, Markdown, files, and pytest's sections."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ReportError
+from harness.report.markdown import LONGEST, fenced, summary
+from harness.report.model import SCHEMA_VERSION, Part, Session, TaskLog
+from harness.report.sections import bucket_lines, failure_sections
+from harness.report.write import append_summary, check_folder, write_report
+from tests.report.sessions import HOSTILE, a_session, failed_run
+
+
+def part(number: int = 0) -> Part:
+    session = a_session()
+    return Part(scenario=session.scenarios[number], stack=session.stacks[0], versions=session.versions)
+
+
+def test_the_session_comes_back_from_its_json() -> None:
+    text = a_session().model_dump_json()
+    assert json.loads(text)["schema_version"] == SCHEMA_VERSION == 1
+    assert Session.model_validate_json(text) == a_session()
+
+
+def test_the_sections_of_a_failure_and_their_order() -> None:
+    assert [title for title, _ in failure_sections(part())] == [
+        "log of task crunch, attempt 2, of inside_airbnb 2021-01-01 (exit code 1)",
+        "log of task copy[1], attempt 1, of inside_airbnb 2021-01-01 (exit code 1)",
+        "sidecar cruncher:1 (exit code 7)",
+        "last lines of minio",
+        "what was in the buckets",
+        "versions",
+    ]
+
+
+def test_a_refused_run_has_the_sections_that_apply() -> None:
+    assert [title for title, _ in failure_sections(part(2))] == ["versions"]
+
+
+def test_what_was_in_the_buckets_is_bounded() -> None:
+    evidence = failed_run().evidence
+    assert evidence
+    lines = bucket_lines(evidence)
+    assert lines[0].startswith("1,234,567 bytes  minio: data/results/")
+    assert lines[1] == "        0 bytes  aws: models/digits/0"
+    assert lines[-2:] == ["... and 211 more", "empty: minio: spare"]
+    assert len(lines) == 42
+
+
+def test_the_summary_has_the_table_and_each_failures_log() -> None:
+    text = summary(a_session())
+    assert "2 failed" in text
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "---" not in line]
+    assert len(rows) == 5
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 6 for row in rows), "nothing in a cell ends it"
+    assert "(second try)" in text
+    assert "not run: needs a Docker engine" in text
+    assert "ValueError: " in text
+    outside = re.sub(r"```text\n.*?\n```", "", text, flags=re.S)
+    assert "<script>" not in outside
+
+
+def test_no_text_ends_its_own_fence() -> None:
+    assert fenced("a\n```\nb") == "````text\na\n```\nb\n````"
+    assert fenced("`````") == "``````text\n`````\n``````"
+
+
+def test_a_long_summary_counts_what_it_leaves_out() -> None:
+    session = a_session()
+    run = failed_run().model_copy(update={"trouble": (TaskLog(task_id="x", attempt=1, lines=("y" * 100_000,)),)})
+    failed = session.scenarios[0].model_copy(update={"runs": (run,)})
+    text = summary(session.model_copy(update={"scenarios": (failed,) * 10}))
+    assert len(text) < LONGEST + 10_000
+    assert "7 more failures are not shown here." in text
+
+
+def test_the_files_of_a_report(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    check_folder(folder)
+    (folder / "files" / "mine.txt").write_text("not the report's")
+    assert write_report(a_session(), folder) == folder / "index.html"
+    told = Session.model_validate_json((folder / "report.json").read_text())
+    run = told.scenarios[0].runs[1]
+    assert run.log_file
+    assert run.evidence_file
+    assert (folder / run.log_file).read_text() == failed_run().log
+    assert json.loads((folder / run.evidence_file).read_text())["sidecars"][0]["exit_code"] == 7
+    assert f'href="{run.log_file}"' in (folder / "index.html").read_text()
+
+    write_report(a_session().model_copy(update={"scenarios": ()}), folder)
+    assert [file.name for file in (folder / "files").iterdir()] == ["mine.txt"], "its own old files are gone, no other"
+    assert sorted(file.name for file in folder.iterdir()) == ["files", "index.html", "report.json", "summary.md"]
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "/sys/no-such-folder"])
+def test_a_folder_that_can_not_be_written_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ReportError) as refused:
+        check_folder(tmp_path / name)
+    assert "\n" not in str(refused.value)
+    assert str(refused.value).startswith(f"the report can't be written to {tmp_path / name} (")
+
+
+def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    mine = os.geteuid()
+    if mine == 0:  # who may write anywhere
+        os.seteuid(65534)
+    try:
+        with pytest.raises(ReportError, match="Permission denied"):
+            check_folder(tmp_path / "report")
+    finally:
+        os.seteuid(mine)
+
+
+def test_a_disk_that_fills_up_leaves_the_old_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_folder(tmp_path)
+    write_report(a_session(), tmp_path)
+    before = (tmp_path / "index.html").read_text()
+    write_text = Path.write_text
+
+    def full(self: Path, text: str, encoding: str | None = None) -> int:
+        if "index.html" not in self.name:
+            return write_text(self, text, encoding)
+        write_text(self, text[:100], encoding)
+        raise OSError(28, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(ReportError, match="No space left on device"):
+        write_report(a_session().model_copy(update={"scenarios": ()}), tmp_path)
+    assert (tmp_path / "index.html").read_text() == before
+    assert not list(tmp_path.glob(".index*"))
+
+
+def test_a_summary_is_added_to_what_is_there(tmp_path: Path) -> None:
+    file = tmp_path / "summary"
+    file.write_text("of another step\n")
+    append_summary(a_session(), file)
+    assert file.read_text().startswith("of another step\n## Airflow scenarios\n")
+    with pytest.raises(ReportError):
+        append_summary(a_session(), tmp_path)
+
+
+def test_hostile_text_is_hostile() -> None:
+    """What the other tests rely on."""
+    assert "</script><script>" in HOSTILE
+    assert all(sign in HOSTILE for sign in "<>&\"'")

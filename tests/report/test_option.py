@@ -1,0 +1,191 @@
+"""The report of a whole pytest run, alone and by two workers: a stack that is none, so that no engine is needed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.report.model import Session
+from harness.settings import Settings
+from tests.outer import project, run_pytest
+
+SCENARIOS = """
+import datetime as dt
+import os
+import types
+import pytest
+from harness.airflow.run import Run, TaskResult
+from harness.evidence.aws_state import AwsState
+from harness.evidence.evidence import Evidence
+from harness.evidence.objects import StoredObject
+from harness.images.present import Obtained
+from harness.plugin import WORLD
+from harness.services.relay import Sidecar
+from harness.world import RunOutcomeError, World
+
+SECRET = "s3cr" + "et"
+
+class Service:
+    def __init__(self, name):
+        self.name = name
+    def log_tail(self, lines):
+        return "\\n".join(["LOG:  checkpoint starting", *(f"{self.name} says {n} {SECRET}" for n in range(lines))])
+
+class FakeStack:
+    stack_id, seconds = "fleet-0", {"minio": 1.5}
+    images = {"minio": Obtained("minio", f"minio:{SECRET}", "built", "RELEASE.1", 1)}
+    services = tuple(Service(name) for name in ("minio", "postgres", "aws", "relay"))
+    def mask(self, text):
+        return text.replace(SECRET, "***")
+
+@pytest.fixture
+def stack():
+    return FakeStack()
+
+def ran(dag_id, state, log):
+    at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    task = TaskResult("work", state, 1, 1.0, at, at + dt.timedelta(seconds=1))
+    failure = None if state == "success" else f"the run failed: work {state} {SECRET}"
+    run = Run(dag_id, "2021-01-01", state, int(state != "success"), {"work": task}, {}, log, 1.0, failure, {}, ())
+    objects = {"data": {f"key-{SECRET}": StoredObject(3, "ab" * 32)}, "spare": {}}
+    sidecars = (Sidecar("id", "name", "image:1", 7, f"spoken {SECRET}"),)
+    return run, Evidence(objects, AwsState(), sidecars, (f"a warning {SECRET}",))
+
+@pytest.fixture
+def world(request, stack):
+    made = World(None, stack, None, {}, {}, None)
+    request.node.stash[WORLD] = made
+    yield made
+    if "ends_badly" in request.node.name:
+        raise RuntimeError("at its end")
+
+LOG = "\\n".join([
+    "2026-01-01T00:00:00Z [info     ] [DAG TEST] starting task_id=work map_index=-1 [x] loc=dag.py:1",
+    *(f"2026-01-01T00:00:00Z [warning  ] number {n} {SECRET} [x] loc=dag.py:1" for n in range(300)),
+])
+
+def test_fails(world):
+    world.attempts += [("refused", "2020-01-01"), ("it_fails", "2021-01-01")]
+    world.runs.append(ran("it_fails", "failed", LOG))
+    raise RunOutcomeError("it_fails for 2021-01-01: work failed")
+
+def test_passes(world):
+    world.attempts.append(("fine", "2021-01-01"))
+    world.runs.append(ran("fine", "success", "all is well"))
+
+def test_ends_badly(world):
+    pass
+
+@pytest.mark.xfail(reason="known")
+def test_is_known_to_fail(world):
+    raise ValueError("as ever")
+
+def test_is_no_scenario():
+    pass
+"""
+CRASHES = """
+def test_takes_the_worker_along(world):
+    os._exit(1)
+"""
+
+
+def told(folder: Path) -> Session:
+    return Session.model_validate_json((folder / "report" / "report.json").read_text())
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_session_is_told_whole_and_masked(tmp_path: Path, settings: Settings, workers: str) -> None:
+    folder = project(tmp_path, SCENARIOS + (CRASHES if workers == "2" else ""))
+    summary = tmp_path / "summary"
+    arguments = ("-n", workers, "--report", "report", "--junitxml", "junit.xml")
+    done = run_pytest(folder, settings.root, *arguments, more={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "report: report/index.html" in done.stdout
+
+    session = told(folder)
+    found = {scenario.node_id.partition("::")[2]: scenario for scenario in session.scenarios}
+    outcomes = {name: scenario.outcome for name, scenario in found.items()}
+    crashed = {"test_takes_the_worker_along": "failed"} if workers == "2" else {}
+    assert outcomes == {
+        "test_fails": "failed",
+        "test_passes": "passed",
+        "test_ends_badly": "failed",
+        "test_is_known_to_fail": "not run",
+        **crashed,
+    }
+    assert found["test_ends_badly"].failure == "RuntimeError: at its end"
+    assert found["test_is_known_to_fail"].reason == "expected to fail: known"
+    if crashed:
+        assert "crashed while running" in (found["test_takes_the_worker_along"].failure or "")
+    refused, failed = found["test_fails"].runs
+    assert refused.refused
+    assert failed.tasks[0].start
+    assert failed.edges == ()
+    assert failed.evidence
+    assert failed.evidence.sidecars[0].output == "spoken ***"
+    assert found["test_passes"].runs[0].log == "all is well"
+    assert session.stacks[0].start_seconds == {"minio": 1.5}
+    assert session.versions.images["minio"].reference == "minio:***"
+    assert [service.name for service in found["test_fails"].services] == ["minio", "postgres", "relay"]
+    assert not any("checkpoint" in line for service in found["test_fails"].services for line in service.lines)
+
+    shown = done.stdout.split("_ test_fails _")[1].split("\n___")[0]
+    log = shown.split("log of task work")[1].split("\n---")[0].splitlines()[1:]
+    assert len(log) == 100
+    assert log[0] == "... 201 lines before these"
+    assert "number 299 ***" in log[-1]
+
+    cases = ElementTree.parse(folder / "junit.xml").iter("testcase")  # noqa: S314 - pytest wrote it
+    case = next(case for case in cases if case.get("name") == "test_fails")
+    failure = case.find("failure")
+    assert failure is not None
+    assert (failure.get("message") or "").endswith("RunOutcomeError: it_fails for 2021-01-01: work failed")
+    assert "number 299 ***" in (failure.text or "")
+    assert not list(case.iter("property")), "the data does not travel as a property"
+
+    assert "number 299 \\*\\*\\*" not in summary.read_text(), "the log is fenced, not text"
+    assert "number 299 ***" in summary.read_text()
+    files = [
+        file
+        for file in tmp_path.rglob("*")
+        if file.is_file() and file.suffix in (".html", ".json", ".md", ".xml", ".txt")
+    ]
+    assert len(files) >= 8
+    for file in [*files, summary]:
+        assert "s3cret" not in file.read_text(), file
+    assert "s3cret" not in done.stdout
+
+
+def test_without_the_option_only_failures_carry_evidence_and_no_log_travels(tmp_path: Path, settings: Settings) -> None:
+    keep = """
+import json
+def pytest_runtest_logreport(report):
+    if (part := getattr(report, "harness_part", None)):
+        with open("parts", "a") as file:
+            file.write(json.dumps(part) + "\\\\n")
+""".replace("\\\\n", "\\n")
+    folder = project(tmp_path, SCENARIOS)
+    (folder / "conftest.py").write_text('pytest_plugins = ["harness.plugin"]\n' + keep)
+    run_pytest(folder, settings.root)
+    parts = [json.loads(line)["scenario"] for line in (folder / "parts").read_text().splitlines()]
+    runs = {run["dag_id"]: run for part in parts for run in part["runs"]}
+    assert runs["it_fails"]["evidence"]
+    assert runs["it_fails"]["log"] is None
+    assert runs["fine"]["evidence"] is None
+    assert not (folder / "report").exists()
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_report_that_can_not_be_written_is_refused_before_anything_runs(
+    tmp_path: Path, settings: Settings, workers: str
+) -> None:
+    folder = project(tmp_path, SCENARIOS)
+    (folder / "taken").write_text("")
+    done = run_pytest(folder, settings.root, "-n", workers, "--report", "taken/report")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "passed" not in done.stdout
+    lines = [line for line in done.stderr.splitlines() if line]
+    assert lines == ["ERROR: the report can't be written to taken/report (Not a directory): name another place"]

@@ -1,0 +1,124 @@
+"""The page and the charts on it, without a browser (see test_browser.py)."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+
+from harness.report.charts import gantt, graph
+from harness.report.model import Run
+from harness.report.page import page, size
+from tests.report.sessions import HOSTILE, LONG, a_session, failed_run, task
+
+
+class Elements(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def test_nothing_from_outside_becomes_markup() -> None:
+    text = page(a_session())
+    assert HOSTILE not in text
+    assert "document.title=" in text, "it is shown, as text"
+    tags = [tag for tag, _ in Elements(text).found]
+    assert tags.count("script") == 1
+    assert "img" not in tags
+
+
+def test_the_page_needs_nothing_else() -> None:
+    elements = Elements(page(a_session())).found
+    addresses = [value for _, attrs in elements for name, value in attrs.items() if name in ("src", "href", "action")]
+    outside = [one for one in addresses if one and not one.startswith(("#", "files/", "data:,"))]
+    assert sorted(outside) == ["report.json", "summary.md"]
+    assert not any(name.startswith("on") or name == "style" for _, attrs in elements for name in attrs)
+
+
+def test_only_its_own_script_and_style_are_allowed() -> None:
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page(a_session()))
+    assert policy
+    assert policy[1].startswith("default-src &#39;none&#39;; ")
+    assert "unsafe" not in policy[1]
+
+
+def test_every_id_is_there_once_and_every_link_leads_somewhere() -> None:
+    elements = Elements(page(a_session())).found
+    ids = [attrs["id"] for _, attrs in elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    leads = {attrs["href"] for tag, attrs in elements if tag == "a" and (attrs["href"] or "").startswith("#")}
+    assert leads == {"#s1", "#s2", "#s3", "#s4", "#scenarios-title"}
+    assert {lead[1:] for lead in leads if lead} <= set(ids)
+
+
+def test_what_is_not_known_or_left_out_is_said() -> None:
+    text = page(a_session())
+    assert "The DAG&#39;s edges are not known." in text or "The DAG's edges are not known." in text
+    assert "There was no run: it was refused, or broken off." in text
+    assert "202 lines before it are in the file" in text
+    assert "51 more are in the file." in text
+
+
+def test_bars_lie_where_the_tasks_ran() -> None:
+    chart = gantt(failed_run())
+    bars = {bar.task.task_id: (bar.left, bar.width) for bar in chart.bars}
+    whole = 10.301
+    assert bars["export"] == (0, pytest.approx(100 * 2.5 / whole, abs=0.01))
+    assert bars["crunch"] == (pytest.approx(100 * 4 / whole, abs=0.01), pytest.approx(100 * 6.25 / whole, abs=0.01))
+    assert bars["tell"] == bars["later"] == (None, None)
+    assert [label for _, label in chart.ticks] == ["0 s", "5 s", "10 s"]
+    assert [bar.task.task_id for bar in chart.bars][:2] == ["export", "copy[0]"]
+
+
+def test_a_run_in_which_nothing_ran_has_no_axis() -> None:
+    chart = gantt(Run(dag_id="d", date="2021-01-01", tasks=(task("never", None),)))
+    assert chart.ticks == ()
+    assert [bar.left for bar in chart.bars] == [None]
+
+
+def test_each_box_lies_below_all_that_it_waits_for() -> None:
+    run = failed_run()
+    drawn = graph(run)
+    assert drawn
+    assert run.edges
+    boxes = {box.task_id: box for box in drawn.boxes}
+    assert all(boxes[before].y < boxes[after].y for before, after in run.edges)
+    assert len(drawn.lines) == len(run.edges)
+    for box in drawn.boxes:
+        assert box.x - box.width / 2 >= 0
+        assert box.x + box.width / 2 <= drawn.width
+    rows: dict[float, list[tuple[float, float]]] = {}
+    for box in drawn.boxes:
+        rows.setdefault(box.y, []).append((box.x - box.width / 2, box.x + box.width / 2))
+    for row in rows.values():
+        row.sort()
+        assert all(left[1] < right[0] for left, right in pairwise(row)), "boxes do not overlap"
+
+
+def test_a_box_says_its_state_in_words() -> None:
+    drawn = graph(failed_run())
+    assert drawn
+    said = {box.task_id: box.said for box in drawn.boxes}
+    assert said["copy"] == "failed, 1 of 2"
+    assert said["later"] == "not begun"
+    assert said["tell"] == "upstream failed"
+    label = next(box.label for box in drawn.boxes if box.task_id == LONG)
+    assert label.startswith("…")
+    assert label.endswith("that_does_not_end")
+
+
+def test_an_unknown_graph_is_not_drawn() -> None:
+    assert graph(failed_run().model_copy(update={"edges": None})) is None
+    alone = graph(failed_run().model_copy(update={"edges": (), "tasks": (task("one", "success", 0, 1),)}))
+    assert alone
+    assert [box.task_id for box in alone.boxes] == ["one"]
+
+
+def test_sizes() -> None:
+    assert [size(n) for n in (0, 999, 1000, 1234567, 5 * 10**12)] == ["0 B", "999 B", "1.0 kB", "1.2 MB", "5000.0 GB"]

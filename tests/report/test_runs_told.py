@@ -1,0 +1,50 @@
+"""What a report needs of real runs: when tasks ran, and the DAG's graph."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from harness.airflow.environment import run_environment
+from harness.airflow.folder import read_folder
+from harness.airflow.metadata import fresh_database, versions
+from harness.world import World
+
+pytestmark = pytest.mark.engine
+
+EXAMPLES = Path(__file__).parent.parent / "example_dags"
+SERIALIZED = not versions()["apache-airflow"].startswith("2.")
+
+
+@pytest.fixture
+def examples(world: World) -> World:
+    return dataclasses.replace(world, settings=world.settings.model_copy(update={"dags_folder": EXAMPLES}))
+
+
+def test_tasks_have_their_times_and_the_dag_its_graph(examples: World) -> None:
+    examples.graph = True
+    run = examples.run("hello", "2021-01-01")
+    assert run.edges == (("answer", "second_try"),)
+    first, second = run.tasks["answer"], run.tasks["second_try"]
+    assert first.start
+    assert first.end
+    assert second.start
+    assert second.end
+    assert first.start < first.end <= second.start < second.end
+    assert first.duration == (first.end - first.start).total_seconds()
+
+
+def test_the_graph_comes_without_asking_where_airflow_writes_it_down(examples: World) -> None:
+    run = examples.run("hello", "2021-01-01")
+    assert run.edges == ((("answer", "second_try"),) if SERIALIZED else None)
+
+
+def test_the_folder_knows_the_graph_too(examples: World, tmp_path: Path) -> None:
+    """Where 2.11 has it from."""
+    with fresh_database(examples.stack.postgres) as url:
+        folder = read_folder(EXAMPLES, run_environment(tmp_path, EXAMPLES, url, {}, {}), tmp_path, 60, examples.execute)
+    assert folder
+    assert [tuple(edge) for edge in folder.dags["hello"].edges] == [("answer", "second_try")]
+    assert folder.dags["looks_around"].edges == []

@@ -1,0 +1,77 @@
+"""What is told of a failing task, from real logs of both Airflow lines (tests/report/logs: one DAG, each run once)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.report.task_log import bounded, newest_attempts, trouble
+
+LOGS = Path(__file__).parent / "logs"
+LINES = ("3.3", "2.11")
+
+
+def attempts(line: str) -> dict[str, list[str]]:
+    return newest_attempts((LOGS / f"airflow-{line}.txt").read_text())
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_task_has_its_own_part_of_the_log(line: str) -> None:
+    found = attempts(line)
+    assert set(found) == {"good", "bad", "bash", "group.mapped[0]", "group.mapped[1]", "group.mapped[2]"}
+    assert "a warning of the good task" in "\n".join(found["good"])
+    assert not any("good task" in text for name, lines in found.items() if name != "good" for text in lines)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_of_a_retried_task_the_newest_attempt_is_told(line: str) -> None:
+    told = "\n".join(trouble(attempts(line)["bad"], 100))
+    assert "attempt 2 warns" in told
+    assert "attempt 1" not in told
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_warnings_errors_and_the_exception_are_told_and_nothing_else(line: str) -> None:
+    told = trouble(attempts(line)["bad"], 100)
+    text = "\n".join(told)
+    assert told[-1] == "RuntimeError: attempt 2 is broken"
+    assert "KeyError: 'inner'" in told
+    assert "The above exception was the direct cause of the following exception:" in told
+    assert "python warns" in text
+    assert "two lines\nof one error" in text
+    assert "printed by" not in text
+    assert "info of the bad task" not in text.lower()
+    assert " INFO " not in text
+    assert "[info " not in text
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_frames_of_airflow_are_counted_but_for_the_one_that_raises(line: str) -> None:
+    told = trouble(attempts(line)["bash"], 100)
+    assert sum("frames inside Airflow" in text for text in told) == 1
+    frames = [text for text in told if text.startswith('  File "')]
+    assert len(frames) == 1
+    assert "standard/operators/bash.py" in frames[0]
+    assert told[-1].endswith("Bash command failed. The command returned a non-zero exit code 3.")
+
+
+def test_what_2_11_says_twice_is_told_once() -> None:
+    lines = attempts("2.11")["group.mapped[1]"]
+    assert "\n".join(lines).count("ValueError: two is bad") == 3
+    assert "\n".join(trouble(lines, 100)).count("ValueError: two is bad") == 1
+
+
+def test_a_traceback_without_a_logger_is_told() -> None:
+    log = ["2026-01-01T00:00:00Z [info     ] fine [x] loc=a.py:1", "Traceback (most recent call last):"]
+    log += ['  File "/project/a.py", line 1, in f', "    f()", "ImportError: no"]
+    assert trouble(log, 100) == tuple(log[1:])
+
+
+def test_a_log_in_which_nothing_warns_tells_nothing() -> None:
+    assert trouble(["printed", "2026-01-01T00:00:00Z [info     ] fine [x] loc=a.py:1", "printed too"], 100) == ()
+
+
+def test_the_last_lines_are_kept_and_the_others_counted() -> None:
+    assert bounded(["a", "b", "c"], 3) == ("a", "b", "c")
+    assert bounded(["a", "b", "c", "d"], 3) == ("... 2 lines before these", "c", "d")
