@@ -9,14 +9,15 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
-from harness.cli import down, images, watch
+from harness.cli import dag_run, down, images, watch
 from harness.errors import HarnessError
 from harness.images.catalogue import BUILT_IN
 from harness.settings import Settings, find_root
 
 REFUSED = 2
-COMMANDS = (images, watch, down)
+COMMANDS = (dag_run, images, watch, down)
 """Modules with `add(commands, image_names)`, which adds a parser whose default `run` is `run(root, chosen) -> int`."""
 
 
@@ -45,8 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that refuses in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(REFUSED, f"error: {message}; `{self.prog} --help` tells more\n")
+
+
 def _parser(image_names: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="harness", description="End-to-end scenarios for Airflow pipelines.")
+    parser = _Parser(prog="harness", description="End-to-end scenarios for Airflow pipelines.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(commands, image_names)

@@ -1,0 +1,85 @@
+"""What `harness run` shows: the tasks while they move, then what the run left."""
+
+from __future__ import annotations
+
+import time
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.airflow.run import Run
+from harness.evidence.evidence import Evidence
+from harness.evidence.objects import Objects
+
+COLOURS = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "cyan", "skipped": "magenta"}
+
+
+class Moves:
+    """One line for each move, with the seconds since the first look."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._began = console, time.monotonic()
+
+    def __call__(self, task: str, state: str) -> None:
+        seconds = time.monotonic() - self._began
+        colour = COLOURS.get(state, "default")
+        self._console.print(f"[{seconds:6.1f} s] {escape(task)}: [{colour}]{state}[/]", highlight=False)
+
+
+def show_left(console: Console, run: Run, evidence: Evidence) -> None:
+    """Tables of the tasks, and of all that there is of the rest."""
+    tasks = _table(console, "task", "state", "tries", "seconds")
+    for name, task in run.tasks.items():
+        duration = "" if task.duration is None else f"{task.duration:.1f}"
+        tasks.add_row(escape(name), task.state or "-", str(task.tries), duration)
+    console.print(tasks)
+    _objects(console, "MinIO", evidence.objects)
+    _objects(console, "AWS", evidence.aws.objects)
+    _resources(console, evidence)
+    if evidence.sidecars:
+        sidecars = _table(console, "sidecar", "exit code", "last line")
+        for one in evidence.sidecars:
+            last = one.output.strip().splitlines()[-1:] or [""]
+            past = " (past the relay)" if one.past_relay else ""
+            sidecars.add_row(escape(one.image) + past, str(one.exit_code), escape(last[0]))
+        console.print(sidecars)
+    for other in evidence.unproved:
+        console.print(f"left alone, since nothing proves it this run's: {escape(other.image)} {escape(other.name)}")
+    for warning in evidence.warnings:
+        console.print(f"warning: {escape(warning)}", highlight=False)
+
+
+def _objects(console: Console, store: str, objects: Objects) -> None:
+    if not any(objects.values()):
+        return
+    table = _table(console, f"objects in {store}", "bytes", "SHA-256")
+    for bucket, entries in sorted(objects.items()):
+        for key, stored in sorted(entries.items()):
+            table.add_row(escape(f"{bucket}/{key}"), f"{stored.size:,}", stored.sha256[:12])
+    console.print(table)
+
+
+def _resources(console: Console, evidence: Evidence) -> None:
+    aws = evidence.aws
+    kinds = {
+        "training job": (aws.training_jobs, "TrainingJobStatus"),
+        "model": (aws.models, ""),
+        "endpoint config": (aws.endpoint_configs, ""),
+        "endpoint": (aws.endpoints, "EndpointStatus"),
+    }
+    table = _table(console, "in AWS", "name", "status")
+    for kind, (found, status) in kinds.items():
+        for name, described in found.items():
+            table.add_row(kind, escape(name), str(described.get(status, "")))
+    if table.rows:
+        console.print(table)
+
+
+def _table(console: Console, *headings: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, title_justify="left")
+    for heading in headings:
+        numbers = heading in ("tries", "seconds", "bytes")
+        table.add_column(heading, overflow="fold", justify="right" if numbers else "left")
+    return table
