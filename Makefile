@@ -21,7 +21,7 @@ ACTIONLINT := v1.7.12
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole embedded locks images actionlint venv test-engine bench bench-gate soak soak-ci
+.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole folders embedded locks images actionlint venv test-engine bench bench-gate soak soak-ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -29,10 +29,10 @@ help: ## list the targets
 scenarios: venv ## run every scenario and end in a table: the main job
 	@$(BIN)/python -m harness images --for-stack
 	@$(call scenarios,3.3) $(ARGS)
-scenarios = $(if $(filter 3.3,$(1)),$(BIN)/python -m pytest scenarios,$(BIN)/tox run -e airflow-$(1) --) -n $(WORKERS) \
+scenarios = $(if $(filter 3.3,$(1)),$(BIN)/python -m pytest scenarios,$(BIN)/tox run -e airflow-$(1) -- scenarios) -n $(WORKERS) \
     --junitxml=$(JUNIT)/scenarios$(2)-airflow-$(1).xml --evidence=$(EVIDENCE)/$(1)$(2)
 
-test: test-engine lint actionlint types unit equal embedded soak-ci bench-gate ## run the whole test suite, on both Airflow lines
+test: test-engine lint actionlint types unit equal folders embedded soak-ci bench-gate ## run the whole test suite, on both Airflow lines
 
 # Every run is made by both runners, which have to leave the same; pyproject's markers say what is left out, and why. What
 # tells nothing of runners is run once, on the first line.
@@ -43,6 +43,10 @@ equal: images ## scenarios by both runners, on both Airflow lines: what they lef
 	@for airflow in 3.3 2.11; do $(MAKE) --no-print-directory equal-$$airflow || exit; done
 equal-whole: ## the same without leaving out what takes long
 	@$(MAKE) --no-print-directory equal LEFT_OUT= FRESH="not one_runner"
+
+# `make unit` runs these on the first line.
+folders: images ## DAG folders of other people's idioms, on the second Airflow line
+	@$(BIN)/tox run -q -e airflow-2.11 -- tests/legacy --stack embedded --junitxml=$(JUNIT)/folders-airflow-2.11.xml $(ARGS)
 
 # What needs no engine, as on a machine that has none. Kept apart: another S3 answers, so what was left is not compared.
 embedded: venv ## scenarios on the embedded stack

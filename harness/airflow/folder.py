@@ -24,7 +24,18 @@ except ImportError:
 bag = DagBag(dag_folder=sys.argv[1])
 day = lambda moment: moment.isoformat() if moment else None
 edges = lambda dag: [(task.task_id, after) for task in dag.tasks for after in sorted(task.downstream_task_ids)]
-facts = lambda dag: {"file": dag.fileloc, "start": day(dag.start_date), "end": day(dag.end_date), "edges": edges(dag)}
+NAMES = {"NullTimetable": "none", "OnceTimetable": "once", "ContinuousTimetable": "continuous"}
+def when(timetable):
+    kind = type(timetable).__name__
+    said = (getattr(timetable, name, None) for name in ("expression", "_expression", "delta", "_delta", "summary"))
+    return NAMES.get(kind) or next(filter(None, said), kind.removesuffix("Timetable"))
+facts = lambda dag: {
+    "file": dag.fileloc,
+    "start": day(dag.start_date),
+    "end": day(dag.end_date),
+    "edges": edges(dag),
+    "schedule": str(when(dag.timetable)),
+}
 dags = {dag.dag_id: facts(dag) for dag in bag.dags.values()}
 print(sys.argv[2] + json.dumps({"dags": dags, "errors": dict(bag.import_errors)}))
 """
@@ -32,12 +43,15 @@ print(sys.argv[2] + json.dumps({"dags": dags, "errors": dict(bag.import_errors)}
 
 @dataclass(frozen=True)
 class DagFacts:
-    """Where a DAG is defined, between which dates it runs (ISO, None: open), and the edges of its graph."""
+    """Where a DAG is defined, between which dates it runs (ISO, None: open), the edges of its graph, and its schedule:
+    a cron expression, or a word or two.
+    """
 
     file: str
     start: str | None
     end: str | None
     edges: Sequence[Sequence[str]] = ()
+    schedule: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,10 +86,15 @@ def why_no_run(folder: Folder, dag_id: str, dags_folder: Path) -> str | None:
     if dag_id in folder.dags:
         return None
     if folder.errors:
-        broken = "; ".join(f"{Path(file).name}: {_last_line(trace)}" for file, trace in sorted(folder.errors.items()))
+        broken = "; ".join(f"{Path(file).name}: {error}" for file, error in broken_files(folder).items())
         return f"DAG {dag_id!r} is not in {dags_folder}, where a file is broken: {broken}"
     known = ", ".join(sorted(folder.dags)) or "no DAG at all"
     return f"DAG {dag_id!r} is not in {dags_folder}, which holds: {known}"
+
+
+def broken_files(folder: Folder) -> dict[str, str]:
+    """For each broken file the last line of its traceback."""
+    return {file: _last_line(trace) for file, trace in sorted(folder.errors.items())}
 
 
 def why_no_task(folder: Folder, dag_id: str, date: str) -> str:

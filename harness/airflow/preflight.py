@@ -15,7 +15,7 @@ from harness.errors import RunRefusedError
 def refuse_misleading(dags_folder: Path, date: str, env: Mapping[str, str]) -> None:
     """Raises RunRefusedError for a run that can't be what its author means."""
     _check_date(date)
-    _check_folder(dags_folder)
+    check_folder(dags_folder)
     refuse_misleading_connections(env)
     if "DOCKER_HOST" in env:
         _check_docker_host(env["DOCKER_HOST"])
@@ -28,7 +28,8 @@ def _check_date(date: str) -> None:
         raise RunRefusedError(f"{date!r} is not a date: write 2021-01-31 or 2021-01-31T12:00:00+00:00") from error
 
 
-def _check_folder(dags_folder: Path) -> None:
+def check_folder(dags_folder: Path) -> None:
+    """Raises RunRefusedError where there is no DAG to be found."""
     if not dags_folder.is_dir():
         raise RunRefusedError(
             f"the dags folder {dags_folder} does not exist: set dags_folder in pyproject's [tool.harness] "

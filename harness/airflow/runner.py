@@ -22,6 +22,7 @@ from harness.airflow.preflight import refuse_misleading
 from harness.airflow.process import Execute, Finished
 from harness.airflow.run import Recorded, Run, read_recorded
 from harness.errors import RunRefusedError
+from harness.obstacles.find import in_short, of_broken, why_it_failed
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,12 @@ def _explained(
 ) -> str:
     """A run that did nothing says little: the folder tells why. Raises RunRefusedError where the DAG isn't in it."""
     if recorded.tasks:
-        return failure
+        file = recorded.dag_files.get(order.dag_id)
+        hint = why_it_failed(order.dags_folder, Path(file) if file else None, finished.log)
+        return f"{failure}; {hint}" if hint else failure
     folder = read_folder(order.dags_folder, env, order.home, order.timeout, execute)
     if folder is None:
         return failure
     if recorded.state is None and (reason := why_no_run(folder, order.dag_id, order.dags_folder)):
-        raise RunRefusedError(reason)
+        raise RunRefusedError("; ".join(filter(None, (reason, in_short(of_broken(folder, order.dags_folder))))))
     return why_no_task(folder, order.dag_id, order.date) if finished.exit_code == 0 else failure

@@ -1,0 +1,79 @@
+"""`harness list`: the DAGs of a folder, and what is wrong with its files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.airflow.environment import run_environment
+from harness.airflow.folder import Folder, broken_files, read_folder
+from harness.airflow.preflight import check_folder
+from harness.airflow.process import execute
+from harness.errors import RunError
+from harness.images.catalogue import BUILT_IN
+from harness.obstacles.find import of_broken, of_runs
+from harness.obstacles.obstacle import Obstacle
+from harness.settings import Settings
+
+BROKEN = 1
+
+
+def add(commands: Any, image_names: Sequence[str]) -> None:
+    parser = commands.add_parser("list", help="list the DAGs, and what is wrong with their files")
+    parser.add_argument("--dags-folder", metavar="PATH", help="the DAGs under test")
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(root: Path, chosen: argparse.Namespace) -> int:
+    settings = Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder})
+    check_folder(settings.dags_folder)
+    folder = _read(settings)
+    read = [Path(facts.file) for facts in folder.dags.values()]
+    obstacles = (*of_broken(folder, settings.dags_folder), *of_runs(settings.dags_folder, read))
+    if chosen.json:
+        dags = {dag_id: asdict(facts) for dag_id, facts in folder.dags.items()}
+        found = {"dags": dags, "errors": broken_files(folder), "obstacles": [asdict(one) for one in obstacles]}
+        print(json.dumps(found, indent=1))
+    else:
+        _show(Console(width=None if Console().is_terminal else 160), settings.dags_folder, folder, obstacles)
+    return BROKEN if folder.errors else 0
+
+
+def _read(settings: Settings) -> Folder:
+    """Read by Airflow, whose database nobody needs for that. Raises RunError."""
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        # No connection is used: what psycopg2 would be needed for is not asked.
+        env = run_environment(home, settings.dags_folder, f"sqlite:///{home}/airflow.db", {}, {})
+        folder = read_folder(settings.dags_folder, env, home, settings.run_timeout, execute)
+        if folder is None:
+            said = (home / "folder.log").read_text(errors="replace").strip().splitlines()[-1:]
+            raise RunError(f"Airflow could not read {settings.dags_folder}: {' '.join(said) or 'it said nothing'}")
+        return folder
+
+
+def _show(console: Console, dags_folder: Path, folder: Folder, obstacles: Sequence[Obstacle]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for heading in ("DAG", "schedule", "start", "end", "file"):
+        table.add_column(heading, overflow="fold")
+    for dag_id, facts in sorted(folder.dags.items()):
+        file = Path(facts.file)
+        shown = file.relative_to(dags_folder) if file.is_relative_to(dags_folder) else file
+        dates = ((moment or "-").removesuffix("T00:00:00+00:00") for moment in (facts.start, facts.end))
+        table.add_row(escape(dag_id), escape(facts.schedule), *dates, escape(str(shown)))
+    console.print(table)
+    for broken, error in broken_files(folder).items():
+        console.print(f"broken: {broken}: {error}", highlight=False, markup=False, soft_wrap=True)
+    for one in obstacles:
+        console.print(str(one), highlight=False, markup=False, soft_wrap=True)

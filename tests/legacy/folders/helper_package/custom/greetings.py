@@ -1,0 +1,2 @@
+def greeting(whom):
+    return "good morning, " + whom

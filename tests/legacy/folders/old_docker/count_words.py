@@ -1,0 +1,9 @@
+"""A container that is removed as DAGs of 2021 asked for it."""
+
+from datetime import datetime
+
+from airflow import DAG
+from airflow.providers.docker.operators.docker import DockerOperator
+
+with DAG(dag_id="count_words", start_date=datetime(2020, 1, 1), schedule=None) as dag:
+    DockerOperator(task_id="count", image="words:1", command="wc", auto_remove=True)

@@ -1,0 +1,159 @@
+"""DAG folders as others wrote them from 2020 to 2025: each runs unchanged, or every reason why not is named once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.airflow.environment import run_environment
+from harness.airflow.folder import Folder, broken_files, read_folder
+from harness.airflow.metadata import versions
+from harness.airflow.process import execute
+from harness.errors import RunRefusedError
+from harness.obstacles.find import of_broken, of_runs
+from harness.world import RunOutcomeError, World
+
+FOLDERS = Path(__file__).parent / "folders"
+THREE = versions()["apache-airflow"].startswith("3.")
+DATE = "2099-01-01"
+"""Later than any start_date, also than one that depends on today."""
+
+Open = Callable[[str], World]
+
+
+@pytest.fixture
+def opened(world: World) -> Open:
+    """A world with that folder as its dags folder."""
+    return lambda name: replace(world, settings=world.settings.model_copy(update={"dags_folder": FOLDERS / name}))
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """All folders, read at once; one that needs what lies beside its DAGs can't be read so."""
+    home = tmp_path_factory.mktemp("read")
+    dags = home / "folders"
+    shutil.copytree(FOLDERS, dags, ignore=shutil.ignore_patterns("helper_package", "__pycache__"))
+    folder = read_folder(dags, run_environment(home, dags, f"sqlite:///{home}/airflow.db", {}, {}), home, 120, execute)
+    assert folder is not None, (home / "folder.log").read_text()
+    return folder
+
+
+def root(folder: Folder) -> Path:
+    return next(Path(facts.file).parents[1] for facts in folder.dags.values())
+
+
+def test_what_keeps_a_file_from_being_read(every: Folder) -> None:
+    broken = {Path(file).parent.name for file in broken_files(every)}
+    assert broken == {"old_docker", "old_providers", "same_id", "airflow_1_10" if THREE else "airflow_3"}
+
+
+def test_each_reason_is_named_once_with_its_lines_and_the_modern_form(every: Folder) -> None:
+    found = {one.places: (one.what, one.modern) for one in of_broken(every, root(every))}
+    both = {
+        ("old_docker/count_words.py:9",): ("DockerOperator refuses auto_remove=True", 'write auto_remove="success"'),
+        ("old_providers/train.py:6",): modern("s3_copy_object", "S3CopyObjectOperator", "s3"),
+        ("old_providers/train.py:7",): modern("sagemaker_training", "SageMakerTrainingOperator", "sagemaker"),
+    }
+    of_1_10 = {place: told for place, told in found.items() if place[0].startswith("airflow_1_10/")}
+    assert {place: told for place, told in found.items() if place not in of_1_10} == both
+    lines = {place[0].rpartition(":")[2]: told for place, told in of_1_10.items()}
+    if THREE:
+        assert lines.keys() == {"10", "21", "22", "25", "26"}
+        assert lines["10"][1] == "write a date: datetime(2021, 1, 1)"
+        assert "`schedule`" in lines["21"][1]
+        assert "`max_active_tasks`" in lines["22"][1]
+        assert "`EmptyOperator` from `airflow.providers.standard.operators.empty`" in lines["25"][1]
+    else:
+        assert lines == {}
+
+
+def modern(module: str, name: str, now: str) -> tuple[str, str]:
+    operators = "airflow.providers.amazon.aws.operators"
+    return f"{operators}.{module} has gone, with {name}", f"import it from {operators}.{now}"
+
+
+def test_what_fails_only_when_it_runs_is_named_too(every: Folder) -> None:
+    found = of_runs(root(every), [Path(facts.file) for facts in every.dags.values()])
+    told = {one.what: (one.modern, one.places) for one in found}
+    lines = ("execution_date/by_date.py:11", "execution_date/by_date.py:16")
+    expected = {
+        "Airflow 3 has no 'execution_date' in a run's context": ("use logical_date", lines),
+        "Airflow 3 has no 'prev_ds' in a run's context": ("use data_interval_start | ds", lines[1:]),
+    }
+    assert told == (expected if THREE else {})
+
+
+def test_an_address_in_the_connections_extra(opened: Open, store: Mapping[str, str]) -> None:
+    world = opened("connection_form")
+    host = store["url"].replace(":", "%3A").replace("/", "%2F")
+    form = f"aws://{store['user']}:{store['password']}@/?host={host}&endpoint_url={host}&region_name=eu-west-1"
+    world.run("rooms_to_store", DATE, connections={"store": form})
+    assert world.read("rooms", f"rooms-{DATE}.csv") == b"room,price\n1,40\n2,65\n"
+
+
+def test_buckets_and_connections_of_other_names(opened: Open, store: Mapping[str, str]) -> None:
+    world = opened("own_names")
+    form = f"http://{store['user']}:{store['password']}@{store['url'].removeprefix('http://')}"
+    world.run("other_names", DATE, connections={"lodging_store": form})
+    assert world.read("lodgings-clean", DATE) == b"a\nb\nlodgings/cleaner:7"
+
+
+def test_packages_beside_the_dags(opened: Open) -> None:
+    run = opened("helper_package").run("with_helpers", DATE)
+    assert run.xcoms["shout", "return_value"] == "GOOD MORNING, HARBOUR"
+
+
+def test_the_idiom_of_1_10(opened: Open) -> None:
+    world = opened("airflow_1_10")
+    if THREE:
+        with pytest.raises(RunRefusedError, match=r"weekly_report\.py: ModuleNotFoundError.*10: .*days_ago.* more: "):
+            world.run("weekly_report", DATE)
+    else:
+        assert world.run("weekly_report", DATE).xcoms["count", "return_value"] == 3
+
+
+def test_the_idiom_of_3(opened: Open) -> None:
+    world = opened("airflow_3")
+    if THREE:
+        assert world.run("harvest", DATE).xcoms["total", "return_value"] == 8
+        assert world.run("sell", DATE).xcoms["sell", "return_value"] == "sold"
+    else:
+        with pytest.raises(RunRefusedError, match=r"harvest\.py: ModuleNotFoundError: No module named 'airflow\.sdk'"):
+            world.run("harvest", DATE)
+
+
+def test_the_runs_date_under_its_old_name(opened: Open) -> None:
+    world = opened("execution_date")
+    if THREE:
+        with pytest.raises(RunOutcomeError, match=r"by_date\.py:11, .*'execution_date'.*use logical_date"):
+            world.run("by_date", DATE)
+    else:
+        assert world.run("by_date", DATE).xcoms["name_the_day", "return_value"] == "Thursday"
+
+
+@pytest.mark.parametrize(
+    ("folder", "dag", "told"),
+    [
+        ("old_providers", "train", r"s3_copy_object.*train\.py:6: .*import it from .*operators\.s3 \(and 1 more"),
+        ("old_docker", "count_words", r'count_words\.py:9: .*auto_remove=True; write auto_remove="success"'),
+    ],
+)
+def test_what_both_lines_refuse(opened: Open, folder: str, dag: str, told: str) -> None:
+    with pytest.raises(RunRefusedError, match=told):
+        opened(folder).run(dag, DATE)
+
+
+def test_one_id_for_two_dags(every: Folder) -> None:
+    (told,) = (error for file, error in broken_files(every).items() if "same_id" in file)
+    assert "DuplicatedId" in told
+    assert "also found in" in told
+
+
+@pytest.fixture
+def store(world: World) -> Mapping[str, str]:
+    endpoint = world.stack.minio.endpoint
+    return {"url": endpoint.url, "user": endpoint.access_key, "password": endpoint.secret_key}
