@@ -17,7 +17,8 @@ from harness.report.sections import version_lines
 
 LOG_LINES = 400
 """Lines of a log on the page; the rest is in its file."""
-OBJECTS = 200
+OBJECTS, FEW_OBJECTS = 200, 15
+"""Objects on the page, and how many of them are seen without asking."""
 SIGNS = {
     "passed": "✓",
     "failed": "✗",
@@ -46,6 +47,7 @@ def page(session: Session) -> str:
         log_lines=log_lines,
         box_height=BOX_HEIGHT,
         most_objects=OBJECTS,
+        few_objects=FEW_OBJECTS,
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         policy=f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'",
