@@ -21,7 +21,7 @@ ACTIONLINT := v1.7.12
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole folders embedded locks images actionlint venv test-engine bench bench-gate soak soak-ci
+.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole folders embedded locks images actionlint venv test-engine chromium bench bench-gate soak soak-ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -67,10 +67,13 @@ lint: venv ## ruff: rules and format
 types: venv ## mypy
 	@$(BIN)/mypy
 
-unit: images ## the tests of the harness itself
+unit: images chromium ## the tests of the harness itself
 	@$(BIN)/python -m pytest tests -n $(WORKERS) --junitxml=$(JUNIT)/unit.xml -m "$(LEFT_OUT)" $(ARGS)
 unit-whole: ## the same without leaving out what takes long
 	@$(MAKE) --no-print-directory unit LEFT_OUT=
+
+chromium: ## get a Chromium for the test of the report's page where none is (Debian, as root)
+	@tools/chromium
 
 bench: images ## measure the speed table, every row (ROWS=1,2: these): takes half an hour
 	@$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS))

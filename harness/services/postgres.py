@@ -52,6 +52,11 @@ class PostgresService:
         self._spares = Spares(self._scratch_copy, self.drop)
         self._server: PostgresServer
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the declared databases."""
+        return tuple(self._databases)
+
     def start(self) -> None:
         self._server = self._wait()
         for name, schema in self._databases.items():

@@ -1,0 +1,28 @@
+"""`harness logs SERVICE`: what a kept service printed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.services.kept import kept_log
+
+
+def add(commands: Any, image_names: Sequence[str]) -> None:
+    parser = commands.add_parser("logs", help="the last lines of a kept service")
+    parser.add_argument("service", metavar="SERVICE", help="minio, postgres, aws, relay or labeller")
+    parser.add_argument("--tail", metavar="N", type=_number, default=100, help="how many lines (default: 100)")
+    parser.set_defaults(run=run)
+
+
+def run(root: Path, chosen: argparse.Namespace) -> int:
+    print(kept_log(root, chosen.service, chosen.tail))
+    return 0
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of lines")
+    return int(text)

@@ -1,0 +1,43 @@
+"""`harness up`: the services, kept until `harness down`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from harness.settings import StackChoice
+
+
+def add(commands: Any, image_names: Sequence[str]) -> None:
+    parser = commands.add_parser("up", help="start the services and keep them, for `pytest --reuse` and for you")
+    parser.add_argument("--stack", choices=get_args(StackChoice), help="the services (default: auto)")
+    parser.add_argument("--show-credentials", action="store_true", help="users and passwords too, for a shell")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(root: Path, chosen: argparse.Namespace) -> int:
+    # Only who asks for services has pytest imported. By it, since the project's conftest says what databases there are.
+    from harness.services.stack import Stack
+    from harness.services.told import credentials, endpoints
+    from harness.single.session import in_session
+
+    found: dict[str, dict[str, str]] = {}
+
+    def work(stack: Stack) -> None:
+        found["endpoints"] = endpoints(stack)
+        if chosen.show_credentials:
+            found["credentials"] = credentials(stack)
+
+    in_session(root, work, ["--reuse", *(["--stack", chosen.stack] if chosen.stack else [])])
+    if chosen.json:
+        print(json.dumps(found, indent=1))
+        return 0
+    for name, url in found["endpoints"].items():
+        print(f"{name}: {url}")
+    for name, value in found.get("credentials", {}).items():
+        print(f"export {name}='{value}'")
+    return 0

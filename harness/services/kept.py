@@ -1,0 +1,115 @@
+"""What is kept for a checkout, looked at from outside: without taking it over, and without a secret."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.engine import LABEL_FLEET, connect
+from harness.errors import EngineError, ServiceError
+from harness.services.containers import LOOPBACK, labelled, role_of, tail
+from harness.services.embedded.processes import Process, lives
+from harness.services.embedded.stack import NOTE
+from harness.services.fleet import Fleet
+
+
+@dataclass(frozen=True)
+class KeptService:
+    """`name` in a slot; `answers`: whether it runs and, where it has a port, takes a connection there."""
+
+    slot: int
+    kind: str
+    name: str
+    answers: bool
+    port: int | None
+
+
+def kept_services(root: Path) -> list[KeptService]:
+    """Of every kept stack of the checkout, and the server that they share (in slot 0)."""
+    fleet = Fleet(root, None)
+    return [*_embedded(fleet), *_contained(fleet)]
+
+
+def in_use(root: Path) -> bool:
+    """Whether a test run holds a slot of what is kept."""
+    fleet = Fleet(root, None)
+    with ExitStack() as held:
+        for file in fleet.folder.glob("slot-*.lock"):
+            lock = fleet.hold(file.stem)
+            if lock is None:
+                return True
+            held.callback(lock.release)
+    return False
+
+
+def kept_log(root: Path, name: str, lines: int) -> str:
+    """The last lines of a kept service, with the secrets that the notes hold masked. Raises ServiceError."""
+    fleet = Fleet(root, None)
+    logs: dict[str, str] = {}
+    secrets: set[str] = set()
+    for file in sorted(fleet.folder.glob("*.json")):
+        note = fleet.note(file.stem) or {}
+        secrets |= _secrets(note)
+        if file.stem.startswith(NOTE):
+            folder = Path(note["folder"])
+            logs |= {log.stem: Process(log.stem, folder).tail(lines) for log in sorted(folder.glob("*.log"))}
+    if not logs:
+        with suppress(EngineError):
+            logs |= {role_of(one): tail(one, lines) for one in labelled(connect(), {LABEL_FLEET: fleet.ident})}
+    if name not in logs:
+        there = ", ".join(sorted(logs)) or "nothing: start it with `harness up`"
+        raise ServiceError(f"no service {name!r} is kept; there is {there}")
+    text = logs[name]
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def _embedded(fleet: Fleet) -> list[KeptService]:
+    found = []
+    for file in sorted(fleet.folder.glob(f"{NOTE}*.json")):
+        note = fleet.note(file.stem) or {}
+        alive = "folder" in note and lives(Path(note["folder"]))
+        for name, kept in note.get("services", {}).items():
+            if port := kept.get("port"):
+                slot = int(file.stem.removeprefix(NOTE))
+                found.append(KeptService(slot, "embedded", name, alive and _takes(port), port))
+    return found
+
+
+def _contained(fleet: Fleet) -> list[KeptService]:
+    try:
+        containers = labelled(connect(), {LABEL_FLEET: fleet.ident})
+    except EngineError:
+        return []
+    found = []
+    for container in containers:
+        bound = [one.get("PublicPort") for one in container.attrs.get("Ports", [])]
+        port = next(filter(None, bound), None)
+        answers = container.status == "running" and (port is None or _takes(port))
+        stack = container.labels.get("airflow-harness.stack", "-0")
+        found.append(KeptService(int(stack.rpartition("-")[2]), "containers", role_of(container), answers, port))
+    return sorted(found, key=lambda one: (one.slot, one.name))
+
+
+def _takes(port: int) -> bool:
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _secrets(note: Mapping[str, Any]) -> set[str]:
+    """Every password in it, however deep."""
+    found: set[str] = set()
+    for key, value in note.items():
+        if isinstance(value, Mapping):
+            found |= set(value.values()) if key == "passwords" else _secrets(value)
+        elif key in ("password", "superuser"):
+            found.add(str(value))
+    return found

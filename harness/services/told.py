@@ -1,0 +1,38 @@
+"""What a user is told of a stack: where it answers, and, where that is asked for, how to get in."""
+
+from __future__ import annotations
+
+from harness.services.stack import Stack
+
+
+def endpoints(stack: Stack) -> dict[str, str]:
+    """By name the URL of each service, on this machine; without any secret."""
+    told = {"minio": stack.minio.endpoint.url}
+    if stack.minio.endpoint.console_url:
+        told["minio console"] = stack.minio.endpoint.console_url
+    for name in stack.postgres.names:
+        scheme, _, address = stack.postgres.url(name).partition("://")
+        told[f"postgres {name}"] = f"{scheme}://{address.partition('@')[2]}"
+    told["aws"] = stack.aws.url
+    if stack.relay.docker_host:
+        told["relay"] = stack.relay.docker_host
+    return told
+
+
+def credentials(stack: Stack) -> dict[str, str]:
+    """By variable what a shell needs to use the stack. Of what is in here MinIO's and Postgres' are secret."""
+    s3 = stack.minio.endpoint
+    told = {
+        "AWS_ACCESS_KEY_ID": s3.access_key,
+        "AWS_SECRET_ACCESS_KEY": s3.secret_key,
+        "AWS_ENDPOINT_URL": stack.aws.url,
+        "AWS_ENDPOINT_URL_S3": s3.url,
+        "S3_ENDPOINT": s3.url,
+        "S3_ACCESS_KEY": s3.access_key,
+        "S3_SECRET_KEY": s3.secret_key,
+    }
+    for name in stack.postgres.names:
+        told[f"POSTGRES_{name.upper().replace('-', '_')}"] = stack.postgres.url(name)
+    if stack.relay.docker_host:
+        told["DOCKER_HOST"] = stack.relay.docker_host
+    return told
