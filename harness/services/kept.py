@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.engine import LABEL_FLEET, connect
+from harness.engine import LABEL_FLEET, LABEL_STACK, connect
 from harness.errors import EngineError, ServiceError
 from harness.services.containers import LOOPBACK, labelled, role_of, tail
 from harness.services.embedded.processes import Process, lives
@@ -91,7 +91,7 @@ def _contained(fleet: Fleet) -> list[KeptService]:
         bound = [one.get("PublicPort") for one in container.attrs.get("Ports", [])]
         port = next(filter(None, bound), None)
         answers = container.status == "running" and (port is None or _takes(port))
-        stack = container.labels.get("airflow-harness.stack", "-0")
+        stack = container.attrs["Labels"].get(LABEL_STACK, "-0")  # the server is the fleet's
         found.append(KeptService(int(stack.rpartition("-")[2]), "containers", role_of(container), answers, port))
     return sorted(found, key=lambda one: (one.slot, one.name))
 
