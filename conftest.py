@@ -10,7 +10,7 @@ import pytest
 
 from harness.services.stack import Stack
 
-pytest_plugins = ["harness.plugin", "scenarios.listings_option", "scenarios.digits_option"]
+pytest_plugins = ["scenarios.listings_option", "scenarios.digits_option"]
 
 HERE = Path(__file__).parent
 

@@ -64,7 +64,8 @@ def test_an_option_that_means_nothing(
 
 def test_no_engine_is_one_line_that_names_make_engine(tmp_path: Path, settings: Settings) -> None:
     folder = project(tmp_path, HELLO)
-    done = run_pytest(folder, settings.root, more={"DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"})
+    nobody = {"DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"}
+    done = run_pytest(folder, settings.root, "--stack", "containers", more=nobody)
     assert done.returncode != 0
     assert "no Docker engine answers: run `make engine`" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
