@@ -30,7 +30,7 @@ class RunOutcomeError(AssertionError):
     """A run ended otherwise than the scenario expects. The message is the run's own reason."""
 
 
-@dataclass
+@dataclass(repr=False)  # its repr would fill the head of every traceback
 class World:
     """What a scenario holds in its hands.
 
