@@ -56,7 +56,11 @@ def kept_log(root: Path, name: str, lines: int) -> str:
         secrets |= _secrets(note)
         if file.stem.startswith(NOTE):
             folder = Path(note["folder"])
-            logs |= {log.stem: Process(log.stem, folder).tail(lines) for log in sorted(folder.glob("*.log"))}
+            logs |= {
+                log.stem: Process(log.stem, folder).tail(lines)
+                for log in sorted(folder.glob("*.log"))
+                if log.stem != "keeper"
+            }
     if not logs:
         with suppress(EngineError):
             logs |= {role_of(one): tail(one, lines) for one in labelled(connect(), {LABEL_FLEET: fleet.ident})}

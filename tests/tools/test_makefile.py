@@ -11,7 +11,7 @@ def project(place: Place) -> Place:
     place.take("Makefile")
     tools = place.folder / "tools"
     tools.mkdir()
-    for name in ("venv", "engine"):
+    for name in ("venv", "engine", "chromium"):
         (tools / name).write_text(f"#!{place.bin}/sh\n")
         (tools / name).chmod(0o755)
     commands = place.folder / ".venv" / "bin"
@@ -44,9 +44,11 @@ def test_the_suite_runs_in_order(project: Place) -> None:
         "python -m pytest scenarios -n 2",
         "python -m pytest scenarios -n 2",
         "python -m harness.evidence.compare --of-first .harness/evidence/3.3-process .harness/evidence/3.3",
-        "tox run -e airflow-2.11 -- -n 2",
-        "tox run -e airflow-2.11 -- -n 2",
+        "tox run -e airflow-2.11 -- scenarios -n 2",
+        "tox run -e airflow-2.11 -- scenarios -n 2",
         "python -m harness.evidence.compare --of-first .harness/evidence/2.11-process .harness/evidence/2.11",
+        "tox run -q -e airflow-2.11 -- tests/legacy --stack embedded",
+        "python -m pytest scenarios -n 2",
         "python -m benchmarks.soak --workers 4 --times 5",
         "python -m benchmarks --quick --json .harness/bench/quick.json",
         "python -m benchmarks gate .harness/bench/quick.json",

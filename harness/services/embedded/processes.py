@@ -75,9 +75,11 @@ class Keeping:
             folder.chmod(0o711)  # a server that won't run as root has a folder of its own in it
         command = [sys.executable, "-S", "-E", keeper.__file__, str(folder), *(["--kept"] if kept else [])]
         # A session of its own: a Ctrl-C at the terminal is not for it.
-        begun = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
+        # Nor does it hold this process's output, which whoever reads that would wait for.
+        with (folder / "keeper.log").open("w") as log:
+            begun = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+            )
         return cls(folder, begun, kept)
 
     @property
@@ -163,7 +165,7 @@ def end_kept(folder: Path, pid: int) -> bool:
         retry=retry_if_result(bool),
         retry_error_callback=lambda state: True,
     )
-    if waiting(lives, folder):
+    if waiting(folder.exists):  # it goes last, and as a whole
         raise ServiceError(f"the kept services do not end: kill process {pid}")
     return True
 
