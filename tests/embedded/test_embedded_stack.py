@@ -147,11 +147,24 @@ def test_one_that_is_kept_is_taken_over_clean_and_removed(tmp_path: Path, no_min
         assert remove_kept(tmp_path) == {}
 
 
-def test_a_start_that_fails_leaves_nothing(tmp_path: Path, no_minio: None) -> None:
-    before = set(Path("/dev/shm").glob(f"{PREFIX}*"))
-    with ExitStack() as scope, pytest.raises(psycopg.errors.SyntaxError):
-        scope.enter_context(embedded_stack(Fleet(tmp_path, None), settings(tmp_path), {"rows": "CREATE nonsense"}))
-    assert not set(Path("/dev/shm").glob(f"{PREFIX}*")) - before
+def test_a_start_that_fails_leaves_nothing(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, no_minio: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path_factory.mktemp("place")
+    for parent in (place, *place.parents[:3]):  # Postgres runs as another user where this is root
+        parent.chmod(parent.stat().st_mode | 0o011)
+    begun: list[Path] = []
+
+    def noted(folder: Path) -> Stack:
+        begun.extend(folder.glob(f"{PREFIX}*"))
+        raise ServiceError("told by the test")
+
+    monkeypatch.setattr("harness.services.embedded.processes._fast_place", lambda: str(place))
+    monkeypatch.setattr("harness.services.embedded.stack._stack", lambda *parts: noted(place))
+    with pytest.raises(ServiceError, match="told by the test"), ExitStack() as scope:
+        scope.enter_context(embedded_stack(Fleet(tmp_path, None), settings(tmp_path), SCHEMA))
+    assert len(begun) == 1, "everything had been started"
+    assert not begun[0].exists()
     assert not list(Fleet(tmp_path, None).folder.glob("*.json"))
 
 
