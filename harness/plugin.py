@@ -1,7 +1,7 @@
 """pytest: options, fixtures, report. It wires; the work is done elsewhere.
 
-A project says what its DAGs need by overriding three small fixtures that return plain data: `databases`,
-`connections` and `environment`. Buckets, network names and images stand in its pyproject.
+A project says in its pyproject what its DAGs need, or overrides three small fixtures that return plain data:
+`databases`, `connections` and `environment`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from harness.airflow import process
 from harness.airflow.metadata import ensure_template, fresh_database
 from harness.airflow.process import Execute
 from harness.airflow.warm.client import WarmHosts, hosts_folder
+from harness.declared import rendered, schemas, values
 from harness.errors import HarnessError
 from harness.evidence.record import write_record
 from harness.images.catalogue import BUILT_IN
@@ -146,9 +147,9 @@ def settings(pytestconfig: pytest.Config) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def databases() -> Mapping[str, str]:
-    """Override: name of each Postgres database that the DAGs use -> the SQL of its schema."""
-    return {}
+def databases(settings: Settings) -> Mapping[str, str]:
+    """Name of each Postgres database -> the SQL of its schema: what pyproject declares, or override."""
+    return schemas(settings)
 
 
 @pytest.fixture(scope="session")
@@ -174,15 +175,15 @@ def execute(settings: Settings, stack: Stack) -> Execute:
 
 
 @pytest.fixture
-def connections(stack: Stack) -> Mapping[str, str]:
-    """Override: Airflow connection id -> its URI or JSON, for every run of the scenario."""
-    return {}
+def connections(settings: Settings, stack: Stack) -> Mapping[str, str]:
+    """Airflow connection id -> its URI or JSON, for every run: what pyproject declares, or override."""
+    return rendered(settings.connections, values(stack), engine=stack.kind == "containers")
 
 
 @pytest.fixture
-def environment(stack: Stack) -> Mapping[str, str]:
-    """Override: further environment variables for every run of the scenario."""
-    return {}
+def environment(settings: Settings, stack: Stack) -> Mapping[str, str]:
+    """Further environment variables for every run: what pyproject declares, or override."""
+    return rendered(settings.environment, values(stack), engine=stack.kind == "containers")
 
 
 @pytest.fixture

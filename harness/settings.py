@@ -72,6 +72,11 @@ class Settings(BaseModel):
     reuse: bool = False
     stack: StackChoice = "auto"
     buckets: tuple[str, ...] = ()
+    databases: Mapping[str, Path] = Field(default_factory=dict)
+    """Name of each Postgres database -> the file with the SQL of its schema, relative to the root."""
+    # Airflow connections by id, and variables of a run; harness.declared says what they can name of the stack.
+    connections: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    environment: Mapping[str, str] = Field(default_factory=dict, repr=False)
     aliases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     images: Mapping[str, ProjectImage] = Field(default_factory=dict)
     image_overrides: Mapping[str, str] = Field(default_factory=dict)

@@ -1,0 +1,117 @@
+"""Another project, with the package installed from its wheel: declarations, a DAG, a test, and no conftest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from harness.airflow.warm.client import end_hosts, hosts_folder
+from harness.settings import Settings
+from tests.outer import environment
+
+PYPROJECT = """
+[tool.harness]
+buckets = ["reports"]
+
+[tool.harness.databases]
+shop = "schema.sql"
+
+[tool.harness.connections]
+shop = "${postgres.shop}"
+
+[tool.harness.environment]
+STORE = "${minio.internal} ${minio.access_key} ${minio.secret_key}"
+DOCKER_HOST = "${relay.docker_host}"
+"""
+DAG = """
+import datetime as dt
+import io
+import os
+from airflow import DAG
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.providers.standard.operators.python import PythonOperator
+from minio import Minio
+
+def report(ds, **_):
+    (count,) = PostgresHook("shop").get_first("SELECT sum(price) FROM sold")
+    address, user, password = os.environ["STORE"].split()
+    text = str(count).encode()
+    Minio(address, user, password, secure=False).put_object("reports", ds, io.BytesIO(text), len(text))
+    return "DOCKER_HOST" in os.environ
+
+with DAG(dag_id="report", start_date=dt.datetime(2020, 1, 1), schedule=None):
+    PythonOperator(task_id="report", python_callable=report)
+"""
+TEST = """
+import harness
+
+def test_the_report_is_the_sum(world):
+    with world.sql("shop") as connection:
+        connection.execute("INSERT INTO sold VALUES (40), (2)")
+
+    run = world.run("report", "2021-01-01")
+
+    assert world.read("reports", "2021-01-01") == b"42"
+    assert run.xcoms["report", "return_value"] is False
+    print("INSTALLED", harness.__file__)
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
+    """The folder of what the wheel of this checkout installs."""
+    place = tmp_path_factory.mktemp("wheel")
+    tracked = subprocess.run(
+        ["git", "ls-files", "harness", "pyproject.toml", "README.md", "LICENSE"],
+        cwd=pytestconfig.rootpath,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in tracked.stdout.splitlines():  # a copy, since a build leaves its folders
+        target = place / "source" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((pytestconfig.rootpath / name).read_bytes())
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*command, "-w", str(place), str(place / "source")], check=True, capture_output=True)
+    (wheel,) = place.glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(place / "installed")
+    return place / "installed"
+
+
+def test_the_wheel_has_all_that_is_needed(installed: Path, pytestconfig: pytest.Config) -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "harness"], cwd=pytestconfig.rootpath, capture_output=True, text=True, check=True
+    )
+    missing = [name for name in tracked.stdout.splitlines() if not (installed / name).exists()]
+    assert missing == []
+    (entry_points,) = installed.glob("*.dist-info/entry_points.txt")
+    assert "harness = harness.entry" in entry_points.read_text()
+    assert "harness = harness.cli:main" in entry_points.read_text()
+
+
+def test_a_project_of_its_own(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "report.py").write_text(DAG)
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
+    (tmp_path / "schema.sql").write_text("CREATE TABLE sold (price int)")
+    (tmp_path / "test_report.py").write_text(TEST)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-s", "--stack", "embedded", "-p", "no:cacheprovider"],
+            cwd=tmp_path,
+            env=environment(installed),
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+    finally:
+        end_hosts(hosts_folder(Settings(root=tmp_path)))
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    assert f"INSTALLED {installed}" in done.stdout
