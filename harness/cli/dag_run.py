@@ -81,8 +81,11 @@ def _conf(text: str) -> dict[str, Any]:
 
 def _check_writable(file: Path) -> None:
     """Told before anything is started. Raises SettingsError."""
+    there = file.exists()
     try:
         with file.open("a"):
             pass
+        if not there:
+            file.unlink()
     except OSError as error:
         raise SettingsError(f"--evidence {file} can't be written: {error.strerror}") from error

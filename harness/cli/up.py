@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -21,6 +22,7 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
     # Only who asks for services has pytest imported. By it, since the project's conftest says what databases there are.
+    from harness.services.fleet import Fleet
     from harness.services.stack import Stack
     from harness.services.told import credentials, endpoints
     from harness.single.session import in_session
@@ -32,12 +34,13 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
         if chosen.show_credentials:
             found["credentials"] = credentials(stack)
 
-    in_session(root, work, ["--reuse", *(["--stack", chosen.stack] if chosen.stack else [])])
+    with Fleet(root, None).locked("up"):  # of two at once the second finds what the first has started
+        in_session(root, work, ["--reuse", *(["--stack", chosen.stack] if chosen.stack else [])])
     if chosen.json:
         print(json.dumps(found, indent=1))
         return 0
     for name, url in found["endpoints"].items():
         print(f"{name}: {url}")
     for name, value in found.get("credentials", {}).items():
-        print(f"export {name}='{value}'")
+        print(f"export {name}={shlex.quote(value)}")
     return 0

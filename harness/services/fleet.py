@@ -119,9 +119,13 @@ class Fleet:
         """Notes hold passwords: nobody else may read them, at no moment."""
         file = self.folder / f"{name}.json"
         partial = file.with_suffix(f".{secrets.token_hex(4)}")
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as sink:
-            json.dump(content, sink)
-        partial.replace(file)
+        try:
+            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as sink:
+                json.dump(content, sink)
+            partial.replace(file)
+        except BaseException:
+            partial.unlink(missing_ok=True)  # on a disk that is full, half of the passwords
+            raise
 
     def drop_note(self, name: str) -> None:
         (self.folder / f"{name}.json").unlink(missing_ok=True)

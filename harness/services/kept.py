@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.engine import LABEL_FLEET, LABEL_STACK, connect
+from harness.engine import LABEL_EXTRA, LABEL_FLEET, LABEL_STACK, connect
 from harness.errors import EngineError, ServiceError
 from harness.services.containers import LOOPBACK, labelled, role_of, tail
 from harness.services.embedded.processes import Process, lives
 from harness.services.embedded.stack import NOTE
 from harness.services.fleet import Fleet
+from harness.services.relay import SIDECAR_ROLE
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ def kept_services(root: Path) -> list[KeptService]:
 def in_use(root: Path) -> bool:
     """Whether a test run holds a slot of what is kept."""
     fleet = Fleet(root, None)
-    with ExitStack() as held:
+    # With the gate closed, so that no test run that starts now misses a slot.
+    with ExitStack() as held, fleet.locked("gate"):
         for file in fleet.folder.glob("slot-*.lock"):
             lock = fleet.hold(file.stem)
             if lock is None:
@@ -54,7 +56,7 @@ def kept_log(root: Path, name: str, lines: int) -> str:
     for file in sorted(fleet.folder.glob("*.json")):
         note = fleet.note(file.stem) or {}
         secrets |= _secrets(note)
-        if file.stem.startswith(NOTE):
+        if file.stem.startswith(NOTE) and "folder" in note:
             folder = Path(note["folder"])
             logs |= {
                 log.stem: Process(log.stem, folder).tail(lines)
@@ -62,7 +64,7 @@ def kept_log(root: Path, name: str, lines: int) -> str:
                 if log.stem != "keeper"
             }
     if not logs:
-        with suppress(EngineError):
+        with nullcontext() if any(fleet.folder.glob("stack-*.json")) else suppress(EngineError):
             logs |= {role_of(one): tail(one, lines) for one in labelled(connect(), {LABEL_FLEET: fleet.ident})}
     if name not in logs:
         there = ", ".join(sorted(logs)) or "nothing: start it with `harness up`"
@@ -89,9 +91,13 @@ def _contained(fleet: Fleet) -> list[KeptService]:
     try:
         containers = labelled(connect(), {LABEL_FLEET: fleet.ident})
     except EngineError:
+        if any(fleet.folder.glob("stack-*.json")):
+            raise
         return []
     found = []
     for container in containers:
+        if container.attrs["Labels"].get(LABEL_EXTRA) or role_of(container) == SIDECAR_ROLE:
+            continue  # left by a scenario that was killed
         bound = [one.get("PublicPort") for one in container.attrs.get("Ports", [])]
         port = next(filter(None, bound), None)
         answers = container.status == "running" and (port is None or _takes(port))

@@ -121,7 +121,7 @@ class _Plan:
     def attached(self) -> Stack | None:
         """The stack that the slot's last process left, ready and clean; None where there is none that will do."""
         note = self.fleet.note(self.note_name)
-        if note is None or note["fits"] != self._fingerprint():
+        if note is None or note.get("fits") != self._fingerprint():
             return None
         containers = {role_of(c): c for c in labelled(self.client, {LABEL_STACK: self.stack_id})}
         network, kept = note["network"], note["services"]

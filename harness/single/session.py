@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import sys
@@ -64,7 +65,6 @@ def in_session(root: Path, work: Callable[..., None], options: Sequence[str]) ->
 
 def _heard(work: Callable[..., None], out: Any, err: Any) -> Callable[..., None]:
     """`work` with the streams of this process."""
-    import functools
 
     @functools.wraps(work)
     def heard(**fixtures: Any) -> None:

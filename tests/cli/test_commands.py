@@ -125,8 +125,19 @@ def test_what_is_wrong_is_told_in_one_line(harness: Harness, arguments: tuple[st
     assert done.stdout == ""
 
 
-def test_an_unknown_dag_is_told_with_those_there_are(harness: Harness) -> None:
-    done = harness("run", "greet", "2021-01-01")
+@pytest.mark.parametrize("note", ['{"fits": "x"}', "[]", "{"], ids=["older", "another", "garbage"])
+def test_a_note_of_another_version_is_no_obstacle(harness: Harness, folder: Path, note: str) -> None:
+    for name in ("embedded-0", "stack-0"):
+        (Fleet(folder, None).folder / f"{name}.json").write_text(note)
+    told = harness("logs", "aws")
+    assert (told.returncode, told.stderr.count("\n")) == (2, 1)
+    assert harness("down").returncode == 0
+    assert not list(Fleet(folder, None).folder.glob("*.json"))
+
+
+def test_an_unknown_dag_is_told_with_those_there_are(harness: Harness, folder: Path) -> None:
+    done = harness("run", "greet", "2021-01-01", "--evidence", "not-left.json")
+    assert not (folder / "not-left.json").exists()
     assert done.returncode == 2
     assert "DAG 'greet' is not in " in done.stderr
     assert done.stderr.endswith("which holds: greets\n")

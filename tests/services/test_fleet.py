@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -136,3 +138,15 @@ def test_a_fleet_that_nobody_used_asks_no_engine(tmp_path: Path, monkeypatch: py
     unused = Fleet(tmp_path, new_run())
     unused.watch_too()
     unused.end(orderly=True)
+
+
+def test_a_full_disk_leaves_no_half_of_a_note(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(content: object, sink: TextIO) -> None:
+        sink.write('{"password": "half')
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = set(fleet.folder.iterdir())
+    monkeypatch.setattr("harness.services.fleet.json.dump", full)
+    with pytest.raises(OSError, match="No space left"):
+        fleet.write_note("stack-0", {"password": "whole"})
+    assert set(fleet.folder.iterdir()) == before

@@ -48,7 +48,8 @@ def end_embedded(fleet: Fleet) -> int:
     """Ends what of embedded stacks was kept, and says how many there were. Raises ServiceError."""
     ended = 0
     for file in sorted(fleet.folder.glob(f"{NOTE}*.json")):
-        if note := fleet.note(file.stem):
+        note = fleet.note(file.stem) or {}
+        if "folder" in note and "pid" in note:  # else it is of another version, or no note
             ended += end_kept(Path(note["folder"]), note["pid"])
         file.unlink()
     return ended
@@ -58,7 +59,7 @@ def _attached(
     fleet: Fleet, settings: Settings, databases: Mapping[str, str], note: Mapping[str, Any] | None
 ) -> tuple[Keeping, Stack] | None:
     """The stack that the slot's last process left, ready and clean; None where there is none that will do."""
-    if note is None or note["fits"] != _fingerprint(settings, databases) or not lives(Path(note["folder"])):
+    if note is None or note.get("fits") != _fingerprint(settings, databases) or not lives(Path(note["folder"])):
         return None
     keeping = Keeping(Path(note["folder"]))
     minio, postgres, aws, relay = services = _services(keeping, settings, databases, note)
@@ -73,7 +74,7 @@ def _made(
     fleet: Fleet, slot: int, settings: Settings, databases: Mapping[str, str], old: Mapping[str, Any] | None
 ) -> tuple[Keeping, Stack]:
     """A new stack, in place of what there may be. Raises ServiceError."""
-    if old:
+    if old and "folder" in old and "pid" in old:
         end_kept(Path(old["folder"]), old["pid"])
         fleet.drop_note(f"{NOTE}{slot}")
     keeping = Keeping.begin(fleet.kept)
