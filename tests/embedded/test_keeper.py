@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,22 @@ def test_whoever_began_it_is_killed(kept: str) -> None:
         assert end_kept(folder, int(pid))
         assert not end_kept(folder, int(pid)), "there is none any more"
     assert gone(folder)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_python_has_nothing_to_warn_of_after_a_release(kept: bool) -> None:
+    keeping = Keeping.begin(kept)
+    folder, pid = keeping.folder, keeping.pid
+    keeping.start("sleeper", python(LISTENS), {})
+    gc.collect()  # what others left
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        keeping.release()
+        del keeping
+        gc.collect()
+    if kept:
+        end_kept(folder, pid)
+    assert [str(one.message) for one in told] == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")

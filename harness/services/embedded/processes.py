@@ -117,10 +117,13 @@ class Keeping:
         """This process needs it no more. Unless it is kept, the processes have ended when this returns."""
         if self._keeper is None:
             return
-        assert self._keeper.stdin is not None
-        with suppress(BrokenPipeError):
-            self._keeper.stdin.close()
-        if not self.kept:
+        for pipe in (self._keeper.stdin, self._keeper.stdout):
+            assert pipe is not None
+            with suppress(BrokenPipeError):
+                pipe.close()
+        if self.kept:
+            self._keeper.returncode = 0  # it is to outlive this process; without a code, Popen would warn of that
+        else:
             self._keeper.wait()
             shutil.rmtree(self.folder, ignore_errors=True)  # where the keeper was killed
 
