@@ -32,7 +32,7 @@ scenarios: venv ## run every scenario and end in a table: the main job
 scenarios = $(if $(filter 3.3,$(1)),$(BIN)/python -m pytest scenarios,$(BIN)/tox run -e airflow-$(1) -- scenarios) -n $(WORKERS) \
     --junitxml=$(JUNIT)/scenarios$(2)-airflow-$(1).xml --evidence=$(EVIDENCE)/$(1)$(2)
 
-test: test-engine lint actionlint types unit equal folders embedded soak-ci bench-gate ## run the whole test suite, on both Airflow lines
+test: test-engine lint actionlint types unit equal folders soak-ci bench-gate ## run the whole test suite, on both Airflow lines
 
 # Every run is made by both runners, which have to leave the same; pyproject's markers say what is left out, and why. What
 # tells nothing of runners is run once, on the first line.

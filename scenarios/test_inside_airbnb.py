@@ -109,6 +109,7 @@ def test_a_snapshot_on_the_first_is_exported_once(world: World) -> None:
     assert len(exported(world, "2021-02-01")) == 3
 
 
+@pytest.mark.fresh_later
 def test_the_same_date_twice_gives_the_same_objects(world: World) -> None:
     with world.sql(DATABASE) as connection:
         load(connection, {dt.date(2020, 12, 12): made_up(20, seed=1), dt.date(2020, 12, 30): made_up(20, seed=2)})

@@ -135,6 +135,7 @@ def test_a_note_of_another_version_is_no_obstacle(harness: Harness, folder: Path
     assert not list(Fleet(folder, None).folder.glob("*.json"))
 
 
+@pytest.mark.at_length
 def test_an_unknown_dag_is_told_with_those_there_are(harness: Harness, folder: Path) -> None:
     done = harness("run", "greet", "2021-01-01", "--evidence", "not-left.json")
     assert not (folder / "not-left.json").exists()

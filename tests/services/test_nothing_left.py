@@ -39,7 +39,7 @@ WAIT = "threading.Event().wait(300)"
         ("assert False", ()),
         (WAIT, (signal.SIGINT,)),
         (WAIT, (signal.SIGINT, signal.SIGINT)),
-        (WAIT, (signal.SIGTERM,)),
+        pytest.param(WAIT, (signal.SIGTERM,), marks=pytest.mark.at_length),
         (WAIT, (signal.SIGKILL,)),
     ],
     ids=["passes", "fails", "Ctrl-C", "Ctrl-C twice", "terminated", "kill -9"],
@@ -133,7 +133,7 @@ def test_nothing_is_left_of_what_the_engine_made_after_an_interrupt(tmp_path: Pa
     _await_nothing(connect(), made.read_text())
 
 
-@pytest.mark.parametrize("whom", ["the controller", "everybody"])
+@pytest.mark.parametrize("whom", ["the controller", pytest.param("everybody", marks=pytest.mark.at_length)])
 def test_nothing_is_left_of_workers(tmp_path: Path, settings: Settings, whom: str) -> None:
     """kill -9 of xdist's controller, or of its workers too, while both workers have a stack."""
     started = tmp_path / "started"

@@ -119,6 +119,7 @@ def test_the_next_run_finds_everything_ready_and_clean_and_down_removes_it(kept:
     assert kept.down() == "nothing was kept\n"
 
 
+@pytest.mark.at_length
 def test_what_does_not_do_any_more_is_made_anew(kept: Project) -> None:
     first = kept.run()
 
@@ -139,6 +140,7 @@ def test_what_does_not_do_any_more_is_made_anew(kept: Project) -> None:
     assert clean(after_postgres)
 
 
+@pytest.mark.at_length
 def test_another_run_at_the_same_time_has_a_slot_of_its_own(kept: Project) -> None:
     (kept.folder / "project_end.py").write_text(
         "import subprocess, sys; Path('project_end.py').unlink();"

@@ -48,7 +48,6 @@ def test_the_suite_runs_in_order(project: Place) -> None:
         "tox run -e airflow-2.11 -- scenarios -n 2",
         "python -m harness.evidence.compare --of-first .harness/evidence/2.11-process .harness/evidence/2.11",
         "tox run -q -e airflow-2.11 -- tests/legacy --stack embedded",
-        "python -m pytest scenarios -n 2",
         "python -m benchmarks.soak --workers 4 --times 5",
         "python -m benchmarks --quick --json .harness/bench/quick.json",
         "python -m benchmarks gate .harness/bench/quick.json",

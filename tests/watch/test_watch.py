@@ -169,6 +169,7 @@ def test_a_save_runs_the_scenarios_that_it_concerns_until_ctrl_c(watch: Watch) -
     assert {container.status for container in kept} == {"running"}
 
 
+@pytest.mark.at_length
 def test_ctrl_c_ends_the_round_that_is_under_way(watch: Watch) -> None:
     watch.round()
     mark = watch.folder.parent / "started"
