@@ -198,8 +198,8 @@ def world(
 ) -> Iterator[World]:
     """A clean world: empty buckets, databases as their schema left them, no sidecar. Runs are made with world.run()."""
     stack.reset()
-    made = World(settings, stack, execute, connections, environment, tmp_path)
-    made.graph = bool(request.config.getoption("--report"))
+    graph = bool(request.config.getoption("--report"))
+    made = World(settings, stack, execute, connections, environment, tmp_path, graph=graph)
     request.node.stash[WORLD] = made
     request.node.user_properties += [(REMARK, text) for text in stack.remarks]
     yield made

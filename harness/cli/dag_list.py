@@ -10,10 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from harness.airflow.environment import run_environment
 from harness.airflow.folder import Folder, broken_files, read_folder
@@ -24,6 +22,7 @@ from harness.images.catalogue import BUILT_IN
 from harness.obstacles.find import of_broken, of_runs
 from harness.obstacles.obstacle import Obstacle
 from harness.settings import Settings
+from harness.tables import plain_table
 
 BROKEN = 1
 
@@ -64,9 +63,7 @@ def _read(settings: Settings) -> Folder:
 
 
 def _show(console: Console, dags_folder: Path, folder: Folder, obstacles: Sequence[Obstacle]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    for heading in ("DAG", "schedule", "start", "end", "file"):
-        table.add_column(heading, overflow="fold")
+    table = plain_table("DAG", "schedule", "start", "end", "file")
     for dag_id, facts in sorted(folder.dags.items()):
         file = Path(facts.file)
         shown = file.relative_to(dags_folder) if file.is_relative_to(dags_folder) else file

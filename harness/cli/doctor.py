@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -18,6 +17,7 @@ from harness.doctor import engine, machine, python
 from harness.doctor.finding import Finding
 from harness.images.catalogue import BUILT_IN
 from harness.settings import Settings
+from harness.tables import plain_table
 
 FAILED = 1
 CHECKS = (
@@ -53,9 +53,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
 
 
 def _table(findings: Sequence[Finding]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    for heading in ("", "what", "found", "to do"):
-        table.add_column(heading, overflow="fold")
+    table = plain_table("", "what", "found", "to do")
     for one in findings:
         table.add_row(f"[{COLOURS[one.status]}]{one.status}[/]", one.check, escape(one.found), escape(one.todo))
     return table

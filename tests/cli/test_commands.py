@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.services.fleet import Fleet
-from tests.outer import environment
+from tests.outer import environment, run_pytest
 
 CONFTEST = """
 import pytest
@@ -172,14 +172,7 @@ def test_what_is_up_stays_for_pytest_and_goes_by_down(
     password = exports["POSTGRES_SHOP"].split(":")[2].split("@")[0]
     assert password not in up.stdout
 
-    again = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-s", "--reuse", "-p", "no:cacheprovider"],
-        cwd=folder,
-        env=environment(pytestconfig.rootpath),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    again = run_pytest(folder, pytestconfig.rootpath, "-q", "-s", "--reuse")
     assert f"PORT {found['endpoints']['aws'].rpartition(':')[2]}" in again.stdout
 
     status = harness("status", "--json")

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.airflow.warm.client import end_hosts, hosts_folder
-from harness.settings import Settings
-from tests.outer import environment
+from tests.outer import run_pytest
 
 PYPROJECT = """
 [tool.harness]
@@ -100,18 +98,9 @@ def test_a_project_of_its_own(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "dags" / "report.py").write_text(DAG)
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
     (tmp_path / "schema.sql").write_text("CREATE TABLE sold (price int)")
-    (tmp_path / "test_report.py").write_text(TEST)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-s", "--stack", "embedded", "-p", "no:cacheprovider"],
-            cwd=tmp_path,
-            env=environment(installed),
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
-    finally:
-        end_hosts(hosts_folder(Settings(root=tmp_path)))
+    (tmp_path / "test_it.py").write_text(TEST)
+
+    done = run_pytest(tmp_path, installed, "-q", "-s", "--stack", "embedded")
+
     assert "1 passed" in done.stdout, done.stdout + done.stderr
     assert f"INSTALLED {installed}" in done.stdout

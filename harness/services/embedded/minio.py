@@ -10,14 +10,10 @@ from urllib.parse import urlsplit
 
 from docker.models.containers import Container
 
-from harness.errors import ServiceError
 from harness.services.containers import ATTACH_TIMEOUT
-from harness.services.embedded.processes import LOOPBACK, Keeping, Process, free_ports
+from harness.services.embedded.processes import LOOPBACK, Keeping, Process, on_free_ports
 from harness.services.minio import MinioService, S3Endpoint
 from harness.settings import Settings
-
-TRIES = 3
-"""Between looking for a free port and listening on it somebody else may have taken it."""
 
 
 class MinioProcess(MinioService):
@@ -29,14 +25,7 @@ class MinioProcess(MinioService):
         self._process: Process | None = None
 
     def start(self) -> None:
-        for left in reversed(range(TRIES)):
-            try:
-                self._start(*(fixed or free for fixed, free in zip(self._ports, free_ports(2), strict=True)))
-            except ServiceError:
-                if not left:
-                    raise
-            else:
-                return
+        on_free_ports(self._ports, self._start)
 
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
         self._user, self._password = note["user"], note["password"]

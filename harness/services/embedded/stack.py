@@ -48,11 +48,16 @@ def end_embedded(fleet: Fleet) -> int:
     """Ends what of embedded stacks was kept, and says how many there were. Raises ServiceError."""
     ended = 0
     for file in sorted(fleet.folder.glob(f"{NOTE}*.json")):
-        note = fleet.note(file.stem) or {}
-        if "folder" in note and "pid" in note:  # else it is of another version, or no note
-            ended += end_kept(Path(note["folder"]), note["pid"])
+        ended += _end(fleet.note(file.stem))
         file.unlink()
     return ended
+
+
+def _end(note: Mapping[str, Any] | None) -> bool:
+    """Ends the stack of a note, and says whether it lived; what is no note, or of another version, names none."""
+    if note is None or "folder" not in note or "pid" not in note:
+        return False
+    return end_kept(Path(note["folder"]), note["pid"])
 
 
 def _attached(
@@ -74,9 +79,8 @@ def _made(
     fleet: Fleet, slot: int, settings: Settings, databases: Mapping[str, str], old: Mapping[str, Any] | None
 ) -> tuple[Keeping, Stack]:
     """A new stack, in place of what there may be. Raises ServiceError."""
-    if old and "folder" in old and "pid" in old:
-        end_kept(Path(old["folder"]), old["pid"])
-        fleet.drop_note(f"{NOTE}{slot}")
+    _end(old)
+    fleet.drop_note(f"{NOTE}{slot}")
     keeping = Keeping.begin(fleet.kept)
     try:
         minio, postgres, aws, relay = services = _services(keeping, settings, databases, None)

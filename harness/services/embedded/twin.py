@@ -16,7 +16,7 @@ from docker.models.containers import Container
 from harness.errors import ServiceError
 from harness.services.aws import AwsService
 from harness.services.containers import ATTACH_TIMEOUT
-from harness.services.embedded.processes import LOOPBACK, Keeping, Process
+from harness.services.embedded.processes import LOOPBACK, PACKAGES_MISSING, Keeping, Process
 from harness.services.local_http import LOCAL
 from harness.services.minio import MinioService, S3Endpoint
 from harness.settings import Settings
@@ -96,7 +96,7 @@ def start_twin(keeping: Keeping, name: str, timeout: float, port: int | None) ->
     """A twin's server, and the port on which it says that it listens. Raises ServiceError."""
     missing = [module for module in NEEDED if find_spec(module) is None]
     if missing:
-        raise ServiceError("the embedded stack needs `pip install airflow-scenario-harness[embedded]`")
+        raise ServiceError(PACKAGES_MISSING)
     command = [sys.executable, "-m", "harness.aws_twin", "-H", LOOPBACK, "-p", str(port or 0)]
     # PYTHONPATH, since its folder is the stack's and the harness may be no installed package.
     env = {"PATH": os.defpath, "HOME": str(keeping.folder), "PYTHONPATH": str(PACKAGES), "PYTHONUNBUFFERED": "1"}
