@@ -16,6 +16,7 @@ from tests.outer import environment
 PYPROJECT = """
 [tool.harness]
 buckets = ["reports"]
+region = "eu-central-1"
 
 [tool.harness.databases]
 shop = "schema.sql"
@@ -26,6 +27,7 @@ shop = "${postgres.shop}"
 [tool.harness.environment]
 STORE = "${minio.internal} ${minio.access_key} ${minio.secret_key}"
 DOCKER_HOST = "${relay.docker_host}"
+SAID = "${region}"
 """
 DAG = """
 import datetime as dt
@@ -41,7 +43,7 @@ def report(ds, **_):
     address, user, password = os.environ["STORE"].split()
     text = str(count).encode()
     Minio(address, user, password, secure=False).put_object("reports", ds, io.BytesIO(text), len(text))
-    return "DOCKER_HOST" in os.environ
+    return ["DOCKER_HOST" in os.environ, os.environ["AWS_DEFAULT_REGION"], os.environ["SAID"]]
 
 with DAG(dag_id="report", start_date=dt.datetime(2020, 1, 1), schedule=None):
     PythonOperator(task_id="report", python_callable=report)
@@ -56,7 +58,8 @@ def test_the_report_is_the_sum(world):
     run = world.run("report", "2021-01-01")
 
     assert world.read("reports", "2021-01-01") == b"42"
-    assert run.xcoms["report", "return_value"] is False
+    assert run.xcoms["report", "return_value"] == [False, "eu-central-1", "eu-central-1"]
+    assert world.aws.client("s3").meta.region_name == "eu-central-1"
     print("INSTALLED", harness.__file__)
 """
 
