@@ -21,7 +21,7 @@ ACTIONLINT := v1.7.12
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole folders embedded locks images actionlint venv test-engine chromium bench bench-gate soak soak-ci
+.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole folders embedded locks docs images actionlint venv test-engine chromium bench bench-gate soak soak-ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -91,10 +91,14 @@ soak-ci: images
 images: venv ## pull or build every image, where it is not present
 	@$(BIN)/python -m harness images --get
 
+# mkdocs' own advertisement of another major version is not ours to pass on.
+docs: venv ## make the documentation's pages in .harness/docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -q
+
 # Pins that a lock has are kept, so that this changes nothing until an input changes (or UPGRADE=1).
 locks: venv ## write the locks from pyproject.toml and every requirements.in
 	@for airflow in 3.3 2.11; do \
-	    $(COMPILE) --extra airflow --extra embedded --extra chapter --extra dev \
+	    $(COMPILE) --extra airflow --extra embedded --extra chapter --extra dev --extra docs \
 	        pyproject.toml requirements/airflow-$$airflow.in -o requirements/airflow-$$airflow.txt || exit; \
 	done
 	@find benchmarks dags harness scenarios -name requirements.in | while read -r input; do \

@@ -1,1 +1,91 @@
-"""Scenarios for Airflow pipelines: a world, a real run, the evidence it left."""
+"""Scenarios for Airflow pipelines: a world, a real run, the evidence it left.
+
+What is named here is for users; everything else may change. Each name is loaded when it is first asked for, since a
+pytest that runs no scenario should not wait for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.airflow.in_image import dag_files, engine_socket_owned, run_in_image
+    from harness.airflow.run import Run, TaskResult
+    from harness.errors import (
+        EngineError,
+        HarnessError,
+        HostLostError,
+        ImageError,
+        RunError,
+        RunRefusedError,
+        ServiceError,
+        SettingsError,
+    )
+    from harness.evidence.aws_state import AwsState
+    from harness.evidence.evidence import Evidence
+    from harness.evidence.objects import StoredObject
+    from harness.services.containers import Spec
+    from harness.services.extra import Beside, Ended, catalogue_image, run_once, start_beside
+    from harness.services.local_http import LOCAL
+    from harness.services.relay import Sidecar
+    from harness.services.stack import Stack
+    from harness.settings import Settings
+    from harness.world import RunOutcomeError, World
+
+_FROM = {
+    "harness.airflow.in_image": ("dag_files", "engine_socket_owned", "run_in_image"),
+    "harness.airflow.run": ("Run", "TaskResult"),
+    "harness.errors": (
+        *("EngineError", "HarnessError", "HostLostError", "ImageError"),
+        *("RunError", "RunRefusedError", "ServiceError", "SettingsError"),
+    ),
+    "harness.evidence.aws_state": ("AwsState",),
+    "harness.evidence.evidence": ("Evidence",),
+    "harness.evidence.objects": ("StoredObject",),
+    "harness.services.containers": ("Spec",),
+    "harness.services.extra": ("Beside", "Ended", "catalogue_image", "run_once", "start_beside"),
+    "harness.services.local_http": ("LOCAL",),
+    "harness.services.relay": ("Sidecar",),
+    "harness.services.stack": ("Stack",),
+    "harness.settings": ("Settings",),
+    "harness.world": ("RunOutcomeError", "World"),
+}
+_MODULE_OF = {name: module for module, names in _FROM.items() for name in names}
+
+__all__ = [
+    "LOCAL",
+    "AwsState",
+    "Beside",
+    "Ended",
+    "EngineError",
+    "Evidence",
+    "HarnessError",
+    "HostLostError",
+    "ImageError",
+    "Run",
+    "RunError",
+    "RunOutcomeError",
+    "RunRefusedError",
+    "ServiceError",
+    "Settings",
+    "SettingsError",
+    "Sidecar",
+    "Spec",
+    "Stack",
+    "StoredObject",
+    "TaskResult",
+    "World",
+    "catalogue_image",
+    "dag_files",
+    "engine_socket_owned",
+    "run_in_image",
+    "run_once",
+    "start_beside",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULE_OF[name]), name)

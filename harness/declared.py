@@ -45,6 +45,7 @@ def values(stack: Stack) -> dict[str, str]:
         "minio.internal": s3.internal,
         "minio.access_key": s3.access_key,
         "minio.secret_key": s3.secret_key,
+        "region": stack.aws.region,
         "aws.url": stack.aws.url,
         "aws.url_quoted": quote(stack.aws.url, safe=""),
         **{f"postgres.{name}": stack.postgres.url(name) for name in stack.postgres.names},

@@ -28,6 +28,7 @@ PLAIN = (
         "cache_dir",
         "dags_folder",
         "image_mode",
+        "region",
         "reuse",
         "run_timeout",
         "runner",
@@ -39,6 +40,7 @@ PLAIN = (
 )
 """The settings that an option or a variable can set, beside the images."""
 
+REGION = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -77,6 +79,9 @@ class Settings(BaseModel):
     # Airflow connections by id, and variables of a run; harness.declared says what they can name of the stack.
     connections: Mapping[str, str] = Field(default_factory=dict, repr=False)
     environment: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    region: str = Field(
+        default="us-east-1", pattern=REGION, description="the AWS region of runs and of the twin's clients"
+    )
     aliases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     images: Mapping[str, ProjectImage] = Field(default_factory=dict)
     image_overrides: Mapping[str, str] = Field(default_factory=dict)

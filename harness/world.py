@@ -76,7 +76,12 @@ class World:
             dags_folder=self.settings.dags_folder,
             home=home,
             connections={**self.connections, **(connections or {})},
-            extra={**self.environment, **self._fernet_key, **(environment or {})},
+            extra={
+                "AWS_DEFAULT_REGION": self.settings.region,
+                **self.environment,
+                **self._fernet_key,
+                **(environment or {}),
+            },
             conf=conf,
             timeout=self.settings.run_timeout,
             metadata_url=self._metadata_url,

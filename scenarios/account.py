@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import World
 from harness.aws_twin.artefact import Centroids, unpacked
-from harness.world import World
 from scenarios.digits import Digits, packed
 
 DATE = "2021-03-04"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.world import World
+from harness import World
 from scenarios.account import Account, opened
 from scenarios.digits import Digits
 

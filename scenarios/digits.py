@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from harness.errors import HarnessError
+from harness import HarnessError
 
 sys.path.append(str(Path(__file__).parents[1] / "dags"))
 SIDE = 28

@@ -7,10 +7,7 @@ from contextlib import contextmanager
 
 import requests
 
-from harness.services.containers import Spec
-from harness.services.extra import Beside, start_beside
-from harness.services.local_http import LOCAL
-from harness.services.stack import Stack
+from harness import LOCAL, Beside, Spec, Stack, start_beside
 
 IMAGE = "digit-classifier-api"
 PORT = 8000

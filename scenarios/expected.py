@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from harness.world import World
+from harness import World
 
 BIGGEST = """
 WITH priced AS (

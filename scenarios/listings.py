@@ -18,7 +18,7 @@ from typing import IO
 import psycopg
 from psycopg import sql
 
-from harness.errors import HarnessError
+from harness import HarnessError
 
 TABLE = "listings"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.world import World
+from harness import World
 from scenarios.listings import ListingsError, load, load_files, made_up
 
 Seed = Callable[[World], list[dt.date]]

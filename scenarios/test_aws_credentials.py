@@ -6,8 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from harness.errors import RunRefusedError
-from harness.world import World
+from harness import RunRefusedError, World
 from scenarios.account import BUCKET, DATE, SOURCE_BUCKET, SOURCE_KEY, Account
 
 DAG = "test_dag"

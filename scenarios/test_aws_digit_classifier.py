@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from harness.world import RunOutcomeError, World
+from harness import RunOutcomeError, World
 from scenarios.account import ARTEFACT, BUCKET, DATE, ENDPOINT, JOB, LOG_GROUP, ROLE_ARN, Account, opened
 
 DAG = "aws_handwritten_digit_classifier"

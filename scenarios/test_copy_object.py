@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.world import World
+from harness import World
 
 DAG = "01_s3_copy_object_fixed"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.world import World
+from harness import World
 from scenarios.account import DATE, ENDPOINT, Account, trained
 from scenarios.digits import jpeg, pixels
 from scenarios.digits_api import digits_api

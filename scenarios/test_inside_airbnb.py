@@ -9,8 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from harness.errors import RunRefusedError
-from harness.world import World
+from harness import RunRefusedError, World
 from scenarios.expected import assert_crunched, parsed
 from scenarios.listings import COLUMNS, SNAPSHOT_DATES, Listing, load, made_up
 from scenarios.listings_option import Seed

@@ -6,8 +6,7 @@ import datetime as dt
 
 import pytest
 
-from harness.errors import RunRefusedError
-from harness.world import World
+from harness import RunRefusedError, World
 from scenarios.expected import assert_crunched
 from scenarios.listings import load, made_up
 from scenarios.listings_option import Seed

@@ -6,9 +6,7 @@ import shlex
 
 import pytest
 
-from harness.services.containers import Spec
-from harness.services.extra import Ended, catalogue_image, run_once
-from harness.world import World
+from harness import Ended, Spec, World, catalogue_image, run_once
 
 pytestmark = pytest.mark.engine
 

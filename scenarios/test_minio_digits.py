@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness import World
 from harness.aws_twin.recordio import records
-from harness.world import World
 from scenarios.account import SOURCE_BUCKET, SOURCE_KEY
 from scenarios.digits import Digits, packed
 

@@ -11,10 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.airflow.in_image import dag_files, run_in_image
-from harness.services.containers import Spec
-from harness.services.extra import start_beside
-from harness.world import World
+from harness import Spec, World, dag_files, run_in_image, start_beside
 from scenarios import packets
 from scenarios.account import DATE, ENDPOINT, JOB, Account
 

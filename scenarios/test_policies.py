@@ -8,8 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from harness.airflow.run import Run
-from harness.world import World
+from harness import Run, World
 from scenarios.account import DATE, ENDPOINT, LOG_GROUP, ROLE_ARN, Account
 from scenarios.digits import jpeg
 from scenarios.digits_api import digits_api

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.world import World
+from harness import World
 from scenarios.account import SOURCE_BUCKET, SOURCE_KEY
 from scenarios.digits import Digits, packed
 

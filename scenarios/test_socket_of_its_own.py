@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.airflow.in_image import dag_files, engine_socket_owned, run_in_image
-from harness.world import World
+from harness import World, dag_files, engine_socket_owned, run_in_image
 from scenarios.expected import assert_crunched
 from scenarios.listings import load, made_up
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.world import World
+from harness import World
 from scenarios.account import DATE, opened, trained
 from scenarios.digits import Digits, Part
 

@@ -38,6 +38,7 @@ def test_a_projects_image_can_be_named_like_the_harnesss_own(tmp_path: Path) -> 
         ('image_mode = "never"', {}, "image_mode"),
         ("", {"HARNESS_IMAGE_MODE": "never"}, "'auto', 'pull' or 'build' (given: 'never')"),
         ("", {"HARNESS_RUN_TIMEOUT": "soon"}, "HARNESS_RUN_TIMEOUT"),
+        ('region = "Ireland"', {}, "HARNESS_REGION"),
         ("start_timeout = 0", {}, "greater than 0"),
         ('dag_folder = "dags"', {}, "'dag_folder'"),
         ('images.cruncher = {tag = "a"}', {}, "images.cruncher.context"),

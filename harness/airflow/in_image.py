@@ -105,7 +105,7 @@ def run_in_image(
             image=image.reference,
             entrypoint=(ENTRYPOINT,),
             command=command,
-            env=_environment(stack, url, connections, environment),
+            env=_environment(stack, url, connections, {"AWS_DEFAULT_REGION": settings.region, **environment}),
             volumes=((volume, SHARED, "rw"),),
             shares=shares,
         )

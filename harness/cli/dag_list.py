@@ -53,8 +53,9 @@ def _read(settings: Settings) -> Folder:
     """Read by Airflow, whose database nobody needs for that. Raises RunError."""
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
+        region = {"AWS_DEFAULT_REGION": settings.region}
         # No connection is used: what psycopg2 would be needed for is not asked.
-        env = run_environment(home, settings.dags_folder, f"sqlite:///{home}/airflow.db", {}, {})
+        env = run_environment(home, settings.dags_folder, f"sqlite:///{home}/airflow.db", {}, region)
         folder = read_folder(settings.dags_folder, env, home, settings.run_timeout, execute)
         if folder is None:
             said = (home / "folder.log").read_text(errors="replace").strip().splitlines()[-1:]

@@ -23,6 +23,7 @@ from harness.services.containers import (
     tail,
 )
 from harness.services.local_http import LOCAL
+from harness.settings import Settings
 
 PORT = 5000
 ACCOUNT = "123456789012"
@@ -33,6 +34,8 @@ class AwsService(ABC):
     """The twin's server. While IAM is not enforced it takes any credentials; nothing in it leaves the machine."""
 
     name = "aws"
+    region: str
+    """Of the clients that client() makes. The twin itself answers for every region."""
     url = ""
     internal_url = ""
     """From inside the stack's network."""
@@ -70,14 +73,14 @@ class AwsService(ABC):
         return found
 
     def client(self, service: str, access_key: str = "testing", secret_key: str = "testing") -> Any:  # noqa: S107
-        """A boto3 client of the twin, in the chapter's region."""
+        """A boto3 client of the twin, in the region of the settings."""
         import boto3  # a tenth of a second, which scenarios without AWS need not spend
         from botocore.config import Config
 
         return boto3.Session(botocore_session=_session()).client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.url,
-            region_name="eu-west-1",
+            region_name=self.region,
             aws_access_key_id=access_key,
             aws_secret_access_key=secret_key,
             config=Config(retries={"total_max_attempts": 1}, proxies={}),
@@ -100,9 +103,9 @@ class AwsService(ABC):
 class AwsContainer(AwsService):
     """The twin in a container."""
 
-    def __init__(self, image: str, place: Place, aliases: Sequence[str], port: int | None) -> None:
-        """`port` on this machine; None: a free one."""
-        self._image, self._place, self._port = image, place, port
+    def __init__(self, image: str, place: Place, aliases: Sequence[str], settings: Settings) -> None:
+        self._image, self._place, self._port = image, place, settings.aws_port
+        self.region = settings.region
         self._aliases = (self.name, *aliases)
         self._container: Container | None = None
         self.internal_url = f"http://{self._aliases[-1]}:{PORT}"

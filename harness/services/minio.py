@@ -1,4 +1,4 @@
-"""MinIO: the S3 that the chapter calls `locals3`."""
+"""MinIO: the S3 that DAGs read and write."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ class _Plan:
         return (
             MinioContainer(image["minio"], place, aliases["minio"], settings),
             PostgresService(server, network, aliases["postgres"], self.databases, self.slot, passwords),
-            AwsContainer(image["aws"], place, aliases["aws"], settings.aws_port),
+            AwsContainer(image["aws"], place, aliases["aws"], settings),
             RelayService(image["relay"], image["python"], place, aliases["relay"], self.client, settings.relay_port),
         )
 

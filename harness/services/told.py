@@ -25,7 +25,7 @@ def credentials(stack: Stack) -> dict[str, str]:
     told = {
         "AWS_ACCESS_KEY_ID": s3.access_key,
         "AWS_SECRET_ACCESS_KEY": s3.secret_key,
-        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": stack.aws.region,
         "AWS_ENDPOINT_URL": stack.aws.url,
         "AWS_ENDPOINT_URL_S3": s3.url,
         "S3_ENDPOINT": s3.url,

@@ -31,6 +31,7 @@ class Caller:
     url: str
     access_key: str = "anybody"
     secret_key: str = "anything"
+    region: str = REGION
 
     def client(self, service: str) -> Any:
         return _client(self, service)
@@ -41,7 +42,7 @@ def _client(caller: Caller, service: str) -> Any:
     return boto3.client(
         service,
         endpoint_url=caller.url,
-        region_name=REGION,
+        region_name=caller.region,
         aws_access_key_id=caller.access_key,
         aws_secret_access_key=caller.secret_key,
         config=Config(retries={"total_max_attempts": 1}, proxies={}),

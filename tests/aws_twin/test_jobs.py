@@ -119,6 +119,18 @@ def test_a_job_trains_from_all_objects_under_its_prefix(aws: Caller) -> None:
     assert "4 records of 2 features" in events[0]["message"]
 
 
+def test_another_region_has_its_own_jobs(aws: Caller) -> None:
+    other = Caller(aws.url, region="eu-central-1")
+    there = IMAGE.replace("eu-west-1", "eu-central-1")
+    create(other, AlgorithmSpecification={"TrainingImage": there, "TrainingInputMode": "File"})
+
+    assert described(other)["TrainingJobArn"].split(":")[3] == "eu-central-1"
+    assert aws.client("sagemaker").list_training_jobs()["TrainingJobSummaries"] == []
+    state = requests.get(f"{aws.url}/twin/state", timeout=10).json()
+    assert list(state["sagemaker"]["training_jobs"]) == ["job"]
+    assert [stream.split("/")[0] for stream in state["logs"][GROUP]] == ["job"]
+
+
 def test_what_was_deleted_from_a_bucket_with_versions_is_no_input(aws: Caller) -> None:
     s3 = aws.client("s3")
     s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})

@@ -29,7 +29,7 @@ SCHEMA = {"rows": "CREATE TABLE seen (n int)"}
 
 
 def settings(root: Path) -> Settings:
-    return Settings(root=root, buckets=("first", "second"))
+    return Settings(root=root, region="eu-west-1", buckets=("first", "second"))
 
 
 @pytest.fixture

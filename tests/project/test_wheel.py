@@ -1,19 +1,19 @@
-"""Another project, with the package installed from its wheel: declarations, a DAG, a test, and no conftest."""
+"""Another project, with the package installed from its wheel: declarations, a fixture that
+adds to them, a DAG, a test."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.installed import installed_wheel, tracked
 from tests.outer import run_pytest
 
 PYPROJECT = """
 [tool.harness]
 buckets = ["reports"]
+region = "eu-central-1"
 
 [tool.harness.databases]
 shop = "schema.sql"
@@ -24,6 +24,7 @@ shop = "${postgres.shop}"
 [tool.harness.environment]
 STORE = "${minio.internal} ${minio.access_key} ${minio.secret_key}"
 DOCKER_HOST = "${relay.docker_host}"
+SAID = "${region}"
 """
 DAG = """
 import datetime as dt
@@ -39,7 +40,7 @@ def report(ds, **_):
     address, user, password = os.environ["STORE"].split()
     text = str(count).encode()
     Minio(address, user, password, secure=False).put_object("reports", ds, io.BytesIO(text), len(text))
-    return "DOCKER_HOST" in os.environ
+    return ["DOCKER_HOST" in os.environ, os.environ["AWS_DEFAULT_REGION"], os.environ["SAID"], os.environ["STACK"]]
 
 with DAG(dag_id="report", start_date=dt.datetime(2020, 1, 1), schedule=None):
     PythonOperator(task_id="report", python_callable=report)
@@ -54,40 +55,29 @@ def test_the_report_is_the_sum(world):
     run = world.run("report", "2021-01-01")
 
     assert world.read("reports", "2021-01-01") == b"42"
-    assert run.xcoms["report", "return_value"] is False
+    assert run.xcoms["report", "return_value"] == [False, "eu-central-1", "eu-central-1", "embedded"]
+    assert world.aws.client("s3").meta.region_name == "eu-central-1"
     print("INSTALLED", harness.__file__)
+"""
+CONFTEST = """
+import pytest
+
+@pytest.fixture
+def environment(environment, stack):
+    return {**environment, "STACK": stack.kind}
 """
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
     """The folder of what the wheel of this checkout installs."""
-    place = tmp_path_factory.mktemp("wheel")
-    tracked = subprocess.run(
-        ["git", "ls-files", "harness", "pyproject.toml", "README.md", "LICENSE"],
-        cwd=pytestconfig.rootpath,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in tracked.stdout.splitlines():  # a copy, since a build leaves its folders
-        target = place / "source" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes((pytestconfig.rootpath / name).read_bytes())
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*command, "-w", str(place), str(place / "source")], check=True, capture_output=True)
-    (wheel,) = place.glob("*.whl")
-    with zipfile.ZipFile(wheel) as packed:
-        packed.extractall(place / "installed")
-    return place / "installed"
+    return installed_wheel(pytestconfig.rootpath, tmp_path_factory.mktemp("wheel"))
 
 
 def test_the_wheel_has_all_that_is_needed(installed: Path, pytestconfig: pytest.Config) -> None:
-    tracked = subprocess.run(
-        ["git", "ls-files", "harness"], cwd=pytestconfig.rootpath, capture_output=True, text=True, check=True
-    )
-    missing = [name for name in tracked.stdout.splitlines() if not (installed / name).exists()]
-    assert missing == []
+    files = tracked(pytestconfig.rootpath, "harness")
+    assert "harness/py.typed" in files
+    assert [name for name in files if not (installed / name).exists()] == []
     (entry_points,) = installed.glob("*.dist-info/entry_points.txt")
     assert "harness = harness.entry" in entry_points.read_text()
     assert "harness = harness.cli:main" in entry_points.read_text()
@@ -97,6 +87,7 @@ def test_a_project_of_its_own(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "report.py").write_text(DAG)
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
+    (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "schema.sql").write_text("CREATE TABLE sold (price int)")
     (tmp_path / "test_it.py").write_text(TEST)
 

@@ -19,7 +19,7 @@ LOCKS = [
         for file in (ROOT / folder).rglob("requirements.in")
     ),
 ]
-EXTRAS = ("airflow", "aws-twin", "chapter", "dev", "embedded")
+EXTRAS = ("airflow", "aws-twin", "chapter", "dev", "docs", "embedded")
 
 
 def faults(lock: str) -> list[str]:

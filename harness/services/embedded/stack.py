@@ -111,7 +111,7 @@ def _services(
         server = partial(attached_server, keeping.folder, kept["port"], kept["superuser"])
     # One server for each stack, so that its databases have their declared names whatever the slot.
     postgres = PostgresService(server, no_network, (), databases, 0, settings.postgres_passwords)
-    return minio, postgres, AwsProcess(keeping, timeout, settings.aws_port), NoRelay()
+    return minio, postgres, AwsProcess(keeping, settings), NoRelay()
 
 
 def _stack(

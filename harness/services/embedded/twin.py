@@ -29,8 +29,9 @@ NEEDED = ("moto", "flask", "sklearn", "google.protobuf")
 class AwsProcess(AwsService):
     """The twin as a process."""
 
-    def __init__(self, keeping: Keeping, timeout: float, port: int | None) -> None:
-        self._keeping, self._timeout, self._port = keeping, timeout, port
+    def __init__(self, keeping: Keeping, settings: Settings) -> None:
+        self._keeping, self._timeout, self._port = keeping, settings.start_timeout, settings.aws_port
+        self.region = settings.region
         self._process: Process | None = None
 
     def start(self) -> None:

@@ -1,0 +1,98 @@
+"""The tutorial, done by the letter: its files are written, its commands run, and what it shows is compared.
+
+Its first command, `pip install`, is not run: what it names is held against the wheel of this checkout, whose contents
+the other commands find first, and against this environment, which was made from the lock.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from email.parser import Parser
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from harness.airflow.warm.client import end_hosts, hosts_folder
+from harness.settings import Settings
+from tests.docs.blocks import blocks, missing
+from tests.installed import installed_wheel
+from tests.outer import environment
+
+INSTALL = ["pip", "install"]
+
+
+def test_every_block_does_what_it_shows(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    root, project = pytestconfig.rootpath, tmp_path / "project"
+    project.mkdir()
+    installed = installed_wheel(root, tmp_path)
+    env = {**environment(installed), "PATH": f"{_programs(tmp_path)}{os.pathsep}{os.environ['PATH']}"}
+    output, done = "", []
+    try:
+        for block in blocks(root / "docs" / "tutorial.md"):
+            if block.title:
+                file = project / block.title
+                file.parent.mkdir(exist_ok=True)
+                file.write_text(block.text)
+            elif block.language == "shell" and shlex.split(block.text)[:2] == INSTALL:
+                _check_installed(shlex.split(block.text)[2:], installed)
+                done.append("install")
+            elif block.language == "shell":
+                code, output = _run(block.text, project, env)
+                assert (code != 0) == ("fails" in block.words), f"{block.text}{output}"
+                done.append(block.text.strip())
+            else:
+                assert block.language == "text", f"nothing is done with {block}"
+                assert missing(block.text, output) is None, output
+                done.append("compared")
+    finally:
+        end_hosts(hosts_folder(Settings(root=project)))
+    assert done == ["install", "pytest", "compared", "pytest --report page", "compared", "ls page", "compared"]
+
+
+def test_what_is_shown_is_really_compared() -> None:
+    output = "==== test ====\n x.py  .   [100%]\n took 3 s\nend\n"
+    assert missing("= test =\nx.py .  [100%]\n...\ntook ... s\n", output) is None
+    assert missing("x.py F [100%]\n", output) == "x.py F [100%]"
+    assert missing("end\nx.py . [100%]\n", output) == "x.py . [100%]"  # the order counts
+    assert missing("x.py\n", output) == "x.py"  # and so does the rest of the line
+
+
+def _programs(folder: Path) -> Path:
+    """`pytest` and `harness` of this environment, as an installation would put them on the PATH."""
+    programs = folder / "bin"
+    programs.mkdir()
+    for name in ("pytest", "harness"):
+        (programs / name).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m {name} "$@"\n')
+        (programs / name).chmod(0o755)
+    return programs
+
+
+def _run(command: str, folder: Path, env: dict[str, str]) -> tuple[int, str]:
+    done = subprocess.run(
+        ["sh", "-ec", command],
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def _check_installed(asked: list[str], installed: Path) -> None:
+    """The wheel has the name and the extras that are asked for; all the rest is installed here."""
+    (file,) = installed.glob("*.dist-info/METADATA")
+    wheel = Parser().parsestr(file.read_text())
+    own, *others = [Requirement(each) for each in asked]
+    assert own.name == wheel["Name"]
+    assert own.extras
+    assert own.extras <= set(wheel.get_all("Provides-Extra"))
+    for requirement in others:
+        assert metadata.version(requirement.name)
