@@ -9,8 +9,6 @@ from pathlib import Path
 from benchmarks.figures import BenchmarkError
 from benchmarks.inner import environment
 from harness.airflow.warm import client
-from harness.images.catalogue import BUILT_IN
-from harness.settings import Settings
 
 
 def down(folder: Path, python: str | Path = sys.executable) -> None:
@@ -25,4 +23,4 @@ def down(folder: Path, python: str | Path = sys.executable) -> None:
 
 def end_hosts(folder: Path) -> None:
     """Ends the project's warm hosts and leaves its stack."""
-    client.end_hosts(client.hosts_folder(Settings.load(folder, BUILT_IN)))
+    client.end_hosts(client.hosts_folder(folder))

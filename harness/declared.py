@@ -32,7 +32,10 @@ def schemas(settings: Settings) -> dict[str, str]:
         try:
             found[name] = (settings.root / file).read_text()
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"database {name!r} in pyproject: {file} can't be read ({error})") from error
+            why = getattr(error, "strerror", None) or error
+            raise SettingsError(
+                f"database {name!r}: {file} can't be read ({why}): correct its name in pyproject"
+            ) from error
     return found
 
 

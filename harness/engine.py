@@ -35,8 +35,8 @@ def connect(timeout: float = CALL_TIMEOUT) -> docker.DockerClient:
         client.ping()
     except (DockerException, requests.RequestException) as error:
         raise EngineError(
-            "no Docker engine answers: run `make engine` (Debian or Ubuntu, as root), "
-            "or start Docker and check DOCKER_HOST"
+            "no Docker engine answers: start one (in the harness's checkout `make engine` gets it on Debian or "
+            "Ubuntu), check DOCKER_HOST, or use --stack embedded"
         ) from error
     return client
 

@@ -37,5 +37,10 @@ class WatchError(HarnessError):
     """Nothing tells of saves, so `harness watch` can't go on."""
 
 
-class ReportError(HarnessError):
-    """The report can't be written."""
+class OutputError(HarnessError):
+    """A file that the user asked for can't be written."""
+
+
+def in_one_line(said: str) -> str:
+    """What a program printed, for such a message; `(nothing)` where that is nothing."""
+    return " | ".join(line.strip() for line in said.splitlines() if line.strip()) or "(nothing)"

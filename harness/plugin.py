@@ -22,12 +22,12 @@ from harness.declared import rendered, schemas, values
 from harness.errors import HarnessError
 from harness.evidence.record import write_record
 from harness.images.catalogue import BUILT_IN
-from harness.images.obtain import Progress
+from harness.output import check_folder
+from harness.progress import Progress
 from harness.report.collect import REMARK, Collector
 from harness.report.gather import part_of
 from harness.report.sections import attach, mask_report, told
-from harness.report.terminal import TerminalProgress
-from harness.report.write import check_folder
+from harness.report.terminal import PROGRESS, TerminalProgress
 from harness.services.fleet import Fleet, new_run
 from harness.services.kind import open_stack, stack_kind
 from harness.services.stack import Stack
@@ -97,16 +97,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "engine: needs a Docker engine; not run where the stack is embedded")
     config.stash[FLEET] = Fleet(settings.root, None if settings.reuse else handed or new_run())
     if not hasattr(config, "workerinput"):
-        _collect(config, config.getoption("--report"))
+        _collect(config)
 
 
-def _collect(config: pytest.Config, folder: Path | None) -> None:
+def _collect(config: pytest.Config) -> None:
     try:
-        if folder:
-            check_folder(folder)
+        for option in ("--report", "--evidence"):
+            if folder := config.getoption(option):
+                check_folder(option, folder)
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
-    config.pluginmanager.register(Collector(folder), "harness-report")
+    config.pluginmanager.register(Collector(config.getoption("--report")), "harness-report")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -171,7 +172,7 @@ def execute(settings: Settings, stack: Stack) -> Execute:
     """The runner that was chosen."""
     if settings.runner == "process":
         return process.execute
-    return WarmHosts(hosts_folder(settings), settings.warm_idle, partial(fresh_database, stack.postgres)).execute
+    return WarmHosts(hosts_folder(settings.root), settings.warm_idle, partial(fresh_database, stack.postgres)).execute
 
 
 @pytest.fixture
@@ -254,4 +255,6 @@ def harness_error(error: BaseException) -> HarnessError | None:
 
 def _progress(config: pytest.Config) -> Progress:
     """Shows long work on the terminal although pytest captures output; a worker of xdist has no terminal."""
+    if PROGRESS in config.stash:
+        return config.stash[PROGRESS]
     return TerminalProgress(config.pluginmanager.getplugin("capturemanager"))

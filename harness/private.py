@@ -12,6 +12,8 @@ from pathlib import Path
 from harness.errors import HarnessError
 
 NAME = "airflow-scenario-harness"
+CHECKOUT = "checkout"
+"""A file in the folder: the path of its checkout."""
 
 
 class PrivacyError(HarnessError):
@@ -25,8 +27,7 @@ def private_folder(root: Path) -> Path:
     characters at most. Raises PrivacyError where something of that name is there already and is not this user's own.
     """
     key = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    base = Path(runtime) / NAME if runtime else Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
+    base = _base()
     folder = base / key
     for made in (base, folder):
         with suppress(FileExistsError):
@@ -36,4 +37,16 @@ def private_folder(root: Path) -> Path:
             raise PrivacyError(
                 f"{made} is not private to this user: remove it, or set XDG_RUNTIME_DIR to a folder of your own"
             )
+    if not (folder / CHECKOUT).exists():
+        (folder / CHECKOUT).write_text(str(root.resolve()))
     return folder
+
+
+def checkouts() -> list[Path]:
+    """The roots of all checkouts for which this user has a private folder; a root itself may have gone."""
+    return sorted(Path(file.read_text()) for file in _base().glob(f"*/{CHECKOUT}"))
+
+
+def _base() -> Path:
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(runtime) / NAME if runtime else Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"

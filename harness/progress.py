@@ -1,4 +1,4 @@
-"""Telling the user what an image is waiting for."""
+"""Telling the user what long work is at: images, services, the tasks of a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, TextIO
+from typing import IO, Protocol
 
 from rich.console import Console
 from rich.progress import Progress as RichProgress
@@ -14,16 +14,16 @@ from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 
 class Progress(Protocol):
-    """Hears what happens to each image. May be called from several threads."""
+    """Hears what happens to each thing that is worked on. May be called from several threads."""
 
-    def step(self, image: str, text: str) -> None:
-        """`text`: what is being done to `image` now, in a few words."""
+    def step(self, what: str, text: str, *, last: bool = False) -> None:
+        """`text`: what is being done to `what` now, in a few words. `last`: nothing more is."""
 
 
 class Silent:
     """Says nothing."""
 
-    def step(self, image: str, text: str) -> None: ...
+    def step(self, what: str, text: str, *, last: bool = False) -> None: ...
 
 
 SILENT = Silent()
@@ -32,38 +32,40 @@ SILENT = Silent()
 class Plain:
     """One line a step, with the seconds since the start, for logs and CI."""
 
-    def __init__(self, out: TextIO | None = None) -> None:
-        self._out = out or sys.stderr
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
         self._start = time.monotonic()
 
-    def step(self, image: str, text: str) -> None:
-        print(f"[{time.monotonic() - self._start:6.1f} s] {image}: {text}", file=self._out, flush=True)
+    def step(self, what: str, text: str, *, last: bool = False) -> None:
+        print(f"[{time.monotonic() - self._start:6.1f} s] {what}: {text}", file=self._out, flush=True)
 
 
 class Live:
-    """On a terminal: a line an image, with the seconds that it has taken."""
+    """On a terminal: a line for each thing, with the seconds that it has taken."""
 
     def __init__(self, display: RichProgress) -> None:
         self._display = display
         self._tasks: dict[str, TaskID] = {}
 
-    def step(self, image: str, text: str) -> None:
-        if image not in self._tasks:
-            self._tasks[image] = self._display.add_task(image, total=None, text=text)
-        self._display.update(self._tasks[image], text=text)
-
-    def done(self, image: str) -> None:
-        """Stops the image's clock."""
-        self._display.update(self._tasks[image], total=1, completed=1)
+    def step(self, what: str, text: str, *, last: bool = False) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = self._display.add_task(what, total=None, text=text)
+        self._display.update(self._tasks[what], text=text, total=1 if last else None, completed=1 if last else None)
 
 
 @contextmanager
-def shown() -> Iterator[Progress]:
-    """Progress on stderr: live lines on a terminal, plain ones elsewhere."""
-    console = Console(stderr=True)
+def shown(console: Console | None = None) -> Iterator[Progress]:
+    """Progress on the console, or on stderr: live lines on a terminal, plain ones elsewhere."""
+    # The stream of this moment: others may take its place while this goes on.
+    console = console or Console(file=sys.stderr)
     if not console.is_terminal:
-        yield Plain(sys.stderr)
+        yield Plain(console.file)
         return
-    name, text = TextColumn("{task.description}"), TextColumn("{task.fields[text]}", markup=False)
-    with RichProgress(SpinnerColumn(finished_text=" "), name, TimeElapsedColumn(), text, console=console) as display:
+    columns = (
+        SpinnerColumn(finished_text=" "),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[text]}", markup=False),
+    )
+    with RichProgress(*columns, console=console) as display:
         yield Live(display)

@@ -137,7 +137,9 @@ class Settings(BaseModel):
         image_keys = tuple(f"{name}_image" for name in (*image_names, *own_names))
         # The root is where that file lies, and overrides are written one by one, as image_keys.
         for key in values.keys() - (cls.model_fields.keys() - {"root", "image_overrides"}) - set(image_keys):
-            raise SettingsError(f"unknown setting {key!r} in pyproject's [{TABLE}] ({root / 'pyproject.toml'})")
+            raise SettingsError(
+                f"unknown setting {key!r} in {root / 'pyproject.toml'}, [{TABLE}]: correct its name, or remove it"
+            )
         overrides: dict[str, str] = {}
         for key in (*PLAIN, *image_keys):
             chosen = (options or {}).get(key)

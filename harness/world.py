@@ -88,13 +88,13 @@ class World:
             graph=self.graph,
         )
         run = run_dag(order, self.stack.postgres, self.execute)
-        self.stack.relay.claim(f"{run.log}\n{run.xcoms}")
+        seen = self.stack.relay.seen(f"{run.log}\n{run.xcoms}")
         evidence = Evidence(
             objects=gather_objects(self.stack.minio.client()),
             aws=AwsState.of(self.stack.aws.state()),
-            sidecars=tuple(self.stack.relay.sidecars()),
+            sidecars=seen.sidecars,
             warnings=warnings_in(run.log, home),
-            unproved=tuple(self.stack.relay.unproved()),
+            unproved=seen.unproved,
         )
         self.runs.append((run, evidence))
         if expect == "success" and not run.succeeded:

@@ -43,7 +43,7 @@ def test_a_socket_handed_to_airflow_works_and_changes_its_owner(world: World, re
         "crunch_numbers": "success",
     }
     assert_crunched(world, "results/biggest_increase.json", "results/biggest_decrease.json")
-    through_the_relay, by_the_socket = world.stack.relay.sidecars()
+    through_the_relay, by_the_socket = world.stack.relay.seen().sidecars
     assert by_the_socket.image == through_the_relay.image == world.stack.images["numbercruncher"].reference
     assert by_the_socket.exit_code == 0
 

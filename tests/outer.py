@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.airflow.warm.client import end_hosts, hosts_folder
-from harness.settings import Settings
 
 CONFTEST = 'pytest_plugins = ["harness.plugin"]\n'
 EXAMPLES = Path(__file__).parent / "example_dags"
@@ -60,4 +59,4 @@ def run_pytest(
         )
     finally:
         # A project of its own has a warm host of its own, which would live on.
-        end_hosts(hosts_folder(Settings(root=folder)))
+        end_hosts(hosts_folder(folder))

@@ -67,7 +67,7 @@ def test_no_engine_is_one_line_that_names_make_engine(tmp_path: Path, settings: 
     nobody = {"DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"}
     done = run_pytest(folder, settings.root, "--stack", "containers", more=nobody)
     assert done.returncode != 0
-    assert "no Docker engine answers: run `make engine`" in done.stdout + done.stderr
+    assert "no Docker engine answers: start one" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 

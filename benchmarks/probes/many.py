@@ -19,4 +19,4 @@ WEIGHED = [int(number) for number in os.environ.get("BENCH_WEIGH", "").split(","
 def test_scenario(world: World, settings: Settings, number: int, note: Note) -> None:
     world.run("empty", "2021-01-01")
     if number in WEIGHED:
-        note("megabytes", host_megabytes(hosts_folder(settings)))
+        note("megabytes", host_megabytes(hosts_folder(settings.root)))

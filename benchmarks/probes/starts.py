@@ -8,7 +8,7 @@ import time
 import pytest
 
 from benchmarks.recording import Note
-from harness.images.progress import shown
+from harness.progress import shown
 from harness.services.fleet import Fleet, new_run
 from harness.services.stack import stack_in_fleet
 from harness.settings import Settings

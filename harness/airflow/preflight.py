@@ -14,14 +14,15 @@ from harness.errors import RunRefusedError
 
 def refuse_misleading(dags_folder: Path, date: str, env: Mapping[str, str]) -> None:
     """Raises RunRefusedError for a run that can't be what its author means."""
-    _check_date(date)
+    check_date(date)
     check_folder(dags_folder)
     refuse_misleading_connections(env)
     if "DOCKER_HOST" in env:
         _check_docker_host(env["DOCKER_HOST"])
 
 
-def _check_date(date: str) -> None:
+def check_date(date: str) -> None:
+    """Raises RunRefusedError where Airflow would not take it."""
     try:
         datetime.fromisoformat(date)
     except ValueError as error:

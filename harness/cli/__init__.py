@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import traceback
@@ -11,13 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from harness.cli import dag_list, dag_run, doctor, down, images, logs, status, up, watch
+from harness.cli import clean, dag_list, dag_run, doctor, down, images, logs, status, up, watch
 from harness.errors import HarnessError
 from harness.images.catalogue import BUILT_IN
 from harness.settings import Settings, find_root
 
 REFUSED = 2
-COMMANDS = (dag_run, dag_list, watch, up, status, logs, down, doctor, images)
+COMMANDS = (dag_run, dag_list, watch, up, status, logs, down, clean, doctor, images)
 """Modules with `add(commands, image_names)`, which adds a parser whose default `run` is `run(root, chosen) -> int`."""
 
 
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:  # a disk that is full, a folder that has gone
         _keep_traceback(cache)
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_of_system(error)}", file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -63,6 +64,13 @@ def _parser(image_names: Sequence[str]) -> argparse.ArgumentParser:
     for command in COMMANDS:
         command.add(commands, image_names)
     return parser
+
+
+def _of_system(error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full{where}: make room (`harness clean --cache --images` may help), then run again"
+    return f"{error.strerror or error}{where}"
 
 
 def _keep_traceback(cache: Path | None) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from rich.console import Console
 
-from harness.errors import SettingsError
-from harness.settings import Runner, StackChoice
+from harness.airflow.preflight import check_date, check_folder
+from harness.images.catalogue import BUILT_IN
+from harness.output import check_file, write, writing
+from harness.progress import shown
+from harness.settings import Runner, Settings, StackChoice
 
 FAILED = 1
 
@@ -28,38 +32,57 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
     )
     parser.add_argument("--runner", choices=get_args(Runner), help="how `airflow dags test` is run")
     parser.add_argument("--reuse", action="store_true", help="keep the services for the next run")
+    parser.add_argument("--json", action="store_true", help="print what it did and left as JSON")
     parser.set_defaults(run=run)
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
     # Only who runs has pytest imported.
+    from harness.airflow.run import Run
+    from harness.evidence.evidence import Evidence
     from harness.evidence.record import recorded
+    from harness.services.told import started
     from harness.single.session import in_session
-    from harness.single.shown import Moves, show_left
+    from harness.single.shown import show_left
     from harness.single.tasks import followed
     from harness.world import RunOutcomeError, World
 
+    # Before anything is started for it.
+    check_date(chosen.date)
+    check_folder(Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder}).dags_folder)
     if chosen.evidence:
-        _check_writable(chosen.evidence)
-    console = Console(width=None if Console().is_terminal else 120)
+        check_file("--evidence", chosen.evidence)
+    out = sys.stderr if chosen.json else sys.stdout
+    console = Console(file=out, width=None if out.isatty() else 120)
     failures: list[str] = []
+    done: list[tuple[Run, Evidence, Callable[[str], str]]] = []
 
     def work(world: World) -> None:
+        progress.step("services", started(world.stack), last=True)
+        progress.step("Airflow", "starting")
         try:
-            with world.metadata() as database, followed(database, Moves(console)):
+            with world.metadata() as database, followed(database, progress):
                 world.run(chosen.dag, chosen.date, conf=chosen.conf)
         except RunOutcomeError as error:
             failures.append(str(error))
+        progress.step("Airflow", "ended", last=True)
         ran, evidence = world.runs[-1]
-        show_left(console, ran, evidence)
-        if chosen.evidence:
-            text = json.dumps(recorded(ran, evidence), indent=1, default=str)
-            chosen.evidence.write_text(world.stack.mask(text))
+        done.append((ran, evidence, world.stack.mask))
 
-    in_session(root, work, _options(chosen))
-    console.print(
-        failures[0] if failures else f"{chosen.dag} for {chosen.date}: succeeded", highlight=False, markup=False
-    )
+    with shown(console) as progress:
+        progress.step("services", "starting")
+        in_session(root, work, _options(chosen), progress)
+    ((ran, evidence, mask),) = done
+    text = mask(json.dumps(recorded(ran, evidence), indent=1, default=str))
+    if chosen.json:
+        print(text)
+    else:
+        show_left(console, ran, evidence, mask)
+        verdict = failures[0] if failures else f"{chosen.dag} for {chosen.date}: succeeded"
+        console.print(verdict, highlight=False, markup=False, soft_wrap=True)
+    if chosen.evidence:
+        with writing("--evidence", chosen.evidence):
+            write(chosen.evidence, text)
     return FAILED if failures else 0
 
 
@@ -77,15 +100,3 @@ def _conf(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise argparse.ArgumentTypeError('not an object: write {"key": "value"}')
     return found
-
-
-def _check_writable(file: Path) -> None:
-    """Told before anything is started. Raises SettingsError."""
-    there = file.exists()
-    try:
-        with file.open("a"):
-            pass
-        if not there:
-            file.unlink()
-    except OSError as error:
-        raise SettingsError(f"--evidence {file} can't be written: {error.strerror}") from error

@@ -36,12 +36,14 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 def add(commands: Any, image_names: Sequence[str]) -> None:
     parser = commands.add_parser("doctor", help="whether this machine can run scenarios, and what to do where not")
     parser.add_argument("--json", action="store_true", help="print it as JSON")
+    parser.add_argument("--offline", action="store_true", help="ask no image registry")
     parser.set_defaults(run=run)
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
     settings = Settings.load(root, BUILT_IN)
-    findings = [finding for check in CHECKS for finding in check(settings)]
+    checks = CHECKS if chosen.offline else (*CHECKS, engine.registries)
+    findings = [finding for check in checks for finding in check(settings)]
     if chosen.json:
         print(json.dumps([asdict(one) for one in findings], indent=1))
     elif (console := Console()).is_terminal:

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.airflow.warm.client import end_hosts, hosts_folder
-from harness.images.catalogue import BUILT_IN
 from harness.services.kind import remove_kept
-from harness.settings import Settings
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
@@ -21,9 +19,8 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
-    settings = Settings.load(root, BUILT_IN)
-    hosts = end_hosts(hosts_folder(settings))  # first: they need no engine
-    removed = remove_kept(settings.root)
+    hosts = end_hosts(hosts_folder(root))  # first: they need no engine
+    removed = remove_kept(root)
     removed["warm host"] = hosts
     told = ", ".join(_counted(kind, number) for kind, number in removed.items() if number)
     print(f"removed {told}" if told else "nothing was kept")

@@ -10,7 +10,7 @@ from typing import Any
 from harness.engine import connect
 from harness.images import listing
 from harness.images.catalogue import BUILT_IN
-from harness.images.progress import shown
+from harness.progress import shown
 from harness.services.kind import stack_kind
 from harness.settings import Settings
 

@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.services.kept import kept_log
+from harness.services.kept_log import kept_log
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
     parser = commands.add_parser("logs", help="the last lines of a kept service")
     parser.add_argument("service", metavar="SERVICE", help="minio, postgres, aws, relay or labeller")
     parser.add_argument("--tail", metavar="N", type=_number, default=100, help="how many lines (default: 100)")
+    parser.add_argument("--follow", action="store_true", help="go on, until the service ends or Ctrl-C")
     parser.set_defaults(run=run)
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
-    print(kept_log(root, chosen.service, chosen.tail))
+    for line in kept_log(root, chosen.service, chosen.tail, chosen.follow):
+        print(line, flush=chosen.follow)
     return 0
 
 

@@ -9,7 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.services.kept import in_use, kept_services
+from harness.airflow.warm.client import HostFacts, hosts_folder, living_hosts
+from harness.services.kept import KeptService, in_use, kept_services
 
 NOT_UP = 1
 
@@ -21,15 +22,22 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
-    services = kept_services(root)
-    used = in_use(root)
+    services, used, hosts = kept_services(root), in_use(root), living_hosts(hosts_folder(root))
     if chosen.json:
-        print(json.dumps({"in_use": used, "services": [asdict(one) for one in services]}, indent=1))
-    elif not services:
-        print("nothing is kept: `harness up` starts the services and keeps them")
-    for one in () if chosen.json else services:
-        where = f" on 127.0.0.1:{one.port}" if one.port else ""
-        print(f"{one.name} ({one.kind}, slot {one.slot}): {'answers' if one.answers else 'DOES NOT ANSWER'}{where}")
-    if used and not chosen.json:
-        print("a test run is using it")
+        told = {"services": [{**asdict(one), "url": one.url} for one in services]}
+        print(json.dumps({"in_use": used, **told, "warm_hosts": [asdict(one) for one in hosts]}, indent=1))
+    else:
+        _tell(services, used, hosts)
     return 0 if services and all(one.answers for one in services) else NOT_UP
+
+
+def _tell(services: Sequence[KeptService], used: bool, hosts: Sequence[HostFacts]) -> None:
+    if not services:
+        print("nothing is kept: `harness up` starts the services and keeps them")
+    for one in services:
+        answers = "answers" if one.answers else "DOES NOT ANSWER"
+        print(f"{one.name} ({one.kind}, slot {one.slot}): {answers}{' at ' if one.url else ''}{one.url}")
+    if used:
+        print("a test run is using it")
+    for host in hosts:
+        print(f"warm host, process {host.pid}: {host.runs} runs under way")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from harness.progress import shown
 from harness.settings import StackChoice
 
 
@@ -24,18 +25,21 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     # Only who asks for services has pytest imported. By it, since the project's conftest says what databases there are.
     from harness.services.fleet import Fleet
     from harness.services.stack import Stack
-    from harness.services.told import credentials, endpoints
+    from harness.services.told import credentials, endpoints, started
     from harness.single.session import in_session
 
     found: dict[str, dict[str, str]] = {}
 
-    def work(stack: Stack) -> None:
+    def work(stack: Stack, connections: Mapping[str, str]) -> None:
+        progress.step("services", started(stack), last=True)
         found["endpoints"] = endpoints(stack)
         if chosen.show_credentials:
-            found["credentials"] = credentials(stack)
+            found["credentials"] = credentials(stack, connections)
 
-    with Fleet(root, None).locked("up"):  # of two at once the second finds what the first has started
-        in_session(root, work, ["--reuse", *(["--stack", chosen.stack] if chosen.stack else [])])
+    options = ["--reuse", *(["--stack", chosen.stack] if chosen.stack else [])]
+    with shown() as progress, Fleet(root, None).locked("up"):  # of two at once the second finds the first one's
+        progress.step("services", "starting")
+        in_session(root, work, options, progress)
     if chosen.json:
         print(json.dumps(found, indent=1))
         return 0

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.doctor.finding import Finding, Status
+from harness.doctor.finding import Finding
 from harness.settings import Settings
 
 GIB = 1024**3
@@ -22,15 +22,20 @@ MEMORY_LOW = 4 * GIB
 def disk(settings: Settings) -> Iterator[Finding]:
     for what, folder in (("cache folder", settings.cache_dir), ("temporary folder", Path(tempfile.gettempdir()))):
         there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-        free = shutil.disk_usage(there).free
-        status: Status = "ok"
-        todo = ""
-        if not os.access(there, os.W_OK):
-            status, todo = "fail", f"make {there} writable, or set HARNESS_CACHE_DIR or TMPDIR"
-        elif free < DISK_LOW:
-            status = "fail" if free < DISK_TOO_LOW else "warn"
-            todo = "make room: `harness images` has sizes"
-        yield Finding(what, status, f"{free / GIB:.1f} GiB free in {folder}", todo)
+        if os.access(there, os.W_OK):
+            yield room(what, there, "`harness clean --images --cache` removes what can be made again")
+        else:
+            todo = f"make {there} writable, or set HARNESS_CACHE_DIR or TMPDIR"
+            yield Finding(what, "fail", f"{folder} can't be written", todo)
+
+
+def room(what: str, folder: Path, todo: str) -> Finding:
+    """How much is free where `folder` is."""
+    free = shutil.disk_usage(folder).free
+    found = f"{free / GIB:.1f} GiB free in {folder}"
+    if free >= DISK_LOW:
+        return Finding(what, "ok", found)
+    return Finding(what, "fail" if free < DISK_TOO_LOW else "warn", found, f"make room: {todo}")
 
 
 def memory(settings: Settings) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from typing import Any
 from harness.airflow.run import Run
 from harness.evidence.evidence import Evidence
 from harness.evidence.normalise import normalised
+from harness.output import write
 
 
 def recorded(run: Run, evidence: Evidence) -> dict[str, Any]:
@@ -39,7 +40,6 @@ def _timeless(value: Any) -> Any:
 
 def write_record(folder: Path, scenario: str, runs: Sequence[tuple[Run, Evidence]], mask: Callable[[str], str]) -> None:
     """One file for each scenario, named by its pytest node id."""
-    folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps([recorded(run, evidence) for run, evidence in runs], indent=1, default=str)
     name = re.sub(r"[^\w.-]+", "-", scenario).strip("-")
-    (folder / f"{name}.json").write_text(mask(text))
+    write(folder / f"{name}.json", mask(text))

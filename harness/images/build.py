@@ -16,9 +16,9 @@ import urllib3
 from docker.errors import APIError
 
 from harness.engine import LABEL_ROLE, engine_errors
-from harness.images.progress import SILENT, Progress
 from harness.images.recipe_hash import context_files, file_mode
 from harness.images.tools import Log
+from harness.progress import SILENT, Progress
 
 SILENCE = 900
 """Seconds a build step may print nothing."""

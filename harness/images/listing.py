@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from harness.images.catalogue import Image, catalogue, unknown
 from harness.images.obtain import Obtained, obtain
 from harness.images.present import present
-from harness.images.progress import Live, Progress
+from harness.progress import Progress
 from harness.settings import Settings
 
 
@@ -79,6 +79,4 @@ def get(client: docker.DockerClient, settings: Settings, names: Iterable[str], p
             raise unknown(name, images)
     for name in chosen:
         found = obtain(client, settings, name, progress)
-        progress.step(name, f"{found.reference}: {found.origin}")
-        if isinstance(progress, Live):
-            progress.done(name)
+        progress.step(name, f"{found.reference}: {found.origin}", last=True)

@@ -17,9 +17,9 @@ from harness.images.build import ask, build, discard, label_and_tag
 from harness.images.catalogue import Image
 from harness.images.prepare import Bench, Parent, prepare
 from harness.images.present import LABEL_ORIGIN, LABEL_RECIPE, LABEL_VERSION, Obtained, built_present
-from harness.images.progress import Progress
 from harness.images.recipe_hash import built_tag, recipe_hash
 from harness.images.tools import Log, full_disk_named
+from harness.progress import Progress
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "s390x": "s390x", "ppc64le": "ppc64le"}
 LONGEST_WAIT = 2400

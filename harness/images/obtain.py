@@ -12,11 +12,11 @@ from harness.images.catalogue import Image, catalogue, unknown
 from harness.images.make import make
 from harness.images.prepare import Parent
 from harness.images.present import Obtained, may_build, may_pull, name_for_project, present, reference_present
-from harness.images.progress import SILENT, Progress
 from harness.images.pull import PullError, pull
+from harness.progress import SILENT, Progress
 from harness.settings import Settings
 
-__all__ = ["Obtained", "Progress", "obtain"]
+__all__ = ["Obtained", "obtain"]
 
 
 def obtain(client: docker.DockerClient, settings: Settings, name: str, progress: Progress = SILENT) -> Obtained:
@@ -56,7 +56,7 @@ def _get(
 
     progress.step(name, f"building{why}")
     built = make(client, settings.cache_dir, images, image, parent, progress) or _gone(image)
-    progress.step(name, f"built, version {built.version}, {built.size / 1e6:.0f} MB")
+    progress.step(name, f"built, version {built.version}, {built.size / 1e6:.0f} MB", last=True)
     return built
 
 

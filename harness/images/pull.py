@@ -16,8 +16,8 @@ from docker.errors import APIError, DockerException
 from docker.utils import parse_repository_tag
 
 from harness.engine import engine_errors
-from harness.images.progress import Progress
 from harness.images.tools import FULL, disk_full
+from harness.progress import Progress
 
 SILENCE = 45.0
 """Seconds a pull may say nothing before it counts as failed."""
@@ -45,7 +45,7 @@ class PullError(Exception):
 
 def pull(client: docker.DockerClient, reference: str, name: str, progress: Progress) -> None:
     """Pulls `reference` for image `name`. Raises PullError, ImageError when the disk is full, EngineError."""
-    registry = _registry(reference)
+    registry = registry_of(reference)
     if registry in _unreachable:
         raise PullError(_unreachable[registry])
     progress.step(name, f"pulling {reference}")
@@ -70,7 +70,8 @@ class _FailedError(Exception):
     pass
 
 
-def _registry(reference: str) -> str:
+def registry_of(reference: str) -> str:
+    """The host that an image reference names, by the rule of the engine."""
     first, slash, _ = reference.partition("/")
     named = slash and ("." in first or ":" in first or first == "localhost")
     return first if named else "docker.io"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import ReportError
+from harness.errors import OutputError
 from harness.report.gather import failure_line, outcome_of, reason_of, session_versions
 from harness.report.model import Image, Part, Scenario, Session, Stack
 from harness.report.sections import PART
@@ -84,14 +84,14 @@ class Collector:
         if self._folder:
             try:
                 self._told.append((f"report: {write_report(found, self._folder)}", False))
-            except ReportError as error:
-                self._told.append((f"ReportError: {error}", True))
+            except OutputError as error:
+                self._told.append((f"OutputError: {error}", True))
                 session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
         if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
             try:
                 append_summary(found, Path(summary))
-            except ReportError as error:  # the scenarios' verdict does not depend on a page of the CI service's
-                self._told.append((f"ReportError: {error}", True))
+            except OutputError as error:  # the scenarios' verdict does not depend on a page of the CI service's
+                self._told.append((f"OutputError: {error}", True))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._scenarios:

@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
+import pytest
 from rich.console import Console
 from rich.markup import escape
 
+from harness.progress import Progress
 from harness.report.model import Scenario
 from harness.tables import plain_table
+
+PROGRESS = pytest.StashKey[Progress]()
+"""Who is told of long work, where it is not pytest's own terminal."""
 
 
 def scenario_table(scenarios: Sequence[Scenario], terminal: Any) -> None:
@@ -43,8 +48,8 @@ class TerminalProgress:
     def __init__(self, capture: Any) -> None:
         self._capture = capture
 
-    def step(self, image: str, text: str) -> None:
+    def step(self, what: str, text: str, *, last: bool = False) -> None:
         pause = self._capture.global_and_fixture_disabled() if self._capture else nullcontext()
         with pause:
-            sys.stderr.write(f"{image}: {text}\n")
+            sys.stderr.write(f"{what}: {text}\n")
             sys.stderr.flush()

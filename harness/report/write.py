@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from harness.errors import ReportError
+from harness.output import write, writing
 from harness.report.markdown import summary
 from harness.report.model import Run, Scenario, Session
 from harness.report.page import page
 
+REPORT = "the report"
 FILES = "files"
 """The folder of what can be downloaded. Only files that bear our names are ever removed from it."""
 OURS = re.compile(r"\d{3}-[\w.-]+-run-\d+-(log\.txt|evidence\.json)")
 
 
-def check_folder(folder: Path) -> None:
-    """Makes `folder` and sees that it can be written to. Raises ReportError."""
-    with _told(folder):
-        (folder / FILES).mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-
-
 def write_report(session: Session, folder: Path) -> Path:
-    """Writes everything, in place of an earlier report's files, and returns the page. Raises ReportError."""
-    with _told(folder):
+    """Writes everything, in place of an earlier report's files, and returns the page. Raises OutputError."""
+    with writing(REPORT, folder):
         files = folder / FILES
         files.mkdir(parents=True, exist_ok=True)
         for file in files.iterdir():
@@ -36,15 +26,15 @@ def write_report(session: Session, folder: Path) -> Path:
                 file.unlink()
         scenarios = tuple(_with_files(one, number, folder) for number, one in enumerate(session.scenarios, start=1))
         linked = session.model_copy(update={"scenarios": scenarios})
-        _replace(folder / "report.json", linked.model_dump_json(indent=1))
-        _replace(folder / "summary.md", summary(linked))
-        _replace(folder / "index.html", page(linked))
+        write(folder / "report.json", linked.model_dump_json(indent=1))
+        write(folder / "summary.md", summary(linked))
+        write(folder / "index.html", page(linked))
     return folder / "index.html"
 
 
 def append_summary(session: Session, file: Path) -> None:
-    """Adds the Markdown summary to a file such as $GITHUB_STEP_SUMMARY. Raises ReportError."""
-    with _told(file), file.open("a", encoding="utf-8") as out:
+    """Adds the Markdown summary to a file such as $GITHUB_STEP_SUMMARY. Raises OutputError."""
+    with writing(REPORT, file), file.open("a", encoding="utf-8") as out:
         out.write(summary(session) + "\n")
 
 
@@ -63,22 +53,3 @@ def _with_run_files(run: Run, stem: str, folder: Path) -> Run:
         names["evidence_file"] = f"{FILES}/{stem}-evidence.json"
         (folder / names["evidence_file"]).write_text(run.evidence.model_dump_json(indent=1), encoding="utf-8")
     return run.model_copy(update=names)
-
-
-def _replace(file: Path, text: str) -> None:
-    """Whole or not at all: who has the page open sees the old one or the new one."""
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def _told(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        why = error.strerror or error
-        raise ReportError(f"the report can't be written to {place} ({why}): name another place") from error

@@ -16,7 +16,7 @@ from testcontainers.core.network import Network
 from urllib3.exceptions import HTTPError
 
 from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, engine_errors
-from harness.errors import ServiceError
+from harness.errors import ServiceError, in_one_line
 from harness.services.ready import await_answer
 
 # testcontainers' own reaper publishes the engine's socket on all interfaces. Ours (reaper.py) does not.
@@ -139,8 +139,7 @@ def _check_running(container: Container) -> None:
 
 
 def _last_words(container: Container) -> str:
-    lines = tail(container, 5).splitlines()
-    return f"Its last lines: {' | '.join(line.strip() for line in lines) or '(none)'}"
+    return f"Its last lines: {in_one_line(tail(container, 5))}"
 
 
 def await_ready(container: Container, probe: Callable[[], object], timeout: float) -> None:

@@ -24,7 +24,7 @@ from docker.types import EndpointConfig
 from harness.engine import LABEL_EXTRA, LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect, engine_errors
 from harness.errors import ServiceError
 from harness.images.obtain import obtain
-from harness.images.progress import SILENT, Progress
+from harness.progress import SILENT, Progress
 from harness.services.containers import LOOPBACK, Spec, await_ready, published, remove, tail
 from harness.services.stack import Stack
 from harness.settings import Settings

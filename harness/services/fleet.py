@@ -189,6 +189,14 @@ class Fleet:
                 held.callback(lock.release)
             yield
 
+    def used(self) -> bool:
+        """Whether a living process holds a slot of it."""
+        try:
+            with self.unused():
+                return False
+        except ServiceError:
+            return True
+
     def remove(self) -> Counter[str]:
         """Removes what a kept and unused() fleet has on the engine, and its notes. Raises EngineError, ServiceError."""
         removed = remove_labelled(connect(), self.labels)
@@ -196,6 +204,13 @@ class Fleet:
             for file in self.folder.glob(left):
                 file.unlink()
         return removed
+
+
+def fleets(root: Path) -> list[Fleet]:
+    """All of the checkout at `root`: the kept one, then those of test runs that have not ended, or were killed."""
+    kept = Fleet(root, None)
+    runs = sorted(folder.name.removeprefix("run-") for folder in kept.folder.parent.glob("run-*"))
+    return [kept, *(Fleet(root, run) for run in runs)]
 
 
 def new_run() -> str:

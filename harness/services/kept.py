@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
-from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.engine import LABEL_EXTRA, LABEL_FLEET, LABEL_STACK, connect
-from harness.errors import EngineError, ServiceError
-from harness.services.containers import LOOPBACK, labelled, role_of, tail
-from harness.services.embedded.processes import Process, lives
+from harness.errors import EngineError
+from harness.services.containers import LOOPBACK, labelled, role_of
+from harness.services.embedded.processes import lives
 from harness.services.embedded.stack import NOTE
 from harness.services.fleet import Fleet
 from harness.services.relay import SIDECAR_ROLE
+
+SCHEMES = {"postgres": "postgresql", "relay": "tcp"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,11 @@ class KeptService:
     answers: bool
     port: int | None
 
+    @property
+    def url(self) -> str:
+        """Where it answers; empty where it has no port."""
+        return f"{SCHEMES.get(self.name, 'http')}://{LOOPBACK}:{self.port}" if self.port else ""
+
 
 def kept_services(root: Path) -> list[KeptService]:
     """Of every kept stack of the checkout, and the server that they share (in slot 0)."""
@@ -37,38 +41,7 @@ def kept_services(root: Path) -> list[KeptService]:
 
 def in_use(root: Path) -> bool:
     """Whether a test run holds a slot of what is kept."""
-    try:
-        with Fleet(root, None).unused():
-            return False
-    except ServiceError:
-        return True
-
-
-def kept_log(root: Path, name: str, lines: int) -> str:
-    """The last lines of a kept service, with the secrets that the notes hold masked. Raises ServiceError."""
-    fleet = Fleet(root, None)
-    logs: dict[str, str] = {}
-    secrets: set[str] = set()
-    for file in sorted(fleet.folder.glob("*.json")):
-        note = fleet.note(file.stem) or {}
-        secrets |= _secrets(note)
-        if file.stem.startswith(NOTE) and "folder" in note:
-            folder = Path(note["folder"])
-            logs |= {
-                log.stem: Process(log.stem, folder).tail(lines)
-                for log in sorted(folder.glob("*.log"))
-                if log.stem != "keeper"
-            }
-    if not logs:
-        with nullcontext() if any(fleet.folder.glob("stack-*.json")) else suppress(EngineError):
-            logs |= {role_of(one): tail(one, lines) for one in labelled(connect(), {LABEL_FLEET: fleet.ident})}
-    if name not in logs:
-        there = ", ".join(sorted(logs)) or "nothing: start it with `harness up`"
-        raise ServiceError(f"no service {name!r} is kept; there is {there}")
-    text = logs[name]
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
+    return Fleet(root, None).used()
 
 
 def _embedded(fleet: Fleet) -> list[KeptService]:
@@ -108,14 +81,3 @@ def _takes(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _secrets(note: Mapping[str, Any]) -> set[str]:
-    """Every password in it, however deep."""
-    found: set[str] = set()
-    for key, value in note.items():
-        if isinstance(value, Mapping):
-            found |= set(value.values()) if key == "passwords" else _secrets(value)
-        elif key in ("password", "superuser"):
-            found.add(str(value))
-    return found

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.engine import connect
 from harness.errors import EngineError
-from harness.images.progress import Progress
+from harness.progress import Progress
 from harness.services.embedded.stack import embedded_stack, end_embedded
 from harness.services.fleet import Fleet
 from harness.services.stack import Stack, stack_in_fleet

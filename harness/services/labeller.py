@@ -9,8 +9,9 @@ or by MARK, a variable in its environment (outside.py), and is then listened to 
 known but what the engine tells everybody, until a client claims it. Containers with labels of ours are no concern here.
 
 It keeps a record of each container: the fields of relay.Sidecar, with `started`, `ended` and `proved`. Three calls are
-its own: `GET /airflow-harness/records` answers with the list, `POST /airflow-harness/forget` empties it, and
-`POST /airflow-harness/claim/ID` proves a container the stack's.
+its own: `GET /airflow-harness/records` answers with these `records`, and whether anything was `made` through it;
+`POST /airflow-harness/forget` answers the same and begins anew; `POST /airflow-harness/claim/ID` proves a container the
+stack's.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Proxy:
         self.labels = labels
         self.mark = mark
         self.records: list[dict[str, Any]] = []
+        self.made = False
         self.watching: set[asyncio.Task[None]] = set()
         self.reading: dict[str, asyncio.Task[None]] = {}
 
@@ -67,6 +69,7 @@ class Proxy:
             taken_over = bool(TAKEN_OVER.match(head)) and b"\r\nupgrade:" in head.lower()
             body = await whole_body(head, reader) if create or taken_over else b""
             if create:
+                self.made = True
                 wanted = json.loads(body or b"{}")
                 wanted["Labels"] = {**(wanted.get("Labels") or {}), **self.labels}
                 body = json.dumps(wanted).encode()
@@ -92,9 +95,9 @@ class Proxy:
     async def answer_own(self, asked: bytes, ident: str, writer: asyncio.StreamWriter) -> None:
         if asked == b"claim":
             await self.claim(ident)
-        body = json.dumps(self.records).encode()
+        body = json.dumps({"records": self.records, "made": self.made}).encode()
         if asked == b"forget":
-            self.records, body = [], b"[]"
+            self.records, self.made = [], False
         writer.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
             b"Content-Length: %d\r\n\r\n" % len(body) + body

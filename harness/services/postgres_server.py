@@ -21,7 +21,7 @@ from psycopg import sql
 from testcontainers.core.network import Network
 
 from harness.engine import LABEL_ROLE, engine_errors
-from harness.errors import ServiceError
+from harness.errors import ServiceError, in_one_line
 from harness.services.containers import (
     ATTACH_TIMEOUT,
     LOOPBACK,
@@ -154,7 +154,7 @@ class ContainerServer(PostgresServer):
             done = self.container.exec_run(whole, demux=True)
         stdout, stderr = cast(tuple[bytes | None, bytes | None], done.output)
         if done.exit_code != 0:
-            raise ServiceError(f"{command[0]} failed in the postgres service: {(stderr or b'').decode().strip()}")
+            raise ServiceError(f"{command[0]} failed in the postgres service: {in_one_line((stderr or b'').decode())}")
         return stdout or b""
 
     def log_tail(self, lines: int) -> str:

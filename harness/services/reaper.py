@@ -44,7 +44,7 @@ class Reaper:
                 auto_remove=True,
             ),
             # Not under the fleet's own label: it must not sweep itself away before the rest.
-            {LABEL_FLEET: f"{fleet_id}-reaper"},
+            {LABEL_FLEET: fleet_of_reaper(fleet_id)},
             None,
         )
         made: list[socket.socket] = []
@@ -77,6 +77,11 @@ class Reaper:
     def abandon(self) -> None:
         """Leaves the rest to it: it sweeps as if this process had been killed, and then ends by itself."""
         self._connection.close()
+
+
+def fleet_of_reaper(fleet_id: str) -> str:
+    """The fleet that the reaper of a fleet is labelled with."""
+    return f"{fleet_id}-reaper"
 
 
 def _connection(port: int, fleet_id: str) -> socket.socket:

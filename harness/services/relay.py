@@ -62,6 +62,14 @@ class Sidecar:
     past_relay: bool = False
 
 
+@dataclass(frozen=True)
+class Seen:
+    """The stack's sidecars, and what else was made on the engine, by whomever; each the oldest first."""
+
+    sidecars: tuple[Sidecar, ...] = ()
+    unproved: tuple[Unproved, ...] = ()
+
+
 class RelayService:
     """socat on 2375, labeller behind it."""
 
@@ -117,6 +125,7 @@ class RelayService:
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
         images = {"labeller": self._python_image, self.name: self._image}
         self._up({role: fitting(containers, role, image) for role, image in images.items()}, ATTACH_TIMEOUT)
+        remove_labelled(self._client, self._sidecar_labels)  # also what an earlier process forgot, and did not get to
         self.reset()
 
     def note(self) -> dict[str, Any]:
@@ -124,48 +133,56 @@ class RelayService:
 
     def reset(self) -> None:
         """No sidecar of an earlier scenario remains, on the engine or in the record."""
-        self.remove_sidecars()
-        self._ask("POST", "forget")
+        self._remove(self._ask("POST", "forget"))
 
-    def claim(self, said: str) -> None:
-        """Takes for this stack's, and so for a sidecar, each container whose id is in `said`: a run's log and XComs."""
-        for one in self.unproved():
-            if one.id in said:
-                self._ask("POST", f"claim/{one.id}")
-
-    def unproved(self) -> list[Unproved]:
-        """What else was made on the engine since the last reset, oldest first, by whomever."""
-        records = self._ask("GET", "records")
-        return [Unproved(r["id"], r["name"], r["image"]) for r in records if not r["proved"]]
-
-    def sidecars(self) -> list[Sidecar]:
-        """The sidecars that were started since the last reset, oldest first.
+    def seen(self, said: str = "") -> Seen:
+        """What was made since the last reset. `said` is a run's log and XComs: whose id is in it is a sidecar.
 
         A sidecar that has ended is recorded a moment after its client learns of it, so that is awaited. Raises
         ServiceError where it does not come.
         """
+        records = self._ask("GET", "records")["records"]
+        if claimed := [r["id"] for r in records if not r["proved"] and r["id"] in said]:
+            for ident in claimed:
+                self._ask("POST", f"claim/{ident}")
+            records = self._ask("GET", "records")["records"]
+        shown = [field.name for field in fields(Sidecar)]
+        return Seen(
+            sidecars=tuple(Sidecar(**{n: r[n] for n in shown}) for r in self._finished(records) if r["proved"]),
+            unproved=tuple(Unproved(r["id"], r["name"], r["image"]) for r in records if not r["proved"]),
+        )
+
+    def _finished(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The records when those of the sidecars that have ended are complete."""
 
         def unfinished(records: list[dict[str, Any]]) -> bool:
             under_way = {r["id"] for r in records if r["proved"] and r["started"] and not r["ended"]}
             return bool(under_way) and not under_way <= self._running(under_way)
 
+        if not unfinished(records):
+            return records
+
         waiting = Retrying(
             stop=stop_after_delay(RECORD_TIMEOUT), wait=wait_fixed(POLL), retry=retry_if_result(unfinished)
         )
         try:
-            records: list[dict[str, Any]] = waiting(self._ask, "GET", "records")
+            found: list[dict[str, Any]] = waiting(lambda: self._ask("GET", "records")["records"])
         except RetryError as error:
             raise ServiceError(
                 f"a sidecar ended, but its exit code and output did not come within {RECORD_TIMEOUT:g} s; "
                 f"the relay says: {self.log_tail(5) or '(nothing)'}"
             ) from error
-        shown = [field.name for field in fields(Sidecar)]
-        return [Sidecar(**{name: record[name] for name in shown}) for record in records if record["proved"]]
+        return found
 
     def remove_sidecars(self) -> None:
         """Removes what DAGs created through the relay (containers, networks, volumes) and what is proved theirs."""
-        remove_labelled(self._client, self._sidecar_labels)
-        if past := [r["id"] for r in self._ask("GET", "records") if r["past_relay"] and r["proved"]]:
+        self._remove(self._ask("GET", "records"))
+
+    def _remove(self, told: Mapping[str, Any]) -> None:
+        """`told`: what the labeller answers. Nearly always nothing was made, and then the engine is not asked."""
+        if told["made"]:
+            remove_labelled(self._client, self._sidecar_labels)
+        if past := [r["id"] for r in told["records"] if r["past_relay"] and r["proved"]]:
             for container in self._by_id(past):
                 remove(container)
 

@@ -18,7 +18,8 @@ from testcontainers.core.network import Network
 
 from harness.engine import LABEL_EXTRA, LABEL_STACK, connect, engine_errors
 from harness.errors import EngineError, HarnessError, SettingsError
-from harness.images.obtain import Obtained, Progress, obtain
+from harness.images.obtain import Obtained, obtain
+from harness.progress import Progress
 from harness.services.aws import AwsContainer, AwsService
 from harness.services.containers import Place, labelled, role_of
 from harness.services.fleet import Fleet

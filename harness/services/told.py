@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit
+
 from harness.services.stack import Stack
+
+
+def started(stack: Stack) -> str:
+    """How long its services took."""
+    return f"ready ({', '.join(f'{name} {seconds:.1f} s' for name, seconds in stack.seconds.items())})"
 
 
 def endpoints(stack: Stack) -> dict[str, str]:
@@ -19,8 +27,11 @@ def endpoints(stack: Stack) -> dict[str, str]:
     return told
 
 
-def credentials(stack: Stack) -> dict[str, str]:
-    """By variable what a shell needs to use the stack. Of what is in here MinIO's and Postgres' are secret."""
+def credentials(stack: Stack, connections: Mapping[str, str]) -> dict[str, str]:
+    """By variable what a shell needs to use the stack: boto3 and `aws`, `psql`, and Airflow with the connections.
+
+    Of what is in here MinIO's and Postgres' passwords are secret, and the connections, which hold them.
+    """
     s3 = stack.minio.endpoint
     told = {
         "AWS_ACCESS_KEY_ID": s3.access_key,
@@ -34,6 +45,12 @@ def credentials(stack: Stack) -> dict[str, str]:
     }
     for name in stack.postgres.names:
         told[f"POSTGRES_{name.upper().replace('-', '_')}"] = stack.postgres.url(name)
+    if len(stack.postgres.names) == 1:
+        url = urlsplit(stack.postgres.url(stack.postgres.names[0]))
+        told |= {"PGHOST": str(url.hostname), "PGPORT": str(url.port), "PGDATABASE": url.path.removeprefix("/")}
+        told |= {"PGUSER": unquote(url.username or ""), "PGPASSWORD": unquote(url.password or "")}
     if stack.relay.docker_host:
         told["DOCKER_HOST"] = stack.relay.docker_host
-    return told
+    # A shell takes no dash in a name.
+    usable = {name: value for name, value in connections.items() if name.isidentifier()}
+    return told | {f"AIRFLOW_CONN_{name.upper()}": value for name, value in usable.items()}

@@ -15,18 +15,21 @@ from typing import Any
 import pytest
 
 from harness.errors import SettingsError
+from harness.progress import Progress
+from harness.report.terminal import PROGRESS
 
 
 class _Single:
     """The plugin: collects `work` alone, keeps what it raised, and takes pytest's own output away."""
 
-    def __init__(self, work: Callable[..., None]) -> None:
-        self.work = work
+    def __init__(self, work: Callable[..., None], progress: Progress) -> None:
+        self.work, self.progress = work, progress
         self.raised: BaseException | None = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         config.pluginmanager.unregister(name="terminalreporter")
+        config.stash[PROGRESS] = self.progress
 
     def pytest_collection(self, session: pytest.Session) -> bool:
         session.items = [pytest.Function.from_parent(session, name="run", callobj=self.work)]
@@ -40,14 +43,15 @@ class _Single:
         return (yield)
 
 
-def in_session(root: Path, work: Callable[..., None], options: Sequence[str]) -> None:
+def in_session(root: Path, work: Callable[..., None], options: Sequence[str], progress: Progress) -> None:
     """Calls `work`, whose parameters are names of fixtures, in a session at `root` with pytest's `options`.
 
+    `progress` hears of images that are pulled or built.
     Standard output and error are this process's for it, and nobody's for pytest. Raises what `work` or a fixture
     raises, KeyboardInterrupt among it, and SettingsError where pytest refuses.
     """
     out, err, silent = sys.stdout, sys.stderr, io.StringIO()
-    single = _Single(_heard(work, out, err))
+    single = _Single(_heard(work, out, err), progress)
     settings = ["-c", str(root / "pyproject.toml") if (root / "pyproject.toml").is_file() else os.devnull]
     with tempfile.TemporaryDirectory() as temporary, redirect_stdout(silent), redirect_stderr(silent):
         whole = ["-p", "harness.plugin", "--rootdir", str(root), *settings, "-s", "--basetemp", f"{temporary}/run"]

@@ -1,8 +1,8 @@
-"""What `harness run` shows: the tasks while they move, then what the run left."""
+"""What `harness run` shows of what a run left."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,27 +13,15 @@ from harness.evidence.objects import Objects
 from harness.tables import plain_table
 
 NUMBERS = ("tries", "seconds", "bytes")
-COLOURS = {"success": "green", "failed": "red", "upstream_failed": "red", "running": "cyan", "skipped": "magenta"}
+COLOURS = {"success": "green", "failed": "red", "upstream_failed": "red", "skipped": "magenta"}
 
 
-class Moves:
-    """One line for each move, with the seconds since the first look."""
-
-    def __init__(self, console: Console) -> None:
-        self._console, self._began = console, time.monotonic()
-
-    def __call__(self, task: str, state: str) -> None:
-        seconds = time.monotonic() - self._began
-        colour = COLOURS.get(state, "default")
-        self._console.print(f"[{seconds:6.1f} s] {escape(task)}: [{colour}]{state}[/]", highlight=False)
-
-
-def show_left(console: Console, run: Run, evidence: Evidence) -> None:
-    """Tables of the tasks, and of all that there is of the rest."""
+def show_left(console: Console, run: Run, evidence: Evidence, mask: Callable[[str], str]) -> None:
+    """Tables of the tasks, and of all that there is of the rest; what others printed goes through `mask`."""
     tasks = plain_table("task", "state", "tries", "seconds", numbers=NUMBERS)
     for name, task in run.tasks.items():
         duration = "" if task.duration is None else f"{task.duration:.1f}"
-        tasks.add_row(escape(name), task.state or "-", str(task.tries), duration)
+        tasks.add_row(escape(name), _coloured(task.state or "-"), str(task.tries), duration)
     console.print(tasks)
     _objects(console, "MinIO", evidence.objects)
     _objects(console, "AWS", evidence.aws.objects)
@@ -43,12 +31,16 @@ def show_left(console: Console, run: Run, evidence: Evidence) -> None:
         for one in evidence.sidecars:
             last = one.output.strip().splitlines()[-1:] or [""]
             past = " (past the relay)" if one.past_relay else ""
-            sidecars.add_row(escape(one.image) + past, str(one.exit_code), escape(last[0]))
+            sidecars.add_row(escape(one.image) + past, str(one.exit_code), escape(mask(last[0])))
         console.print(sidecars)
     for other in evidence.unproved:
         console.print(f"left alone, since nothing proves it this run's: {escape(other.image)} {escape(other.name)}")
     for warning in evidence.warnings:
-        console.print(f"warning: {escape(warning)}", highlight=False)
+        console.print(f"warning: {escape(mask(warning))}", highlight=False)
+
+
+def _coloured(state: str) -> str:
+    return f"[{COLOURS.get(state, 'default')}]{state}[/]"
 
 
 def _objects(console: Console, store: str, objects: Objects) -> None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 
+from harness.progress import Progress
+
 EVERY = 0.1
 """Seconds between two looks."""
-Moved = Callable[[str, str], None]
-"""Hears a task's id (mapped tasks as `task[0]`) and the state that it has now."""
+ENDED = ("success", "failed", "upstream_failed", "skipped", "removed")
 
 
 @contextmanager
-def followed(database: psycopg.Connection, moved: Moved) -> Iterator[None]:
-    """Until the end of the context `moved` hears of every state in which a task is found."""
+def followed(database: psycopg.Connection, progress: Progress) -> Iterator[None]:
+    """Until the end of the context `progress` hears of every state in which a task is found; mapped: `task[0]`."""
     ended = threading.Event()
     seen: dict[str, str] = {}
 
@@ -28,7 +29,7 @@ def followed(database: psycopg.Connection, moved: Moved) -> Iterator[None]:
             name = f"{task_id}[{index}]" if index >= 0 else task_id
             if seen.get(name) != state:
                 seen[name] = state
-                moved(name, state)
+                progress.step(name, state, last=state in ENDED)
 
     def follow() -> None:
         while not ended.wait(EVERY):

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.services.embedded.keeper import LOCK
+from harness.services.embedded.processes import kept_stacks
 from harness.services.fleet import Fleet
 from tests.outer import environment, run_pytest
 
@@ -51,7 +53,9 @@ def children(pid: int) -> list[int]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     (folder / "conftest.py").write_text(CONFTEST)
-    (folder / "pyproject.toml").write_text('[tool.harness]\nbuckets = ["first"]\nstack = "embedded"\n')
+    (folder / "pyproject.toml").write_text(
+        '[tool.harness]\nbuckets = ["first"]\nstack = "embedded"\nconnections = {shop = "${postgres.shop}"}\n'
+    )
     (folder / "dags").mkdir()
     (folder / "dags" / "greets.py").write_text(DAG)
     (folder / "test_it.py").write_text("def test_it(stack):\n    print('PORT', stack.aws.url.rpartition(':')[2])\n")
@@ -90,49 +94,15 @@ def test_a_run_that_fails(harness: Harness) -> None:
     done = harness("run", "greets", "2021-01-01", "--conf", '{"fail": true}')
     assert done.returncode == 1
     assert "greet: failed" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("greets for 2021-01-01: ")
+    assert done.stdout.splitlines()[-1].startswith("greets for 2021-01-01: the run failed: ")
     assert "Traceback" not in done.stderr
 
-
-REFUSED = [
-    (("run", "greets", "2021-99-01"), "'2021-99-01' is not a date: write 2021-01-31"),
-    (("run", "greets", "2021-01-01", "--conf", "{"), "argument --conf: not JSON"),
-    (("run", "greets", "2021-01-01", "--conf", "[1]"), "argument --conf: not an object"),
-    (
-        ("run", "greets", "2021-01-01", "--evidence", "no/such/file"),
-        "--evidence no/such/file can't be written: No such",
-    ),
-    (("run", "greets", "2021-01-01", "--stack", "some"), "argument --stack: invalid choice: 'some'"),
-    (("run", "greets", "2021-01-01", "--dags-folder", "none"), "does not exist: set dags_folder"),
-    (("run", "greets"), "the following arguments are required: DATE"),
-    (("list", "--dags-folder", "none"), "does not exist: set dags_folder"),
-    (("logs", "aws"), "no service 'aws' is kept; there is nothing: start it with `harness up`"),
-    (("logs", "aws", "--tail", "0"), "argument --tail: '0' is no number of lines"),
-    (("up", "--nonsense"), "unrecognized arguments: --nonsense"),
-    (("fly",), "invalid choice: 'fly'"),
-]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"), REFUSED, ids=lambda part: "-".join(part) if isinstance(part, tuple) else ""
-)
-def test_what_is_wrong_is_told_in_one_line(harness: Harness, arguments: tuple[str, ...], told: str) -> None:
-    done = harness(*arguments)
-    assert done.returncode == 2
-    assert told in done.stderr
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
-    assert done.stdout == ""
-
-
-@pytest.mark.parametrize("note", ['{"fits": "x"}', "[]", "{"], ids=["older", "another", "garbage"])
-def test_a_note_of_another_version_is_no_obstacle(harness: Harness, folder: Path, note: str) -> None:
-    for name in ("embedded-0", "stack-0"):
-        (Fleet(folder, None).folder / f"{name}.json").write_text(note)
-    told = harness("logs", "aws")
-    assert (told.returncode, told.stderr.count("\n")) == (2, 1)
-    assert harness("down").returncode == 0
-    assert not list(Fleet(folder, None).folder.glob("*.json"))
+    done = harness("run", "greets", "2021-01-01", "--conf", '{"fail": true}', "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert told["tasks"]["greet"]["state"] == "failed"
+    assert "greet failed" in told["failure"]
+    assert "greet: failed" in done.stderr
 
 
 @pytest.mark.at_length
@@ -171,26 +141,30 @@ def test_what_is_up_stays_for_pytest_and_goes_by_down(
     )
     password = exports["POSTGRES_SHOP"].split(":")[2].split("@")[0]
     assert password not in up.stdout
+    assert (exports["PGPASSWORD"], exports["PGDATABASE"]) == (password, "shop")
+    assert exports["AIRFLOW_CONN_SHOP"] == exports["POSTGRES_SHOP"]
 
     again = run_pytest(folder, pytestconfig.rootpath, "-q", "-s", "--reuse")
+    assert again.returncode == 0, again.stdout
     assert f"PORT {found['endpoints']['aws'].rpartition(':')[2]}" in again.stdout
 
     status = harness("status", "--json")
     assert status.returncode == 0
-    assert [one["name"] for one in json.loads(status.stdout)["services"] if one["answers"]] == [
-        "minio",
-        "postgres",
-        "aws",
+    told = json.loads(status.stdout)
+    assert [one["name"] for one in told["services"] if one["answers"]] == ["minio", "postgres", "aws"]
+    assert [one["url"] for one in told["services"]] == [
+        url.rpartition("/shop")[0] or url for url in found["endpoints"].values()
     ]
+    assert told["in_use"] is False
+    assert told["warm_hosts"] == []
     assert "database system is ready" in harness("logs", "postgres", "--tail", "1000").stdout
     unknown = harness("logs", "mini")
     assert unknown.stderr == "error: no service 'mini' is kept; there is aws, minio, postgres\n"
 
     # One that has died is seen, and what is left of the stack goes all the same.
-    note = json.loads(next(Fleet(folder, None).folder.glob("embedded-*.json")).read_text())
-    twin = next(
-        pid for pid in children(note["pid"]) if b"harness.aws_twin" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    )
+    (kept,) = (stack for stack, kept_for in kept_stacks() if kept_for == Fleet(folder, None).folder)
+    keeper = int((kept / LOCK).read_text())
+    twin = next(pid for pid in children(keeper) if b"harness.aws_twin" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(twin, signal.SIGKILL)
     assert harness("status").returncode == 1
     assert harness("down").stdout.startswith("removed 1 embedded stack")

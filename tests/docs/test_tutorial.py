@@ -18,7 +18,6 @@ import pytest
 from packaging.requirements import Requirement
 
 from harness.airflow.warm.client import end_hosts, hosts_folder
-from harness.settings import Settings
 from tests.docs.blocks import blocks, missing
 from tests.installed import installed_wheel
 from tests.outer import environment
@@ -50,7 +49,7 @@ def test_every_block_does_what_it_shows(tmp_path: Path, pytestconfig: pytest.Con
                 assert missing(block.text, output) is None, output
                 done.append("compared")
     finally:
-        end_hosts(hosts_folder(Settings(root=project)))
+        end_hosts(hosts_folder(project))
     assert done == ["install", "pytest", "compared", "pytest --report page", "compared", "ls page", "compared"]
 
 

@@ -65,7 +65,7 @@ def test_everything_answers(own: Stack) -> None:
     assert own.aws.client("sts").get_caller_identity()["Account"] == "123456789012"
     assert own.remarks == (NO_MINIO,)
     assert own.minio.version().startswith("moto ")
-    assert own.relay.sidecars() == []
+    assert own.relay.seen().sidecars == ()
     assert set(own.seconds) == {"minio", "postgres", "aws", "relay"}
 
 

@@ -14,15 +14,17 @@ import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from harness.errors import ServiceError
-from harness.services.embedded.processes import Keeping, Process, end_kept, lives
+from harness.services.embedded.keeper import LOCK
+from harness.services.embedded.processes import Keeping, Process, end_kept, kept_stacks, lives
 
 LISTENS = "import time; print('here', flush=True); time.sleep(600)"
 BEGINS = """
 import sys, time
+from pathlib import Path
 from harness.services.embedded.processes import Keeping
-keeping = Keeping.begin(kept=sys.argv[1] == "kept")
+keeping = Keeping.begin(Path("/fleet") if sys.argv[1] == "kept" else None)
 keeping.start("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"], {})
-print(keeping.folder, keeping.pid, flush=True)
+print(keeping.folder, flush=True)
 time.sleep(600)
 """
 
@@ -50,7 +52,7 @@ def gone(folder: Path) -> bool:
 
 @pytest.fixture
 def keeping() -> Keeping:
-    return Keeping.begin(kept=False)
+    return Keeping.begin(None)
 
 
 def test_a_process_serves_until_it_is_released(keeping: Keeping) -> None:
@@ -97,21 +99,21 @@ def test_a_process_has_the_environment_that_it_is_given_and_no_other(
 def test_whoever_began_it_is_killed(kept: str) -> None:
     with subprocess.Popen([sys.executable, "-c", BEGINS, kept], stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
-        told, pid = owner.stdout.readline().split()
+        folder = Path(owner.stdout.readline().strip())
         owner.send_signal(signal.SIGKILL)
-    folder = Path(told)
     if kept == "kept":
         Process("sleeper", folder).check()
         assert lives(folder)
-        assert end_kept(folder, int(pid))
-        assert not end_kept(folder, int(pid)), "there is none any more"
+        assert (folder, Path("/fleet")) in kept_stacks()
+        assert end_kept(folder)
+        assert not end_kept(folder), "there is none any more"
     assert gone(folder)
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_python_has_nothing_to_warn_of_after_a_release(kept: bool) -> None:
-    keeping = Keeping.begin(kept)
-    folder, pid = keeping.folder, keeping.pid
+@pytest.mark.parametrize("kept_for", [Path("/fleet"), None], ids=["kept", "not-kept"])
+def test_python_has_nothing_to_warn_of_after_a_release(kept_for: Path | None) -> None:
+    keeping = Keeping.begin(kept_for)
+    folder = keeping.folder
     keeping.start("sleeper", python(LISTENS), {})
     gc.collect()  # what others left
     with warnings.catch_warnings(record=True) as told:
@@ -119,14 +121,14 @@ def test_python_has_nothing_to_warn_of_after_a_release(kept: bool) -> None:
         keeping.release()
         del keeping
         gc.collect()
-    if kept:
-        end_kept(folder, pid)
+    if kept_for:
+        end_kept(folder)
     assert [str(one.message) for one in told] == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 def test_a_keeper_that_is_killed_takes_its_processes_along(keeping: Keeping) -> None:
     keeping.start("sleeper", python(LISTENS), {})
-    os.kill(keeping.pid, signal.SIGKILL)
+    os.kill(int((keeping.folder / LOCK).read_text()), signal.SIGKILL)
     keeping.release()
     assert gone(keeping.folder)

@@ -203,10 +203,10 @@ def test_two_processes_build_it_once(project: Settings, engine: docker.DockerCli
     (context(project) / "Dockerfile").write_text(DOCKERFILE + "RUN sleep 3\n")
     script = (
         "import sys; from pathlib import Path; from harness.engine import connect\n"
-        "from harness.images.obtain import obtain; from harness.images.progress import Plain\n"
+        "from harness.images.obtain import obtain; from harness.progress import Plain\n"
         "from harness.settings import Settings\n"
         f"settings = Settings.model_validate_json({project.model_dump_json()!r})\n"
-        f"obtain(connect(), settings, {name_of(project)!r}, Plain())\n"
+        f"obtain(connect(), settings, {name_of(project)!r}, Plain(sys.stderr))\n"
     )
     command = [sys.executable, "-c", script]
     running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]

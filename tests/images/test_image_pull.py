@@ -12,8 +12,8 @@ from docker.errors import APIError
 
 from harness.errors import EngineError, ImageError
 from harness.images import pull as pull_module
-from harness.images.progress import SILENT
 from harness.images.pull import PullError, pull
+from harness.progress import SILENT
 
 
 class FakeEngine:

@@ -18,7 +18,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from harness.report.write import check_folder, write_report
+from harness.report.write import write_report
 from harness.second_try import in_ci
 from harness.settings import Settings
 from tests.report.sessions import a_session
@@ -66,7 +66,6 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chr
 @pytest.fixture
 def page(chromium: webdriver.Chrome, tmp_path: Path) -> webdriver.Chrome:
     """The page of the session made by hand, freshly opened."""
-    check_folder(tmp_path)
     file = write_report(a_session(), tmp_path)
     show(chromium, WIDE, "light")
     for log in ("performance", "browser"):

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ReportError
+from harness.errors import OutputError
+from harness.output import check_folder
 from harness.report.markdown import LONGEST, fenced, summary
 from harness.report.model import SCHEMA_VERSION, Part, Session, TaskLog
 from harness.report.sections import bucket_lines, failure_sections
-from harness.report.write import append_summary, check_folder, write_report
+from harness.report.write import append_summary, write_report
 from tests.report.sessions import HOSTILE, a_session, failed_run
 
 
@@ -82,7 +83,8 @@ def test_a_long_summary_counts_what_it_leaves_out() -> None:
 
 def test_the_files_of_a_report(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b"
-    check_folder(folder)
+    check_folder("--report", folder)
+    (folder / "files").mkdir()
     (folder / "files" / "mine.txt").write_text("not the report's")
     assert write_report(a_session(), folder) == folder / "index.html"
     told = Session.model_validate_json((folder / "report.json").read_text())
@@ -101,10 +103,10 @@ def test_the_files_of_a_report(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["file", "file/below", "/sys/no-such-folder"])
 def test_a_folder_that_can_not_be_written_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ReportError) as refused:
-        check_folder(tmp_path / name)
+    with pytest.raises(OutputError) as refused:
+        check_folder("--report", tmp_path / name)
     assert "\n" not in str(refused.value)
-    assert str(refused.value).startswith(f"the report can't be written to {tmp_path / name} (")
+    assert str(refused.value).startswith(f"--report can't be written to {tmp_path / name} (")
 
 
 def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
@@ -113,14 +115,13 @@ def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
     if mine == 0:  # who may write anywhere
         os.seteuid(65534)
     try:
-        with pytest.raises(ReportError, match="Permission denied"):
-            check_folder(tmp_path / "report")
+        with pytest.raises(OutputError, match="Permission denied"):
+            check_folder("--report", tmp_path / "report")
     finally:
         os.seteuid(mine)
 
 
 def test_a_disk_that_fills_up_leaves_the_old_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    check_folder(tmp_path)
     write_report(a_session(), tmp_path)
     before = (tmp_path / "index.html").read_text()
     write_text = Path.write_text
@@ -132,7 +133,7 @@ def test_a_disk_that_fills_up_leaves_the_old_page(tmp_path: Path, monkeypatch: p
         raise OSError(28, "No space left on device", str(self))
 
     monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(ReportError, match="No space left on device"):
+    with pytest.raises(OutputError, match="No space left on device"):
         write_report(a_session().model_copy(update={"scenarios": ()}), tmp_path)
     assert (tmp_path / "index.html").read_text() == before
     assert not list(tmp_path.glob(".index*"))
@@ -143,7 +144,7 @@ def test_a_summary_is_added_to_what_is_there(tmp_path: Path) -> None:
     file.write_text("of another step\n")
     append_summary(a_session(), file)
     assert file.read_text().startswith("of another step\n## Airflow scenarios\n")
-    with pytest.raises(ReportError):
+    with pytest.raises(OutputError):
         append_summary(a_session(), tmp_path)
 
 

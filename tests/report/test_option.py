@@ -188,4 +188,6 @@ def test_a_report_that_can_not_be_written_is_refused_before_anything_runs(
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "passed" not in done.stdout
     lines = [line for line in done.stderr.splitlines() if line]
-    assert lines == ["ERROR: the report can't be written to taken/report (Not a directory): name another place"]
+    assert lines == [
+        "ERROR: --report can't be written to taken/report (Not a directory): name another place, or make room"
+    ]

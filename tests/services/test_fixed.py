@@ -19,7 +19,7 @@ from harness.airflow.metadata import ensure_template
 from harness.airflow.process import Execute
 from harness.engine import LABEL_FLEET, connect
 from harness.errors import ServiceError, SettingsError
-from harness.images.progress import SILENT
+from harness.progress import SILENT
 from harness.services.containers import Spec, labelled, role_of, start
 from harness.services.fleet import Fleet, new_run
 from harness.services.relay import engine_socket

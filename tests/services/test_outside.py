@@ -54,9 +54,9 @@ def home(stack: Stack, tmp_path: Path) -> Path:
 @retry(stop=stop_after_delay(20), wait=wait_fixed(0.05), reraise=True)
 def await_seen(stack: Stack, *proved: Container, unproved: Container | None = None) -> list[Sidecar]:
     """The sidecars, when all of `proved` are among them and have ended, and `unproved` is seen too."""
-    sidecars = stack.relay.sidecars()
+    sidecars = stack.relay.seen().sidecars
     assert {one.id for one in sidecars if one.exit_code is not None} >= {one.id for one in proved}
-    assert unproved is None or unproved.id in {one.id for one in stack.relay.unproved()}
+    assert unproved is None or unproved.id in {one.id for one in stack.relay.seen().unproved}
     return sidecars
 
 
@@ -73,7 +73,7 @@ def test_what_a_run_starts_is_shown_although_the_engine_removes_it_at_once(
 
     image = stack.images["python"].reference
     assert sidecar == Sidecar(str(ended.id), "past-the-relay", image, 3, "counted\n", past_relay=True)
-    assert ended.id not in {one.id for one in stack.relay.unproved()}
+    assert ended.id not in {one.id for one in stack.relay.seen().unproved}
 
 
 def test_one_that_ended_before_the_labeller_looked_is_shown_with_its_output(
@@ -104,7 +104,7 @@ def test_what_still_runs_is_removed_and_a_strangers_container_is_not(
         (ended.id, 3, "counted"),
     ]
     listed = Unproved(str(stranger.id), str(stranger.name), stack.images["python"].reference)
-    assert listed in stack.relay.unproved()
+    assert listed in stack.relay.seen().unproved
 
     stack.relay.remove_sidecars()
 
@@ -121,9 +121,9 @@ def test_an_id_that_the_task_told_proves_it_and_a_short_one_does_not(
     await_seen(stack, unproved=ended)
     await_seen(stack, unproved=listed)
 
-    stack.relay.claim(f"CONTAINER ID\n{listed.short_id}  Up 1 second\nmade {ended.id}.")
+    stack.relay.seen(f"CONTAINER ID\n{listed.short_id}  Up 1 second\nmade {ended.id}.")
 
-    (sidecar,) = stack.relay.sidecars()
+    (sidecar,) = stack.relay.seen().sidecars
     assert (sidecar.id, sidecar.exit_code, sidecar.output) == (ended.id, 3, "counted\n")
     stack.relay.remove_sidecars()
     assert [is_there(one) for one in (ended, listed)] == [False, True]
@@ -135,9 +135,9 @@ def test_one_that_is_gone_before_it_is_proved_says_so(stack: Stack, start: Start
     ended.remove()
     await_seen(stack, unproved=ended)
 
-    stack.relay.claim(str(ended.id))
+    stack.relay.seen(str(ended.id))
 
-    (sidecar,) = stack.relay.sidecars()
+    (sidecar,) = stack.relay.seen().sidecars
     assert (sidecar.exit_code, sidecar.output) == (3, labeller.GONE)
 
 
@@ -158,7 +158,7 @@ def test_our_label_proves_it_and_what_is_anothers_is_no_concern(
     (sidecar,) = await_seen(stack, ours)
 
     assert sidecar.id == ours.id
-    assert not {one.id for one in others} & {one.id for one in stack.relay.unproved()}
+    assert not {one.id for one in others} & {one.id for one in stack.relay.seen().unproved}
     stack.relay.remove_sidecars()
     assert not is_there(ours)
     assert all(map(is_there, others))
@@ -170,7 +170,7 @@ def test_sidecars_of_the_relay_get_no_mark(stack: Stack, home: Path, monkeypatch
     through = docker.DockerClient(base_url=stack.relay.docker_host)
     made = through.containers.create(stack.images["python"].reference)
     assert "FTP_PROXY" not in str(made.attrs["Config"]["Env"])
-    assert [(one.id, one.past_relay) for one in stack.relay.sidecars()] == [(made.id, False)]
+    assert [(one.id, one.past_relay) for one in stack.relay.seen().sidecars] == [(made.id, False)]
     stack.relay.remove_sidecars()
 
 

@@ -36,7 +36,7 @@ def python(stack: Stack) -> str:
 
 @retry(stop=stop_after_delay(20), wait=wait_fixed(0.05), reraise=True)
 def await_ended(stack: Stack) -> Sidecar:
-    (sidecar,) = stack.relay.sidecars()
+    (sidecar,) = stack.relay.seen().sidecars
     assert sidecar.exit_code is not None
     return sidecar
 
@@ -68,7 +68,7 @@ def test_much_output_keeps_its_end(stack: Stack, through_relay: docker.DockerCli
     ran = through_relay.containers.run(python(stack), ["python3", "-c", script], detach=True)
     ran.wait()
     whole = ran.logs()
-    (sidecar,) = stack.relay.sidecars()
+    (sidecar,) = stack.relay.seen().sidecars
     assert whole.count(b"\n") == 100_000, "the relay passes everything on"
     assert len(sidecar.output) == 64 * 1024
     assert sidecar.output.endswith("line 99999\n")
@@ -99,7 +99,7 @@ def test_running_and_unstarted_sidecars_are_swept_and_a_strangers_container_is_n
     try:
         running = through_relay.containers.run(python(stack), ["sleep", "600"], detach=True)
         unstarted = through_relay.containers.create(python(stack))
-        assert [(s.id, s.exit_code) for s in stack.relay.sidecars()] == [(running.id, None), (unstarted.id, None)]
+        assert [(s.id, s.exit_code) for s in stack.relay.seen().sidecars] == [(running.id, None), (unstarted.id, None)]
 
         stack.relay.remove_sidecars()
 
@@ -125,7 +125,7 @@ socket.create_connection(('insideairbnb', 5432)).close()
 def test_a_refused_creation_is_passed_on(stack: Stack, through_relay: docker.DockerClient) -> None:
     with pytest.raises(docker.errors.APIError, match=r"no-such-image|No such image"):
         through_relay.api.create_container("no-such-image:1")
-    assert stack.relay.sidecars() == []
+    assert stack.relay.seen().sidecars == ()
 
 
 def test_a_sidecar_that_was_never_started_is_not_waited_for(
@@ -133,7 +133,7 @@ def test_a_sidecar_that_was_never_started_is_not_waited_for(
 ) -> None:
     through_relay.containers.create(python(stack), name="never-started").remove()
     monkeypatch.setattr("harness.services.relay.RECORD_TIMEOUT", 0.0)
-    (sidecar,) = stack.relay.sidecars()
+    (sidecar,) = stack.relay.seen().sidecars
     assert (sidecar.name, sidecar.exit_code, sidecar.output) == ("never-started", None, "")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -19,7 +20,7 @@ import pytest
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from harness.airflow.warm import client
-from harness.airflow.warm.client import WarmHosts, end_hosts, hosts_folder
+from harness.airflow.warm.client import WarmHosts, end_hosts, hosts_folder, living_hosts
 from harness.errors import HostLostError, RunError
 from harness.private import PrivacyError, private_folder
 from harness.settings import Settings
@@ -73,23 +74,30 @@ def test_one_host_serves_run_after_run(place: Place) -> None:
     assert parents == {str(only_host(place))}
 
 
+def test_a_host_tells_of_itself(place: Place) -> None:
+    thread, _outcome, log = begin(place, "import time; time.sleep(600)")
+    (told,) = living_hosts(place.folder / "hosts")
+    assert (told.pid, told.runs) == (only_host(place), 1)
+    os.kill(int(log.read_text().split()[0]), signal.SIGKILL)
+    thread.join()
+
+
 def test_only_its_owner_can_reach_it(place: Place, settings: Settings) -> None:
     place.said("pass")
     (path,) = hosts_of(place)
     assert stat.S_IMODE(path.lstat().st_mode) == 0o600
-    folder = hosts_folder(settings)
+    folder = hosts_folder(settings.root)
     for one in (folder, folder.parent, folder.parent.parent):
         assert stat.S_IMODE(one.lstat().st_mode) == 0o700, one
         assert one.lstat().st_uid == os.getuid()
 
 
 def test_another_checkout_has_other_hosts(tmp_path: Path) -> None:
-    first, second = (hosts_folder(Settings(root=tmp_path / name)) for name in ("one", "two"))
+    first, second = (hosts_folder(tmp_path / name) for name in ("one", "two"))
     assert first != second
-    assert hosts_folder(Settings(root=tmp_path / "one" / ".." / "one")) == first
+    assert hosts_folder(tmp_path / "one" / ".." / "one") == first
     for made in (first, second):
-        made.rmdir()
-        made.parent.rmdir()
+        shutil.rmtree(made.parent)
 
 
 @pytest.mark.parametrize("what", ["mode", "link", "file"])

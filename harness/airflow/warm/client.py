@@ -28,7 +28,6 @@ from harness.airflow.process import Finished
 from harness.airflow.warm.key import host_key, lasting
 from harness.errors import HostLostError, RunError
 from harness.private import private_folder
-from harness.settings import Settings
 
 LOST = "the warm host went away during a run: was it killed?"
 START_TIMEOUT = 120.0
@@ -221,9 +220,9 @@ def _line(stream: IO[bytes]) -> dict[str, Any]:
     return dict(json.loads(stream.readline()))
 
 
-def hosts_folder(settings: Settings) -> Path:
-    """Where the hosts of this user and checkout are."""
-    folder = private_folder(settings.root) / "hosts"
+def hosts_folder(root: Path) -> Path:
+    """Where the hosts of this user and the checkout at `root` are."""
+    folder = private_folder(root) / "hosts"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
@@ -234,15 +233,32 @@ def _umask() -> int:
         return next(int(line.split()[1], 8) for line in lines if line.startswith("Umask:"))
 
 
+@dataclass(frozen=True)
+class HostFacts:
+    """`runs`: how many are under way. `learned`: how many modules it has imported for later runs."""
+
+    pid: int
+    runs: int
+    learned: int
+
+
+def living_hosts(folder: Path) -> list[HostFacts]:
+    """The hosts of the folder, as they tell of themselves."""
+    answers = (_ask(connection, {"do": "tell"}, END_TIMEOUT, END_TIMEOUT) for connection in _connections(folder))
+    return [HostFacts(**answer) for answer in answers if "stale" not in answer]
+
+
 def end_hosts(folder: Path) -> int:
     """Tells every host of the folder to end, and returns how many there were."""
-    ended = 0
+    return len([_ask(connection, {"do": "end"}, END_TIMEOUT, END_TIMEOUT) for connection in _connections(folder)])
+
+
+def _connections(folder: Path) -> Iterator[socket.socket]:
+    """To each host that lives; what a dead one left goes."""
     for path in folder.glob("*.sock"):
         connection = _connect(path)
         if connection is None:
             path.unlink(missing_ok=True)
             continue
         with connection:
-            _ask(connection, {"do": "end"}, END_TIMEOUT, END_TIMEOUT)
-        ended += 1
-    return ended
+            yield connection

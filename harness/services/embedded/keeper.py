@@ -4,7 +4,7 @@ A process of its own (`python keeper.py FOLDER [--kept]`), standard library only
 input, one JSON object a line: `name`, `command`, `env`, `user` (or null) and `signal`, by which that process is to be
 ended; it answers each with a line, the process's id or an error. It ends when its input does, which is when the test
 process closes it or dies, even by kill -9; with `--kept` when it gets SIGTERM. Of a process that ended it writes
-`NAME.exit`. While it lives it holds a lock on `keeper.lock`, and nobody else does.
+`NAME.exit`. While it lives it holds a lock on `keeper.lock`, where its process id stands; nobody else locks that.
 """
 
 from __future__ import annotations
@@ -95,8 +95,11 @@ def _end(*_: object) -> None:
 
 
 def main(folder: Path, kept: bool) -> None:
-    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    partial = folder / f"{LOCK}.partial"  # under its own name nobody ever sees it unlocked
+    lock = os.open(partial, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
+    os.write(lock, str(os.getpid()).encode())
+    partial.rename(folder / LOCK)
     keeper = Keeper(folder)
     signal.signal(signal.SIGCHLD, keeper.look)
     signal.signal(signal.SIGTERM, _end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -17,7 +18,7 @@ from typing import Any
 import psycopg
 from testcontainers.core.network import Network
 
-from harness.errors import ServiceError
+from harness.errors import ServiceError, in_one_line
 from harness.services.embedded.processes import LOOPBACK, PACKAGES_MISSING, Keeping, Process, on_free_ports
 from harness.services.postgres_server import OPTIONS, SUPERUSER, PostgresServer, libpq_url
 
@@ -53,7 +54,7 @@ class ProcessServer(PostgresServer):
                 check=False,
             )
         if done.returncode != 0:
-            raise ServiceError(f"{command[0]} failed in the postgres service: {done.stderr.decode().strip()}")
+            raise ServiceError(f"{command[0]} failed in the postgres service: {in_one_line(done.stderr.decode())}")
         return done.stdout
 
     def note(self) -> dict[str, Any]:
@@ -109,7 +110,8 @@ def _initialised(folder: Path, programs: Path, user: str | None, password: str) 
             shutil.chown(path, user)
     command = [str(programs / "initdb"), "-D", str(data), "-U", SUPERUSER, "--pwfile", str(told), "-A", "scram-sha-256"]
     done = subprocess.run(
-        [*command, "--no-sync", "--encoding=UTF8", "--locale=C"],
+        # Shared memory in its own folder: in the system's it would outlive a crash.
+        [*command, "-c", "dynamic_shared_memory_type=mmap", "--no-sync", "--encoding=UTF8", "--locale=C"],
         env=_environment(),
         cwd=folder,
         user=user,
@@ -120,8 +122,15 @@ def _initialised(folder: Path, programs: Path, user: str | None, password: str) 
     )
     told.unlink()
     if done.returncode != 0:
-        raise ServiceError(f"postgres can't be initialised: {done.stderr.decode(errors='replace').strip()}")
+        raise ServiceError(f"postgres can't be initialised: {_cause(done.stderr.decode(errors='replace'), folder)}")
     return data
+
+
+def _cause(said: str, folder: Path) -> str:
+    """The line that tells most, with what to do where that is known."""
+    if os.strerror(errno.ENOSPC) in said:
+        return f"the disk is full at {folder.parent}: make room there, or set TMPDIR to another folder, then run again"
+    return next((line for line in said.splitlines() if "FATAL" in line or "error:" in line), in_one_line(said))
 
 
 def _programs(folder: Path, user: str | None) -> Path:

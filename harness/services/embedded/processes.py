@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +20,16 @@ from typing import Self, TypeVar
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from harness.errors import ServiceError
+from harness.errors import ServiceError, in_one_line
 from harness.services.embedded import keeper
 from harness.services.ready import POLL, await_answer
 
 LOOPBACK = "127.0.0.1"
 PREFIX = "airflow-scenarios-"
+KEPT_FOR = "kept-for"
+"""A file in the folder of a stack that is kept: the folder of the fleet that keeps it."""
 PACKAGES_MISSING = "the embedded stack needs `pip install airflow-scenario-harness[embedded]`"
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder that nobody else can look into is made in it
 TRIES = 3
 Started = TypeVar("Started")
 
@@ -53,7 +56,7 @@ class Process:
         return "\n".join(text.splitlines()[-lines:])
 
     def last_words(self) -> str:
-        return f"Its last lines: {' | '.join(line.strip() for line in self.tail(5).splitlines()) or '(none)'}"
+        return f"Its last lines: {in_one_line(self.tail(5))}"
 
     def await_ready(self, probe: Callable[[], object], timeout: float) -> None:
         """As harness.services.ready.await_answer()."""
@@ -70,25 +73,23 @@ class Keeping:
         self._lock = threading.Lock()
 
     @classmethod
-    def begin(cls, kept: bool) -> Self:
-        """A new one; it ends with this process, or, `kept`, by end_kept()."""
-        _sweep()
+    def begin(cls, kept_for: Path | None) -> Self:
+        """A new one; it ends with this process or, kept for the fleet in the folder `kept_for`, by end_kept()."""
+        for left in dead_stacks():
+            shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_fast_place()))
         if os.geteuid() == 0:
             folder.chmod(0o711)  # a server that won't run as root has a folder of its own in it
-        command = [sys.executable, "-S", "-E", keeper.__file__, str(folder), *(["--kept"] if kept else [])]
+        if kept_for:
+            (folder / KEPT_FOR).write_text(str(kept_for))
+        command = [sys.executable, "-S", "-E", keeper.__file__, str(folder), *(["--kept"] if kept_for else [])]
         # A session of its own: a Ctrl-C at the terminal is not for it.
         # Nor does it hold this process's output, which whoever reads that would wait for.
         with (folder / "keeper.log").open("w") as log:
             begun = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
             )
-        return cls(folder, begun, kept)
-
-    @property
-    def pid(self) -> int:
-        assert self._keeper is not None
-        return self._keeper.pid
+        return cls(folder, begun, kept_for is not None)
 
     def start(
         self,
@@ -174,11 +175,12 @@ def lives(folder: Path) -> bool:
     return False
 
 
-def end_kept(folder: Path, pid: int) -> bool:
+def end_kept(folder: Path) -> bool:
     """Ends a kept stack by its keeper, and returns when it has gone: whether there was one. Raises ServiceError."""
     if not lives(folder):
         shutil.rmtree(folder, ignore_errors=True)
         return False
+    pid = int((folder / keeper.LOCK).read_text())
     os.kill(pid, signal.SIGTERM)
     waiting = Retrying(
         stop=stop_after_delay(2 * keeper.PATIENCE),
@@ -191,20 +193,32 @@ def end_kept(folder: Path, pid: int) -> bool:
     return True
 
 
-def _sweep() -> None:
-    """Removes what is left of stacks whose keepers were killed."""
-    for folder in Path(_fast_place() or tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        # One without a lock is being made at this moment.
-        if (folder / keeper.LOCK).exists() and folder.stat().st_uid == os.geteuid() and not lives(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+def dead_stacks() -> Iterator[Path]:
+    """The folders of this user's stacks whose keepers were killed."""
+    yield from (folder for folder in _stacks() if not lives(folder))
 
 
-def _fast_place() -> str | None:
+def kept_stacks() -> Iterator[tuple[Path, Path]]:
+    """The folders of this user's stacks that are kept, each with that of the fleet that keeps it."""
+    for folder in _stacks():
+        with suppress(FileNotFoundError):
+            yield folder, Path((folder / KEPT_FOR).read_text())
+
+
+def _stacks() -> Iterator[Path]:
+    for place in {MEMORY, Path(tempfile.gettempdir())}:
+        for folder in place.glob(f"{PREFIX}*"):
+            with suppress(FileNotFoundError):
+                # One without a lock is being made at this moment.
+                if (folder / keeper.LOCK).exists() and folder.stat().st_uid == os.geteuid():
+                    yield folder
+
+
+def _fast_place() -> Path | None:
     """In memory where there is room, since a copy of a database is hundreds of files; else the temporary folder."""
-    memory = Path("/dev/shm")  # noqa: S108 - a folder that nobody else can look into is made in it
     try:
-        if shutil.disk_usage(memory).free > 1_000_000_000 and os.access(memory, os.W_OK):
-            return str(memory)
+        if shutil.disk_usage(MEMORY).free > 1_000_000_000 and os.access(MEMORY, os.W_OK):
+            return MEMORY
     except OSError:
         pass
     return None

@@ -7,8 +7,7 @@ from typing import Any
 
 from docker.models.containers import Container
 
-from harness.services.outside import Unproved
-from harness.services.relay import RelayService, Sidecar
+from harness.services.relay import RelayService, Seen
 
 
 class NoRelay(RelayService):
@@ -23,13 +22,8 @@ class NoRelay(RelayService):
 
     def reset(self) -> None: ...
 
-    def sidecars(self) -> list[Sidecar]:
-        return []
-
-    def claim(self, said: str) -> None: ...
-
-    def unproved(self) -> list[Unproved]:
-        return []
+    def seen(self, said: str = "") -> Seen:
+        return Seen()
 
     def remove_sidecars(self) -> None: ...
 

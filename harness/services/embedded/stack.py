@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.services.embedded.minio import MinioProcess
 from harness.services.embedded.postgres import attached_server, start_server
-from harness.services.embedded.processes import Keeping, end_kept, lives
+from harness.services.embedded.processes import Keeping, end_kept, kept_stacks, lives
 from harness.services.embedded.relay import NoRelay
 from harness.services.embedded.twin import AwsProcess, TwinAsMinio
 from harness.services.fleet import Fleet
@@ -46,18 +46,11 @@ def embedded_stack(fleet: Fleet, settings: Settings, databases: Mapping[str, str
 
 def end_embedded(fleet: Fleet) -> int:
     """Ends what of embedded stacks was kept, and says how many there were. Raises ServiceError."""
-    ended = 0
-    for file in sorted(fleet.folder.glob(f"{NOTE}*.json")):
-        ended += _end(fleet.note(file.stem))
+    # Not by the notes, which may be of another version, or lost.
+    ended = [end_kept(folder) for folder, kept_for in kept_stacks() if kept_for == fleet.folder]
+    for file in fleet.folder.glob(f"{NOTE}*.json"):
         file.unlink()
-    return ended
-
-
-def _end(note: Mapping[str, Any] | None) -> bool:
-    """Ends the stack of a note, and says whether it lived; what is no note, or of another version, names none."""
-    if note is None or "folder" not in note or "pid" not in note:
-        return False
-    return end_kept(Path(note["folder"]), note["pid"])
+    return sum(ended)
 
 
 def _attached(
@@ -79,9 +72,10 @@ def _made(
     fleet: Fleet, slot: int, settings: Settings, databases: Mapping[str, str], old: Mapping[str, Any] | None
 ) -> tuple[Keeping, Stack]:
     """A new stack, in place of what there may be. Raises ServiceError."""
-    _end(old)
+    if old and "folder" in old:
+        end_kept(Path(old["folder"]))
     fleet.drop_note(f"{NOTE}{slot}")
-    keeping = Keeping.begin(fleet.kept)
+    keeping = Keeping.begin(fleet.folder if fleet.kept else None)
     try:
         minio, postgres, aws, relay = services = _services(keeping, settings, databases, None)
         with ThreadPoolExecutor() as pool:
@@ -89,7 +83,7 @@ def _made(
         await_all(jobs)
         stack = _stack(fleet, minio, postgres, aws, relay, jobs)
         if fleet.kept:
-            told = {"fits": _fingerprint(settings, databases), "folder": str(keeping.folder), "pid": keeping.pid}
+            told = {"fits": _fingerprint(settings, databases), "folder": str(keeping.folder)}
             noted = {service.name: service.note() for service in services}
             fleet.write_note(f"{NOTE}{slot}", {**told, "services": noted})
     except BaseException:

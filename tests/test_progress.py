@@ -1,0 +1,35 @@
+"""Progress: a line that changes for each thing on a terminal, a line for each step elsewhere."""
+
+from __future__ import annotations
+
+import io
+import re
+
+from rich.console import Console
+
+from harness.progress import Progress, shown
+
+
+def steps(progress: Progress) -> None:
+    progress.step("greet[0]", "running")
+    progress.step("other", "queued [bold]")
+    progress.step("greet[0]", "success", last=True)
+
+
+def test_plain_lines_where_there_is_no_terminal() -> None:
+    out = io.StringIO()
+    with shown(Console(file=out)) as progress:
+        steps(progress)
+    lines = [re.sub(r"^\[ *\d+\.\d s\] ", "", line) for line in out.getvalue().splitlines()]
+    assert lines == ["greet[0]: running", "other: queued [bold]", "greet[0]: success"]
+
+
+def test_a_line_for_each_thing_on_a_terminal() -> None:
+    out = io.StringIO()
+    with shown(Console(file=out, force_terminal=True, width=80)) as progress:
+        steps(progress)
+    plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", out.getvalue())
+    last = [line.split() for line in plain.splitlines() if line.strip()][-2:]
+    assert [words[-1] for words in last] == ["success", "[bold]"]
+    assert "greet[0]" in last[0]
+    assert "other" in last[1]
