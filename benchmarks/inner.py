@@ -65,6 +65,7 @@ def run_pytest(
     record.touch()
     command = [
         *(str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "benchmarks.recording"),
+        *("-p", "no:anyio"),  # imports trio where that is installed, which only selenium brings, for a test of ours
         *("--rootdir", str(folder), "--basetemp", str(folder / "tmp")),
         *arguments,
     ]
@@ -92,7 +93,7 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
 
     Python keeps compiled modules, as on a user's machine: without them each start compiles the harness anew.
     """
-    steering = ("PYTEST_", "HARNESS_", "PYTHONDONTWRITEBYTECODE")
+    steering = ("PYTEST_", "HARNESS_", "PYTHONDONTWRITEBYTECODE", "GITHUB_STEP_SUMMARY")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
     return {**kept, "PYTHONPATH": str(ROOT), **more}
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from harness.output import write, writing
 from harness.report.markdown import summary
 from harness.report.model import Run, Scenario, Session
-from harness.report.page import page
 
 REPORT = "the report"
 FILES = "files"
@@ -18,6 +17,8 @@ OURS = re.compile(r"\d{3}-[\w.-]+-run-\d+-(log\.txt|evidence\.json)")
 
 def write_report(session: Session, folder: Path) -> Path:
     """Writes everything, in place of an earlier report's files, and returns the page. Raises OutputError."""
+    from harness.report.page import page  # and with it what fills templates in, which few sessions need
+
     with writing(REPORT, folder):
         files = folder / FILES
         files.mkdir(parents=True, exist_ok=True)

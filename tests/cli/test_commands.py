@@ -105,15 +105,6 @@ def test_a_run_that_fails(harness: Harness) -> None:
     assert "greet: failed" in done.stderr
 
 
-@pytest.mark.at_length
-def test_an_unknown_dag_is_told_with_those_there_are(harness: Harness, folder: Path) -> None:
-    done = harness("run", "greet", "2021-01-01", "--evidence", "not-left.json")
-    assert not (folder / "not-left.json").exists()
-    assert done.returncode == 2
-    assert "DAG 'greet' is not in " in done.stderr
-    assert done.stderr.endswith("which holds: greets\n")
-
-
 def test_the_list(harness: Harness, tmp_path: Path) -> None:
     done = harness("list", "--json")
     assert done.returncode == 0

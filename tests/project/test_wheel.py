@@ -83,6 +83,7 @@ def test_the_wheel_has_all_that_is_needed(installed: Path, pytestconfig: pytest.
     assert "harness = harness.cli:main" in entry_points.read_text()
 
 
+@pytest.mark.at_length  # the tutorial is one, too
 def test_a_project_of_its_own(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "report.py").write_text(DAG)
