@@ -16,6 +16,15 @@ from tests.outer import project, run_pytest
 
 RUN = "def test_it(world):\n    world.run({dag!r}, {date!r})\n"
 HELLO = RUN.format(dag="hello", date="2021-01-01")
+SIDECAR = """
+import docker
+
+def test_it(world):
+    through = docker.DockerClient(base_url=world.stack.relay.docker_host)
+    through.containers.run(world.stack.images["python"].reference, ["sleep", "600"], detach=True)
+    world.run("hello", "2021-01-01")
+"""
+"""One that runs still when the run is gathered, so that the engine is asked for it."""
 
 
 @pytest.mark.engine
@@ -72,14 +81,16 @@ def test_no_engine_is_one_line_that_names_make_engine(tmp_path: Path, settings: 
 
 @pytest.mark.engine
 @pytest.mark.parametrize(
-    ("request_line", "times"),
-    [(b"/containers/create", 3), (b"role%3Dsidecar", 2)],
+    ("request_line", "times", "test"),
+    [(b"/containers/create", 3, HELLO), (b"filters=%7B%22id%22", 1, SIDECAR)],
     ids=["while services start", "while a run is gathered"],
 )
-def test_an_engine_that_goes_away_midway(tmp_path: Path, settings: Settings, request_line: bytes, times: int) -> None:
+def test_an_engine_that_goes_away_midway(
+    tmp_path: Path, settings: Settings, request_line: bytes, times: int, test: str
+) -> None:
     """The engine is reached through a wire that is cut at a certain request."""
     with Wire("/var/run/docker.sock", request_line, times) as wire:
-        folder = project(tmp_path, HELLO)
+        folder = project(tmp_path, test)
         done = run_pytest(folder, settings.root, more={"DOCKER_HOST": f"tcp://127.0.0.1:{wire.port}"})
     assert wire.is_cut
     assert done.returncode == 1, done.stdout

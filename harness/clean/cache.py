@@ -17,4 +17,4 @@ def of_cache(folder: Path) -> Iterator[Left]:
     for pattern in OURS:
         for one in sorted(folder.glob(pattern)):
             size = sum(file.stat().st_size for file in one.rglob("*") if file.is_file())
-            yield Left("cache", f"{one} ({size / 1e6:.1f} MB)", partial(shutil.rmtree, one))
+            yield Left("cache folder", f"{one} ({size / 1e6:.1f} MB)", partial(shutil.rmtree, one))

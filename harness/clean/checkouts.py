@@ -24,7 +24,7 @@ def of_checkouts(root: Path) -> Iterator[Left]:
         for host in folder.glob("*.sock"):
             yield Left("warm host", f"{host.stem} of {checkout}", partial(end_hosts, folder))
         if checkout == root and any(folder.iterdir()):
-            yield Left("notes of warm hosts", str(folder), partial(shutil.rmtree, folder))
+            yield Left("notes folder", str(folder), partial(shutil.rmtree, folder))
         elif checkout != root:
             gone = private_folder(checkout)
             yield Left("private folder", f"{gone}, of {checkout}", partial(shutil.rmtree, gone))
@@ -33,4 +33,4 @@ def of_checkouts(root: Path) -> Iterator[Left]:
 def of_embedded() -> Iterator[Left]:
     """Folders of embedded stacks whose keeper was killed."""
     for folder in dead_stacks():
-        yield Left("folder of an embedded stack", str(folder), partial(shutil.rmtree, folder, ignore_errors=True))
+        yield Left("stack folder", str(folder), partial(shutil.rmtree, folder, ignore_errors=True))

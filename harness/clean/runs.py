@@ -18,6 +18,7 @@ from harness.private import checkouts
 from harness.services.fleet import Fleet, fleets
 from harness.services.reaper import fleet_of_reaper
 from harness.services.remove import remove_labelled
+from harness.tables import counted
 
 YOUNG = 3600.0
 """Seconds. What another user of the engine made within them may be about to start."""
@@ -42,8 +43,7 @@ def of_runs(client: docker.DockerClient | None) -> Iterator[Left]:
     for ident in sorted({*own, *on_engine}):
         things = on_engine.get(ident, [])
         if not _alive(own.get(ident), things) and not any(one.runs and one.reaper for one in things):
-            numbers = Counter(one.kind for one in things)
-            told = ", ".join(f"{number} {kind}s" for kind, number in numbers.items()) or "its folder"
+            told = counted(Counter(one.kind for one in things)) or "its folder"
             yield Left("dead test run", f"{ident}: {told}", partial(_remove, client, ident, own.get(ident)))
 
 

@@ -19,6 +19,7 @@ from harness.errors import EngineError, HarnessError, ServiceError
 from harness.images.catalogue import BUILT_IN
 from harness.services.fleet import fleets
 from harness.settings import Settings
+from harness.tables import counted
 
 STAYED = 1
 
@@ -57,7 +58,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     elif not done and not stayed:
         print("nothing was left")
     elif done and not chosen.dry_run:
-        print(f"removed {', '.join(f'{number} {kind}' for kind, number in Counter(one.kind for one in done).items())}")
+        print(f"removed {counted(Counter(one.kind for one in done))}")
     for reason in () if chosen.json else stayed:
         print(f"stayed: {reason}")
     return STAYED if stayed else 0

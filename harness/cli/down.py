@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.airflow.warm.client import end_hosts, hosts_folder
 from harness.services.kind import remove_kept
+from harness.tables import counted
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
@@ -22,10 +23,6 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     hosts = end_hosts(hosts_folder(root))  # first: they need no engine
     removed = remove_kept(root)
     removed["warm host"] = hosts
-    told = ", ".join(_counted(kind, number) for kind, number in removed.items() if number)
+    told = counted(removed)
     print(f"removed {told}" if told else "nothing was kept")
     return 0
-
-
-def _counted(kind: str, number: int) -> str:
-    return f"{number} {kind}{'' if number == 1 else 's'}"

@@ -125,7 +125,7 @@ def test_what_a_dead_run_left_on_the_engine(stack: Stack, client: docker.DockerC
         for fleet in (dead, swept):
             fleet.write_note("stack-0", {})
         (found,) = (one for one in of_runs(client) if one.name.startswith((dead.ident, swept.ident)))
-        assert found.name == f"{dead.ident}: 1 containers, 1 networks, 1 volumes"
+        assert found.name == f"{dead.ident}: 1 container, 1 network, 1 volume"
         found.remove()
         there = {one.id for one in client.containers.list(all=True)}
         assert own[0] not in there
@@ -220,10 +220,10 @@ def test_the_command_tells_and_then_does(
     told = clean("--dry-run", "--cache")
     assert told == [
         f"would remove kept stack embedded 0 of {tmp_path / 'own'}",
-        f"would remove cache {cache / 'metadata'} (0.0 MB)",
+        f"would remove cache folder {cache / 'metadata'} (0.0 MB)",
     ]
     assert lives(folder)
-    assert clean("--cache") == ["removed 1 kept stack, 1 cache"]
+    assert clean("--cache") == ["removed 1 kept stack, 1 cache folder"]
     assert not lives(folder)
     assert not (cache / "metadata").exists()
     assert clean() == ["nothing was left"]
