@@ -86,6 +86,10 @@ def pytest_configure(config: pytest.Config) -> None:
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
     settings = config.stash[SETTINGS]
+    named = [name for name in options if name.endswith("_image") and options[name]]
+    if options["stack"] == "embedded" and named:
+        given = ", ".join(f"--{name.replace('_', '-')}" for name in named)
+        raise pytest.UsageError(f"{given}: the embedded stack has no images; leave that out, or use --stack containers")
     if settings.fixed_ports and len(getattr(config.option, "tx", None) or ()) > 1:
         raise pytest.UsageError(
             f"each worker of -n has a stack of its own, and one stack alone can have the ports that the settings fix "

@@ -17,8 +17,9 @@ from harness.settings import Settings
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
     parser = commands.add_parser("images", help="list the images that scenarios need, or get them")
-    parser.add_argument("--get", nargs="*", metavar="NAME", help="obtain these images (none named: all) before listing")
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--get", nargs="*", metavar="NAME", help="obtain these images (none named: all) before listing")
+    which.add_argument(
         "--for-stack", action="store_true", help="obtain what the stack needs; nothing where it is embedded"
     )
     parser.add_argument("--json", action="store_true", help="print the list as JSON")

@@ -19,7 +19,7 @@ from harness.errors import ServiceError
 from harness.images.obtain import obtain
 from harness.services.embedded.postgres import _programs
 from harness.services.embedded.processes import PREFIX
-from harness.services.embedded.stack import NO_MINIO, embedded_stack
+from harness.services.embedded.stack import NO_IMAGES, NO_MINIO, embedded_stack
 from harness.services.fleet import Fleet, new_run
 from harness.services.kind import remove_kept
 from harness.services.stack import Stack
@@ -198,8 +198,9 @@ def test_a_minio_program_is_used_where_there_is_one(
         container.remove()
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
 
-    with embedded_stack(Fleet(tmp_path, new_run()), settings(tmp_path), {}) as stack:
-        assert stack.remarks == ()
+    named = settings(tmp_path).model_copy(update={"image_overrides": {"minio": "own/minio:1"}})
+    with embedded_stack(Fleet(tmp_path, new_run()), named, {}) as stack:
+        assert stack.remarks == (f"{NO_IMAGES} (minio)",)
         assert stack.minio.server() == "MinIO"
         assert stack.minio.version() == image.version
         assert buckets(stack) == {"first": [], "second": []}

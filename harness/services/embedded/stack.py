@@ -25,6 +25,7 @@ from harness.settings import Settings
 
 NOTE = "embedded-"
 NO_MINIO = "the embedded stack found no `minio` program on the PATH: the AWS twin's S3 stood in for MinIO"
+NO_IMAGES = "the embedded stack has no images: what the settings say of them was not used"
 
 
 @contextmanager
@@ -65,7 +66,7 @@ def _attached(
         jobs = {s.name: pool.submit(timed, partial(s.attach, {}, note["services"][s.name])) for s in services}
     if any(job.exception() for job in jobs.values()):
         return None
-    return keeping, _stack(fleet, minio, postgres, aws, relay, jobs)
+    return keeping, _stack(fleet, settings, minio, postgres, aws, relay, jobs)
 
 
 def _made(
@@ -81,7 +82,7 @@ def _made(
         with ThreadPoolExecutor() as pool:
             jobs = {service.name: pool.submit(timed, service.start) for service in services}
         await_all(jobs)
-        stack = _stack(fleet, minio, postgres, aws, relay, jobs)
+        stack = _stack(fleet, settings, minio, postgres, aws, relay, jobs)
         if fleet.kept:
             told = {"fits": _fingerprint(settings, databases), "folder": str(keeping.folder)}
             noted = {service.name: service.note() for service in services}
@@ -110,6 +111,7 @@ def _services(
 
 def _stack(
     fleet: Fleet,
+    settings: Settings,
     minio: MinioService,
     postgres: PostgresService,
     aws: AwsProcess,
@@ -117,8 +119,10 @@ def _stack(
     jobs: Mapping[str, Future[float]],
 ) -> Stack:
     seconds = {name: job.result() for name, job in jobs.items()}
-    remarks = (NO_MINIO,) if isinstance(minio, TwinAsMinio) else ()
-    return Stack("embedded", fleet.ident, "", "", minio, postgres, aws, relay, {}, seconds, remarks)
+    remarks = [NO_MINIO] if isinstance(minio, TwinAsMinio) else []
+    if settings.image_overrides:
+        remarks.append(f"{NO_IMAGES} ({', '.join(settings.image_overrides)})")
+    return Stack("embedded", fleet.ident, "", "", minio, postgres, aws, relay, {}, seconds, tuple(remarks))
 
 
 def _fingerprint(settings: Settings, databases: Mapping[str, str]) -> str:
