@@ -11,13 +11,19 @@ from harness.airflow.warm.client import end_hosts, hosts_folder
 from harness.clean.left import Left
 from harness.private import checkouts, private_folder
 from harness.services.embedded.processes import dead_stacks
+from harness.services.fleet import fleets
 from harness.services.kept import kept_services
 from harness.services.kind import remove_kept
 
 
 def of_checkouts(root: Path) -> Iterator[Left]:
-    """Of the checkout at `root` what was kept, and what its warm hosts learned; of those that have gone, all."""
+    """Of the checkout at `root` what was kept, and what its warm hosts learned; of those that have gone, all.
+
+    Not of one where a test run is under way.
+    """
     for checkout in dict.fromkeys((root, *(other for other in checkouts() if not other.exists()))):
+        if any(fleet.used() for fleet in fleets(checkout)):
+            continue
         for stack in sorted({f"{one.kind} {one.slot}" for one in kept_services(checkout)}):
             yield Left("kept stack", f"{stack} of {checkout}", partial(remove_kept, checkout))
         folder = hosts_folder(checkout)

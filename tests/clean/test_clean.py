@@ -55,6 +55,9 @@ def test_what_is_kept_for_this_checkout_and_for_those_that_have_gone(tmp_path: P
     other.mkdir()
     folders = {checkout: keep_one(checkout) for checkout in (own, other, gone)}
 
+    with Fleet(gone, new_run()).slot():
+        assert [one.name.rpartition(" ")[2] for one in of_checkouts(own)] == [str(own)]
+
     found = list(of_checkouts(own))
     assert all(lives(folder) for folder in folders.values()), "telling removes nothing"
     assert [(one.kind, one.name.rpartition(" ")[2]) for one in found] == [
