@@ -40,28 +40,35 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     settings = Settings.load(root, BUILT_IN)
     if any(fleet.used() for fleet in fleets(root)):
         raise ServiceError("a test run is under way in this checkout: wait until it has ended, or end it")
+    done, stayed = _removed(_found(settings, chosen), chosen.dry_run)
+    if chosen.json:
+        plain = [{"kind": one.kind, "name": one.name} for one in done]
+        print(json.dumps({"would_remove" if chosen.dry_run else "removed": plain, "stayed": stayed}, indent=1))
+        return STAYED if stayed else 0
+    if chosen.dry_run:
+        for one in done:
+            print(f"would remove {one.kind} {one.name}")
+    elif done:
+        print(f"removed {counted(Counter(one.kind for one in done))}")
+    for reason in stayed:
+        print(f"stayed: {reason}")
+    if not done and not stayed:
+        print("nothing was left")
+    return STAYED if stayed else 0
+
+
+def _removed(found: Iterator[Left], dry_run: bool) -> tuple[list[Left], list[str]]:
+    """What went, or would go, and why the rest stayed. Each is looked for when what comes before it has gone."""
     done: list[Left] = []
     stayed: list[str] = []
-    for one in _found(settings, chosen):
-        if chosen.dry_run and not chosen.json:
-            print(f"would remove {one.kind} {one.name}")
+    for one in found:
         try:
-            if not chosen.dry_run:
+            if not dry_run:
                 one.remove()
             done.append(one)
         except (HarnessError, OSError) as error:
             stayed.append(str(error))
-    if chosen.json:
-        told = {"removed": [] if chosen.dry_run else done, "would_remove": done if chosen.dry_run else []}
-        plain = {name: [{"kind": one.kind, "name": one.name} for one in found] for name, found in told.items()}
-        print(json.dumps({**plain, "stayed": stayed}, indent=1))
-    elif not done and not stayed:
-        print("nothing was left")
-    elif done and not chosen.dry_run:
-        print(f"removed {counted(Counter(one.kind for one in done))}")
-    for reason in () if chosen.json else stayed:
-        print(f"stayed: {reason}")
-    return STAYED if stayed else 0
+    return done, stayed
 
 
 def _found(settings: Settings, chosen: argparse.Namespace) -> Iterator[Left]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.airflow.warm.client import HostFacts, hosts_folder, living_hosts
-from harness.services.kept import KeptService, in_use, kept_services
+from harness.services.fleet import Fleet
+from harness.services.kept import KeptService, kept_services
 
 NOT_UP = 1
 
@@ -22,7 +23,8 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
-    services, used, hosts = kept_services(root), in_use(root), living_hosts(hosts_folder(root))
+    services, hosts = kept_services(root), living_hosts(hosts_folder(root))
+    used = Fleet(root, None).used()
     if chosen.json:
         told = {"services": [{**asdict(one), "url": one.url} for one in services]}
         print(json.dumps({"in_use": used, **told, "warm_hosts": [asdict(one) for one in hosts]}, indent=1))

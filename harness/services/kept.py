@@ -39,11 +39,6 @@ def kept_services(root: Path) -> list[KeptService]:
     return [*_embedded(fleet), *_contained(fleet)]
 
 
-def in_use(root: Path) -> bool:
-    """Whether a test run holds a slot of what is kept."""
-    return Fleet(root, None).used()
-
-
 def _embedded(fleet: Fleet) -> list[KeptService]:
     found = []
     for file in sorted(fleet.folder.glob(f"{NOTE}*.json")):

@@ -23,6 +23,7 @@ def test_hello(world):
 NOWHERE = {"DOCKER_HOST": "tcp://127.0.0.1:9"}
 
 
+@pytest.mark.at_length  # `make embedded`, which GitHub runs on two systems, asks the same of every scenario
 def test_what_needs_no_engine_runs_and_the_rest_says_why_not(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     done = run_pytest(project(tmp_path / "own", TESTS), pytestconfig.rootpath, "-rs", more=NOWHERE)
     assert "1 passed, 1 skipped" in done.stdout, done.stdout

@@ -150,6 +150,7 @@ def test_a_port_that_is_taken_is_named(fixed_stack: Stack, fixed: Settings, owne
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.at_length
 def test_a_kept_stack_with_other_credentials_or_ports_does_not_fit(settings: Settings, tmp_path: Path) -> None:
     def ids(more: dict[str, object]) -> dict[str, str | None]:
         with started(fleet, settings.model_copy(update={"images": {}, **more})) as running:
