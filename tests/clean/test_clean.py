@@ -180,7 +180,7 @@ def test_images_that_were_built_under_the_names_that_they_were_given(
         f"FROM {stack.images['python'].reference}\nENV TESTED={secrets.token_hex(4)}\n"
     )
     ours, users = f"airflow-harness/tested:{secrets.token_hex(4)}", f"users-own:{secrets.token_hex(4)}"
-    built, _ = client.images.build(path=str(tmp_path), tag=ours, labels={LABEL_RECIPE: "x"})
+    built, _ = client.images.build(path=str(tmp_path), tag=ours, labels={LABEL_RECIPE: "x"}, rm=True)
     project = f"made-up/api:{secrets.token_hex(4)}"
     built.tag(*users.split(":"))
     built.tag(*project.split(":"))
