@@ -36,7 +36,7 @@ def connect(timeout: float = CALL_TIMEOUT) -> docker.DockerClient:
     except (DockerException, requests.RequestException) as error:
         raise EngineError(
             "no Docker engine answers: start one (in the harness's checkout `make engine` gets it on Debian or "
-            "Ubuntu), check DOCKER_HOST, or use --stack embedded"
+            "Ubuntu), or check DOCKER_HOST; scenarios that need none run with --stack embedded"
         ) from error
     return client
 
