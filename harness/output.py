@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,15 +35,18 @@ def check_file(what: str, file: Path) -> None:
     with writing(what, file), file.open("a"):
         pass
     if not there:
-        file.unlink()
+        file.resolve().unlink()  # the end of a link that led nowhere
 
 
 def write(file: Path, text: str) -> None:
-    """In place of what was there: who reads it meanwhile sees the old text or the new one. Raises OSError."""
-    if file.exists() and not file.is_file():  # a device, which has no old text
+    """In place of what was there: who reads it meanwhile sees the old text or the new one. Raises OSError.
+
+    What can't be replaced is written to: a device, a link's end, a file in a folder that takes no new one.
+    """
+    if file.is_symlink() or (file.exists() and not (file.is_file() and os.access(file.parent, os.W_OK))):
         file.write_text(text, encoding="utf-8")
         return
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
+    partial = file.with_name(f".{secrets.token_hex(8)}.partial")  # a name as long as the file's may be too long
     try:
         partial.write_text(text, encoding="utf-8")
         partial.replace(file)

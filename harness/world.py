@@ -88,10 +88,11 @@ class World:
             graph=self.graph,
         )
         run = run_dag(order, self.stack.postgres, self.execute)
-        seen = self.stack.relay.seen(f"{run.log}\n{run.xcoms}")
+        objects, aws = gather_objects(self.stack.minio.client()), AwsState.of(self.stack.aws.state())
+        seen = self.stack.relay.seen(f"{run.log}\n{run.xcoms}")  # last: the engine may tell of a start a little late
         evidence = Evidence(
-            objects=gather_objects(self.stack.minio.client()),
-            aws=AwsState.of(self.stack.aws.state()),
+            objects=objects,
+            aws=aws,
             sidecars=seen.sidecars,
             warnings=warnings_in(run.log, home),
             unproved=seen.unproved,

@@ -7,6 +7,7 @@ from functools import partial
 
 import docker
 from docker.errors import APIError, ImageNotFound
+from docker.utils import parse_repository_tag
 
 from harness.clean.left import Left
 from harness.engine import engine_errors
@@ -18,7 +19,8 @@ from harness.settings import Settings
 
 def of_images(client: docker.DockerClient, settings: Settings) -> Iterator[Left]:
     """By every name that the harness gave it, the newest first, since one stands on another."""
-    given = {image.tag for image in settings.images.values()}
+    named = (parse_repository_tag(image.tag) for image in settings.images.values())
+    given = {f"{repository}:{release or 'latest'}" for repository, release in named}
     with engine_errors("listing images"):
         built = client.api.images(filters={"label": LABEL_RECIPE})
     for image in sorted(built, key=lambda one: one["Created"], reverse=True):

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.clean.cache import of_cache
-from harness.clean.checkouts import of_checkouts, of_embedded
+from harness.clean.checkouts import of_embedded, of_gone, of_own
 from harness.clean.images import of_images
 from harness.clean.left import Left
 from harness.clean.runs import of_runs
 from harness.engine import connect
 from harness.errors import EngineError, HarnessError, ServiceError
 from harness.images.catalogue import BUILT_IN
+from harness.private import checkouts
 from harness.services.fleet import fleets
 from harness.settings import Settings
 from harness.tables import counted
@@ -38,9 +39,11 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
     settings = Settings.load(root, BUILT_IN)
-    if any(fleet.used() for fleet in fleets(root)):
-        raise ServiceError("a test run is under way in this checkout: wait until it has ended, or end it")
-    done, stayed = _removed(_found(settings, chosen), chosen.dry_run)
+    # Images and the cache belong to all checkouts.
+    asked = {root, *(checkouts() if chosen.images or chosen.cache else ())}
+    if busy := next((one for one in sorted(asked) if any(fleet.used() for fleet in fleets(one))), None):
+        raise ServiceError(f"a test run is under way in {busy}: wait until it has ended, or end it")
+    done, stayed = _removed(list(_finders(settings, chosen)), chosen.dry_run)
     if chosen.json:
         plain = [{"kind": one.kind, "name": one.name} for one in done]
         print(json.dumps({"would_remove" if chosen.dry_run else "removed": plain, "stayed": stayed}, indent=1))
@@ -57,31 +60,36 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     return STAYED if stayed else 0
 
 
-def _removed(found: Iterator[Left], dry_run: bool) -> tuple[list[Left], list[str]]:
+def _removed(finders: Sequence[Iterator[Left]], dry_run: bool) -> tuple[list[Left], list[str]]:
     """What went, or would go, and why the rest stayed. Each is looked for when what comes before it has gone."""
     done: list[Left] = []
     stayed: list[str] = []
-    for one in found:
+    for finder in finders:
         try:
-            if not dry_run:
-                one.remove()
-            done.append(one)
+            for one in finder:
+                try:
+                    if not dry_run:
+                        one.remove()
+                    done.append(one)
+                except (HarnessError, OSError) as error:
+                    stayed.append(str(error))
         except (HarnessError, OSError) as error:
             stayed.append(str(error))
     return done, stayed
 
 
-def _found(settings: Settings, chosen: argparse.Namespace) -> Iterator[Left]:
+def _finders(settings: Settings, chosen: argparse.Namespace) -> Iterator[Iterator[Left]]:
     try:
         client = connect()
     except EngineError:
         if chosen.images:
             raise
         client = None
-    yield from of_checkouts(settings.root)
-    yield from of_embedded()
-    yield from of_runs(client)
+    yield of_own(settings.root, client)
+    yield of_gone(settings.root, client)
+    yield of_embedded()
+    yield of_runs(client)
     if client and chosen.images:
-        yield from of_images(client, settings)
+        yield of_images(client, settings)
     if chosen.cache:
-        yield from of_cache(settings.cache_dir)
+        yield of_cache(settings.cache_dir)

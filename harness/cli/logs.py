@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.images.catalogue import BUILT_IN
 from harness.services.kept_log import kept_log
+from harness.settings import Settings
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
@@ -19,7 +21,9 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
-    for line in kept_log(root, chosen.service, chosen.tail, chosen.follow):
+    settings = Settings.load(root, BUILT_IN)
+    public = {settings.minio_password or "", *settings.postgres_passwords.values()}
+    for line in kept_log(root, chosen.service, chosen.tail, chosen.follow, public):
         print(line, flush=chosen.follow)
     return 0
 

@@ -44,7 +44,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
         print(json.dumps(found, indent=1))
         return 0
     for name, url in found["endpoints"].items():
-        print(f"{name}: {url}")
+        print(f"{'# ' if chosen.show_credentials else ''}{name}: {url}")  # the whole can be given to eval
     for name, value in found.get("credentials", {}).items():
         print(f"export {name}={shlex.quote(value)}")
     return 0

@@ -19,6 +19,7 @@ from harness.images import listing
 from harness.images.catalogue import Image, catalogue
 from harness.images.present import may_build, may_pull
 from harness.images.pull import registry_of
+from harness.services.kind import stack_kind
 from harness.settings import Settings
 
 CLOCKS_APART = 60
@@ -72,9 +73,9 @@ def _images(client: docker.DockerClient, settings: Settings) -> Iterator[Finding
 
 def registries(settings: Settings) -> Iterator[Finding]:
     """What registries say of the images that would be pulled: gone, needs a token, newer than pinned."""
-    if settings.stack == "embedded":
-        return
     try:
+        if stack_kind(settings) == "embedded":
+            return
         images = [image for image in catalogue(settings).values() if may_pull(settings, image)]
     except HarnessError as error:
         yield Finding("registries", "fail", str(error), "correct the image's reference")
@@ -97,7 +98,8 @@ def _said(settings: Settings, image: Image, told: registry.Said) -> Finding:
     if told.state == "gone":
         return Finding(what, status, f"{image.reference} is not in its registry (any more)", instead)
     if told.state == "token":
-        return Finding(what, status, f"{image.reference} needs a token", f"`docker login`, or nothing: {instead}")
+        # Some registries, Docker Hub among them, say so of what is gone, too; the engine may know a login.
+        return Finding(what, "warn", f"{image.reference} is gone, or needs a token", f"`docker login`, or: {instead}")
     if told.newer:
         repository = str(image.reference).rpartition(":")[0]
         todo = f"try it before you pin it: pytest --{name}-image {repository}:{told.newer}"

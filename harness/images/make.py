@@ -44,7 +44,7 @@ def make(
         if found:
             return found
         # Under the lock nobody else works here: what lies about was left by a process that was killed.
-        for left in work.glob(f"{image.name}-*"):
+        for left in work.glob(f"{image.name}-{8 * '?'}"):
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=f"{image.name}-", dir=work, ignore_cleanup_errors=True) as folder:
             _make_in(Path(folder), client, cache, images, image, parent, progress)

@@ -124,6 +124,11 @@ def role_of(container: Container) -> str:
     return str(labels.get(LABEL_ROLE, container.id))
 
 
+def slot_of(container: Container) -> int:
+    """The slot whose stack it belongs to, of a listing; what the whole fleet shares is in 0."""
+    return int(container.attrs["Labels"].get(LABEL_STACK, "-0").rpartition("-")[2])
+
+
 def _check_running(container: Container) -> None:
     role = role_of(container)
     with engine_errors(f"waiting for {role}"):

@@ -48,11 +48,7 @@ class Fleet:
     @cached_property
     def folder(self) -> Path:
         """Where its processes meet. Raises HarnessError where it would not be private."""
-        base = private_folder(self._root)
-        for old in base.glob("run-*"):
-            if old.stat().st_mtime < time.time() - FORGOTTEN:
-                shutil.rmtree(old, ignore_errors=True)
-        folder = base / (f"run-{self.run}" if self.run else "fleet")
+        folder = private_folder(self._root) / (f"run-{self.run}" if self.run else "fleet")
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
@@ -68,6 +64,7 @@ class Fleet:
     @contextmanager
     def slot(self) -> Iterator[int]:
         """Claims the lowest free slot until the end, or the death, of this process."""
+        self._forget_old()
         for number in count():
             # The gate is closed while the fleet is being removed.
             with self.locked("gate"):
@@ -78,6 +75,12 @@ class Fleet:
                 finally:
                     held.release()
                 return
+
+    def _forget_old(self) -> None:
+        for old in self.folder.parent.glob("run-*"):
+            with suppress(FileNotFoundError):  # another process forgets it
+                if old != self.folder and old.stat().st_mtime < time.time() - FORGOTTEN:
+                    shutil.rmtree(old, ignore_errors=True)
 
     def locked(self, name: str) -> FileLock:
         """A lock of the fleet, to be waited for."""
@@ -181,7 +184,7 @@ class Fleet:
     @contextmanager
     def unused(self) -> Iterator[None]:
         """Nobody uses it until the end of the context. Raises ServiceError where a living process does."""
-        with ExitStack() as held, self.locked("gate"):
+        with self.locked("gate"), ExitStack() as held:  # the gate last: who comes next finds the slots free
             for file in self.folder.glob("slot-*.lock"):
                 lock = self.hold(file.stem)
                 if lock is None:

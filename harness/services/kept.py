@@ -6,9 +6,9 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.engine import LABEL_EXTRA, LABEL_FLEET, LABEL_STACK, connect
+from harness.engine import LABEL_EXTRA, LABEL_FLEET, connect
 from harness.errors import EngineError
-from harness.services.containers import LOOPBACK, labelled, role_of
+from harness.services.containers import LOOPBACK, labelled, role_of, slot_of
 from harness.services.embedded.processes import lives
 from harness.services.embedded.stack import NOTE
 from harness.services.fleet import Fleet
@@ -65,8 +65,7 @@ def _contained(fleet: Fleet) -> list[KeptService]:
         bound = [one.get("PublicPort") for one in container.attrs.get("Ports", [])]
         port = next(filter(None, bound), None)
         answers = container.status == "running" and (port is None or _takes(port))
-        stack = container.attrs["Labels"].get(LABEL_STACK, "-0")  # the server is the fleet's
-        found.append(KeptService(int(stack.rpartition("-")[2]), "containers", role_of(container), answers, port))
+        found.append(KeptService(slot_of(container), "containers", role_of(container), answers, port))
     return sorted(found, key=lambda one: (one.slot, one.name))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -14,9 +14,10 @@ from docker.models.containers import Container
 
 from harness.engine import LABEL_FLEET, connect, engine_errors
 from harness.errors import EngineError, ServiceError
-from harness.services.containers import labelled, role_of
+from harness.services.containers import labelled, role_of, slot_of
 from harness.services.embedded.keeper import LOCK
-from harness.services.embedded.processes import kept_stacks, lives
+from harness.services.embedded.processes import lives
+from harness.services.embedded.stack import kept_folders
 from harness.services.fleet import Fleet
 
 EVERY = 0.2
@@ -25,28 +26,28 @@ Reader = Callable[[int, bool], Iterable[str]]
 """Reads the last so many lines of a log and, if it is to follow, those that come until the service ends."""
 
 
-def kept_log(root: Path, name: str, lines: int, follow: bool = False) -> Iterator[str]:
+def kept_log(root: Path, name: str, lines: int, follow: bool = False, public: Set[str] = frozenset()) -> Iterator[str]:
     """Lines of the kept service `name`: the last ones, then with `follow` those to come, until the service ends.
 
-    The passwords that the fleet's notes hold are masked. Raises ServiceError, EngineError.
+    The passwords that the fleet's notes hold are masked, but for the `public` ones. Where several stacks are kept, the
+    service is the first one's. Raises ServiceError, EngineError.
     """
     fleet = Fleet(root, None)
-    readers = _of_processes(fleet) or _of_containers(fleet)
+    readers = _of_containers(fleet) | _of_processes(fleet)
     if name not in readers:
         there = ", ".join(sorted(readers)) or "nothing: start it with `harness up`"
         raise ServiceError(f"no service {name!r} is kept; there is {there}")
     secrets = {secret for file in fleet.folder.glob("*.json") for secret in _secrets(fleet.note(file.stem) or {})}
     for line in readers[name](lines, follow):
-        for secret in secrets:
+        for secret in secrets - public:
             line = line.replace(secret, "***")
         yield line
 
 
 def _of_processes(fleet: Fleet) -> dict[str, Reader]:
-    folders = [folder for folder, kept_for in kept_stacks() if kept_for == fleet.folder]
     return {
         log.stem: partial(_from_file, log)
-        for folder in folders
+        for folder in reversed(kept_folders(fleet))
         for log in sorted(folder.glob("*.log"))
         if log.stem != Path(LOCK).stem
     }
@@ -56,24 +57,29 @@ def _of_containers(fleet: Fleet) -> dict[str, Reader]:
     # Who never had one needs no engine to hear that nothing is kept.
     with nullcontext() if any(fleet.folder.glob("stack-*.json")) else suppress(EngineError):
         found = labelled(connect(), {LABEL_FLEET: fleet.ident})
+        found.sort(key=slot_of, reverse=True)
         return {role_of(container): partial(_from_container, container) for container in found}
     return {}
 
 
 def _from_file(log: Path, lines: int, follow: bool) -> Iterator[str]:
     with log.open(errors="replace") as text:
-        yield from (line.rstrip("\n") for line in deque(text, maxlen=lines))
-        partial_line = ""
+        last = deque(text, maxlen=lines)
+        # A line that is not whole may end in half a password, which would not be masked.
+        begun = last.pop() if follow and last and not last[-1].endswith("\n") else ""
+        yield from (line.rstrip("\n") for line in last)
         while follow:
-            alive = lives(log.parent)  # before the last look, so that its last words are read
+            ended = log.with_suffix(".exit").exists() or not lives(log.parent)  # looked at before its last words are
             for line in text:
-                partial_line += line
+                begun += line
                 if line.endswith("\n"):
-                    yield partial_line.rstrip("\n")
-                    partial_line = ""
-            if not alive:
-                return
+                    yield begun.rstrip("\n")
+                    begun = ""
+            if ended:
+                break
             time.sleep(EVERY)
+        if begun:
+            yield begun
 
 
 def _from_container(container: Container, lines: int, follow: bool) -> Iterator[str]:

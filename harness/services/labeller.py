@@ -62,8 +62,8 @@ class Proxy:
         except (asyncio.IncompleteReadError, OSError):
             writer.close()
             return
+        create = CREATE.match(head)
         try:
-            create = CREATE.match(head)
             if started := START.match(head):
                 self.note_start(started[1].decode())
             taken_over = bool(TAKEN_OVER.match(head)) and b"\r\nupgrade:" in head.lower()
@@ -89,6 +89,7 @@ class Proxy:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
+            self.made |= bool(create)  # it may have been forgotten meanwhile
             for end in (writer, upstream[1]):
                 end.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
@@ -44,13 +45,13 @@ def credentials(stack: Stack, connections: Mapping[str, str]) -> dict[str, str]:
         "S3_SECRET_KEY": s3.secret_key,
     }
     for name in stack.postgres.names:
-        told[f"POSTGRES_{name.upper().replace('-', '_')}"] = stack.postgres.url(name)
+        told[f"POSTGRES_{re.sub(r'[^A-Z0-9_]', '_', name.upper())}"] = stack.postgres.url(name)
     if len(stack.postgres.names) == 1:
         url = urlsplit(stack.postgres.url(stack.postgres.names[0]))
         told |= {"PGHOST": str(url.hostname), "PGPORT": str(url.port), "PGDATABASE": url.path.removeprefix("/")}
         told |= {"PGUSER": unquote(url.username or ""), "PGPASSWORD": unquote(url.password or "")}
     if stack.relay.docker_host:
         told["DOCKER_HOST"] = stack.relay.docker_host
-    # A shell takes no dash in a name.
-    usable = {name: value for name, value in connections.items() if name.isidentifier()}
+    # A shell takes no dash in a name, and no letter beyond ASCII.
+    usable = {name: value for name, value in connections.items() if name.isidentifier() and name.isascii()}
     return told | {f"AIRFLOW_CONN_{name.upper()}": value for name, value in usable.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -12,17 +13,20 @@ from pathlib import Path
 
 import docker
 import pytest
+from filelock import FileLock
 
 from harness.clean.cache import of_cache
-from harness.clean.checkouts import of_checkouts
+from harness.clean.checkouts import of_embedded, of_gone, of_own
 from harness.clean.images import of_images
 from harness.clean.left import Left
 from harness.clean.runs import YOUNG, of_runs
 from harness.cli import main
 from harness.engine import LABEL_FLEET, LABEL_ROLE, connect
+from harness.errors import EngineError, ImageError
 from harness.images.present import LABEL_RECIPE
 from harness.private import private_folder
-from harness.services.embedded.processes import Keeping, lives
+from harness.services.embedded.processes import Keeping, end_kept, lives
+from harness.services.embedded.stack import end_embedded
 from harness.services.fleet import Fleet, fleets, new_run
 from harness.services.reaper import fleet_of_reaper
 from harness.services.stack import Stack
@@ -56,21 +60,65 @@ def test_what_is_kept_for_this_checkout_and_for_those_that_have_gone(tmp_path: P
     folders = {checkout: keep_one(checkout) for checkout in (own, other, gone)}
 
     with Fleet(gone, new_run()).slot():
-        assert [one.name.rpartition(" ")[2] for one in of_checkouts(own)] == [str(own)]
+        assert list(of_gone(own, None)) == []
 
-    found = list(of_checkouts(own))
+    found = [*of_own(own, None), *of_gone(own, None)]
     assert all(lives(folder) for folder in folders.values()), "telling removes nothing"
-    assert [(one.kind, one.name.rpartition(" ")[2]) for one in found] == [
-        ("kept stack", str(own)),
-        ("kept stack", str(gone)),
-        ("private folder", str(gone)),
+    assert [(one.kind, one.name) for one in found] == [
+        ("kept stack", f"1 embedded stack of {own}"),
+        ("gone checkout", f"{gone}: 1 embedded stack kept"),
     ]
     for one in found:
         one.remove()
 
     assert [lives(folders[checkout]) for checkout in (own, other, gone)] == [False, True, False]
-    assert list(of_checkouts(own)) == []
-    next(iter(of_checkouts(other))).remove()
+    assert [*of_own(own, None), *of_gone(own, None)] == []
+    next(of_own(other, None)).remove()
+
+
+def test_a_gone_checkout_is_known_until_its_stack_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    Fleet(gone, None).write_note("stack-0", {"services": {}})  # containers, and no engine answers
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    (found,) = of_gone(tmp_path, None)
+    with pytest.raises(EngineError):
+        found.remove()
+    assert [one.name for one in of_gone(tmp_path, None)] == [found.name]
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_stack_that_another_temporary_folder_holds(
+    noted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TMPDIR was another one when it was kept; without its note it is not found, and not forgotten either."""
+    monkeypatch.setattr("harness.services.embedded.processes.MEMORY", tmp_path / "none")
+    there = tmp_path / "there"
+    there.mkdir()
+    with monkeypatch.context() as before:
+        before.setattr("tempfile.tempdir", str(there))
+        folder = keep_one(tmp_path)
+    fleet = Fleet(tmp_path, None)
+    if not noted:
+        fleet.drop_note("embedded-0")
+    assert end_embedded(fleet) == (1 if noted else 0)
+    assert lives(folder) == (not noted)
+    end_kept(folder)
+
+
+def test_folders_of_stacks_that_never_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("harness.services.embedded.processes.MEMORY", tmp_path / "none")
+    names = ("old_abcd", "youngabc", "notours1", "too-long-a-name")
+    old, young, users, longer = (tmp_path / f"airflow-scenarios-{name}" for name in names)
+    for folder in (old, young, users, longer):
+        folder.mkdir()
+        (folder / "kept-for").write_text("x")
+    (users / "thesis.txt").write_text("x")
+    for folder in (old, users, longer):
+        os.utime(folder, (time.time() - 3600,) * 2)
+    assert [one.name for one in of_embedded()] == [str(old)]
+    monkeypatch.setattr("os.geteuid", lambda: 12345)
+    assert list(of_embedded()) == [], "another user's can't even be looked into"
 
 
 def test_a_run_that_is_alive_is_left_alone(tmp_path: Path) -> None:
@@ -92,16 +140,36 @@ def test_the_command_refuses_while_a_test_run_is_under_way(
     monkeypatch.chdir(tmp_path)
     with Fleet(tmp_path, new_run()).slot():
         assert main(["clean"]) == 2
-    assert capsys.readouterr().err.startswith("error: a test run is under way in this checkout: ")
+    with Fleet(tmp_path / "other", new_run()).slot():
+        assert main(["clean", "--cache"]) == 2
+    assert capsys.readouterr().err.startswith("error: a test run is under way in ")
 
 
-def test_the_cache(tmp_path: Path) -> None:
-    for name in ("go-1.25", "logs", "metadata", "work", "photos"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "file").write_text("x")
+def test_the_cache_of_a_user_who_has_other_things_there(tmp_path: Path) -> None:
+    ours = {
+        *("logs/image-minio.log", "logs/traceback.log"),
+        *("metadata/0123456789abcdef.dump", "metadata/0123456789abcdef.lock"),
+        *("go-1.25.1/bin/go", "go-1.25.1.lock", "work/aws-abcdefgh/context/x", "work/aws.lock"),
+    }
+    users = {
+        "logs/own.log",
+        "metadata/photos.dump",
+        "go-home/x",
+        "work/thesis/x",
+        "work/aws-thesis-of-me/x",
+        "photos/x",
+    }
+    for name in ours | users:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    with FileLock(tmp_path / "work" / "aws.lock"):
+        (held,) = (one for one in of_cache(tmp_path) if one.name.endswith("work/aws"))
+        with pytest.raises(ImageError, match="is being made"):
+            held.remove()
+    assert (tmp_path / "work/aws-abcdefgh/context/x").exists()
     for one in of_cache(tmp_path):
         one.remove()
-    assert [one.name for one in tmp_path.iterdir()] == ["photos"]
+    assert {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*") if file.is_file()} == users
 
 
 @pytest.fixture
@@ -201,7 +269,8 @@ def test_the_command_tells_and_then_does(
     tmp_path: Path, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path / "cache"
-    (cache / "metadata").mkdir(parents=True)
+    (cache / "logs").mkdir(parents=True)
+    (cache / "logs" / "traceback.log").write_text("x")
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(cache))
     (tmp_path / "own").mkdir()
@@ -220,14 +289,16 @@ def test_the_command_tells_and_then_does(
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout.splitlines()
 
-    told = clean("--dry-run", "--cache")
-    assert told == [
-        f"would remove kept stack embedded 0 of {tmp_path / 'own'}",
-        f"would remove cache folder {cache / 'metadata'} (0.0 MB)",
+    def of_this_test(lines: list[str]) -> list[str]:  # another one, killed, may have left the folder of a stack
+        return [re.sub(r", \d+ stack folders?", "", line) for line in lines if "remove stack folder" not in line]
+
+    assert of_this_test(clean("--dry-run", "--cache")) == [
+        f"would remove kept stack 1 embedded stack of {tmp_path / 'own'}",
+        f"would remove cache file {cache / 'logs' / 'traceback.log'}",
     ]
     assert lives(folder)
-    assert clean("--cache") == ["removed 1 kept stack, 1 cache folder"]
+    assert of_this_test(clean("--cache")) == ["removed 1 kept stack, 1 cache file"]
     assert not lives(folder)
-    assert not (cache / "metadata").exists()
+    assert not list((cache / "logs").iterdir())
     assert clean() == ["nothing was left"]
     assert private_folder(tmp_path / "own").exists()

@@ -127,9 +127,11 @@ def test_what_is_up_stays_for_pytest_and_goes_by_down(
     assert found.keys() == {"endpoints"}
     assert found["endpoints"].keys() == {"minio", "postgres shop", "aws"}
     shown = harness("up", "--show-credentials").stdout
-    exports = dict(
-        line.removeprefix("export ").split("=", 1) for line in shown.splitlines() if line.startswith("export ")
+    shell = subprocess.run(
+        ["sh", "-euc", 'eval "$1" >&2; env -0', "sh", shown], capture_output=True, text=True, check=True
     )
+    assert shell.stderr == "", "the whole of it can be given to eval"
+    exports = dict(line.split("=", 1) for line in shell.stdout.split("\0") if line)
     password = exports["POSTGRES_SHOP"].split(":")[2].split("@")[0]
     assert password not in up.stdout
     assert (exports["PGPASSWORD"], exports["PGDATABASE"]) == (password, "shop")

@@ -164,10 +164,10 @@ def test_what_registries_say(settings: Settings, monkeypatch: pytest.MonkeyPatch
         "ask",
         lambda reference: next((told for name, told in said.items() if f"/{name}:" in f"/{reference}"), None),
     )
-    chosen = settings.model_copy(update={"image_overrides": {"relay": "own.example/relay:1"}})
+    chosen = settings.model_copy(update={"stack": "containers", "image_overrides": {"relay": "own.example/relay:1"}})
     found = by_check(list(engine.registries(chosen)))
     assert (found["image minio"].status, found["image minio"].todo) == ("warn", "it is built instead")
-    assert "needs a token" in found["image mc"].found
+    assert "is gone, or needs a token" in found["image mc"].found
     assert found["image postgres"].todo.endswith("pytest --postgres-image postgres:17.7")
     assert found["image relay"].status == "ok"
     assert found["registries"].found == "no answer from docker.io"

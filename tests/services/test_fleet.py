@@ -128,8 +128,8 @@ def test_a_kept_fleet_in_use_is_not_removed(tmp_path: Path) -> None:
 def test_the_folder_of_a_killed_run_is_removed_a_day_later(fleet: Fleet, tmp_path: Path) -> None:
     old, young = Fleet(tmp_path, new_run()).folder, Fleet(tmp_path, new_run()).folder
     os.utime(old, (0, old.stat().st_mtime - FORGOTTEN - 1))
-    assert fleet.folder.exists()
-    assert not old.exists()
+    with fleet.slot():
+        assert not old.exists()
     assert young.exists()
 
 

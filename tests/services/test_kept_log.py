@@ -11,7 +11,8 @@ from docker.models.containers import Container
 
 from harness.engine import LABEL_FLEET, LABEL_ROLE, connect
 from harness.errors import ServiceError
-from harness.services.embedded.processes import Keeping, end_kept, kept_stacks
+from harness.services.embedded.processes import Keeping, end_kept
+from harness.services.embedded.stack import kept_folders
 from harness.services.fleet import Fleet
 from harness.services.kept_log import kept_log
 from harness.services.stack import Stack
@@ -65,14 +66,28 @@ def test_last_lines_and_those_to_come(kind: str, fleet: Fleet, tmp_path: Path, r
 
 
 def test_lines_that_come_while_it_is_followed(fleet: Fleet, process: Ends, tmp_path: Path) -> None:
-    (folder,) = (stack for stack, kept_for in kept_stacks() if kept_for == fleet.folder)
+    (folder,) = kept_folders(fleet)
     lines = kept_log(tmp_path, "talker", 1, follow=True)
     next(lines)
     with (folder / "talker.log").open("a") as log:
-        log.write("half of ")
+        log.write("in with a-pass")
         log.flush()
-        log.write("a line\n")
-    assert next(lines) == "half of a line"
+        log.write("word-of-the-note\n")
+    assert next(lines) == "in with ***"
+
+
+def test_a_line_that_is_half_written_when_it_is_first_looked_at(fleet: Fleet, process: Ends, tmp_path: Path) -> None:
+    (folder,) = kept_folders(fleet)
+    with (folder / "talker.log").open("a") as log:
+        log.write(PASSWORD[:-4])
+        log.flush()
+        lines = kept_log(tmp_path, "talker", 2, follow=True)
+        assert next(lines) == "in with ***"
+        log.write(PASSWORD[-4:])
+        log.flush()
+        (folder / "talker.exit").write_text("1")  # one service ends, the stack does not
+    assert list(lines) == ["***"]
+    assert list(kept_log(tmp_path, "talker", 2, public={PASSWORD})) == [f"in with {PASSWORD}", PASSWORD]
 
 
 def test_a_service_that_there_is_not(fleet: Fleet, process: Ends, tmp_path: Path) -> None:

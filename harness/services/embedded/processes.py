@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ KEPT_FOR = "kept-for"
 PACKAGES_MISSING = "the embedded stack needs `pip install airflow-scenario-harness[embedded]`"
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder that nobody else can look into is made in it
 TRIES = 3
+BEGINS = 60.0
+"""Seconds in which a keeper has begun, long ago."""
 Started = TypeVar("Started")
 
 
@@ -167,7 +170,7 @@ def lives(folder: Path) -> bool:
     """Whether the keeper of the stack in `folder` lives."""
     try:
         with (folder / keeper.LOCK).open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two who look do not meet
     except BlockingIOError:
         return True
     except OSError:
@@ -195,23 +198,39 @@ def end_kept(folder: Path) -> bool:
 
 def dead_stacks() -> Iterator[Path]:
     """The folders of this user's stacks whose keepers were killed."""
-    yield from (folder for folder in _stacks() if not lives(folder))
+    for folder in _own_folders():
+        with suppress(FileNotFoundError):
+            if not lives(folder) and ((folder / keeper.LOCK).exists() or _never_begun(folder)):
+                yield folder
 
 
 def kept_stacks() -> Iterator[tuple[Path, Path]]:
     """The folders of this user's stacks that are kept, each with that of the fleet that keeps it."""
-    for folder in _stacks():
-        with suppress(FileNotFoundError):
-            yield folder, Path((folder / KEPT_FOR).read_text())
+    for folder in _own_folders():
+        if (folder / keeper.LOCK).exists() and (kept_for := fleet_of(folder)):
+            yield folder, kept_for
 
 
-def _stacks() -> Iterator[Path]:
+def fleet_of(folder: Path) -> Path | None:
+    """The folder of the fleet that keeps the stack in `folder`; None where none does, or that is no stack's folder."""
+    try:
+        return Path((folder / KEPT_FOR).read_text())
+    except OSError:
+        return None
+
+
+def _own_folders() -> Iterator[Path]:
     for place in {MEMORY, Path(tempfile.gettempdir())}:
-        for folder in place.glob(f"{PREFIX}*"):
+        for folder in place.glob(f"{PREFIX}{8 * '?'}"):  # as mkdtemp() names them
             with suppress(FileNotFoundError):
-                # One without a lock is being made at this moment.
-                if (folder / keeper.LOCK).exists() and folder.stat().st_uid == os.geteuid():
+                if folder.stat().st_uid == os.geteuid():  # others' can't be looked into
                     yield folder
+
+
+def _never_begun(folder: Path) -> bool:
+    """Whether its process was killed before there was a keeper: it holds nothing else, and has for a while."""
+    begun = {KEPT_FOR, "keeper.log", f"{keeper.LOCK}.partial"}
+    return time.time() - folder.stat().st_mtime > BEGINS and {file.name for file in folder.iterdir()} <= begun
 
 
 def _fast_place() -> Path | None:

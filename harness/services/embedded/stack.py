@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.services.embedded.minio import MinioProcess
 from harness.services.embedded.postgres import attached_server, start_server
-from harness.services.embedded.processes import Keeping, end_kept, kept_stacks, lives
+from harness.services.embedded.processes import Keeping, end_kept, fleet_of, kept_stacks, lives
 from harness.services.embedded.relay import NoRelay
 from harness.services.embedded.twin import AwsProcess, TwinAsMinio
 from harness.services.fleet import Fleet
@@ -47,11 +47,19 @@ def embedded_stack(fleet: Fleet, settings: Settings, databases: Mapping[str, str
 
 def end_embedded(fleet: Fleet) -> int:
     """Ends what of embedded stacks was kept, and says how many there were. Raises ServiceError."""
-    # Not by the notes, which may be of another version, or lost.
-    ended = [end_kept(folder) for folder, kept_for in kept_stacks() if kept_for == fleet.folder]
+    ended = [end_kept(folder) for folder in kept_folders(fleet)]
     for file in fleet.folder.glob(f"{NOTE}*.json"):
         file.unlink()
     return sum(ended)
+
+
+def kept_folders(fleet: Fleet) -> list[Path]:
+    """The folders of the fleet's kept stacks: those that its notes name, by slot, which TMPDIR may have put elsewhere,
+    and those that lie where this process would make them, whatever its notes say, which may be lost.
+    """
+    notes = (fleet.note(file.stem) or {} for file in sorted(fleet.folder.glob(f"{NOTE}*.json")))
+    named = [Path(note["folder"]) for note in notes if "folder" in note]
+    return [folder for folder in dict.fromkeys([*named, *dict(kept_stacks())]) if fleet_of(folder) == fleet.folder]
 
 
 def _attached(
