@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         HostLostError,
         ImageError,
         RunError,
+        RunOutcomeError,
         RunRefusedError,
         ServiceError,
         SettingsError,
@@ -31,14 +32,14 @@ if TYPE_CHECKING:
     from harness.services.relay import Sidecar
     from harness.services.stack import Stack
     from harness.settings import Settings
-    from harness.world import RunOutcomeError, World
+    from harness.world import World
 
 _FROM = {
     "harness.airflow.in_image": ("dag_files", "engine_socket_owned", "run_in_image"),
     "harness.airflow.run": ("Run", "TaskResult"),
     "harness.errors": (
         *("EngineError", "HarnessError", "HostLostError", "ImageError"),
-        *("RunError", "RunRefusedError", "ServiceError", "SettingsError"),
+        *("RunError", "RunOutcomeError", "RunRefusedError", "ServiceError", "SettingsError"),
     ),
     "harness.evidence.aws_state": ("AwsState",),
     "harness.evidence.evidence": ("Evidence",),
@@ -49,7 +50,7 @@ _FROM = {
     "harness.services.relay": ("Sidecar",),
     "harness.services.stack": ("Stack",),
     "harness.settings": ("Settings",),
-    "harness.world": ("RunOutcomeError", "World"),
+    "harness.world": ("World",),
 }
 _MODULE_OF = {name: module for module, names in _FROM.items() for name in names}
 

@@ -41,6 +41,10 @@ class OutputError(HarnessError):
     """A file that the user asked for can't be written."""
 
 
+class RunOutcomeError(AssertionError):
+    """A run ended otherwise than the scenario expects. The message is the run's own reason."""
+
+
 def in_one_line(said: str) -> str:
     """What a program printed, for such a message; `(nothing)` where that is nothing."""
     return " | ".join(line.strip() for line in said.splitlines() if line.strip()) or "(nothing)"

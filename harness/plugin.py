@@ -1,49 +1,28 @@
-"""pytest: options, fixtures, report. It wires; the work is done elsewhere.
+"""pytest: options, settings, the fleet, the report; and harness.fixtures in the processes that run scenarios.
 
-A project says in its pyproject what its DAGs need, or overrides three small fixtures that return plain data:
-`databases`, `connections` and `environment`.
+xdist's controller runs none: there it spares the import of what makes services and runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
-from functools import cache, partial
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
-from harness import second_try
-from harness.airflow import process
-from harness.airflow.metadata import ensure_template, fresh_database
-from harness.airflow.process import Execute
-from harness.airflow.warm.client import WarmHosts, hosts_folder
-from harness.declared import rendered, schemas, values
 from harness.errors import HarnessError
-from harness.evidence.record import write_record
 from harness.images.catalogue import BUILT_IN
 from harness.output import check_folder
-from harness.progress import Progress
-from harness.report.collect import REMARK, Collector
-from harness.report.gather import part_of
-from harness.report.sections import attach, mask_report, told
-from harness.report.terminal import PROGRESS, TerminalProgress
+from harness.report.collect import Collector
 from harness.services.fleet import Fleet, new_run
-from harness.services.kind import open_stack, stack_kind
-from harness.services.stack import Stack
-from harness.settings import ImageMode, Runner, Settings, StackChoice, StackKind, find_root
-from harness.world import World
+from harness.settings import ImageMode, Runner, Settings, StackChoice, find_root
 
 SETTINGS = pytest.StashKey[Settings]()
 FLEET = pytest.StashKey[Fleet]()
-KIND = pytest.StashKey[Callable[[], StackKind]]()
-WORLD = pytest.StashKey[World]()
 ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """Exit codes of a run that came to its end, however it ended."""
-NO_ENGINE = (
-    "needs a Docker engine, and the stack is embedded: "
-    "where one answers (`make engine` gets it on Debian or Ubuntu), --stack containers runs it"
-)
+FIXTURES = "harness.fixtures"
 HANDED = "harness_run"
 """Under this name xdist's workers are told which test run's fleet they belong to."""
 
@@ -96,12 +75,18 @@ def pytest_configure(config: pytest.Config) -> None:
             f"({', '.join(settings.fixed_ports)}): run with -n 0, or without these settings"
         )
     handed = getattr(config, "workerinput", {}).get(HANDED)
-    kind: Callable[[], StackKind] = cache(partial(stack_kind, settings))
-    config.stash[KIND] = kind
     config.addinivalue_line("markers", "engine: needs a Docker engine; not run where the stack is embedded")
     config.stash[FLEET] = Fleet(settings.root, None if settings.reuse else handed or new_run())
     if not hasattr(config, "workerinput"):
         _collect(config)
+    if not _controls(config):
+        config.pluginmanager.import_plugin(FIXTURES)
+
+
+def _controls(config: pytest.Config) -> bool:
+    """Whether it is xdist's controller, and not to list fixtures."""
+    lists = config.option.showfixtures or config.option.show_fixtures_per_test
+    return config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput") and not lists
 
 
 def _collect(config: pytest.Config) -> None:
@@ -137,128 +122,3 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         terminal = session.config.pluginmanager.getplugin("terminalreporter")
         terminal.write_line(f"{type(error).__name__}: {error}", red=True)
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A scenario that needs an engine is not run where the stack is embedded."""
-    if item.get_closest_marker("engine") and item.config.stash[KIND]() == "embedded":
-        pytest.skip(NO_ENGINE)
-
-
-@pytest.fixture(scope="session")
-def settings(pytestconfig: pytest.Config) -> Settings:
-    """The harness's settings (harness.settings.Settings)."""
-    return pytestconfig.stash[SETTINGS]
-
-
-@pytest.fixture(scope="session")
-def databases(settings: Settings) -> Mapping[str, str]:
-    """Name of each Postgres database -> the SQL of its schema: what pyproject declares, or override."""
-    return schemas(settings)
-
-
-@pytest.fixture(scope="session")
-def stack(
-    settings: Settings,
-    databases: Mapping[str, str],
-    pytestconfig: pytest.Config,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Stack]:
-    """The services, up and ready; one stack for each test process."""
-    fleet = pytestconfig.stash[FLEET]
-    with open_stack(fleet, settings, databases, _progress(pytestconfig)) as running:
-        ensure_template(running.postgres, settings.cache_dir, tmp_path_factory.mktemp("migration"))
-        yield running
-
-
-@pytest.fixture(scope="session")
-def execute(settings: Settings, stack: Stack) -> Execute:
-    """The runner that was chosen."""
-    if settings.runner == "process":
-        return process.execute
-    return WarmHosts(hosts_folder(settings.root), settings.warm_idle, partial(fresh_database, stack.postgres)).execute
-
-
-@pytest.fixture
-def connections(settings: Settings, stack: Stack) -> Mapping[str, str]:
-    """Airflow connection id -> its URI or JSON, for every run: what pyproject declares, or override."""
-    return rendered(settings.connections, values(stack), engine=stack.kind == "containers")
-
-
-@pytest.fixture
-def environment(settings: Settings, stack: Stack) -> Mapping[str, str]:
-    """Further environment variables for every run: what pyproject declares, or override."""
-    return rendered(settings.environment, values(stack), engine=stack.kind == "containers")
-
-
-@pytest.fixture
-def world(
-    request: pytest.FixtureRequest,
-    settings: Settings,
-    stack: Stack,
-    execute: Execute,
-    connections: Mapping[str, str],
-    environment: Mapping[str, str],
-    tmp_path: Path,
-) -> Iterator[World]:
-    """A clean world: empty buckets, databases as their schema left them, no sidecar. Runs are made with world.run()."""
-    stack.reset()
-    graph = bool(request.config.getoption("--report"))
-    made = World(settings, stack, execute, connections, environment, tmp_path, graph=graph)
-    request.node.stash[WORLD] = made
-    request.node.user_properties += [(REMARK, text) for text in stack.remarks]
-    yield made
-    stack.relay.remove_sidecars()
-
-
-@pytest.fixture
-def remark(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """For what a scenario has found out and its reader should know: a line under the table, and in JUnit."""
-    return lambda text: request.node.user_properties.append((REMARK, f"{request.node.name}: {text}"))
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    if item.config.stash[SETTINGS].runner == "process" or "world" not in getattr(item, "fixturenames", ()):
-        return None
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in second_try.run(item, nextitem):
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    second_try.note_loss(item, call)
-    error = call.excinfo.value if call.excinfo else None
-    if error and (known := harness_error(error)):
-        line = f"{type(known).__name__}: {known}"
-        report.longrepr, error = told(report, line, line), known
-    world = item.stash.get(WORLD, None)
-    if world is not None:
-        mask_report(report, world.stack.mask)
-    tried = report.when == "call" or (report.when == "setup" and not report.passed)
-    if tried and "world" in getattr(item, "fixturenames", ()):
-        attach(report, part_of(item, world, report, error, whole=bool(item.config.getoption("--report"))))
-    if world is not None and report.when == "call" and (folder := item.config.getoption("--evidence")):
-        write_record(folder, item.nodeid, world.runs, world.stack.mask)
-    return report
-
-
-def harness_error(error: BaseException) -> HarnessError | None:
-    """The error that is told in one line. Several fixtures that fail to end for one cause come as a group."""
-    if isinstance(error, BaseExceptionGroup):
-        told = [harness_error(one) for one in error.exceptions]
-        return told[0] if all(told) else None
-    return error if isinstance(error, HarnessError) else None
-
-
-def _progress(config: pytest.Config) -> Progress:
-    """Shows long work on the terminal although pytest captures output; a worker of xdist has no terminal."""
-    if PROGRESS in config.stash:
-        return config.stash[PROGRESS]
-    return TerminalProgress(config.pluginmanager.getplugin("capturemanager"))

@@ -17,6 +17,7 @@ from harness.airflow.metadata import fresh_database
 from harness.airflow.process import Execute
 from harness.airflow.run import Run
 from harness.airflow.runner import Order, run_dag
+from harness.errors import RunOutcomeError
 from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence, warnings_in
 from harness.evidence.objects import gather_objects
@@ -24,10 +25,6 @@ from harness.services.aws import AwsService
 from harness.services.outside import mark_what_is_made
 from harness.services.stack import Stack
 from harness.settings import Settings
-
-
-class RunOutcomeError(AssertionError):
-    """A run ended otherwise than the scenario expects. The message is the run's own reason."""
 
 
 @dataclass(repr=False)  # its repr would fill the head of every traceback

@@ -17,6 +17,14 @@ def test_it():
     assert "harness.plugin" not in sys.modules
     assert "docker" not in sys.modules
 """
+CONTROLLER = """
+import sys
+
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput"):
+        heavy = {"docker", "minio", "psycopg", "harness.fixtures", "harness.world"} & sys.modules.keys()
+        print(f"HEAVY {sorted(heavy)}")
+"""
 ASKS = "def test_it(settings):\n    assert settings.dags_folder.name == 'own'\n"
 
 
@@ -47,3 +55,16 @@ def test_a_project_that_uses_it(
     (tmp_path / "test_it.py").write_text(ASKS)
     (tmp_path / "pyproject.toml").write_text(table)
     assert "1 passed" in run(tmp_path, pytestconfig.rootpath, *arguments).stdout
+
+
+@pytest.mark.parametrize(("workers", "heavy"), [("2", False), ("0", True)])
+def test_a_controller_of_workers_is_light(
+    tmp_path: Path, pytestconfig: pytest.Config, workers: str, heavy: bool
+) -> None:
+    """It runs no scenario, and every worker waits for it to start."""
+    (tmp_path / "test_it.py").write_text(ASKS)
+    (tmp_path / "conftest.py").write_text(CONTROLLER)
+    done = run(tmp_path, pytestconfig.rootpath, "-s", "--dags-folder=own", "-n", workers)
+    assert "1 passed" in done.stdout
+    assert ("HEAVY []" not in done.stdout) == heavy, done.stdout
+    assert "world" in run(tmp_path, pytestconfig.rootpath, "--dags-folder=own", "-n", workers, "--fixtures").stdout

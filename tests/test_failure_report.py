@@ -62,7 +62,7 @@ def test_a_failed_scenario_shows_what_it_left(tmp_path: Path, settings: Settings
     assert re.search(r"fails +│? *looks_around, *hello", done.stdout)
     assert "postgresql://postgres:***@127.0.0.1" in done.stdout, "the comparison is shown, masked"
     junit = (folder / "junit.xml").read_text()
-    assert 'message="harness.world.RunOutcomeError: hello for 2019-01-01' in junit
+    assert 'message="harness.errors.RunOutcomeError: hello for 2019-01-01' in junit
     assert "sidecar speaking" in junit
     for secret in (folder / "secrets").read_text().split():
         assert secret not in done.stdout

@@ -12,10 +12,10 @@ import pytest
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from harness.airflow import metadata
-from harness.errors import RunRefusedError
+from harness.errors import RunOutcomeError, RunRefusedError
 from harness.services.stack import Stack
 from harness.settings import Settings
-from harness.world import RunOutcomeError, World
+from harness.world import World
 
 pytestmark = pytest.mark.engine
 

@@ -32,7 +32,7 @@ def stack():
 
 @pytest.fixture
 def world(request, stack):
-    from harness.plugin import WORLD
+    from harness.fixtures import WORLD
     from harness.world import World
     made = World(None, stack, None, {}, {}, None)
     made.attempts += [("a_dag", "2021-01-01"), ("a_dag", "2021-02-01")]

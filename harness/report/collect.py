@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from harness.errors import OutputError
-from harness.report.gather import failure_line, outcome_of, reason_of, session_versions
 from harness.report.model import Image, Part, Scenario, Session, Stack
+from harness.report.outcome import failure_line, outcome_of, reason_of
 from harness.report.sections import PART
 from harness.report.terminal import scenario_table, show_remarks
+from harness.report.versions import session_versions
 from harness.report.write import append_summary, write_report
 from harness.second_try import NOTE
 

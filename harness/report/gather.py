@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import platform
 import re
-import sys
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.airflow.metadata import versions
 from harness.airflow.run import Run as AirflowRun
-from harness.errors import HarnessError, RunRefusedError
+from harness.errors import RunRefusedError
 from harness.evidence.evidence import Evidence as Gathered
 from harness.report import model
+from harness.report.outcome import failure_line, outcome_of, reason_of
 from harness.report.task_log import last, newest_attempts, trouble
+from harness.report.versions import session_versions
 from harness.services.service import Service
-from harness.services.stack import Stack
-from harness.world import RunOutcomeError, World
+from harness.world import World
 
 LOG_LINES = 100
 SERVICE_LINES = 15
@@ -67,30 +63,6 @@ def part_of(
     return model.Part.model_validate(masked(part.model_dump(mode="json"), stack.mask)) if stack else part
 
 
-def outcome_of(report: pytest.TestReport) -> model.Outcome:
-    return "passed" if report.passed else "not run" if report.skipped else "failed"
-
-
-def session_versions(stack: Stack | None = None) -> model.Versions:
-    """What runs here; the images are the stack's."""
-    found = dict(versions())
-    images = stack.images if stack else {}
-    return model.Versions(
-        airflow=found.pop("apache-airflow", "not installed"),
-        providers={name: version for name, version in found.items() if "-providers-" in name},
-        python=platform.python_version(),
-        harness=_own_version(),
-        images={name: model.Image(version=one.version, reference=one.reference) for name, one in images.items()},
-    )
-
-
-@cache
-def _own_version() -> str:
-    # By the folders' names, as metadata.versions(): importlib.metadata would read the files of every package there is.
-    found = (file.stem for path in sys.path for file in Path(path).glob("airflow_scenario_harness-*.dist-info"))
-    return next(found, "-not installed").rpartition("-")[2]
-
-
 def masked(value: Any, mask: Callable[[str], str]) -> Any:
     """JSON without secrets, in keys and values."""
     if isinstance(value, str):
@@ -100,25 +72,6 @@ def masked(value: Any, mask: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [masked(inner, mask) for inner in value]
     return value
-
-
-def failure_line(report: pytest.TestReport, error: BaseException | None = None) -> str:
-    """Why it failed, in one line."""
-    if isinstance(error, RunOutcomeError):
-        return str(error)
-    if isinstance(error, HarnessError):
-        return f"{type(error).__name__}: {error}"
-    crash = getattr(report.longrepr, "reprcrash", None)
-    lines = (crash.message if crash else str(report.longrepr)).strip().splitlines()
-    return lines[0] if lines else "(no message)"
-
-
-def reason_of(report: pytest.TestReport) -> str:
-    """Why it was not run, or was let fail."""
-    if (expected := getattr(report, "wasxfail", None)) is not None:
-        return f"expected to fail: {expected}"
-    said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    return said.removeprefix("Skipped: ")
 
 
 def _runs(world: World, failed: bool, whole: bool) -> tuple[model.Run, ...]:

@@ -20,15 +20,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from harness.engine import LABEL_FLEET, connect
 from harness.errors import ServiceError
 from harness.private import PrivacyError, private_folder
-from harness.services.reaper import Reaper
-from harness.services.remove import remove_labelled
+
+# What speaks to an engine is imported where one is spoken to: every process of a test run has a fleet, and with the
+# embedded stack, or in xdist's controller with --reuse, that would be 0.1 s of each for nothing.
+if TYPE_CHECKING:
+    from harness.services.reaper import Reaper
 
 FORGOTTEN = 24 * 3600.0
 """After so many seconds the folder of a run that was killed is removed. What it had on the engine went at once."""
@@ -59,6 +61,8 @@ class Fleet:
 
     @property
     def labels(self) -> dict[str, str]:
+        from harness.engine import LABEL_FLEET
+
         return {LABEL_FLEET: self.ident}
 
     @contextmanager
@@ -145,6 +149,8 @@ class Fleet:
         """Sees to it that a reaper sweeps the fleet when its last process is gone; a kept fleet has none."""
         if self.kept or self._reaper:
             return
+        from harness.services.reaper import Reaper
+
         with self.locked("reaper"):
             noted = self.note("reaper")
             self._reaper = Reaper.join(noted, self.ident) if noted else None
@@ -158,6 +164,8 @@ class Fleet:
             return
         with suppress(PrivacyError):  # then nobody has used it
             if noted := self.note("reaper"):
+                from harness.services.reaper import Reaper
+
                 self._reaper = Reaper.join(noted, self.ident)
 
     def end(self, orderly: bool) -> None:
@@ -174,6 +182,9 @@ class Fleet:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _remove_all(self, orderly: bool) -> None:
+        from harness.engine import connect
+        from harness.services.remove import remove_labelled
+
         self.watch_too()
         remove_labelled(connect(), self.labels)
         if self._reaper and orderly and not any(self.folder.glob("under-way-*")):
@@ -202,6 +213,9 @@ class Fleet:
 
     def remove(self) -> Counter[str]:
         """Removes what a kept and unused() fleet has on the engine, and its notes. Raises EngineError, ServiceError."""
+        from harness.engine import connect
+        from harness.services.remove import remove_labelled
+
         removed = remove_labelled(connect(), self.labels)
         for left in ("*.json", "under-way-*"):
             for file in self.folder.glob(left):

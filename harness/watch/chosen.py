@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.plugin import WORLD
+from harness.fixtures import WORLD
 from harness.watch.choice import Choice
 
 

@@ -47,4 +47,4 @@ def test_the_reference_has_every_public_name_and_command(site: Path) -> None:
     named = {one.rpartition(".")[2] for one in anchors}
     assert [name for name in harness.__all__ if name not in named] == []
     assert len(re.findall(r"usage: harness \w+", text)) == len(COMMANDS)
-    assert {"harness.plugin.world", "harness.plugin.connections", "harness.World.run"} <= anchors
+    assert {"harness.fixtures.world", "harness.fixtures.connections", "harness.World.run"} <= anchors

@@ -244,7 +244,7 @@ def test_a_full_disk_is_named_wherever_it_fills(
 def test_nothing_stays_in_the_work_folder(
     settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    killed = settings.cache_dir / "work" / "minio-of-a-killed-process"
+    killed = settings.cache_dir / "work" / "minio-0f_k1lle"
     killed.mkdir(parents=True)
     monkeypatch.setattr(make_module, "build", fails_with(error))
     with pytest.raises(type(error)):

@@ -13,9 +13,9 @@ from harness.airflow.environment import run_environment
 from harness.airflow.folder import Folder, broken_files, read_folder
 from harness.airflow.metadata import versions
 from harness.airflow.process import execute
-from harness.errors import RunRefusedError
+from harness.errors import RunOutcomeError, RunRefusedError
 from harness.obstacles.find import of_broken, of_runs
-from harness.world import RunOutcomeError, World
+from harness.world import World
 
 FOLDERS = Path(__file__).parent / "folders"
 THREE = versions()["apache-airflow"].startswith("3.")

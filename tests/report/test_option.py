@@ -22,9 +22,10 @@ from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence
 from harness.evidence.objects import StoredObject
 from harness.images.present import Obtained
-from harness.plugin import WORLD
+from harness.fixtures import WORLD
 from harness.services.relay import Sidecar
-from harness.world import RunOutcomeError, World
+from harness.errors import RunOutcomeError
+from harness.world import World
 
 SECRET = "s3cr" + "et"
 
