@@ -8,14 +8,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from .artefact import ArtefactError, Centroids, unpacked
 from .errors import PAYLOAD
 from .kmeans import RECORDIO
 from .recordio import RecordIOError, records
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class ModelError(Exception):
@@ -36,6 +37,8 @@ def load(artefact: bytes) -> Centroids:
 
 def predict(centroids: Centroids, content_type: str, body: bytes) -> list[dict[str, float]]:
     """For each row of the body its closest centroid and the Euclidean distance to it. Raises ModelError."""
+    import numpy as np
+
     rows = _rows(content_type.partition(";")[0].strip().lower(), body)
     if rows.ndim != 2 or not len(rows) or rows.shape[1] != centroids.shape[1] or not np.isfinite(rows).all():
         raise ModelError(400, PAYLOAD)
@@ -48,6 +51,8 @@ def predict(centroids: Centroids, content_type: str, body: bytes) -> list[dict[s
 
 
 def _rows(content_type: str, body: bytes) -> np.ndarray[Any, np.dtype[np.float32]]:
+    import numpy as np
+
     try:
         if content_type == RECORDIO:
             return records(body)[0]

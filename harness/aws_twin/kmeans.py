@@ -9,12 +9,13 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from .artefact import packed
 from .recordio import RecordIOError, records
+
+if TYPE_CHECKING:
+    import numpy as np
 
 RECORDIO = "application/x-recordio-protobuf"
 SEED = 0
@@ -117,6 +118,8 @@ def _check(hyperparameters: Mapping[str, str]) -> None:
 
 
 def _rows(channel: bytes, content_type: str | None) -> np.ndarray[Any, np.dtype[np.float32]]:
+    import numpy as np
+
     if content_type not in (None, RECORDIO):
         raise AlgorithmError(f"ClientError: the twin's k-means reads {RECORDIO}, not {content_type}")
     try:
@@ -136,6 +139,7 @@ def _fit(
     In SageMaker's own steps (https://docs.aws.amazon.com/sagemaker/latest/dg/algo-kmeans-tech-notes.html): more centres
     than asked for are moved through the data in mini-batches, then Lloyd's method makes k of them.
     """
+    import numpy as np
     from sklearn.cluster import KMeans, MiniBatchKMeans  # a second, which no start of the twin should take
 
     def chosen(name: str, default: str) -> str:

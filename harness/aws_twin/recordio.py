@@ -9,10 +9,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAGIC = 0xCED7230A
 HEAD = struct.Struct("<II")
@@ -26,6 +28,8 @@ class RecordIOError(ValueError):
 
 def records(data: bytes) -> tuple[np.ndarray[Any, np.dtype[np.float32]], np.ndarray[Any, Any] | None]:
     """Features, one row for each record, and labels (None where no record has one). Raises RecordIOError."""
+    import numpy as np
+
     features, labels = [], []
     for number, (offset, payload) in enumerate(payloads(data)):
         try:
@@ -67,6 +71,8 @@ def payloads(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _dense(values: Any, what: str) -> np.ndarray[Any, Any]:
+    import numpy as np
+
     if set(values) != {NAME}:
         raise RecordIOError(f"{what} has {', '.join(map(str, values)) or 'nothing'}, not {NAME}")
     value = values[NAME]

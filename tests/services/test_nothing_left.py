@@ -66,7 +66,7 @@ def test_nothing_is_left(tmp_path: Path, settings: Settings, ending: str, sent: 
 
 
 STARTING = """
-from harness.services import fleet as module
+from harness.services import reaper as module
 
 real = module.Reaper.start
 def told(image, fleet_id, timeout):
@@ -107,7 +107,7 @@ def test_nothing_is_left_of_a_start_that_is_interrupted(tmp_path: Path, settings
 IN_FLIGHT = """
 import threading
 from testcontainers.core.network import Network
-from harness.services import fleet as module
+from harness import engine as module
 
 real = Network.create
 def late(network):
@@ -130,7 +130,9 @@ def test_nothing_is_left_of_what_the_engine_made_after_an_interrupt(tmp_path: Pa
     done = run_pytest(project(tmp_path / "project", IN_FLIGHT.format(made=str(made))), settings.root)
     assert done.returncode == 2, done.stdout
 
-    _await_nothing(connect(), made.read_text())
+    fleet_id = made.read_text()
+    assert fleet_id, "the network was made"
+    _await_nothing(connect(), fleet_id)
 
 
 @pytest.mark.parametrize("whom", ["the controller", pytest.param("everybody", marks=pytest.mark.at_length)])
