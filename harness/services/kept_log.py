@@ -33,7 +33,9 @@ def kept_log(root: Path, name: str, lines: int, follow: bool = False, public: Se
     service is the first one's. Raises ServiceError, EngineError.
     """
     fleet = Fleet(root, None)
-    readers = _of_containers(fleet) | _of_processes(fleet)
+    readers = _of_processes(fleet)
+    if name not in readers:  # the engine is asked last: there may be none
+        readers |= _of_containers(fleet)
     if name not in readers:
         there = ", ".join(sorted(readers)) or "nothing: start it with `harness up`"
         raise ServiceError(f"no service {name!r} is kept; there is {there}")

@@ -10,7 +10,7 @@ import pytest
 from docker.models.containers import Container
 
 from harness.engine import LABEL_FLEET, LABEL_ROLE, connect
-from harness.errors import ServiceError
+from harness.errors import EngineError, ServiceError
 from harness.services.embedded.processes import Keeping, end_kept
 from harness.services.embedded.stack import kept_folders
 from harness.services.fleet import Fleet
@@ -92,4 +92,14 @@ def test_a_line_that_is_half_written_when_it_is_first_looked_at(fleet: Fleet, pr
 
 def test_a_service_that_there_is_not(fleet: Fleet, process: Ends, tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match=r"^no service 'minio' is kept; there is talker$"):
+        next(kept_log(tmp_path, "minio", 1))
+
+
+def test_no_engine_is_asked_for_a_process(
+    fleet: Fleet, process: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where a note says that there were containers, too."""
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    assert list(kept_log(tmp_path, "talker", 1)) == ["in with ***"]
+    with pytest.raises(EngineError):
         next(kept_log(tmp_path, "minio", 1))
