@@ -31,6 +31,7 @@ from harness.airflow.warm.shortcuts import (
     configuration_in,
     leave_young_sources_uncompiled,
     migration_files,
+    remember_log_templates,
     remember_migrations,
 )
 from harness.airflow.warm.traces import find_traces, without_scheme
@@ -97,6 +98,7 @@ def main() -> None:
     remember_migrations()
     leave_young_sources_uncompiled()
     with listening() as warned:
+        remember_log_templates()
         rehearse(Path(config.env["AIRFLOW_HOME"]), Path(config.dags_folder))
     host = Host(config, dog, read_notes(Path(config.notes)), warned)
     learn(host.learned.modules, host.learned)

@@ -83,7 +83,9 @@ def _started(
     process = keeping.start("postgres", command, _environment(), user, signal.SIGQUIT)
     url = libpq_url((LOOPBACK, port), SUPERUSER, password, "postgres")
     process.await_ready(lambda: psycopg.connect(url, connect_timeout=2).close(), timeout)
-    return ProcessServer(process, programs, port, password)
+    server = ProcessServer(process, programs, port, password)
+    server.ease_logins()
+    return server
 
 
 def attached_server(folder: Path, port: int, password: str) -> ProcessServer:
