@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import ctypes
-import importlib
 import os
 import runpy
 import signal
@@ -57,10 +56,13 @@ def detach(log: str, umask: int) -> None:
     os.close(nothing)
 
 
-def become(env: Mapping[str, str], folder: str, traces: Traces, configuration: str | None) -> None:
+def become(
+    env: Mapping[str, str], folder: str, traces: Traces, configuration: str | None, hidden: Sequence[str]
+) -> None:
     """Environment, folder and Airflow's settings of the run, in place of the rehearsal's.
 
-    `configuration` is the text of the file that Airflow wrote into the rehearsal's home.
+    `configuration` is the text of the file that Airflow wrote into the rehearsal's home. The modules `hidden` are the
+    harness's: a run finds them where a fresh process would, or a package of its own with that name.
     """
     os.environ.clear()
     os.environ.update(env)
@@ -78,14 +80,8 @@ def become(env: Mapping[str, str], folder: str, traces: Traces, configuration: s
         lay_down_configuration(Path(new["home"]), replaced(configuration, traces, new))
     replace_traces(traces, new)
     sys.path[0] = folder
-    importlib.invalidate_caches()  # it remembers which folders were not there
     _configure_airflow()
-    _hide_the_harness()
-
-
-def _hide_the_harness() -> None:
-    """A run finds the harness where a fresh process would, or a package of its own with that name."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "harness"]:
+    for name in hidden:
         del sys.modules[name]
 
 

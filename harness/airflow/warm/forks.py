@@ -28,12 +28,16 @@ HURT = 70
 
 @dataclass(frozen=True)
 class Origin:
-    """What every fork needs of the host. `mark` is a variable of all that runs start, `known` are its modules."""
+    """What every fork needs of the host.
+
+    `mark` is a variable of all that runs start, `known` are the host's modules and `hidden` the harness's among them.
+    """
 
     mark: tuple[str, str]
     traces: Traces
     configuration: str | None
     known: frozenset[str]
+    hidden: Sequence[str]
     warned: Warned
     let_go: Callable[[], None]
 
@@ -106,13 +110,14 @@ def _be_a_fork(origin: Origin, host: int, ours: socket.socket, channel: socket.s
             detach(order["log"], order["umask"])
             name, mark = origin.mark
             env = {**order["env"], name: f"{mark}-{os.getpid()}"}
-            become(env, order["folder"], origin.traces, origin.configuration)
+            become(env, order["folder"], origin.traces, origin.configuration, origin.hidden)
             if lines.readline() != b"go\n":
                 os._exit(0)
         tell_again(origin.warned)
         channel.sendall(b"\n")
         channel.settimeout(1)  # nobody reads while it runs, and what it imported is not worth waiting for
-        run_and_exit(order["command"], lambda: channel.sendall(json.dumps(imported_since(origin.known)).encode()))
+        last = next(reversed(sys.modules))
+        run_and_exit(order["command"], lambda: channel.sendall(json.dumps(imported_since(last)).encode()))
     except BaseException:
         traceback.print_exc()
     finally:

@@ -7,6 +7,7 @@ on one connection; a connection that ends before the answer ends its run.
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import selectors
@@ -25,7 +26,9 @@ from typing import Any
 from harness.airflow import watchdog
 from harness.airflow.warm.fork import PR_SET_CHILD_SUBREAPER, end_descendants, prctl
 from harness.airflow.warm.forks import Fork, Origin, fork
+from harness.airflow.warm.huge_pages import collapse_heap
 from harness.airflow.warm.learning import Learned, contradicted, learn, read_notes, write_notes
+from harness.airflow.warm.loaded_files import LoadedFiles
 from harness.airflow.warm.rehearsal import rehearse
 from harness.airflow.warm.shortcuts import (
     configuration_in,
@@ -38,8 +41,6 @@ from harness.airflow.warm.traces import find_traces, without_scheme
 from harness.airflow.warm.warned import Warned, listening
 
 SWEEP = 5.0
-UNSURE = -1
-"""In place of the time of a file's last change: it may have been changed after it was read."""
 WHAT_A_RUN_NEEDS = {"command", "env", "folder", "log", "umask"}
 
 
@@ -65,14 +66,14 @@ class Running:
 
 @dataclass
 class Host:
-    """`files` are those that were loaded, with the time of their last change; `spare` waits for the next order."""
+    """`spare` waits for the next order."""
 
     config: Config
     dog: subprocess.Popen[bytes]
     learned: Learned
     warned: Warned
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
-    files: dict[str, int] = field(default_factory=dict)
+    files: LoadedFiles = field(default_factory=LoadedFiles)
     origin: Origin | None = None
     spare: Fork | None = None
     waker: socket.socket | None = None
@@ -124,21 +125,20 @@ def settle(host: Host, since: int) -> None:
             without_scheme(env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]): "metadata",
         }
     )
-    now = time.time_ns()
-    for file in (*_module_files(), *migration_files(), *_configured(env)):
-        if file not in host.files:  # what was read once is not read again
-            at = _changed(file)
-            host.files[file] = UNSURE if since <= at <= now else at
+    host.files.add((*_module_files(), *migration_files(), *_configured(env)), since, time.time_ns())
     host.origin = Origin(
         mark=(watchdog.MARK, env[watchdog.MARK]),
         traces=traces,
         configuration=configuration_in(Path(env["AIRFLOW_HOME"])),
         known=frozenset(sys.modules),
+        hidden=[name for name in sys.modules if name.partition(".")[0] == "harness"],
         warned=host.warned,
         let_go=partial(_let_go, host),
     )
+    importlib.invalidate_caches()  # a run is to look again for folders that were not there
     gc.collect()
     gc.freeze()
+    collapse_heap()
 
 
 def _let_go(host: Host) -> None:
@@ -162,13 +162,6 @@ def _module_files() -> set[str]:
 def _configured(env: Mapping[str, str]) -> list[str]:
     """The configuration file that a project names itself."""
     return [file] if (file := env.get("AIRFLOW_CONFIG")) else []
-
-
-def _changed(file: str) -> int:
-    try:
-        return os.stat(file).st_mtime_ns  # noqa: PTH116 - two thousand of them, before every run
-    except OSError:
-        return 0
 
 
 def serve(host: Host) -> None:
@@ -314,8 +307,7 @@ def _start(host: Host, client: socket.socket, order: Mapping[str, Any]) -> None:
 def _unfit(host: Host, env: Mapping[str, str]) -> str | None:
     """Why this host can't make a run as a fresh process would, None where it can."""
     assert host.origin is not None
-    changed = next((file for file, at in host.files.items() if _changed(file) != at), None)
-    if changed:
+    if changed := host.files.changed():
         return f"{changed} has changed"
     return host.learned.off if contradicted(host.learned, env, host.origin.traces.values) else None
 

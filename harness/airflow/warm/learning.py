@@ -16,6 +16,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from harness.airflow.warm.fork import end_descendants
@@ -46,13 +47,11 @@ class Learned:
     off: str | None = None
 
 
-def imported_since(known: Collection[str]) -> list[str]:
-    """Installed modules that this process has imported and `known` doesn't hold, in the order of their import."""
-    return [
-        name
-        for name, module in list(sys.modules.items())
-        if name not in known and name != "__main__" and _installed(getattr(module, "__file__", None))
-    ]
+def imported_since(last: str) -> list[str]:
+    """Installed modules that this process has imported since `last` was the newest, in the order of their import."""
+    # From the end, since in a fork the first look at each of some thousand names costs a page.
+    new = list(takewhile(lambda name: name != last, reversed(sys.modules)))
+    return [name for name in reversed(new) if _installed(getattr(sys.modules[name], "__file__", None))]
 
 
 def _installed(file: str | None) -> bool:
