@@ -34,6 +34,7 @@ from harness.airflow.warm.shortcuts import (
     configuration_in,
     leave_young_sources_uncompiled,
     migration_files,
+    remember_dependants,
     remember_log_templates,
     remember_migrations,
 )
@@ -100,6 +101,7 @@ def main() -> None:
     leave_young_sources_uncompiled()
     with listening() as warned:
         remember_log_templates()
+        remember_dependants()
         rehearse(Path(config.env["AIRFLOW_HOME"]), Path(config.dags_folder))
     host = Host(config, dog, read_notes(Path(config.notes)), warned)
     learn(host.learned.modules, host.learned)

@@ -9,6 +9,7 @@ import site
 import sys
 import sysconfig
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 # Airflow, Python and the C library read these while they start. What every run has of its own is set anew in each fork.
@@ -24,6 +25,7 @@ OF_THE_RUN = (
     "AIRFLOW__CORE__PLUGINS_FOLDER",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
 )
+INSTALLED = (".dist-info", ".egg-link", ".egg-info", ".pth")
 OWN = Path(__file__).parent
 
 
@@ -42,13 +44,11 @@ def _installed(env: Mapping[str, str]) -> list[tuple[str, int]]:
     """What is installed, with the time of each change; a file changed in place is noticed by the host (host.settle)."""
     folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()}
     folders |= set(filter(None, env.get("PYTHONPATH", "").split(os.pathsep)))  # as `pip install --target` leaves it
-    return sorted(
-        (entry.name, entry.stat().st_mtime_ns)
-        for folder in folders
-        if Path(folder).is_dir()
-        for entry in Path(folder).iterdir()
-        if entry.suffix in (".dist-info", ".egg-link", ".egg-info", ".pth")
-    )
+    found: list[tuple[str, int]] = []
+    for folder in folders:
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+            found += [(entry.name, entry.stat().st_mtime_ns) for entry in entries if entry.name.endswith(INSTALLED)]
+    return sorted(found)
 
 
 def _limits() -> list[object]:

@@ -71,6 +71,30 @@ def remember_log_templates() -> None:
     db.reflect_tables = reflect_tables
 
 
+def remember_dependants() -> None:
+    """Airflow 3's execution API replaces some of its dependencies by others.
+
+    FastAPI then reads the signatures of all dependencies anew in every request, which is meant for tests.
+    """
+    try:
+        from fastapi.dependencies import utils
+    except ImportError:  # Airflow 2.11 does without
+        return
+    read: Callable[..., Any] = utils.get_dependant
+    known: dict[Any, Any] = {}
+
+    def get_dependant(**asked: Any) -> Any:
+        key = tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in asked.items())
+        try:
+            if key not in known:
+                known[key] = read(**asked)
+            return known[key]
+        except TypeError:  # a dependency that can't be hashed
+            return read(**asked)
+
+    utils.get_dependant = get_dependant
+
+
 def migration_files() -> list[str]:
     import airflow.migrations
 
