@@ -150,7 +150,7 @@ def _last_words(container: Container) -> str:
 def await_ready(container: Container, probe: Callable[[], object], timeout: float) -> None:
     """Calls `probe` every 50 ms until it stops raising.
 
-    A container that has exited ends the wait at once. Raises ServiceError with the container's last lines.
+    A container that has exited ends the wait. Raises ServiceError with the container's last lines.
     """
     await_answer(role_of(container), probe, timeout, lambda: _check_running(container), lambda: _last_words(container))
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
 from docker.models.containers import Container
 from psycopg import sql
-from testcontainers.core.network import Network
 
 from harness.errors import ServiceError
 from harness.services.postgres_server import SUPERUSER, PostgresServer
@@ -33,18 +32,12 @@ class PostgresService:
     def __init__(
         self,
         server: Callable[[], PostgresServer],
-        network: Callable[[], Network],
-        aliases: Sequence[str],
         databases: Mapping[str, str],
         slot: int,
         passwords: Mapping[str, str],
     ) -> None:
-        """`server` waits until the server runs, `network` until there is one.
-
-        `passwords`: of databases whose password is fixed by a setting.
-        """
-        self._wait, self._network = server, network
-        self._aliases = (self.name, *aliases)
+        """`server` waits until the server runs. `passwords`: of databases whose password is fixed by a setting."""
+        self._wait = server
         self._databases = dict(databases)
         self._slot = slot
         self._fixed = passwords
@@ -62,7 +55,6 @@ class PostgresService:
         for name, schema in self._databases.items():
             self._make_template(name, schema)
         self._drop_scratch()
-        self._server.join(self._network, self._aliases)
         self.reset()
 
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:

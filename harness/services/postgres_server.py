@@ -8,7 +8,7 @@ import socket
 import tarfile
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, cast
@@ -71,10 +71,6 @@ class PostgresServer(ABC):
     @abstractmethod
     def ident(self) -> str:
         """By which it is told from another one."""
-
-    @abstractmethod
-    def join(self, network: Callable[[], Network], aliases: Sequence[str]) -> None:
-        """Makes it reachable under these names in the stack's network, where there is one."""
 
     @abstractmethod
     def tool(self, command: Sequence[str], archive: bytes | None = None) -> bytes:
@@ -153,9 +149,10 @@ class ContainerServer(PostgresServer):
     def ident(self) -> str:
         return str(self.container.id)
 
-    def join(self, network: Callable[[], Network], aliases: Sequence[str]) -> None:
+    def join(self, network: Network, aliases: Sequence[str]) -> None:
+        """Makes it reachable under these names in a stack's network."""
         with engine_errors("connecting postgres to the stack's network"):
-            network().connect(self.ident, network_aliases=list(aliases))
+            network.connect(self.ident, network_aliases=list(aliases))
 
     def tool(self, command: Sequence[str], archive: bytes | None = None) -> bytes:
         whole = [command[0], "-U", SUPERUSER, *command[1:]]
@@ -200,22 +197,26 @@ def _packed(name: str, content: bytes) -> bytes:
 
 
 def running_server(
-    fleet: Fleet, slot: int, client: docker.DockerClient, image: str, timeout: float, port: int | None
+    fleet: Fleet,
+    slot: int,
+    client: docker.DockerClient,
+    image: str,
+    timeout: float,
+    port: int | None,
+    begun: Callable[[ContainerServer], object],
 ) -> ContainerServer:
     """The fleet's server: whichever process needs it first starts it, the others wait and share it.
 
-    `slot` is this process's, `port` the one on this machine (None: a free one). Raises ServiceError, EngineError.
+    `slot` is this process's, `port` the one on this machine (None: a free one). `begun` is called with the server as
+    soon as there is one, which is before it answers. Raises ServiceError, EngineError.
     """
     mine = {**fleet.labels, LABEL_ROLE: ROLE}
     with fleet.locked(ROLE):
-        note = fleet.note(ROLE)
         found = {role_of(container): container for container in labelled(client, mine)}
-        if note and note["options"] == OPTIONS and note.get("port") == port:
-            with suppress(ServiceError):
-                server = ContainerServer(fitting(found, ROLE, image), note["password"])
-                await_ready(server.container, server.version, ATTACH_TIMEOUT)
-                fleet.share(ROLE, slot)
-                return server
+        if (server := _fitting(found, fleet.note(ROLE), image, port)) is not None:
+            begun(server)
+            fleet.share(ROLE, slot)
+            return server
         if any(container.status == "running" for container in found.values()) and fleet.shared(ROLE, slot):
             raise ServiceError(
                 "another test run on this checkout uses the kept Postgres, which does not fit the settings of this "
@@ -224,13 +225,32 @@ def running_server(
         fleet.drop_note(ROLE)
         remove_labelled(client, mine)
         password = secrets.token_hex(16)
-        server = _start(fleet, image, password, timeout, port)
+        server = _start(fleet, image, password, timeout, port, begun)
         fleet.write_note(ROLE, {"password": password, "options": OPTIONS, "port": port})
         fleet.share(ROLE, slot)
         return server
 
 
-def _start(fleet: Fleet, image: str, password: str, timeout: float, port: int | None) -> ContainerServer:
+def _fitting(
+    found: Mapping[str, Container], note: Mapping[str, Any] | None, image: str, port: int | None
+) -> ContainerServer | None:
+    """The server that runs already, if it answers and is as this process wants it."""
+    if note and note["options"] == OPTIONS and note.get("port") == port:
+        with suppress(ServiceError):
+            server = ContainerServer(fitting(found, ROLE, image), note["password"])
+            await_ready(server.container, server.version, ATTACH_TIMEOUT)
+            return server
+    return None
+
+
+def _start(
+    fleet: Fleet,
+    image: str,
+    password: str,
+    timeout: float,
+    port: int | None,
+    begun: Callable[[ContainerServer], object],
+) -> ContainerServer:
     options = [argument for name, value in OPTIONS.items() for argument in ("-c", f"{name}={value}")]
     spec = Spec(
         role=ROLE,
@@ -247,6 +267,7 @@ def _start(fleet: Fleet, image: str, password: str, timeout: float, port: int | 
         command=("postgres", *options),
     )
     server = ContainerServer(start(spec, fleet.labels, None), password)
+    begun(server)
     url = server.url(SUPERUSER, password, "postgres")
     # The direct way is looked for once, so only when the server answers.
     await_ready(server.container, lambda: psycopg.connect(url, connect_timeout=2).close(), timeout)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 
 from tenacity import RetryError, Retrying, retry_if_not_exception_type, stop_after_delay, wait_fixed
@@ -9,18 +11,25 @@ from tenacity import RetryError, Retrying, retry_if_not_exception_type, stop_aft
 from harness.errors import HarnessError, ServiceError
 
 POLL = 0.05
+CHECK = 0.25
+"""Seconds. To ask the engine after a container costs it more than a probe costs the service."""
 
 
 def await_answer(
     role: str, probe: Callable[[], object], timeout: float, check: Callable[[], object], last_words: Callable[[], str]
 ) -> None:
-    """Calls `check`, then `probe`, every 50 ms until `probe` stops raising; what `check` raises ends the wait at once.
+    """Calls `probe` every 50 ms until it stops raising, and `check` before the first and from time to time.
 
-    Raises ServiceError, with the service's last words, where that takes more than `timeout` seconds.
+    What `check` raises ends the wait. Raises ServiceError, with the service's last words, where that takes more than
+    `timeout` seconds.
     """
+    checked = -math.inf
 
     def attempt() -> None:
-        check()
+        nonlocal checked
+        if time.monotonic() - checked >= CHECK:
+            check()
+            checked = time.monotonic()
         probe()
 
     retrying = Retrying(

@@ -25,7 +25,7 @@ from harness.services.containers import Place, labelled, role_of
 from harness.services.fleet import Fleet
 from harness.services.minio import MinioContainer, MinioService
 from harness.services.postgres import PostgresService
-from harness.services.postgres_server import PostgresServer, running_server
+from harness.services.postgres_server import ContainerServer, PostgresServer, running_server
 from harness.services.relay import RelayService
 from harness.services.remove import remove_labelled
 from harness.services.service import Service
@@ -129,7 +129,7 @@ class _Plan:
         # What a scenario had beside the stack when its process was killed.
         remove_labelled(self.client, {LABEL_STACK: self.stack_id, LABEL_EXTRA: "yes"})
         with ThreadPoolExecutor() as pool:
-            services = self._services(pool.submit(self._server).result, no_network)
+            services = self._services(pool.submit(self._server, lambda _: None).result, no_network)
             jobs = {s.name: pool.submit(timed, partial(s.attach, containers, kept[s.name])) for s in services}
             wait(jobs.values())
         failures = [error for job in jobs.values() if (error := job.exception())]
@@ -147,8 +147,8 @@ class _Plan:
         jobs: dict[str, Future[Any]] = {}
         with self.fleet.under_way():
             try:
-                server = jobs["server"] = pool.submit(self._server)
                 network = jobs["network"] = pool.submit(self._network)
+                server = jobs["server"] = pool.submit(self._server, lambda server: self._join(server, network.result()))
                 services = self._services(server.result, network.result)
                 for service in services:
                     jobs[service.name] = pool.submit(timed, service.start)
@@ -175,11 +175,11 @@ class _Plan:
     ) -> tuple[MinioService, PostgresService, AwsService, RelayService]:
         place = Place(self.fleet.ident, self.stack_id, self.settings.start_timeout, network)
         image = {name: obtained.reference for name, obtained in self.images.items()}
-        aliases = {name: self.settings.aliases.get(name, ()) for name in ("minio", "postgres", "aws", "relay")}
+        aliases = {name: self.settings.aliases.get(name, ()) for name in ("minio", "aws", "relay")}
         settings, passwords = self.settings, self.settings.postgres_passwords
         return (
             MinioContainer(image["minio"], place, aliases["minio"], settings),
-            PostgresService(server, network, aliases["postgres"], self.databases, self.slot, passwords),
+            PostgresService(server, self.databases, self.slot, passwords),
             AwsContainer(image["aws"], place, aliases["aws"], settings),
             RelayService(image["relay"], image["python"], place, aliases["relay"], self.client, settings.relay_port),
         )
@@ -192,10 +192,13 @@ class _Plan:
     ) -> Stack:
         return Stack("containers", self.fleet.ident, self.stack_id, network, *services, self.images, seconds)
 
-    def _server(self) -> PostgresServer:
+    def _server(self, begun: Callable[[ContainerServer], object]) -> PostgresServer:
         image = self.images["postgres"].reference
         timeout, port = self.settings.start_timeout, self.settings.postgres_port
-        return running_server(self.fleet, self.slot, self.client, image, timeout, port)
+        return running_server(self.fleet, self.slot, self.client, image, timeout, port, begun)
+
+    def _join(self, server: ContainerServer, network: Network) -> None:
+        server.join(network, ("postgres", *self.settings.aliases.get("postgres", ())))
 
     def _network(self) -> Network:
         network = Network(docker_network_kw={"labels": {**self.fleet.labels, LABEL_STACK: self.stack_id}})

@@ -31,6 +31,8 @@ if extra := os.environ.get("{INSTALLED}"):
 """,
     "airflow/__main__.py": "import airflow.configuration, airflow.settings\n",
     "airflow/migrations/__init__.py": "",
+    "airflow/utils/__init__.py": "",
+    "airflow/utils/db.py": "def reflect_tables(tables, session): ...\n",
     "airflow/configuration.py": """
 class conf:
     mask_secrets = staticmethod(lambda: None)

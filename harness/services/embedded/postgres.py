@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from testcontainers.core.network import Network
 
 from harness.errors import ServiceError, in_one_line
 from harness.services.embedded.processes import LOOPBACK, PACKAGES_MISSING, Keeping, Process, on_free_ports
@@ -36,9 +35,6 @@ class ProcessServer(PostgresServer):
     @property
     def ident(self) -> str:
         return str(self.process.folder)
-
-    def join(self, network: Callable[[], Network], aliases: Sequence[str]) -> None:
-        """There is no network."""
 
     def tool(self, command: Sequence[str], archive: bytes | None = None) -> bytes:
         address = ["-h", LOOPBACK, "-p", str(self.port), "-U", SUPERUSER]

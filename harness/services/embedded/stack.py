@@ -20,7 +20,7 @@ from harness.services.embedded.twin import AwsProcess, TwinAsMinio
 from harness.services.fleet import Fleet
 from harness.services.minio import MinioService
 from harness.services.postgres import PostgresService
-from harness.services.stack import Stack, await_all, no_network, source_of_services, timed
+from harness.services.stack import Stack, await_all, source_of_services, timed
 from harness.settings import Settings
 
 NOTE = "embedded-"
@@ -113,7 +113,7 @@ def _services(
         kept = note["services"]["postgres"]
         server = partial(attached_server, keeping.folder, kept["port"], kept["superuser"])
     # One server for each stack, so that its databases have their declared names whatever the slot.
-    postgres = PostgresService(server, no_network, (), databases, 0, settings.postgres_passwords)
+    postgres = PostgresService(server, databases, 0, settings.postgres_passwords)
     return minio, postgres, AwsProcess(keeping, settings), NoRelay()
 
 
