@@ -39,6 +39,7 @@ NO_ENGINE = (
 )
 
 
+@pytest.hookimpl(trylast=True)  # the settings come first
 def pytest_configure(config: pytest.Config) -> None:
     kind: Callable[[], StackKind] = cache(partial(stack_kind, config.stash[SETTINGS]))
     config.stash[KIND] = kind

@@ -5,8 +5,8 @@ xdist's controller runs none: there it spares the import of what makes services 
 
 from __future__ import annotations
 
-import atexit
-import gc
+import argparse
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, get_args
@@ -25,6 +25,7 @@ FLEET = pytest.StashKey[Fleet]()
 ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """Exit codes of a run that came to its end, however it ended."""
 FIXTURES = "harness.fixtures"
+WORKER = "PYTEST_XDIST_WORKER"
 HANDED = "harness_run"
 """Under this name xdist's workers are told which test run's fleet they belong to."""
 
@@ -59,8 +60,6 @@ def _project_images() -> tuple[str, ...]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # When it ends, Python looks for garbage among all that was imported: 0.1 s, for a process that goes anyway.
-    atexit.register(gc.freeze)
     images = (f"{name}_image" for name in (*BUILT_IN, *_project_images()))
     names = ("dags_folder", "image_mode", "reuse", "runner", "stack", *images)
     options = {name: config.getoption(name.replace("-", "_"), None) for name in names}
@@ -83,14 +82,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[FLEET] = Fleet(settings.root, None if settings.reuse else handed or new_run())
     if not hasattr(config, "workerinput"):
         _collect(config)
-    if not _controls(config):
+    if not _controls(config.option):  # by now xdist has read its options, and may have thought better of it
         config.pluginmanager.import_plugin(FIXTURES)
 
 
-def _controls(config: pytest.Config) -> bool:
-    """Whether it is xdist's controller, and not to list fixtures."""
-    lists = config.option.showfixtures or config.option.show_fixtures_per_test
-    return config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput") and not lists
+def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:
+    """The fixtures come with this plugin, so that a project's own plugins and conftests can replace them."""
+    config = manager.get_plugin("pytestconfig")
+    if config and not manager.has_plugin(FIXTURES) and not _controls(config.known_args_namespace):
+        manager.import_plugin(FIXTURES)
+
+
+def _controls(options: argparse.Namespace) -> bool:
+    """Whether it is xdist's controller, as far as these options tell, and not to list tests or fixtures."""
+    workers = getattr(options, "numprocesses", 0) or (getattr(options, "dist", "no") != "no" and options.tx)
+    lists = options.collectonly or options.showfixtures or options.show_fixtures_per_test
+    return bool(workers) and not lists and WORKER not in os.environ
 
 
 def _collect(config: pytest.Config) -> None:

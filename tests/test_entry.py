@@ -68,3 +68,46 @@ def test_a_controller_of_workers_is_light(
     assert "1 passed" in done.stdout
     assert ("HEAVY []" not in done.stdout) == heavy, done.stdout
     assert "world" in run(tmp_path, pytestconfig.rootpath, "--dags-folder=own", "-n", workers, "--fixtures").stdout
+
+
+SHARED = """
+import pytest
+
+@pytest.fixture(scope="session")
+def databases():
+    return {"of a plugin": ""}
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    return (yield)
+"""
+OVERRIDDEN = """
+def test_it(databases, pytestconfig):
+    assert list(databases) == ["of a plugin"]
+    hooks = pytestconfig.pluginmanager.hook.pytest_runtest_makereport.get_hookimpls()
+    names = [hook.plugin_name for hook in hooks]
+    assert names.index("harness.fixtures") < names.index("shared"), "who comes later sees what comes earlier has masked"
+"""
+
+
+@pytest.mark.parametrize("conftest", ["", "harness.plugin"], ids=["by entry point", "by conftest"])
+@pytest.mark.parametrize("arguments", [(), ("-n2",), ("--dist=loadfile",), ("-n0", "--dist=loadfile")], ids=" ".join)
+def test_what_a_projects_plugin_replaces_is_replaced(
+    tmp_path: Path, pytestconfig: pytest.Config, arguments: tuple[str, ...], conftest: str
+) -> None:
+    (tmp_path / "shared.py").write_text(SHARED)
+    (tmp_path / "conftest.py").write_text(f"pytest_plugins = {[*filter(None, [conftest]), 'shared']}\n")
+    (tmp_path / "test_it.py").write_text(OVERRIDDEN)
+    table = "" if conftest else "[tool.harness]\n"
+    (tmp_path / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\npythonpath = '.'\n{table}")
+    done = run(tmp_path, pytestconfig.rootpath, *arguments)
+    assert "1 passed" in done.stdout, done.stdout
+
+
+def test_collecting_for_workers_knows_all_fixtures(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it(world): ...\n")
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_collection_modifyitems(items):\n    print([item.fixturenames for item in items])\n"
+    )
+    done = run(tmp_path, pytestconfig.rootpath, "--dags-folder=own", "-n2", "--collect-only", "-s")
+    assert "'stack'" in done.stdout, done.stdout

@@ -66,10 +66,10 @@ def _of_containers(fleet: Fleet) -> dict[str, Reader]:
 
 def _from_file(log: Path, lines: int, follow: bool) -> Iterator[str]:
     with log.open(errors="replace") as text:
-        last = deque(text, maxlen=lines)
+        last = deque(text, maxlen=max(lines, 1))
         # A line that is not whole may end in half a password, which would not be masked.
         begun = last.pop() if follow and last and not last[-1].endswith("\n") else ""
-        yield from (line.rstrip("\n") for line in last)
+        yield from (line.rstrip("\n") for line in last if lines)
         while follow:
             ended = log.with_suffix(".exit").exists() or not lives(log.parent)  # looked at before its last words are
             for line in text:

@@ -133,8 +133,8 @@ class RelayService:
 
     def reset(self) -> None:
         """No sidecar of an earlier scenario remains, on the engine or in the record."""
-        self.remove_sidecars()
-        self._ask("POST", "forget")
+        self.remove_sidecars()  # first: what can't be removed is not forgotten
+        self._remove(self._ask("POST", "forget"))  # what came in between
 
     def seen(self, said: str = "") -> Seen:
         """What was made since the last reset. `said` is a run's log and XComs: whose id is in it is a sidecar.
@@ -177,7 +177,9 @@ class RelayService:
 
     def remove_sidecars(self) -> None:
         """Removes what DAGs created through the relay (containers, networks, volumes) and what is proved theirs."""
-        told = self._ask("GET", "records")
+        self._remove(self._ask("GET", "records"))
+
+    def _remove(self, told: Mapping[str, Any]) -> None:
         if told["made"]:  # which is seldom; else the engine is not asked
             remove_labelled(self._client, self._sidecar_labels)
         if past := [r["id"] for r in told["records"] if r["past_relay"] and r["proved"]]:

@@ -83,7 +83,7 @@ def _be_the_round(arguments: Sequence[str], choice: Choice, looked_into: frozens
     code = 1
     try:
         _detach()
-        from harness.watch.chosen import Chosen  # imports harness.plugin, which is pytest's to import
+        from harness.watch.chosen import Chosen  # imports harness.fixtures, which is pytest's to import
 
         def tell(text: str) -> None:
             # Where the pipe is broken the watch was killed, and this round with it.

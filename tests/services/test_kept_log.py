@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from docker.models.containers import Container
@@ -88,6 +89,22 @@ def test_a_line_that_is_half_written_when_it_is_first_looked_at(fleet: Fleet, pr
         (folder / "talker.exit").write_text("1")  # one service ends, the stack does not
     assert list(lines) == ["***"]
     assert list(kept_log(tmp_path, "talker", 2, public={PASSWORD})) == [f"in with {PASSWORD}", PASSWORD]
+
+
+def test_the_rest_of_a_line_is_masked_when_none_was_asked_for(
+    fleet: Fleet, process: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder,) = kept_folders(fleet)
+    with (folder / "talker.log").open("a") as log:
+        log.write(PASSWORD[:-4])
+
+    def go_on(seconds: float) -> None:
+        with (folder / "talker.log").open("a") as log:
+            log.write(PASSWORD[-4:] + "\n")
+        (folder / "talker.exit").write_text("1")
+
+    monkeypatch.setattr("harness.services.kept_log.time", SimpleNamespace(sleep=go_on))
+    assert list(kept_log(tmp_path, "talker", 0, follow=True)) == ["***"]
 
 
 def test_a_service_that_there_is_not(fleet: Fleet, process: Ends, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a host does with its memory before it is forked."""
+"""By what a host is known, what it looks at before a run, and how it keeps its memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.airflow.warm.huge_pages import SIZE
+from harness.airflow.warm.key import host_key
 from harness.airflow.warm.loaded_files import LoadedFiles
 
 # In a process of its own: it is for good.
@@ -30,6 +31,15 @@ assert kept == [str(number) for number in range(1_000_000)]
 def test_the_heap_is_in_huge_pages() -> None:
     done = subprocess.run([sys.executable, "-c", COLLAPSE], capture_output=True, text=True, check=True)
     assert int(done.stdout) > 40_000, "kB; a million texts are more than 50 MB"
+
+
+def test_a_link_to_nothing_hides_no_package(tmp_path: Path) -> None:
+    keys = set()
+    (tmp_path / "gone.pth").symlink_to(tmp_path / "nowhere")
+    for package in ("one-1.dist-info", "two-1.dist-info"):
+        keys.add(host_key({"PYTHONPATH": str(tmp_path)}))
+        (tmp_path / package).mkdir()
+    assert len({*keys, host_key({"PYTHONPATH": str(tmp_path)})}) == 3
 
 
 def test_a_changed_file_is_told(tmp_path: Path) -> None:

@@ -47,8 +47,15 @@ def _installed(env: Mapping[str, str]) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     for folder in folders:
         with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-            found += [(entry.name, entry.stat().st_mtime_ns) for entry in entries if entry.name.endswith(INSTALLED)]
+            found += [(entry.name, _changed(entry)) for entry in entries if entry.name.endswith(INSTALLED)]
     return sorted(found)
+
+
+def _changed(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_mtime_ns
+    except FileNotFoundError:  # a link to nothing, or pip is removing it
+        return 0
 
 
 def _limits() -> list[object]:

@@ -199,8 +199,9 @@ def end_kept(folder: Path) -> bool:
 def dead_stacks() -> Iterator[Path]:
     """The folders of this user's stacks whose keepers were killed."""
     for folder in _own_folders():
-        with suppress(FileNotFoundError):
-            if not lives(folder) and ((folder / keeper.LOCK).exists() or _never_begun(folder)):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            begun = (folder / keeper.LOCK).exists()  # asked first: one that begins now has its lock a moment later
+            if not lives(folder) if begun else _never_begun(folder):
                 yield folder
 
 
