@@ -209,7 +209,7 @@ def running_server(
     """The fleet's server: whichever process needs it first starts it, the others wait and share it.
 
     `slot` is this process's, `port` the one on this machine (None: a free one). `begun` is called with the server as
-    soon as there is one, which is before it answers. Raises ServiceError, EngineError.
+    soon as there is one, which may be before it answers. Raises ServiceError, EngineError.
     """
     mine = {**fleet.labels, LABEL_ROLE: ROLE}
     with fleet.locked(ROLE):

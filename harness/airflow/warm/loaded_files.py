@@ -18,14 +18,12 @@ class LoadedFiles:
     """
 
     def __init__(self) -> None:
-        self._known: set[bytes] = set()
         self._names = b""
         self._times = array("q")
 
     def add(self, files: Iterable[str], since: int, now: int) -> None:
         """What is known already is not read again. A file changed from `since` to `now` (ns) makes the host unfit."""
-        new = {os.fsencode(file) for file in files} - self._known
-        self._known |= new
+        new = {os.fsencode(file) for file in files}.difference(self._names.split(b"\0"))
         times = {file: _changed(file) for file in new}
         self._names += b"".join(file + b"\0" for file in times)
         self._times.extend(UNSURE if since <= at <= now else at for at in times.values())
