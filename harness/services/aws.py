@@ -19,7 +19,7 @@ from harness.services.containers import (
     await_ready,
     fitting,
     published,
-    start,
+    started,
     tail,
 )
 from harness.services.local_http import LOCAL
@@ -112,7 +112,7 @@ class AwsContainer(AwsService):
 
     def start(self) -> None:
         spec = Spec(role=self.name, image=self._image, ports=(PORT,), fixed={PORT: self._port}, aliases=self._aliases)
-        self._up(start(spec, self._place.labels, self._place.network()), self._place.timeout)
+        self._up(started(self._place, spec), self._place.timeout)
 
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
         self._up(fitting(containers, self.name, self._image), ATTACH_TIMEOUT)

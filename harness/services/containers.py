@@ -5,22 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
-from testcontainers.core.config import testcontainers_config
-from testcontainers.core.container import DockerContainer
-from testcontainers.core.network import Network
+from docker.types import EndpointConfig
+from testcontainers.core.docker_client import DockerClient
 from urllib3.exceptions import HTTPError
 
 from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, engine_errors
 from harness.errors import ServiceError, in_one_line
 from harness.services.ready import await_answer
-
-# testcontainers' own reaper publishes the engine's socket on all interfaces. Ours (reaper.py) does not.
-testcontainers_config.ryuk_disabled = True
 
 LOOPBACK = "127.0.0.1"
 TAKEN = re.compile(rf"\b({re.escape(LOOPBACK)}:\d+)\b.*already (?:allocated|in use)")
@@ -55,57 +52,85 @@ class Spec:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a service runs: the stack it belongs to and that stack's fleet, the seconds it has to be ready.
+    """Where a service runs: the engine, the stack it belongs to and that stack's fleet, the seconds it has to be ready.
 
-    `network` waits until the stack's network is made.
+    `network` is the name of the stack's network, `network_made` waits until there is one. `side_by_side`: whether a
+    service of several containers starts them so.
     """
 
+    engine: DockerClient
     fleet_id: str
     stack_id: str
     timeout: float
-    network: Callable[[], Network]
+    network: str
+    network_made: Callable[[], object]
+    side_by_side: bool = True
 
     @property
     def labels(self) -> dict[str, str]:
         return {LABEL_FLEET: self.fleet_id, LABEL_STACK: self.stack_id}
 
 
-def start(spec: Spec, labels: Mapping[str, str], network: Network | None) -> Container:
-    """Starts the container that `spec` describes, with `labels` and that of its role.
+def create(
+    engine: DockerClient, spec: Spec, labels: Mapping[str, str], network: str | None = None, user: str | None = None
+) -> Container:
+    """The container that `spec` describes, with `labels` and that of its role; it is not started.
 
-    Raises ServiceError where the engine refuses it, EngineError where the engine is gone.
+    It will join `network`, which need not be there yet. `user`: who it runs as, if not the image's own. Raises
+    ServiceError where the engine refuses it, EngineError where the engine is gone.
     """
-    with engine_errors(f"starting {spec.role}"):
-        wanted = DockerContainer(spec.image, env=dict(spec.env), volumes=list(spec.volumes))
-        if spec.command is not None:
-            wanted._command = list(spec.command)
-        for port in spec.ports:
-            # There is no public way to a host address; this is what docker-py makes of a tuple.
-            wanted.ports[f"{port}/tcp"] = (LOOPBACK, spec.fixed.get(port))  # type: ignore[assignment]
-        if network is not None and not spec.offline:
-            wanted.with_network(network).with_network_aliases(*spec.aliases)
-        options: dict[str, object] = {"labels": {**labels, LABEL_ROLE: spec.role}}
-        if spec.entrypoint is not None:
-            options["entrypoint"] = list(spec.entrypoint)
-        if spec.auto_remove:
-            options["auto_remove"] = True
-        if spec.in_memory is not None:
-            wanted.tmpfs[spec.in_memory] = ""
-        if spec.offline:
-            options["network_mode"] = "none"
+    options: dict[str, Any] = {"ports": {f"{port}/tcp": (LOOPBACK, spec.fixed.get(port)) for port in spec.ports}}
+    if spec.offline:
+        options["network_mode"] = "none"
+    elif spec.shares:
+        options = {"network_mode": f"container:{spec.shares}"}
+    elif network:
+        aliases = EndpointConfig(engine.client.api.api_version, aliases=list(spec.aliases))
+        options |= {"network": network, "networking_config": {network: aliases}}
+    with engine_errors(f"making {spec.role}"):
         try:
-            wanted.with_kwargs(**options).start()
+            return engine.create(
+                spec.image,
+                command=list(spec.command) if spec.command is not None else None,
+                entrypoint=list(spec.entrypoint) if spec.entrypoint is not None else None,
+                environment=dict(spec.env),
+                labels={**labels, LABEL_ROLE: spec.role},
+                volumes={source: {"bind": target, "mode": mode} for source, target, mode in spec.volumes},
+                tmpfs={spec.in_memory: ""} if spec.in_memory is not None else None,
+                auto_remove=spec.auto_remove,
+                user=user,
+                **options,
+            )
+        except APIError as error:
+            raise ServiceError(
+                f"{spec.role} can't be made from image {spec.image}: {error.explanation or error}"
+            ) from error
+
+
+def start(container: Container) -> None:
+    """Starts what create() made. Raises ServiceError where the engine refuses that, EngineError where it is gone."""
+    role = role_of(container)
+    with engine_errors(f"starting {role}"):
+        try:
+            container.start()
         except APIError as error:
             if taken := TAKEN.search(str(error.explanation)):
                 raise ServiceError(
-                    f"{spec.role} can't have {taken[1]}, which the settings fix, since somebody else has it: another "
-                    "test run, what `--reuse` or `harness up` keeps (`harness down` ends it), or another program "
+                    f"{role} can't have {taken[1]}, which the settings fix, since somebody else has it: another test "
+                    "run, what `--reuse` or `harness up` keeps (`harness down` ends it), or another program "
                     "(`docker ps` and `ss -ltnp` tell which); end that, or set another port"
                 ) from error
-            raise ServiceError(
-                f"{spec.role} can't start from image {spec.image}: {error.explanation or error}"
-            ) from error
-        return wanted.get_docker_client().client.containers.get(wanted.get_container_id())
+            image = container.attrs["Config"]["Image"]
+            raise ServiceError(f"{role} can't start from image {image}: {error.explanation or error}") from error
+
+
+def started(place: Place, spec: Spec) -> Container:
+    """A service's container, running. It is made while the network it joins is being made."""
+    container = create(place.engine, spec, place.labels, place.network)
+    if not spec.offline:
+        place.network_made()
+    start(container)
+    return container
 
 
 def published(container: Container, port: int) -> int:

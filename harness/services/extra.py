@@ -13,19 +13,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
-import docker
 import requests
 from docker.errors import APIError
 from docker.models.containers import Container
-from docker.types import EndpointConfig
 
-from harness.engine import LABEL_EXTRA, LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect, engine_errors
-from harness.errors import ServiceError
+from harness.engine import LABEL_EXTRA, LABEL_FLEET, LABEL_STACK, connect, engine_errors, reach
 from harness.images.obtain import obtain
 from harness.progress import SILENT, Progress
-from harness.services.containers import LOOPBACK, Spec, await_ready, published, remove, tail
+from harness.services.containers import LOOPBACK, Spec, await_ready, create, published, remove, start, tail
 from harness.services.stack import Stack
 from harness.settings import Settings
 
@@ -102,8 +98,7 @@ def start_beside(
     ServiceError where it does not come up, EngineError.
     """
     with _made(stack, spec, files or {}) as container:
-        with engine_errors(f"starting {spec.role}"):
-            container.start()
+        start(container)
         beside = Beside(container, {port: published(container, port) for port in spec.ports})
         await_ready(container, lambda: probe(beside), timeout)
         yield beside
@@ -117,41 +112,16 @@ def extra_labels(stack: Stack) -> dict[str, str]:
 @contextmanager
 def _made(stack: Stack, spec: Spec, files: Mapping[str, bytes], user: str | None = None) -> Iterator[Container]:
     """The container, created with its files in it and not yet started."""
-    client = connect()
-    options: dict[str, Any] = {"ports": {f"{port}/tcp": (LOOPBACK, None) for port in spec.ports}}
-    if spec.offline:
-        options["network_mode"] = "none"
-    elif spec.shares:
-        options = {"network_mode": f"container:{spec.shares}"}
-    else:
-        aliases = EndpointConfig(client.api.api_version, aliases=list(spec.aliases))
-        options |= {"network": stack.network, "networking_config": {stack.network: aliases}}
-    with engine_errors(f"making {spec.role}"):
-        try:
-            container = client.containers.create(
-                spec.image,
-                list(spec.command) if spec.command is not None else None,
-                entrypoint=list(spec.entrypoint) if spec.entrypoint is not None else None,
-                environment=dict(spec.env),
-                labels={**extra_labels(stack), LABEL_ROLE: spec.role},
-                volumes={source: {"bind": target, "mode": mode} for source, target, mode in spec.volumes},
-                user=user,
-                tmpfs={spec.in_memory: ""} if spec.in_memory is not None else None,
-                **options,
-            )
-        except APIError as error:
-            raise ServiceError(
-                f"{spec.role} can't be made from image {spec.image}: {error.explanation or error}"
-            ) from error
+    container = create(reach(), spec, extra_labels(stack), stack.network, user)
     try:
         with engine_errors(f"filling {spec.role}"):
-            _put(client, container, files)
+            _put(container, files)
         yield container
     finally:
         remove(container)
 
 
-def _put(client: docker.DockerClient, container: Container, files: Mapping[str, bytes]) -> None:
+def _put(container: Container, files: Mapping[str, bytes]) -> None:
     """Owned by root, readable by all, executable if it starts as a script does; folders are made on the way."""
     if not files:
         return

@@ -15,7 +15,7 @@ import shutil
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from itertools import count
@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 
 from harness.errors import ServiceError
 from harness.private import PrivacyError, private_folder
+from harness.services.forerunner import forerunner
 
 # What speaks to an engine is imported where one is spoken to: every process of a test run has a fleet, and with the
 # embedded stack, or in xdist's controller with --reuse, that would be 0.1 s of each for nothing.
@@ -145,18 +146,31 @@ class Fleet:
         yield
         mark.unlink()
 
-    def watch(self, image: str, timeout: float) -> None:
-        """Sees to it that a reaper sweeps the fleet when its last process is gone; a kept fleet has none."""
-        if self.kept or self._reaper:
-            return
-        from harness.services.reaper import Reaper
+    @contextmanager
+    def watched(self, image: str, timeout: float) -> Iterator[Callable[[], None]]:
+        """What is made inside is swept when the last process of the fleet is gone; not so with a kept fleet.
 
-        with self.locked("reaper"):
-            noted = self.note("reaper")
-            self._reaper = Reaper.join(noted, self.ident) if noted else None
-            if self._reaper is None:
-                self._reaper = Reaper.start(image, self.ident, timeout)
-                self.write_note("reaper", self._reaper.note())
+        Yields what starts the fleet's reaper, where there is none, and returns when it watches: to be called inside,
+        beside other starts. Until then a forerunner watches, and other processes of the fleet wait here.
+        """
+        with ExitStack() as until_then:
+            if not (self.kept or self._reaper):
+                until_then.enter_context(self.locked("reaper"))
+                self.watch_too()
+            if self.kept or self._reaper:
+                until_then.close()
+            else:
+                until_then.enter_context(forerunner(self.ident))
+
+            def reaper_watches() -> None:
+                if not (self.kept or self._reaper):
+                    from harness.services.reaper import Reaper
+
+                    self._reaper = Reaper.start(image, self.ident, timeout)
+                    self.write_note("reaper", self._reaper.note())
+                    until_then.close()
+
+            yield reaper_watches
 
     def watch_too(self) -> None:
         """Connects to the reaper, if there is one, so that it waits for this process as well."""

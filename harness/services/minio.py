@@ -21,7 +21,7 @@ from harness.services.containers import (
     await_ready,
     fitting,
     published,
-    start,
+    started,
     tail,
 )
 from harness.services.local_http import LOCAL
@@ -137,7 +137,7 @@ class MinioContainer(MinioService):
             command=("server", "/data", "--address", f":{API_PORT}", "--console-address", f":{CONSOLE_PORT}"),
             aliases=self._aliases,
         )
-        self._up(start(spec, self._place.labels, self._place.network()), self._place.timeout)
+        self._up(started(self._place, spec), self._place.timeout)
 
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
         self._user, self._password = note["user"], note["password"]

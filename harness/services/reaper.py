@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 
 from docker.errors import NotFound
 
-from harness.engine import LABEL_FLEET, connect, engine_errors
+from harness.engine import LABEL_FLEET, connect, engine_errors, reach
 from harness.errors import ServiceError
-from harness.services.containers import LOOPBACK, Spec, await_ready, published, remove, start
+from harness.services.containers import LOOPBACK, Spec, await_ready, create, published, remove, start
 from harness.services.relay import ENGINE_SOCKET, engine_socket
 
 PORT = 8080
@@ -34,7 +34,8 @@ class Reaper:
     @classmethod
     def start(cls, image: str, fleet_id: str, timeout: float) -> Self:
         """Raises ServiceError, EngineError."""
-        container = start(
+        container = create(
+            reach(),
             Spec(
                 role="reaper",
                 image=image,
@@ -45,10 +46,10 @@ class Reaper:
             ),
             # Not under the fleet's own label: it must not sweep itself away before the rest.
             {LABEL_FLEET: fleet_of_reaper(fleet_id)},
-            None,
         )
         made: list[socket.socket] = []
         try:
+            start(container)
             port = published(container, PORT)
             await_ready(container, lambda: made.append(_connection(port, fleet_id)), timeout)
         except BaseException:

@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import docker
@@ -33,7 +34,7 @@ from harness.services.containers import (
     fitting,
     published,
     remove,
-    start,
+    started,
     tail,
 )
 from harness.services.local_http import LOCAL
@@ -117,10 +118,9 @@ class RelayService:
                 volumes=((volume, "/relay", "rw"),),
             ),
         )
-        network = self._place.network()
-        with ThreadPoolExecutor() as pool:
-            started = list(pool.map(lambda spec: start(spec, self._place.labels, network), specs))
-        self._up({spec.role: container for spec, container in zip(specs, started, strict=True)}, self._place.timeout)
+        with ThreadPoolExecutor(max_workers=None if self._place.side_by_side else 1) as pool:
+            running = list(pool.map(partial(started, self._place), specs))
+        self._up({spec.role: container for spec, container in zip(specs, running, strict=True)}, self._place.timeout)
 
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
         images = {"labeller": self._python_image, self.name: self._image}

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import docker
+from testcontainers.core.docker_client import DockerClient
 from testcontainers.core.network import Network
 
-from harness.engine import LABEL_EXTRA, LABEL_STACK, connect, engine_errors
+from harness.engine import LABEL_EXTRA, LABEL_STACK, engine_errors, reach
 from harness.errors import EngineError, HarnessError, SettingsError
 from harness.images.obtain import Obtained, obtain
 from harness.progress import Progress
@@ -31,6 +31,8 @@ from harness.services.remove import remove_labelled
 from harness.services.service import Service
 from harness.settings import Settings, StackKind
 
+THREADS = 8
+"""No fewer than things to start: some only wait for others."""
 SERVICE_IMAGES = ("reaper", "minio", "postgres", "aws", "relay", "python")
 
 
@@ -90,12 +92,12 @@ def stack_in_fleet(
             f"postgres_passwords has one for {', '.join(sorted(undeclared))}, but the project declares the databases "
             f"{', '.join(sorted(databases)) or '(none)'}: declare it, or leave the password out"
         )
-    client = connect()
-    images = {name: obtain(client, settings, name, progress) for name in (*SERVICE_IMAGES, *settings.images)}
+    engine = reach()
+    images = {name: obtain(engine.client, settings, name, progress) for name in (*SERVICE_IMAGES, *settings.images)}
     with fleet.slot() as slot:
-        fleet.watch(images["reaper"].reference, settings.start_timeout)
-        plan = _Plan(client, fleet, slot, settings, databases, images)
-        stack = plan.attached() or plan.made(side_by_side)
+        plan = _Plan(engine, fleet, slot, settings, databases, images, side_by_side)
+        with fleet.watched(images["reaper"].reference, settings.start_timeout) as reaper_watches:
+            stack = plan.attached(reaper_watches) or plan.made(reaper_watches)
         try:
             yield stack
         finally:
@@ -107,25 +109,31 @@ class _Plan:
 
     def __init__(
         self,
-        client: docker.DockerClient,
+        engine: DockerClient,
         fleet: Fleet,
         slot: int,
         settings: Settings,
         databases: Mapping[str, str],
         images: Mapping[str, Obtained],
+        side_by_side: bool,
     ) -> None:
-        self.client, self.fleet, self.slot = client, fleet, slot
+        self.engine, self.client, self.fleet, self.slot = engine, engine.client, fleet, slot
         self.settings, self.databases, self.images = settings, databases, images
         self.stack_id = f"{fleet.ident}-{slot}"
+        self.side_by_side = side_by_side
         self.note_name = f"stack-{slot}"
+        # The engine publishes a container's ports by that of its networks whose name comes first. Postgres, which joins
+        # every worker's network, has to stay with `bridge`: else its ports would change under the other workers.
+        self.network_name = f"scenarios-{self.stack_id}"
 
-    def attached(self) -> Stack | None:
+    def attached(self, reaper_watches: Callable[[], None]) -> Stack | None:
         """The stack that the slot's last process left, ready and clean; None where there is none that will do."""
         note = self.fleet.note(self.note_name)
         if note is None or note.get("fits") != self._fingerprint():
             return None
+        reaper_watches()
         containers = {role_of(c): c for c in labelled(self.client, {LABEL_STACK: self.stack_id})}
-        network, kept = note["network"], note["services"]
+        kept = note["services"]
         # What a scenario had beside the stack when its process was killed.
         remove_labelled(self.client, {LABEL_STACK: self.stack_id, LABEL_EXTRA: "yes"})
         with ThreadPoolExecutor() as pool:
@@ -137,16 +145,17 @@ class _Plan:
             if isinstance(failure, EngineError):
                 raise failure
         # Whatever else it is that does not do any more, a new one will.
-        return None if failures else self._stack(network, services, {name: jobs[name].result() for name in jobs})
+        return None if failures else self._stack(services, {name: jobs[name].result() for name in jobs})
 
-    def made(self, side_by_side: bool) -> Stack:
+    def made(self, reaper_watches: Callable[[], None]) -> Stack:
         """A new stack, in place of what there may be."""
         self.fleet.drop_note(self.note_name)
         remove_labelled(self.client, {LABEL_STACK: self.stack_id})
-        pool = ThreadPoolExecutor(max_workers=None if side_by_side else 1)
+        pool = ThreadPoolExecutor(max_workers=THREADS if self.side_by_side else 1)
         jobs: dict[str, Future[Any]] = {}
         with self.fleet.under_way():
             try:
+                jobs["reaper"] = pool.submit(reaper_watches)
                 network = jobs["network"] = pool.submit(self._network)
                 server = jobs["server"] = pool.submit(self._server, lambda server: self._join(server, network.result()))
                 services = self._services(server.result, network.result)
@@ -159,12 +168,11 @@ class _Plan:
                 self._dismantle([jobs[name] for name in jobs if name not in ("server", "postgres")])
                 raise
         seconds = {service.name: jobs[service.name].result() for service in services}
-        stack = self._stack(network.result().name, services, seconds)
+        stack = self._stack(services, seconds)
         self.fleet.write_note(
             self.note_name,
             {
                 "fits": self._fingerprint(),
-                "network": stack.network,
                 "services": {service.name: service.note() for service in services},
             },
         )
@@ -173,7 +181,15 @@ class _Plan:
     def _services(
         self, server: Callable[[], PostgresServer], network: Callable[[], Network]
     ) -> tuple[MinioService, PostgresService, AwsService, RelayService]:
-        place = Place(self.fleet.ident, self.stack_id, self.settings.start_timeout, network)
+        place = Place(
+            self.engine,
+            self.fleet.ident,
+            self.stack_id,
+            self.settings.start_timeout,
+            self.network_name,
+            network,
+            self.side_by_side,
+        )
         image = {name: obtained.reference for name, obtained in self.images.items()}
         aliases = {name: self.settings.aliases.get(name, ()) for name in ("minio", "aws", "relay")}
         settings, passwords = self.settings, self.settings.postgres_passwords
@@ -186,25 +202,22 @@ class _Plan:
 
     def _stack(
         self,
-        network: str,
         services: tuple[MinioService, PostgresService, AwsService, RelayService],
         seconds: Mapping[str, float],
     ) -> Stack:
-        return Stack("containers", self.fleet.ident, self.stack_id, network, *services, self.images, seconds)
+        return Stack("containers", self.fleet.ident, self.stack_id, self.network_name, *services, self.images, seconds)
 
     def _server(self, begun: Callable[[ContainerServer], object]) -> PostgresServer:
         image = self.images["postgres"].reference
         timeout, port = self.settings.start_timeout, self.settings.postgres_port
-        return running_server(self.fleet, self.slot, self.client, image, timeout, port, begun)
+        return running_server(self.fleet, self.slot, self.engine, image, timeout, port, begun)
 
     def _join(self, server: ContainerServer, network: Network) -> None:
         server.join(network, ("postgres", *self.settings.aliases.get("postgres", ())))
 
     def _network(self) -> Network:
         network = Network(docker_network_kw={"labels": {**self.fleet.labels, LABEL_STACK: self.stack_id}})
-        # The engine publishes a container's ports by that of its networks whose name comes first. Postgres, which joins
-        # every worker's network, has to stay with `bridge`: else its ports would change under the other workers.
-        network.name = f"scenarios-{self.stack_id}"
+        network.name = self.network_name
         with engine_errors("making the stack's network"):
             return network.create()
 

@@ -17,10 +17,10 @@ from minio import Minio
 
 from harness.airflow.metadata import ensure_template
 from harness.airflow.process import Execute
-from harness.engine import LABEL_FLEET, connect
+from harness.engine import LABEL_FLEET, connect, reach
 from harness.errors import ServiceError, SettingsError
 from harness.progress import SILENT
-from harness.services.containers import Spec, labelled, role_of, start
+from harness.services.containers import Spec, create, labelled, role_of, start
 from harness.services.fleet import Fleet, new_run
 from harness.services.relay import engine_socket
 from harness.services.remove import remove_labelled
@@ -142,7 +142,7 @@ def test_a_port_that_is_taken_is_named(fixed_stack: Stack, fixed: Settings, owne
         spec = Spec("second", fixed_stack.images["python"].reference, ports=(9000,), fixed={9000: port})
         try:
             with pytest.raises(ServiceError) as error:
-                start(spec, labels, None)
+                start(create(reach(), spec, labels))
         finally:
             remove_labelled(connect(), labels)
     assert str(error.value).startswith(f"second can't have 127.0.0.1:{port}, which the settings fix")

@@ -104,6 +104,55 @@ def test_nothing_is_left_of_a_start_that_is_interrupted(tmp_path: Path, settings
     _await_nothing(connect(), fleet_id)
 
 
+BEFORE_THE_REAPER = """
+import threading
+from harness.engine import connect, LABEL_FLEET
+from harness.services import reaper as module
+from harness.services.postgres_server import ContainerServer
+
+begun = threading.Event()
+real = ContainerServer.join
+def join(server, *arguments):
+    real(server, *arguments)
+    begun.set()
+ContainerServer.join = join
+
+@classmethod
+def late(cls, image, fleet_id, timeout):
+    begun.wait()  # a server runs, and is in the stack's network
+    with open({started!r}, "w") as file:
+        file.write(fleet_id)
+    {ending}
+module.Reaper.start = late
+
+def test_it(stack):
+    pass
+"""
+REFUSED = "raise module.ServiceError('the reaper did not come')"
+
+
+@pytest.mark.parametrize("ending", [WAIT, REFUSED], ids=["kill -9", "no reaper comes"])
+def test_nothing_is_left_of_a_start_that_no_reaper_watched(tmp_path: Path, settings: Settings, ending: str) -> None:
+    started = tmp_path / "started"
+    folder = project(tmp_path / "project", BEFORE_THE_REAPER.format(started=str(started), ending=ending))
+    log = tmp_path / "log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            command(folder), cwd=folder, env=environment(settings.root), stdout=output, stderr=output
+        ) as child,
+    ):
+        fleet_id = _await_started(started, child, log)
+        if ending == WAIT:
+            assert _left(connect(), fleet_id), "there is something to remove"
+            child.kill()
+        child.wait(60)
+
+    _await_nothing(connect(), fleet_id)
+    if ending == REFUSED:
+        assert "the reaper did not come" in log.read_text()
+
+
 IN_FLIGHT = """
 import threading
 from testcontainers.core.network import Network

@@ -50,6 +50,8 @@ run_init_files() {
 }
 
 fill_cluster() {
+    # The database `postgres` is there already: without files there is nothing to start a server for.
+    if [ "$POSTGRES_DB" = postgres ] && [ -z "$(ls -A /docker-entrypoint-initdb.d 2>/dev/null)" ]; then return; fi
     # Nobody outside can connect before everything is in place: no TCP, only the socket in the container.
     PGUSER="$POSTGRES_USER" pg_ctl -D "$PGDATA" -w start -o "$* -c listen_addresses='' -p ${PGPORT:-5432}"
     export PGPASSWORD="$POSTGRES_PASSWORD"
@@ -60,7 +62,6 @@ fill_cluster() {
     run_init_files
     PGUSER="$POSTGRES_USER" pg_ctl -D "$PGDATA" -m fast -w stop
     unset PGPASSWORD
-    echo 'PostgreSQL init process complete; ready for start up.'
 }
 
 [ "${1:0:1}" != - ] || set -- postgres "$@"
@@ -84,5 +85,6 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     require_password
     make_cluster
     fill_cluster "${@:2}"
+    echo 'PostgreSQL init process complete; ready for start up.'
 fi
 exec "$@"
