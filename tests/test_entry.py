@@ -111,3 +111,37 @@ def test_collecting_for_workers_knows_all_fixtures(tmp_path: Path, pytestconfig:
     )
     done = run(tmp_path, pytestconfig.rootpath, "--dags-folder=own", "-n2", "--collect-only", "-s")
     assert "'stack'" in done.stdout, done.stdout
+
+
+KNOTS = """
+import gc
+from pathlib import Path
+
+class Knot:
+    def __init__(self, file):
+        self.itself = self
+        self.file = file.open("w")
+        self.file.write("written")
+
+    def __del__(self):
+        self.file.close()
+
+THROUGHOUT = Knot(Path("throughout"))
+
+def test_it(settings):
+    Knot(Path("within"))
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 50_000, "what was imported is not looked through again and again"
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_what_tests_leave_in_circles_is_ended_and_written(
+    tmp_path: Path, pytestconfig: pytest.Config, workers: str
+) -> None:
+    (tmp_path / "test_it.py").write_text(KNOTS)
+    (tmp_path / "pyproject.toml").write_text("[tool.harness]\n")
+    done = run(tmp_path, pytestconfig.rootpath, "-n", workers)
+    assert done.returncode == 0, done.stdout
+    for knot in ("within", "throughout"):
+        assert (tmp_path / knot).read_text() == "written"

@@ -133,8 +133,10 @@ class RelayService:
 
     def reset(self) -> None:
         """No sidecar of an earlier scenario remains, on the engine or in the record."""
-        self.remove_sidecars()  # first: what can't be removed is not forgotten
-        self._remove(self._ask("POST", "forget"))  # what came in between
+        told = self._ask("GET", "records")
+        if told["made"] or told["records"]:
+            self._remove(told)  # first: what can't be removed is not forgotten
+            self._remove(self._ask("POST", "forget"))  # what came in between
 
     def seen(self, said: str = "") -> Seen:
         """What was made since the last reset. `said` is a run's log and XComs: whose id is in it is a sidecar.
