@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -22,8 +21,6 @@ LOG_LINES = 100
 SERVICE_LINES = 15
 TASKS_SHOWN = 4
 """Of more failed tasks than these no log is shown."""
-CHECKPOINT = re.compile(r"LOG:  checkpoint (starting|complete)")
-"""What Postgres says whenever a database is copied, which is every run."""
 WHOLE_LOG = 2_000_000
 """Characters of a log that a report keeps; of a longer one, the end."""
 FINE = ("success", "skipped", "upstream_failed", "removed", None)
@@ -159,8 +156,7 @@ def _evidence(evidence: Gathered) -> model.Evidence:
 
 
 def _last_lines(service: Service) -> tuple[str, ...]:
-    lines = [line for line in service.log_tail(10 * SERVICE_LINES).splitlines() if not CHECKPOINT.search(line)]
-    return tuple(lines[-SERVICE_LINES:])
+    return tuple(service.log_tail(SERVICE_LINES).splitlines()[-SERVICE_LINES:])
 
 
 def _used(service: str, world: World | None) -> bool:

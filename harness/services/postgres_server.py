@@ -50,6 +50,7 @@ OPTIONS = {
     "full_page_writes": "off",
     "autovacuum": "off",
     "jit": "off",
+    "log_checkpoints": "off",  # there are four for every run, and its log is read by people
     "max_connections": "300",
     "min_wal_size": "32MB",
     "max_wal_size": "128MB",
