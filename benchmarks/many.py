@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 from benchmarks import inner
+from benchmarks.cores import second_core
 from benchmarks.figures import Goal, Line
 from benchmarks.kept import down
 
@@ -16,7 +17,7 @@ PARALLEL = 150
 
 
 def two_workers(turns: int) -> list[Line]:
-    """Row 8, with the warm runner; the services and the host are up before, on both sides."""
+    """Row 8, with the warm runner; the services and the host are up before, on both sides. Last, the machine alone."""
     folder = inner.project("workers", "many")
     kept = ("--runner", "warm", "--reuse")
     two: list[float] = []
@@ -39,7 +40,8 @@ def two_workers(turns: int) -> list[Line]:
             against=tuple(one),
             goal=Goal(1.7, at_least=True),
             note="the whole pytest from a shell prompt, services and host up",
-        )
+        ),
+        second_core(8, turns),
     ]
 
 
