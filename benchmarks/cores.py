@@ -1,7 +1,7 @@
 """What a second core is worth on this machine: two processes that only count, against one.
 
-Cores of a virtual machine share caches, memory and clock, so two do less than twice the work of one. No ratio of a row
-that holds two workers against one can be better than this.
+Cores of a virtual machine share caches, memory and clock, so two do less than twice the work of one, on some days more
+than on others. Two workers that keep both busy can't come further than this.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def second_core(row: int, turns: int) -> Line:
         unit="counts/s",
         ours=tuple(two),
         against=tuple(one),
-        note="what the ratio above would be without any cost of ours",
+        note="measured right after the workers; they leave less, as one scenario keeps more than one core busy already",
     )
 
 

@@ -25,19 +25,14 @@ CALL_TIMEOUT = 60.0
 
 
 def connect(timeout: float = CALL_TIMEOUT) -> docker.DockerClient:
-    """docker-py's client of the engine that reach() finds. Raises EngineError when none answers."""
-    return reach(timeout).client
-
-
-def reach(timeout: float = CALL_TIMEOUT) -> DockerClient:
     """A client of the engine that DOCKER_HOST or the current docker context names, else of the local socket.
 
-    It is testcontainers', which knows docker contexts (Docker Desktop, colima), as docker-py's does not. Raises
-    EngineError when no engine answers.
+    Raises EngineError when none answers.
     """
     try:
-        client = DockerClient(timeout=int(timeout))
-        client.client.ping()
+        # testcontainers' client knows docker contexts (Docker Desktop, colima), docker-py's does not.
+        client = DockerClient(timeout=int(timeout)).client
+        client.ping()
     except (DockerException, requests.RequestException) as error:
         raise EngineError(
             "no Docker engine answers: start one (in the harness's checkout `make engine` gets it on Debian or "

@@ -10,6 +10,7 @@ import gc
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,7 +25,6 @@ from harness.settings import ImageMode, Runner, Settings, StackChoice, find_root
 
 SETTINGS = pytest.StashKey[Settings]()
 FLEET = pytest.StashKey[Fleet]()
-FROZEN = pytest.StashKey[bool]()
 ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """Exit codes of a run that came to its end, however it ended."""
 FIXTURES = "harness.fixtures"
@@ -97,11 +97,16 @@ def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:
     if not manager.has_plugin(FIXTURES) and not _controls(config.known_args_namespace):
         with _no_garbage_sought():
             manager.import_plugin(FIXTURES)
-    if FROZEN not in config.stash:
-        # What has been imported by now stays, and nothing of the tests is in it yet. pytest and Python look through all
-        # objects for garbage when they end, again and again: without these that takes 0.3 s less.
-        config.stash[FROZEN] = True
-        gc.freeze()
+    _freeze_what_is_imported()
+
+
+@cache
+def _freeze_what_is_imported() -> None:
+    """Once, before anything of the project's tests is loaded: what is there now stays.
+
+    pytest and Python look through all objects for garbage when they end, again and again: 0.3 s for these.
+    """
+    gc.freeze()
 
 
 @contextmanager

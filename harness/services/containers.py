@@ -1,4 +1,4 @@
-"""Containers as the harness starts them: by testcontainers, labelled as ours, published on loopback only."""
+"""Containers as the harness starts them: labelled as ours, published on loopback only."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ import requests
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 from docker.types import EndpointConfig
-from testcontainers.core.docker_client import DockerClient
+from testcontainers.core.config import testcontainers_config
 from urllib3.exceptions import HTTPError
 
 from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, engine_errors
 from harness.errors import ServiceError, in_one_line
 from harness.services.ready import await_answer
+
+# testcontainers' own reaper publishes the engine's socket on all interfaces, and would sweep the stack's network, which
+# bears a label of testcontainers'. Ours (reaper.py) does not.
+testcontainers_config.ryuk_disabled = True
 
 LOOPBACK = "127.0.0.1"
 TAKEN = re.compile(rf"\b({re.escape(LOOPBACK)}:\d+)\b.*already (?:allocated|in use)")
@@ -54,17 +58,15 @@ class Spec:
 class Place:
     """Where a service runs: the engine, the stack it belongs to and that stack's fleet, the seconds it has to be ready.
 
-    `network` is the name of the stack's network, `network_made` waits until there is one. `side_by_side`: whether a
-    service of several containers starts them so.
+    `network` is the name of the stack's network, `network_made` waits until there is one.
     """
 
-    engine: DockerClient
+    client: docker.DockerClient
     fleet_id: str
     stack_id: str
     timeout: float
     network: str
     network_made: Callable[[], object]
-    side_by_side: bool = True
 
     @property
     def labels(self) -> dict[str, str]:
@@ -72,7 +74,11 @@ class Place:
 
 
 def create(
-    engine: DockerClient, spec: Spec, labels: Mapping[str, str], network: str | None = None, user: str | None = None
+    client: docker.DockerClient,
+    spec: Spec,
+    labels: Mapping[str, str],
+    network: str | None = None,
+    user: str | None = None,
 ) -> Container:
     """The container that `spec` describes, with `labels` and that of its role; it is not started.
 
@@ -85,11 +91,11 @@ def create(
     elif spec.shares:
         options = {"network_mode": f"container:{spec.shares}"}
     elif network:
-        aliases = EndpointConfig(engine.client.api.api_version, aliases=list(spec.aliases))
+        aliases = EndpointConfig(client.api.api_version, aliases=list(spec.aliases))
         options |= {"network": network, "networking_config": {network: aliases}}
     with engine_errors(f"making {spec.role}"):
         try:
-            return engine.create(
+            return client.containers.create(
                 spec.image,
                 command=list(spec.command) if spec.command is not None else None,
                 entrypoint=list(spec.entrypoint) if spec.entrypoint is not None else None,
@@ -126,7 +132,7 @@ def start(container: Container) -> None:
 
 def started(place: Place, spec: Spec) -> Container:
     """A service's container, running. It is made while the network it joins is being made."""
-    container = create(place.engine, spec, place.labels, place.network)
+    container = create(place.client, spec, place.labels, place.network)
     if not spec.offline:
         place.network_made()
     start(container)

@@ -18,7 +18,7 @@ import requests
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from harness.engine import LABEL_EXTRA, LABEL_FLEET, LABEL_STACK, connect, engine_errors, reach
+from harness.engine import LABEL_EXTRA, LABEL_FLEET, LABEL_STACK, connect, engine_errors
 from harness.images.obtain import obtain
 from harness.progress import SILENT, Progress
 from harness.services.containers import LOOPBACK, Spec, await_ready, create, published, remove, start, tail
@@ -73,7 +73,7 @@ def run_once(
     """
     with _made(stack, spec, files or {}, user) as container, engine_errors(f"running {spec.role}"):
         began = time.monotonic()
-        container.start()
+        start(container)
         exit_code = _ended_within(container, timeout)
         seconds = time.monotonic() - began
         if exit_code is None:
@@ -112,7 +112,7 @@ def extra_labels(stack: Stack) -> dict[str, str]:
 @contextmanager
 def _made(stack: Stack, spec: Spec, files: Mapping[str, bytes], user: str | None = None) -> Iterator[Container]:
     """The container, created with its files in it and not yet started."""
-    container = create(reach(), spec, extra_labels(stack), stack.network, user)
+    container = create(connect(), spec, extra_labels(stack), stack.network, user)
     try:
         with engine_errors(f"filling {spec.role}"):
             _put(container, files)

@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from harness.errors import ServiceError
 from harness.private import PrivacyError, private_folder
-from harness.services.forerunner import forerunner
+from harness.services.forerunner import await_forerunner, forerunner
 
 # What speaks to an engine is imported where one is spoken to: every process of a test run has a fleet, and with the
 # embedded stack, or in xdist's controller with --reuse, that would be 0.1 s of each for nothing.
@@ -154,13 +154,6 @@ class Fleet:
         beside other starts. Until then a forerunner watches, and other processes of the fleet wait here.
         """
         with ExitStack() as until_then:
-            if not (self.kept or self._reaper):
-                until_then.enter_context(self.locked("reaper"))
-                self.watch_too()
-            if self.kept or self._reaper:
-                until_then.close()
-            else:
-                until_then.enter_context(forerunner(self.ident))
 
             def reaper_watches() -> None:
                 if not (self.kept or self._reaper):
@@ -170,6 +163,16 @@ class Fleet:
                     self.write_note("reaper", self._reaper.note())
                     until_then.close()
 
+            if not (self.kept or self._reaper):
+                until_then.enter_context(self.locked("reaper"))
+                await_forerunner(self.folder)
+                self.watch_too()
+                if self._reaper:
+                    until_then.close()
+                elif self.note("reaper"):
+                    reaper_watches()  # the last one is gone, and others may live here: no forerunner is to sweep these
+                else:
+                    until_then.enter_context(forerunner(self.ident, self.folder))
             yield reaper_watches
 
     def watch_too(self) -> None:

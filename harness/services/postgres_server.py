@@ -14,10 +14,10 @@ from functools import cached_property
 from typing import Any, cast
 from urllib.parse import quote
 
+import docker
 import psycopg
 from docker.models.containers import Container
 from psycopg import sql
-from testcontainers.core.docker_client import DockerClient
 from testcontainers.core.network import Network
 
 from harness.engine import LABEL_ROLE, engine_errors
@@ -202,7 +202,7 @@ def _packed(name: str, content: bytes) -> bytes:
 def running_server(
     fleet: Fleet,
     slot: int,
-    engine: DockerClient,
+    client: docker.DockerClient,
     image: str,
     timeout: float,
     port: int | None,
@@ -215,7 +215,7 @@ def running_server(
     """
     mine = {**fleet.labels, LABEL_ROLE: ROLE}
     with fleet.locked(ROLE):
-        found = {role_of(container): container for container in labelled(engine.client, mine)}
+        found = {role_of(container): container for container in labelled(client, mine)}
         if (server := _fitting(found, fleet.note(ROLE), image, port)) is not None:
             begun(server)
             fleet.share(ROLE, slot)
@@ -226,9 +226,9 @@ def running_server(
                 "one: wait until it has ended, or run without --reuse"
             )
         fleet.drop_note(ROLE)
-        remove_labelled(engine.client, mine)
+        remove_labelled(client, mine)
         password = secrets.token_hex(16)
-        server = _start(fleet, engine, image, password, timeout, port, begun)
+        server = _start(fleet, client, image, password, timeout, port, begun)
         fleet.write_note(ROLE, {"password": password, "options": OPTIONS, "port": port})
         fleet.share(ROLE, slot)
         return server
@@ -248,7 +248,7 @@ def _fitting(
 
 def _start(
     fleet: Fleet,
-    engine: DockerClient,
+    client: docker.DockerClient,
     image: str,
     password: str,
     timeout: float,
@@ -270,7 +270,7 @@ def _start(
         in_memory=MEMORY,
         command=("postgres", *options),
     )
-    container = create(engine, spec, fleet.labels)
+    container = create(client, spec, fleet.labels)
     start(container)
     server = ContainerServer(container, password)
     begun(server)

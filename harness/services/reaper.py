@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from docker.errors import NotFound
 
-from harness.engine import LABEL_FLEET, connect, engine_errors, reach
+from harness.engine import LABEL_FLEET, connect, engine_errors
 from harness.errors import ServiceError
 from harness.services.containers import LOOPBACK, Spec, await_ready, create, published, remove, start
 from harness.services.relay import ENGINE_SOCKET, engine_socket
@@ -26,7 +26,7 @@ GRACE = "3s"
 
 
 class Reaper:
-    """One process's connection to the fleet's reaper, which was started before anything else of the fleet."""
+    """One process's connection to the fleet's reaper."""
 
     def __init__(self, container_id: str, port: int, connection: socket.socket) -> None:
         self._container_id, self._port, self._connection = container_id, port, connection
@@ -35,7 +35,7 @@ class Reaper:
     def start(cls, image: str, fleet_id: str, timeout: float) -> Self:
         """Raises ServiceError, EngineError."""
         container = create(
-            reach(),
+            connect(),
             Spec(
                 role="reaper",
                 image=image,

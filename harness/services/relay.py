@@ -17,7 +17,6 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
-import docker
 import requests
 from docker.models.containers import Container
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -82,13 +81,12 @@ class RelayService:
         python_image: str,
         place: Place,
         aliases: Sequence[str],
-        client: docker.DockerClient,
         port: int | None,
     ) -> None:
         """`port` on this machine; None: a free one."""
         self._image, self._python_image, self._place = image, python_image, place
         self._aliases = (self.name, *aliases)
-        self._client, self._port = client, port
+        self._client, self._port = place.client, port
         self._containers: dict[str, Container] = {}
         self._sidecar_labels = {**place.labels, LABEL_ROLE: SIDECAR_ROLE}
         self.docker_host = ""
@@ -118,7 +116,7 @@ class RelayService:
                 volumes=((volume, "/relay", "rw"),),
             ),
         )
-        with ThreadPoolExecutor(max_workers=None if self._place.side_by_side else 1) as pool:
+        with ThreadPoolExecutor() as pool:
             running = list(pool.map(partial(started, self._place), specs))
         self._up({spec.role: container for spec, container in zip(specs, running, strict=True)}, self._place.timeout)
 
@@ -133,9 +131,7 @@ class RelayService:
 
     def reset(self) -> None:
         """No sidecar of an earlier scenario remains, on the engine or in the record."""
-        told = self._ask("GET", "records")
-        if told["made"] or told["records"]:
-            self._remove(told)  # first: what can't be removed is not forgotten
+        if self.remove_sidecars():  # first: what can't be removed is not forgotten
             self._remove(self._ask("POST", "forget"))  # what came in between
 
     def seen(self, said: str = "") -> Seen:
@@ -177,9 +173,14 @@ class RelayService:
             ) from error
         return found
 
-    def remove_sidecars(self) -> None:
-        """Removes what DAGs created through the relay (containers, networks, volumes) and what is proved theirs."""
-        self._remove(self._ask("GET", "records"))
+    def remove_sidecars(self) -> bool:
+        """Removes what DAGs created through the relay (containers, networks, volumes) and what is proved theirs.
+
+        Says whether anything was seen, also of what is not.
+        """
+        told = self._ask("GET", "records")
+        self._remove(told)
+        return bool(told["made"] or told["records"])
 
     def _remove(self, told: Mapping[str, Any]) -> None:
         if told["made"]:  # which is seldom; else the engine is not asked

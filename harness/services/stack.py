@@ -7,16 +7,16 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from testcontainers.core.docker_client import DockerClient
+import docker
 from testcontainers.core.network import Network
 
-from harness.engine import LABEL_EXTRA, LABEL_STACK, engine_errors, reach
+from harness.engine import LABEL_EXTRA, LABEL_STACK, connect, engine_errors
 from harness.errors import EngineError, HarnessError, SettingsError
 from harness.images.obtain import Obtained, obtain
 from harness.progress import Progress
@@ -92,12 +92,12 @@ def stack_in_fleet(
             f"postgres_passwords has one for {', '.join(sorted(undeclared))}, but the project declares the databases "
             f"{', '.join(sorted(databases)) or '(none)'}: declare it, or leave the password out"
         )
-    engine = reach()
-    images = {name: obtain(engine.client, settings, name, progress) for name in (*SERVICE_IMAGES, *settings.images)}
+    client = connect()
+    images = {name: obtain(client, settings, name, progress) for name in (*SERVICE_IMAGES, *settings.images)}
     with fleet.slot() as slot:
-        plan = _Plan(engine, fleet, slot, settings, databases, images, side_by_side)
+        plan = _Plan(client, fleet, slot, settings, databases, images)
         with fleet.watched(images["reaper"].reference, settings.start_timeout) as reaper_watches:
-            stack = plan.attached(reaper_watches) or plan.made(reaper_watches)
+            stack = plan.attached(reaper_watches) or plan.made(reaper_watches, side_by_side)
         try:
             yield stack
         finally:
@@ -109,18 +109,16 @@ class _Plan:
 
     def __init__(
         self,
-        engine: DockerClient,
+        client: docker.DockerClient,
         fleet: Fleet,
         slot: int,
         settings: Settings,
         databases: Mapping[str, str],
         images: Mapping[str, Obtained],
-        side_by_side: bool,
     ) -> None:
-        self.engine, self.client, self.fleet, self.slot = engine, engine.client, fleet, slot
+        self.client, self.fleet, self.slot = client, fleet, slot
         self.settings, self.databases, self.images = settings, databases, images
         self.stack_id = f"{fleet.ident}-{slot}"
-        self.side_by_side = side_by_side
         self.note_name = f"stack-{slot}"
         # The engine publishes a container's ports by that of its networks whose name comes first. Postgres, which joins
         # every worker's network, has to stay with `bridge`: else its ports would change under the other workers.
@@ -147,11 +145,11 @@ class _Plan:
         # Whatever else it is that does not do any more, a new one will.
         return None if failures else self._stack(services, {name: jobs[name].result() for name in jobs})
 
-    def made(self, reaper_watches: Callable[[], None]) -> Stack:
+    def made(self, reaper_watches: Callable[[], None], side_by_side: bool) -> Stack:
         """A new stack, in place of what there may be."""
         self.fleet.drop_note(self.note_name)
         remove_labelled(self.client, {LABEL_STACK: self.stack_id})
-        pool = ThreadPoolExecutor(max_workers=THREADS if self.side_by_side else 1)
+        pool = ThreadPoolExecutor(max_workers=THREADS if side_by_side else 1)
         jobs: dict[str, Future[Any]] = {}
         with self.fleet.under_way():
             try:
@@ -164,8 +162,8 @@ class _Plan:
                 pool.shutdown(wait=False)
                 await_all(jobs)
             except BaseException:
-                # The server is the fleet's, and what Postgres's start does there makes nothing on the engine.
-                self._dismantle([jobs[name] for name in jobs if name not in ("server", "postgres")])
+                # The server and the reaper are the fleet's, and what Postgres's start does makes nothing on the engine.
+                self._dismantle([jobs[name] for name in jobs if name not in ("server", "postgres", "reaper")])
                 raise
         seconds = {service.name: jobs[service.name].result() for service in services}
         stack = self._stack(services, seconds)
@@ -182,13 +180,7 @@ class _Plan:
         self, server: Callable[[], PostgresServer], network: Callable[[], Network]
     ) -> tuple[MinioService, PostgresService, AwsService, RelayService]:
         place = Place(
-            self.engine,
-            self.fleet.ident,
-            self.stack_id,
-            self.settings.start_timeout,
-            self.network_name,
-            network,
-            self.side_by_side,
+            self.client, self.fleet.ident, self.stack_id, self.settings.start_timeout, self.network_name, network
         )
         image = {name: obtained.reference for name, obtained in self.images.items()}
         aliases = {name: self.settings.aliases.get(name, ()) for name in ("minio", "aws", "relay")}
@@ -197,7 +189,7 @@ class _Plan:
             MinioContainer(image["minio"], place, aliases["minio"], settings),
             PostgresService(server, self.databases, self.slot, passwords),
             AwsContainer(image["aws"], place, aliases["aws"], settings),
-            RelayService(image["relay"], image["python"], place, aliases["relay"], self.client, settings.relay_port),
+            RelayService(image["relay"], image["python"], place, aliases["relay"], settings.relay_port),
         )
 
     def _stack(
@@ -210,7 +202,7 @@ class _Plan:
     def _server(self, begun: Callable[[ContainerServer], object]) -> PostgresServer:
         image = self.images["postgres"].reference
         timeout, port = self.settings.start_timeout, self.settings.postgres_port
-        return running_server(self.fleet, self.slot, self.engine, image, timeout, port, begun)
+        return running_server(self.fleet, self.slot, self.client, image, timeout, port, begun)
 
     def _join(self, server: ContainerServer, network: Network) -> None:
         server.join(network, ("postgres", *self.settings.aliases.get("postgres", ())))
@@ -232,13 +224,18 @@ class _Plan:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _dismantle(self, starting: list[Future[Any]]) -> None:
-        """Removes a stack whose start was broken off. Whatever prevents that leaves the rest to the fleet's end."""
-        ours = {LABEL_STACK: self.stack_id}
-        remove_labelled(self.client, ours)
-        # A start that is still under way may have made another container; without its first it soon gives up.
-        while wait(starting, timeout=0.1).not_done:
-            remove_labelled(self.client, ours)
-        remove_labelled(self.client, ours)
+        """Removes a stack whose start was broken off. Whatever prevents that leaves the rest to the fleet's end.
+
+        Nothing is raised for it: what broke the start off is what has to be told. Most often a volume is in use, by a
+        container that the engine is making.
+        """
+        while True:
+            over = not wait(starting, timeout=0.1).not_done
+            with suppress(HarnessError):
+                remove_labelled(self.client, {LABEL_STACK: self.stack_id})
+            # A start that is still under way may have made another container; without its first it soon gives up.
+            if over:
+                return
 
 
 def no_network() -> Network:

@@ -17,7 +17,7 @@ from minio import Minio
 
 from harness.airflow.metadata import ensure_template
 from harness.airflow.process import Execute
-from harness.engine import LABEL_FLEET, connect, reach
+from harness.engine import LABEL_FLEET, connect
 from harness.errors import ServiceError, SettingsError
 from harness.progress import SILENT
 from harness.services.containers import Spec, create, labelled, role_of, start
@@ -142,7 +142,7 @@ def test_a_port_that_is_taken_is_named(fixed_stack: Stack, fixed: Settings, owne
         spec = Spec("second", fixed_stack.images["python"].reference, ports=(9000,), fixed={9000: port})
         try:
             with pytest.raises(ServiceError) as error:
-                start(create(reach(), spec, labels))
+                start(create(connect(), spec, labels))
         finally:
             remove_labelled(connect(), labels)
     assert str(error.value).startswith(f"second can't have 127.0.0.1:{port}, which the settings fix")

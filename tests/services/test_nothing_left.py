@@ -13,6 +13,10 @@ import pytest
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from harness.engine import LABEL_FLEET, connect
+from harness.progress import SILENT
+from harness.services.containers import labelled, role_of
+from harness.services.fleet import Fleet
+from harness.services.stack import stack_in_fleet
 from harness.settings import Settings
 from tests.outer import command, environment, project, run_pytest
 
@@ -151,6 +155,32 @@ def test_nothing_is_left_of_a_start_that_no_reaper_watched(tmp_path: Path, setti
     _await_nothing(connect(), fleet_id)
     if ending == REFUSED:
         assert "the reaper did not come" in log.read_text()
+
+
+def test_who_comes_next_is_not_swept(tmp_path: Path, settings: Settings) -> None:
+    """As when a worker of xdist is killed before its reaper watches, and another one takes its place."""
+    started = tmp_path / "started"
+    folder = project(tmp_path / "project", BEFORE_THE_REAPER.format(started=str(started), ending=WAIT))
+    log = tmp_path / "log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            command(folder), cwd=folder, env=environment(settings.root), stdout=output, stderr=output
+        ) as child,
+    ):
+        fleet_id = _await_started(started, child, log)
+        child.kill()
+        child.wait(60)
+
+    fleet = Fleet(folder, fleet_id)
+    with stack_in_fleet(fleet, settings.model_copy(update={"images": {}}), {}, SILENT) as stack:
+        found = labelled(connect(), {LABEL_FLEET: fleet_id})
+        assert sorted(map(role_of, found)) == ["aws", "labeller", "minio", "postgres", "relay"]
+        assert {one.status for one in found} == {"running"}
+        assert fleet.note("reaper")
+        stack.reset()
+    fleet.end(orderly=True)
+    _await_nothing(connect(), fleet_id)
 
 
 IN_FLIGHT = """

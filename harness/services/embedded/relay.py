@@ -25,7 +25,8 @@ class NoRelay(RelayService):
     def seen(self, said: str = "") -> Seen:
         return Seen()
 
-    def remove_sidecars(self) -> None: ...
+    def remove_sidecars(self) -> bool:
+        return False
 
     def log_tail(self, lines: int) -> str:
         return ""

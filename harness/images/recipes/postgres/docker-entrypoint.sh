@@ -1,5 +1,6 @@
 #!/bin/bash
-# Keeps the contract of the official postgres image: its variables, /docker-entrypoint-initdb.d, its user.
+# Keeps the contract of the official postgres image: its variables, /docker-entrypoint-initdb.d, its user. But where there
+# is nothing to fill in, the server starts once, so its log says only once that it is ready.
 set -euo pipefail
 
 # NAME_FILE names a file that holds NAME's value (Docker secrets).
