@@ -20,14 +20,14 @@ class PrivacyError(HarnessError):
     """Somebody else could look into the folder."""
 
 
-def private_folder(root: Path) -> Path:
-    """The folder of this user and the checkout at `root`; nobody else can look into it.
+def private_folder(root: Path, base: Path | None = None) -> Path:
+    """The folder of this user and the checkout at `root`, in private_base() or what that was earlier: `base`.
 
-    In $XDG_RUNTIME_DIR where there is one, else in the temporary folder, since the path of a socket may have a hundred
-    characters at most. Raises PrivacyError where something of that name is there already and is not this user's own.
+    Nobody else can look into it. Raises PrivacyError where something of that name is there already and is not this
+    user's own.
     """
     key = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
-    base = _base()
+    base = base or private_base()
     folder = base / key
     for made in (base, folder):
         with suppress(FileExistsError):
@@ -44,9 +44,12 @@ def private_folder(root: Path) -> Path:
 
 def checkouts() -> list[Path]:
     """The roots of all checkouts for which this user has a private folder; a root itself may have gone."""
-    return sorted(Path(file.read_text()) for file in _base().glob(f"*/{CHECKOUT}"))
+    return sorted(Path(file.read_text()) for file in private_base().glob(f"*/{CHECKOUT}"))
 
 
-def _base() -> Path:
+def private_base() -> Path:
+    """In $XDG_RUNTIME_DIR where there is one, else in the temporary folder: the path of a socket may have a hundred
+    characters at most.
+    """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     return Path(runtime) / NAME if runtime else Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"

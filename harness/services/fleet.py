@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from harness.errors import ServiceError
-from harness.private import PrivacyError, private_folder
+from harness.private import PrivacyError, private_base, private_folder
 from harness.services.forerunner import await_forerunner, forerunner
 
 # What speaks to an engine is imported where one is spoken to: every process of a test run has a fleet, and with the
@@ -45,13 +45,14 @@ class Fleet:
         self.run = run
         self.kept = run is None
         self._root = root
+        self._base = private_base()  # a test may change the environment later, and its fellow workers look here
         self._reaper: Reaper | None = None
         self._shares: list[FileLock | None] = []
 
     @cached_property
     def folder(self) -> Path:
         """Where its processes meet. Raises HarnessError where it would not be private."""
-        folder = private_folder(self._root) / (f"run-{self.run}" if self.run else "fleet")
+        folder = private_folder(self._root, self._base) / (f"run-{self.run}" if self.run else "fleet")
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 

@@ -101,6 +101,16 @@ def test_a_use_is_seen_by_others_until_it_ends(fleet: Fleet, tmp_path: Path) -> 
     assert not fleet.shared("postgres", 0)
 
 
+def test_a_test_that_changes_the_environment_parts_no_workers(
+    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Fleet(tmp_path, fleet.run)
+    with fleet.slot() as slot:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "another"))
+        with other.slot() as beside:
+            assert (slot, beside) == (0, 1)
+
+
 def test_two_checkouts_share_nothing(tmp_path: Path) -> None:
     one, other = Fleet(tmp_path / "one", None), Fleet(tmp_path / "other", None)
     assert one.folder != other.folder
