@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import docker
@@ -36,6 +38,23 @@ def test_it(stack):
 WAIT = "threading.Event().wait(300)"
 
 
+@contextmanager
+def running(folder: Path, settings: Settings, log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The project's pytest, in a process group of its own, with its output in `log`; it has ended afterwards."""
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            command(folder, *arguments),
+            cwd=folder,
+            env=environment(settings.root),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        ) as child,
+    ):
+        yield child
+
+
 @pytest.mark.parametrize(
     ("ending", "sent"),
     [
@@ -52,12 +71,7 @@ def test_nothing_is_left(tmp_path: Path, settings: Settings, ending: str, sent: 
     started = tmp_path / "started"
     folder = project(tmp_path / "project", PROJECT.format(started=str(started), ending=ending))
     log = tmp_path / "log"
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            command(folder), cwd=folder, env=environment(settings.root), stdout=output, stderr=output
-        ) as child,
-    ):
+    with running(folder, settings, log) as child:
         fleet_id = _await_started(started, child, log)
         if sent:
             assert _left(connect(), fleet_id), "there is something to remove"
@@ -93,12 +107,7 @@ def test_nothing_is_left_of_a_start_that_is_interrupted(tmp_path: Path, settings
     started = tmp_path / "started"
     folder = project(tmp_path / "project", STARTING.format(started=str(started)))
     log = tmp_path / "log"
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            command(folder), cwd=folder, env=environment(settings.root), stdout=output, stderr=output
-        ) as child,
-    ):
+    with running(folder, settings, log) as child:
         fleet_id = _await_started(started, child, log)
         for pause in (later, 0.2):
             time.sleep(pause)  # the moment is what is being tried; every one has to do
@@ -140,12 +149,7 @@ def test_nothing_is_left_of_a_start_that_no_reaper_watched(tmp_path: Path, setti
     started = tmp_path / "started"
     folder = project(tmp_path / "project", BEFORE_THE_REAPER.format(started=str(started), ending=ending))
     log = tmp_path / "log"
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            command(folder), cwd=folder, env=environment(settings.root), stdout=output, stderr=output
-        ) as child,
-    ):
+    with running(folder, settings, log) as child:
         fleet_id = _await_started(started, child, log)
         if ending == WAIT:
             assert _left(connect(), fleet_id), "there is something to remove"
@@ -162,12 +166,7 @@ def test_who_comes_next_is_not_swept(tmp_path: Path, settings: Settings) -> None
     started = tmp_path / "started"
     folder = project(tmp_path / "project", BEFORE_THE_REAPER.format(started=str(started), ending=WAIT))
     log = tmp_path / "log"
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            command(folder), cwd=folder, env=environment(settings.root), stdout=output, stderr=output
-        ) as child,
-    ):
+    with running(folder, settings, log) as child:
         fleet_id = _await_started(started, child, log)
         child.kill()
         child.wait(60)
@@ -220,17 +219,7 @@ def test_nothing_is_left_of_workers(tmp_path: Path, settings: Settings, whom: st
     started = tmp_path / "started"
     folder = project(tmp_path / "project", WORKERS.format(started=str(started), wait=WAIT))
     log = tmp_path / "log"
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            command(folder, "-n", "2"),
-            cwd=folder,
-            env=environment(settings.root),
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        ) as child,
-    ):
+    with running(folder, settings, log, "-n", "2") as child:
         fleet_ids = {_await_started(Path(f"{started}-{number}"), child, log) for number in range(2)}
         (fleet_id,) = fleet_ids
         if whom == "everybody":
