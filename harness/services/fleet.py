@@ -31,6 +31,8 @@ from harness.services.forerunner import await_forerunner, forerunner
 # What speaks to an engine is imported where one is spoken to: every process of a test run has a fleet, and with the
 # embedded stack, or in xdist's controller with --reuse, that would be 0.1 s of each for nothing.
 if TYPE_CHECKING:
+    import docker
+
     from harness.services.reaper import Reaper
 
 FORGOTTEN = 24 * 3600.0
@@ -148,7 +150,7 @@ class Fleet:
         mark.unlink()
 
     @contextmanager
-    def watched(self, image: str, timeout: float) -> Iterator[Callable[[], None]]:
+    def watched(self, client: docker.DockerClient, image: str, timeout: float) -> Iterator[Callable[[], None]]:
         """What is made inside is swept when the last process of the fleet is gone; not so with a kept fleet.
 
         Yields what starts the fleet's reaper, where there is none, and returns when it watches: to be called inside,
@@ -160,7 +162,7 @@ class Fleet:
                 if not (self.kept or self._reaper):
                     from harness.services.reaper import Reaper
 
-                    self._reaper = Reaper.start(image, self.ident, timeout)
+                    self._reaper = Reaper.start(client, image, self.ident, timeout)
                     self.write_note("reaper", self._reaper.note())
                     until_then.close()
 

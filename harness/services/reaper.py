@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, Self
 from urllib.parse import urlencode
 
+import docker
 from docker.errors import NotFound
 
 from harness.engine import LABEL_FLEET, connect, engine_errors
@@ -32,10 +33,10 @@ class Reaper:
         self._container_id, self._port, self._connection = container_id, port, connection
 
     @classmethod
-    def start(cls, image: str, fleet_id: str, timeout: float) -> Self:
+    def start(cls, client: docker.DockerClient, image: str, fleet_id: str, timeout: float) -> Self:
         """Raises ServiceError, EngineError."""
         container = create(
-            connect(),
+            client,
             Spec(
                 role="reaper",
                 image=image,

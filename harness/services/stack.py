@@ -96,7 +96,7 @@ def stack_in_fleet(
     images = {name: obtain(client, settings, name, progress) for name in (*SERVICE_IMAGES, *settings.images)}
     with fleet.slot() as slot:
         plan = _Plan(client, fleet, slot, settings, databases, images)
-        with fleet.watched(images["reaper"].reference, settings.start_timeout) as reaper_watches:
+        with fleet.watched(client, images["reaper"].reference, settings.start_timeout) as reaper_watches:
             stack = plan.attached(reaper_watches) or plan.made(reaper_watches, side_by_side)
         try:
             yield stack

@@ -87,8 +87,8 @@ STARTING = """
 from harness.services import reaper as module
 
 real = module.Reaper.start
-def told(image, fleet_id, timeout):
-    reaper = real(image, fleet_id, timeout)
+def told(client, image, fleet_id, timeout):
+    reaper = real(client, image, fleet_id, timeout)
     with open({started!r}, "w") as file:
         file.write(fleet_id)
     return reaper
@@ -131,7 +131,7 @@ def join(server, *arguments):
 ContainerServer.join = join
 
 @classmethod
-def late(cls, image, fleet_id, timeout):
+def late(cls, client, image, fleet_id, timeout):
     begun.wait()  # a server runs, and is in the stack's network
     with open({started!r}, "w") as file:
         file.write(fleet_id)
