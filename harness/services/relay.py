@@ -86,7 +86,7 @@ class RelayService:
         """`port` on this machine; None: a free one."""
         self._image, self._python_image, self._place = image, python_image, place
         self._aliases = (self.name, *aliases)
-        self._client, self._port = place.client, port
+        self._port = port
         self._containers: dict[str, Container] = {}
         self._sidecar_labels = {**place.labels, LABEL_ROLE: SIDECAR_ROLE}
         self.docker_host = ""
@@ -94,7 +94,7 @@ class RelayService:
     def start(self) -> None:
         volume = f"airflow-harness-relay-{self._place.stack_id}"
         with engine_errors("making the relay's volume"):
-            self._client.volumes.create(volume, labels=self._place.labels)
+            self._place.client.volumes.create(volume, labels=self._place.labels)
         mark = mark_of(self._place.stack_id)
         # socat looks for the labeller's socket when somebody connects, so neither has to be first.
         specs = (
@@ -123,7 +123,8 @@ class RelayService:
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
         images = {"labeller": self._python_image, self.name: self._image}
         self._up({role: fitting(containers, role, image) for role, image in images.items()}, ATTACH_TIMEOUT)
-        remove_labelled(self._client, self._sidecar_labels)  # also what an earlier process forgot, and did not get to
+        # Also what an earlier process forgot, and did not get to.
+        remove_labelled(self._place.client, self._sidecar_labels)
         self.reset()
 
     def note(self) -> dict[str, Any]:
@@ -184,7 +185,7 @@ class RelayService:
 
     def _remove(self, told: Mapping[str, Any]) -> None:
         if told["made"]:  # which is seldom; else the engine is not asked
-            remove_labelled(self._client, self._sidecar_labels)
+            remove_labelled(self._place.client, self._sidecar_labels)
         if past := [r["id"] for r in told["records"] if r["past_relay"] and r["proved"]]:
             for container in self._by_id(past):
                 remove(container)
@@ -207,7 +208,7 @@ class RelayService:
     def _by_id(self, idents: Iterable[str]) -> list[Container]:
         """Those of them that there are."""
         with engine_errors("listing sidecars"):
-            return list(self._client.containers.list(all=True, filters={"id": list(idents)}, sparse=True))
+            return list(self._place.client.containers.list(all=True, filters={"id": list(idents)}, sparse=True))
 
     def _ask(self, method: str, what: str) -> Any:
         """One of the labeller's own calls."""
