@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from harness.engine import LABEL_FLEET
+from harness.services import forerunner
 from harness.services.stack import Stack
 from harness.settings import Settings
 from tests.outer import project, run_pytest
@@ -92,6 +96,8 @@ def test_an_engine_that_goes_away_midway(
     with Wire("/var/run/docker.sock", request_line, times) as wire:
         folder = project(tmp_path, test)
         done = run_pytest(folder, settings.root, more={"DOCKER_HOST": f"tcp://127.0.0.1:{wire.port}"})
+    # The engine lives on, and makes what it was asked for: nobody who is behind the wire can remove that.
+    subprocess.run([sys.executable, forerunner.__file__, wire.fleet_id], stdin=subprocess.DEVNULL, check=True)
     assert wire.is_cut
     assert done.returncode == 1, done.stdout
     assert "EngineError: the Docker engine stopped answering while" in done.stdout
@@ -99,14 +105,21 @@ def test_an_engine_that_goes_away_midway(
     assert "Traceback" not in done.stdout + done.stderr
 
 
+FLEET = re.compile(rf'"{LABEL_FLEET}": "(\w+)"'.encode())
+
+
 class Wire:
-    """A TCP port that leads to a unix socket until bytes containing `cut_at` were sent `times` times."""
+    """A TCP port that leads to a unix socket until bytes containing `cut_at` were sent `times` times.
+
+    `fleet_id` is that of what was asked for through it.
+    """
 
     def __init__(self, target: str, cut_at: bytes, times: int) -> None:
         self.target = target
         self.cut_at = cut_at
         self.times = times
         self.is_cut = False
+        self.fleet_id = ""
         self._seen = 0
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
@@ -136,6 +149,8 @@ class Wire:
         try:
             while not self.is_cut and (chunk := source.recv(65536)):
                 self._seen += self.cut_at in chunk
+                if label := FLEET.search(chunk):
+                    self.fleet_id = label[1].decode()
                 self.is_cut = self._seen >= self.times
                 if not self.is_cut:
                     sink.sendall(chunk)
