@@ -1,4 +1,4 @@
-"""Rows 8 and 9: many empty scenarios, in two workers and in a long row."""
+"""Row 9: many empty scenarios in a long row."""
 
 from __future__ import annotations
 
@@ -6,43 +6,11 @@ import statistics
 from collections.abc import Sequence
 
 from benchmarks import inner
-from benchmarks.cores import second_core
 from benchmarks.figures import Goal, Line
 from benchmarks.kept import down
 
 LONG = 500
 PART = 100
-PARALLEL = 150
-"""So many that the start of the workers, some two seconds, is a small part."""
-
-
-def two_workers(turns: int) -> list[Line]:
-    """Row 8, with the warm runner; the services and the host are up before, on both sides. Last, the machine alone."""
-    folder = inner.project("workers", "many")
-    kept = ("--runner", "warm", "--reuse")
-    two: list[float] = []
-    one: list[float] = []
-    try:
-        inner.run_pytest(folder, *kept, "-n", "2", more={"BENCH_TIMES": "8"})
-        for _ in range(turns):
-            for workers, speeds in (("2", two), ("0", one)):
-                session = inner.run_pytest(folder, *kept, "-n", workers, more={"BENCH_TIMES": str(PARALLEL)})
-                speeds.append(PARALLEL / session.seconds)
-    finally:
-        down(folder)
-    return [
-        Line(
-            row=8,
-            key="8 workers",
-            what=f"{PARALLEL} empty scenarios, warm: -n 2 / -n 0",
-            unit="scenarios/s",
-            ours=tuple(two),
-            against=tuple(one),
-            goal=Goal(1.7, at_least=True),
-            note="the whole pytest from a shell prompt, services and host up",
-        ),
-        second_core(8, turns),
-    ]
 
 
 def long_row(turns: int) -> list[Line]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import export, in_a_box, many, metadata, runners, scenarios, services
+from benchmarks import export, in_a_box, many, metadata, runners, scenarios, services, workers
 from benchmarks.figures import Line
 
 
@@ -35,7 +35,7 @@ ROWS = (
     Row(5, "services ready from nothing", services.from_nothing, turns=5, quick_turns=2),
     Row(6, "stack kept from the run before", services.kept_stack, turns=5),
     Row(7, "all scenarios that don't wait, warm", scenarios.all_warm, turns=1),
-    Row(8, "two workers against one process", many.two_workers, turns=3),
+    Row(8, "two workers against one process", workers.two_workers, turns=3),
     Row(9, "500 empty scenarios", many.long_row, turns=1),
     Row(10, "against pytest-airflow-in-a-box", in_a_box.against, turns=3),
     Row(11, "export of a million listings", export.million, turns=3),

@@ -25,12 +25,8 @@ WAITING = (
 
 def all_warm(turns: int) -> list[Line]:
     """The scenarios of a copy of the checkout, first by the process runner, which tells what each bare command took."""
-    folder = _copy_of_checkout()
-    quiet = [
-        f"scenarios/{file.name}"
-        for file in sorted((folder / "scenarios").glob("test_*.py"))
-        if file.name not in WAITING
-    ]
+    folder = copy_of_checkout("scenarios")
+    quiet = without_waiting(folder)
     ours: list[float] = []
     cold: list[float] = []
     bare: list[float] = []
@@ -48,9 +44,15 @@ def all_warm(turns: int) -> list[Line]:
     ]
 
 
-def _copy_of_checkout() -> Path:
-    """A project of its own, so that the user's own kept stack and host are left alone."""
-    folder = inner.WORK / "projects" / "scenarios"
+def without_waiting(folder: Path) -> list[str]:
+    """The files of scenarios whose DAGs don't wait, of the checkout in `folder`."""
+    files = sorted((folder / "scenarios").glob("test_*.py"))
+    return [f"scenarios/{file.name}" for file in files if file.name not in WAITING]
+
+
+def copy_of_checkout(name: str) -> Path:
+    """A project `name` of its own, so that the user's own kept stack and host are left alone."""
+    folder = inner.WORK / "projects" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in ("dags", "scenarios"):
