@@ -64,7 +64,7 @@ def run_pytest(
     record.unlink(missing_ok=True)
     record.touch()
     command = [
-        *(str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "benchmarks.recording"),
+        *(str(python), "-m", "pytest", "-q", "-p", "benchmarks.recording"),
         *("-p", "no:anyio"),  # imports trio where that is installed, which only selenium brings, for a test of ours
         *("--rootdir", str(folder), "--basetemp", str(folder / "tmp")),
         *arguments,

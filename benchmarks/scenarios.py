@@ -55,8 +55,8 @@ def copy_of_checkout(name: str) -> Path:
     folder = inner.WORK / "projects" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name in ("dags", "scenarios"):
-        shutil.copytree(inner.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("conftest.py", "pyproject.toml"):
-        shutil.copy(inner.ROOT / name, folder / name)
+    for tree in ("dags", "scenarios"):
+        shutil.copytree(inner.ROOT / tree, folder / tree, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("conftest.py", "pyproject.toml"):
+        shutil.copy(inner.ROOT / file, folder / file)
     return folder

@@ -1,4 +1,4 @@
-"""Row 8: scenarios in two workers against one process. This project's own, then empty ones, then the machine alone.
+"""Row 8: scenarios in two workers against one process: empty ones, this project's own, and what the machine can do.
 
 A worker with an empty scenario does nothing but what the harness costs, and a part of that, on another core, is done
 beside the run already; so empty ones gain the least from a second worker.
@@ -15,34 +15,26 @@ from benchmarks.figures import Goal, Line
 from benchmarks.kept import down
 from benchmarks.scenarios import copy_of_checkout, without_waiting
 
-ROUNDS = 3
-"""So many that it matters little when one worker ends some seconds before the other."""
 EMPTY = 150
 """So many that the start of the workers, a second, is a small part."""
 
 
 def two_workers(turns: int) -> list[Line]:
     """With the warm runner; the services and the hosts are up before, on both sides."""
-    own, empty = copy_of_checkout("workers-own"), inner.project("workers", "many")
+    own = copy_of_checkout("workers-own")
+    many = {"BENCH_TIMES": str(EMPTY)}
     return [
-        _line(
-            "8 workers",
-            f"the scenarios whose DAGs don't wait, {ROUNDS} rounds, warm: -n 2 / -n 0",
-            own,
-            tuple(without_waiting(own)),
-            {"BENCH_ROUNDS": str(ROUNDS)},
-            turns,
-        ),
-        _line("8 empty", f"{EMPTY} empty scenarios, warm: -n 2 / -n 0", empty, (), {"BENCH_TIMES": str(EMPTY)}, turns),
+        _line("8 workers", f"{EMPTY} empty scenarios", inner.project("workers", "many"), [], many, turns),
+        _line("8 own", "the scenarios whose DAGs don't wait", own, without_waiting(own), {}, turns),
         second_core(8, turns),
     ]
 
 
-def _line(key: str, what: str, folder: Path, tests: tuple[str, ...], more: Mapping[str, str], turns: int) -> Line:
+def _line(key: str, what: str, folder: Path, tests: list[str], more: Mapping[str, str], turns: int) -> Line:
     kept = (*tests, "--runner", "warm", "--reuse")
     speeds: dict[str, list[float]] = {"2": [], "0": []}
     try:
-        inner.run_pytest(folder, *kept, "-n", "2", more={name: "8" if name == "BENCH_TIMES" else "1" for name in more})
+        inner.run_pytest(folder, *kept, "-n", "2", more=more)
         for _ in range(turns):
             for workers, seen in speeds.items():
                 session = inner.run_pytest(folder, *kept, "-n", workers, more=more)
@@ -52,10 +44,10 @@ def _line(key: str, what: str, folder: Path, tests: tuple[str, ...], more: Mappi
     return Line(
         row=8,
         key=key,
-        what=what,
+        what=f"{what}, warm: -n 2 / -n 0",
         unit="scenarios/s",
         ours=tuple(speeds["2"]),
         against=tuple(speeds["0"]),
         goal=Goal(1.7, at_least=True),
-        note="the whole pytest from a shell prompt, services and hosts up",
+        note="the whole pytest from a shell prompt, services and hosts up, not for the first time",
     )

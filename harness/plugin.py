@@ -18,6 +18,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.images.catalogue import BUILT_IN
+from harness.longest_first import NAME, LongestFirst
 from harness.output import check_folder
 from harness.report.collect import Collector
 from harness.services.fleet import Fleet, new_run
@@ -136,6 +137,7 @@ def _collect(config: pytest.Config) -> None:
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(Collector(config.getoption("--report")), "harness-report")
+    config.pluginmanager.register(LongestFirst(config), NAME)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 from harness.airflow.warm.client import end_hosts, hosts_folder
 
 CONFTEST = 'pytest_plugins = ["harness.plugin"]\n'
+CACHE = "-pcacheprovider"
+"""Among the arguments: the inner pytest has its cache, which else it has not."""
 EXAMPLES = Path(__file__).parent / "example_dags"
 
 
@@ -28,8 +30,7 @@ def command(folder: Path, *arguments: str) -> list[str]:
         sys.executable,
         "-m",
         "pytest",
-        "-p",
-        "no:cacheprovider",
+        *(() if CACHE in arguments else ("-p", "no:cacheprovider")),
         "--rootdir",
         str(folder),
         "test_it.py",

@@ -97,8 +97,10 @@ def test_an_engine_that_goes_away_midway(
         folder = project(tmp_path, test)
         done = run_pytest(folder, settings.root, more={"DOCKER_HOST": f"tcp://127.0.0.1:{wire.port}"})
     # The engine lives on, and makes what it was asked for: nobody who is behind the wire can remove that.
-    subprocess.run([sys.executable, forerunner.__file__, wire.fleet_id], stdin=subprocess.DEVNULL, check=True)
     assert wire.is_cut
+    assert wire.fleet_id
+    command = [sys.executable, "-S", "-P", forerunner.__file__, wire.fleet_id]
+    subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
     assert done.returncode == 1, done.stdout
     assert "EngineError: the Docker engine stopped answering while" in done.stdout
     assert "INTERNALERROR" not in done.stdout

@@ -150,13 +150,11 @@ class Fleet:
         mark.unlink()
 
     @contextmanager
-    def watched(
-        self, client: docker.DockerClient, image: Callable[[], str], timeout: float
-    ) -> Iterator[Callable[[], None]]:
+    def watched(self, client: docker.DockerClient, image: str, timeout: float) -> Iterator[Callable[[], None]]:
         """What is made inside is swept when the last process of the fleet is gone; not so with a kept fleet.
 
-        Yields what starts the fleet's reaper from `image`, where there is none, and returns when it watches: to be
-        called inside, beside other starts. Until then a forerunner watches, and other processes of the fleet wait here.
+        Yields what starts the fleet's reaper, where there is none, and returns when it watches: to be called inside,
+        beside other starts. Until then a forerunner watches, and other processes of the fleet wait here.
         """
         with ExitStack() as until_then:
 
@@ -164,7 +162,7 @@ class Fleet:
                 if not (self.kept or self._reaper):
                     from harness.services.reaper import Reaper
 
-                    self._reaper = Reaper.start(client, image(), self.ident, timeout)
+                    self._reaper = Reaper.start(client, image, self.ident, timeout)
                     self.write_note("reaper", self._reaper.note())
                     until_then.close()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +93,10 @@ def stack_in_fleet(
             f"{', '.join(sorted(databases)) or '(none)'}: declare it, or leave the password out"
         )
     client = connect()
+    images = {name: obtain(client, settings, name, progress) for name in (*SERVICE_IMAGES, *settings.images)}
     with fleet.slot() as slot:
-        plan = _Plan(client, fleet, slot, settings, databases, progress)
-        with fleet.watched(client, lambda: plan.images["reaper"].reference, settings.start_timeout) as reaper_watches:
+        plan = _Plan(client, fleet, slot, settings, databases, images)
+        with fleet.watched(client, images["reaper"].reference, settings.start_timeout) as reaper_watches:
             stack = plan.attached(reaper_watches) or plan.made(reaper_watches, side_by_side)
         try:
             yield stack
@@ -113,21 +114,15 @@ class _Plan:
         slot: int,
         settings: Settings,
         databases: Mapping[str, str],
-        progress: Progress,
+        images: Mapping[str, Obtained],
     ) -> None:
         self.client, self.fleet, self.slot = client, fleet, slot
-        self.settings, self.databases, self.progress = settings, databases, progress
+        self.settings, self.databases, self.images = settings, databases, images
         self.stack_id = f"{fleet.ident}-{slot}"
         self.note_name = f"stack-{slot}"
         # The engine publishes a container's ports by that of its networks whose name comes first. Postgres, which joins
         # every worker's network, has to stay with `bridge`: else its ports would change under the other workers.
         self.network_name = f"scenarios-{self.stack_id}"
-
-    @cached_property
-    def images(self) -> Mapping[str, Obtained]:
-        """Every image of the catalogue that this project's runs need. Raises ImageError."""
-        wanted = (*SERVICE_IMAGES, *self.settings.images)
-        return {name: obtain(self.client, self.settings, name, self.progress) for name in wanted}
 
     def attached(self, reaper_watches: Callable[[], None]) -> Stack | None:
         """The stack that the slot's last process left, ready and clean; None where there is none that will do."""
@@ -158,10 +153,8 @@ class _Plan:
         jobs: dict[str, Future[Any]] = {}
         with self.fleet.under_way():
             try:
-                # The engine needs the longest for this: a quarter of a second in which nothing can be started.
-                network = jobs["network"] = pool.submit(self._network)
-                _ = self.images  # looked for once, before the threads below ask
                 jobs["reaper"] = pool.submit(reaper_watches)
+                network = jobs["network"] = pool.submit(self._network)
                 server = jobs["server"] = pool.submit(self._server, lambda server: self._join(server, network.result()))
                 services = self._services(server.result, network.result)
                 for service in services:
