@@ -75,7 +75,7 @@ unit-whole: ## the same without leaving out what takes long
 chromium: ## get a Chromium for the test of the report's page where none is (Debian, as root)
 	@tools/chromium
 
-bench: images ## measure the speed table, every row (ROWS=1,2: these): takes half an hour
+bench: images ## measure the speed table, every row (ROWS=1,2: these): takes three quarters of an hour
 	@$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS))
 
 bench-gate: images ## compare the quick rows' ratios with the last release's table: what CI does

@@ -2,7 +2,7 @@
 
 `-p benchmarks.recording` appends a line of JSON for every phase of every test to the file that BENCH_RECORD names. A
 test that has measured something itself notes it with the fixture `note`. Tests with a parameter `turn` run turn by
-turn, so that what is compared alternates.
+turn, so that what is compared alternates; BENCH_ROUNDS gives every test that parameter, with so many values.
 """
 
 from __future__ import annotations
@@ -29,6 +29,18 @@ def note(request: pytest.FixtureRequest) -> Note:
         request.node.user_properties.append((NOTE, [name, value]))
 
     return noted
+
+
+@pytest.fixture
+def turn(request: pytest.FixtureRequest) -> int:
+    """There has to be a fixture of that name; most tests don't ask for it."""
+    return int(request.param)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if rounds := os.environ.get("BENCH_ROUNDS"):
+        metafunc.fixturenames.append("turn")
+        metafunc.parametrize("turn", range(int(rounds)), indirect=True)
 
 
 @pytest.hookimpl(trylast=True)

@@ -15,17 +15,19 @@ from benchmarks.figures import Goal, Line
 from benchmarks.kept import down
 from benchmarks.scenarios import copy_of_checkout, without_waiting
 
+# So many that the start of the workers, a second or two, is a small part.
 EMPTY = 150
-"""So many that the start of the workers, a second, is a small part."""
+ROUNDS = 3
 
 
 def two_workers(turns: int) -> list[Line]:
     """With the warm runner; the services and the hosts are up before, on both sides."""
     own = copy_of_checkout("workers-own")
-    many = {"BENCH_TIMES": str(EMPTY)}
+    many, rounds = {"BENCH_TIMES": str(EMPTY)}, {"BENCH_ROUNDS": str(ROUNDS)}
+    quiet = f"the scenarios whose DAGs don't wait, {ROUNDS} times"
     return [
         _line("8 workers", f"{EMPTY} empty scenarios", inner.project("workers", "many"), [], many, turns),
-        _line("8 own", "the scenarios whose DAGs don't wait", own, without_waiting(own), {}, turns),
+        _line("8 own", quiet, own, without_waiting(own), rounds, turns),
         second_core(8, turns),
     ]
 
