@@ -24,10 +24,10 @@ from threading import Event
 
 @pytest.mark.parametrize("number", range(24))
 def test_it(number):
-    if number in (21, 22):
+    if number in {long}:
         Event().wait(1.1)  # what it takes is what matters here
-    with Path(f"ran-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}").open("a") as ran:
-        ran.write(f"{number} ")
+    with Path(f"ran-{{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}}").open("a") as ran:
+        ran.write(f"{{number}} ")
     assert number != 23
 """
 WORKERS = ("-n", "2")
@@ -35,7 +35,7 @@ WORKERS = ("-n", "2")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return project(tmp_path, TESTS)
+    return project(tmp_path, TESTS.format(long="()"))
 
 
 def first(folder: Path, settings: Settings, *arguments: str) -> list[int]:
@@ -49,52 +49,58 @@ def first(folder: Path, settings: Settings, *arguments: str) -> list[int]:
     return sorted(numbers[0] for numbers in ran)
 
 
-def test_workers_begin_with_what_took_longest(folder: Path, settings: Settings) -> None:
+def test_workers_begin_with_what_took_longest(tmp_path: Path, settings: Settings) -> None:
+    folder = project(tmp_path, TESTS.format(long="(21, 22)"))
     by_the_files = first(folder, settings, CACHE, *WORKERS)
     assert by_the_files == [0, 3], "nothing is known"
     assert first(folder, settings, CACHE, *WORKERS) == [21, 22]
-    assert first(folder, settings, CACHE, "-n", "0") == [0]
-    assert first(folder, settings, CACHE) == [0]
+    assert first(folder, settings, CACHE) == [0], "without workers"
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
+        ((), [7, 22]),
         (("-p", "no:longest-first"), [0, 3]),
         (("--dist", "worksteal"), [0, 12]),
         (("--new-first",), [0, 3]),
         (("--failed-first",), [2, 23]),
         (("-p", "no:cacheprovider"), [0, 3]),
     ],
-    ids=["not at all", "otherwise distributed", "new first", "failed first", "no cache"],
+    ids=["nothing else", "not at all", "otherwise distributed", "new first", "failed first", "no cache"],
 )
 def test_whoever_asks_for_another_order_has_it(
     folder: Path, settings: Settings, arguments: tuple[str, ...], expected: list[int]
 ) -> None:
-    known(folder, {f"test_it.py::test_it[{number}]": 2.0 for number in (21, 22)})
-    assert first(folder, settings, CACHE, *WORKERS) == [21, 22]
+    known(folder, {f"test_it.py::test_it[{number}]": 2.0 for number in (7, 22)})
+    cached(folder, "cache/lastfailed", {"test_it.py::test_it[23]": True})
     assert first(folder, settings, CACHE, *WORKERS, *arguments) == expected
 
 
-def test_what_is_not_long_any_more_or_not_there_is_forgotten(folder: Path, settings: Settings) -> None:
+def test_what_is_not_long_any_more_or_not_there_is_forgotten(tmp_path: Path, settings: Settings) -> None:
+    folder = project(tmp_path, TESTS.format(long="(21,)"))
     file = known(folder, {"test_it.py::test_it[3]": 2.0, "test_gone.py::test_it": 2.0, "test_it.py::test_other": 3.0})
     first(folder, settings, CACHE)
     kept = json.loads(file.read_text())
     # Of a test that did not run there may be more to know: it stays as long as its file does.
-    assert sorted(kept) == ["test_it.py::test_it[21]", "test_it.py::test_it[22]", "test_it.py::test_other"]
+    assert sorted(kept) == ["test_it.py::test_it[21]", "test_it.py::test_other"]
 
 
-@pytest.mark.parametrize("content", ["[]", "3", '{"test_it.py::test_it[3]": "long"}', "{"])
+@pytest.mark.parametrize("content", ["[]", '{"test_it.py::test_it[7]": "long"}'])
 def test_a_damaged_memory_is_none(folder: Path, settings: Settings, content: str) -> None:
     known(folder, {}).write_text(content)
     assert first(folder, settings, CACHE, *WORKERS) == [0, 3]
 
 
 def known(folder: Path, seconds: dict[str, float]) -> Path:
+    return cached(folder, KEPT, seconds)
+
+
+def cached(folder: Path, name: str, content: object) -> Path:
     """Writes pytest's cache as an earlier run would have."""
-    file = folder / ".pytest_cache" / "v" / KEPT
-    file.parent.mkdir(parents=True)
-    file.write_text(json.dumps(seconds))
+    file = folder / ".pytest_cache" / "v" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(content))
     return file
 
 
