@@ -2,13 +2,13 @@
 
 How long a test took when it last ran is kept in pytest's cache. With `-n` the controller deals the long ones first, one
 at a time, and then the others as xdist does: in the order of the files, a handful at once. So a first run, of which
-nothing is known, goes by the files, as do other ways to distribute (`--dist`), a run that is asked for another order
-(`--failed-first`, `--new-first`, `--stepwise`), and one with `-p no:longest-first`.
+nothing is known, goes by the files, as do other ways to distribute (`--dist`, a project's own scheduler), a run that is
+asked for another order (`--failed-first`, `--new-first`, `--stepwise`), and one with `-p no:longest-first`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import pytest
@@ -29,11 +29,15 @@ class LongestFirst:
         self._cache: pytest.Cache | None = getattr(config, "cache", None)  # none with `-p no:cacheprovider`
         self._seen: dict[str, float] = {}
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+    @pytest.hookimpl(optionalhook=True, wrapper=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Generator[None, Any, Any]:
+        from xdist.scheduler import LoadScheduling
+
+        chosen = yield
         known = self._known()
-        other = config.getoption("dist") != "load" or any(config.getoption(name, False) for name in OTHER_ORDERS)
-        return None if other or not known else scheduler(config, log, known)
+        if type(chosen) is not LoadScheduling or any(config.getoption(name, False) for name in OTHER_ORDERS):
+            return chosen
+        return scheduler(config, log, known) if known else chosen
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":  # not the setup: for one test of each worker it has the start of the services
@@ -58,13 +62,13 @@ def scheduler(config: pytest.Config, log: Any, seconds: Mapping[str, float]) -> 
 
     class Scheduler(LoadScheduling):  # type: ignore[misc]  # xdist says nothing of its types
         def _send_tests(self, node: Any, num: int) -> None:
-            collection = self.collection or []
-            long = [test for test in self.pending if collection[test] in seconds]
-            if long:
-                longest = max(long, key=lambda test: seconds[collection[test]])
-                # A worker begins a test when it has another one to go on with: let that not be long too.
-                after = [test for test in self.pending if test not in long] + [test for test in long if test != longest]
-                chosen = [longest] if self.node2pending[node] else [longest, *after][: min(num, 2)]
+            def taken(test: int) -> float:
+                return seconds.get(self.collection[test], 0.0)
+
+            if any(map(taken, self.pending)):
+                *others, longest = sorted(self.pending, key=taken)
+                # A worker begins a test when it has another one to go on with: that is to be short.
+                chosen = [longest] if self.node2pending[node] else [longest, *others][: min(num, 2)]
                 self.pending[:] = chosen + [test for test in self.pending if test not in chosen]
                 num = len(chosen)
             super()._send_tests(node, num)

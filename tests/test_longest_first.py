@@ -77,6 +77,24 @@ def test_whoever_asks_for_another_order_has_it(
     assert first(folder, settings, CACHE, *WORKERS, *arguments) == expected
 
 
+OWN = """
+from xdist.scheduler import LoadScheduling
+
+class Own(LoadScheduling):
+    pass
+
+def pytest_xdist_make_scheduler(config, log):
+    return Own(config, log)
+"""
+
+
+def test_a_projects_own_scheduler_stays(folder: Path, settings: Settings) -> None:
+    known(folder, {f"test_it.py::test_it[{number}]": 2.0 for number in (7, 22)})
+    with (folder / "conftest.py").open("a") as conftest:
+        conftest.write(OWN)
+    assert first(folder, settings, CACHE, *WORKERS) == [0, 3]
+
+
 def test_what_is_not_long_any_more_or_not_there_is_forgotten(tmp_path: Path, settings: Settings) -> None:
     folder = project(tmp_path, TESTS.format(long="(21,)"))
     file = known(folder, {"test_it.py::test_it[3]": 2.0, "test_gone.py::test_it": 2.0, "test_it.py::test_other": 3.0})
