@@ -195,7 +195,7 @@ def test_a_minio_program_is_used_where_there_is_one(
         with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
             tar.extractall(tmp_path / "bin", filter="data")
     finally:
-        container.remove()
+        container.remove(v=True)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
 
     named = settings(tmp_path).model_copy(update={"image_overrides": {"minio": "own/minio:1"}})
