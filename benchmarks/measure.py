@@ -29,7 +29,7 @@ class Measured:
 
 
 def measure(rows: Sequence[Row], quick: bool) -> Iterator[Measured]:
-    """Measures row after row, and yields what there is so far after each: it is long to lose.
+    """Measures row after row, and yields what there is so far after each: all of it is long to lose.
 
     One that fails doesn't keep the others from being measured.
     """

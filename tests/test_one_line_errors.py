@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 import socket
-import subprocess
-import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from harness.engine import LABEL_FLEET
-from harness.services import forerunner
+from harness.engine import LABEL_FLEET, connect
+from harness.services.containers import labelled
+from harness.services.forerunner import await_forerunner, forerunner
 from harness.services.stack import Stack
 from harness.settings import Settings
 from tests.outer import project, run_pytest
@@ -99,8 +98,10 @@ def test_an_engine_that_goes_away_midway(
     # The engine lives on, and makes what it was asked for: nobody who is behind the wire can remove that.
     assert wire.is_cut
     assert wire.fleet_id
-    command = [sys.executable, "-S", "-P", forerunner.__file__, wire.fleet_id]
-    subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
+    with suppress(ConnectionError), forerunner(wire.fleet_id, tmp_path):
+        raise ConnectionError  # so it sweeps
+    await_forerunner(tmp_path)
+    assert labelled(connect(), {LABEL_FLEET: wire.fleet_id}) == []
     assert done.returncode == 1, done.stdout
     assert "EngineError: the Docker engine stopped answering while" in done.stdout
     assert "INTERNALERROR" not in done.stdout
