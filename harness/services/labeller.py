@@ -36,7 +36,6 @@ NAME = re.compile(rb"[?&]name=([\w.-]+)")
 EVENTS = "/events?filters=" + quote(json.dumps({"type": ["container"], "event": ["create", "start", "die"]}))
 STACK, ROLE = "airflow-harness.stack", "airflow-harness.role"  # as in engine.py,
 MARKS = ".airflow-harness.invalid"  # and in outside.py, which are not here
-LATE = 1.0  # seconds after a container's end in which the rest of its output has come, if anybody heard it
 GONE = "(removed before its output could be read)"
 KEPT = 64 * 1024  # bytes of a sidecar's output that are kept: its last ones
 HEAD_LIMIT = 1024 * 1024
@@ -122,7 +121,7 @@ class Proxy:
         named = NAME.search(head.split(b"\r\n", 1)[0])
         name, tty = named[1].decode() if named else "", bool(wanted.get("Tty"))
         record = new_record(ident, name, wanted.get("Image", ""), tty=tty, past_relay=False)
-        attached = await self.ask("POST", f"/containers/{ident}/attach?stream=1&stdout=1&stderr=1&logs=1")
+        attached = await self.attach(ident)
         ended = await self.ask("POST", f"/containers/{ident}/wait?condition=next-exit")
         self.records.append(record)
         self.keep(follow(record, attached, ended))
@@ -155,16 +154,24 @@ class Proxy:
         self.records.append(record)
         if labelled or marks:
             record["proved"] = True
-            attached = await self.ask("POST", f"/containers/{ident}/attach?stream=1&stdout=1&stderr=1&logs=1")
-            self.reading[ident] = self.keep(read_output(record, attached))
+            self.reading[ident] = self.keep(self.listen(record))
+
+    async def listen(self, record: dict[str, Any]) -> None:
+        """Reads all that it prints, from its log where it has been started before anybody listened.
+
+        Not from both: what is printed while the engine connects the two would be there twice.
+        """
+        ident = record["id"]
+        stream = await self.attach(ident)
+        inspected = await self.ask("GET", f"/containers/{ident}/json")
+        if inspected is None or json.loads(await inspected.read(-1))["State"]["Status"] != "created":
+            stream = await self.ask("GET", f"/containers/{ident}/logs?follow=1&stdout=1&stderr=1")
+        await read_output(record, stream)
 
     async def complete(self, record: dict[str, Any]) -> None:
-        """Its container has ended. Who attached itself after that hears nothing: then the engine's log has to do."""
+        """Its container has ended."""
         if reading := self.reading.pop(record["id"], None):
-            await asyncio.wait([reading], timeout=LATE)
-            if not reading.done():
-                reading.cancel()
-                await self.read_log(record)
+            await reading
         record["ended"] = True
 
     async def claim(self, ident: str) -> None:
@@ -173,6 +180,10 @@ class Proxy:
             if record["id"] == ident and not record["proved"]:
                 await self.read_log(record)
                 record["proved"] = True
+
+    async def attach(self, ident: str) -> asyncio.StreamReader | None:
+        """What it prints from now on, until it ends; one that has ended gives no end either."""
+        return await self.ask("POST", f"/containers/{ident}/attach?stream=1&stdout=1&stderr=1")
 
     async def read_log(self, record: dict[str, Any]) -> None:
         await read_output(record, await self.ask("GET", f"/containers/{record['id']}/logs?stdout=1&stderr=1"))

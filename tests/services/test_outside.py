@@ -60,6 +60,16 @@ def await_seen(stack: Stack, *proved: Container, unproved: Container | None = No
     return sidecars
 
 
+@retry(stop=stop_after_delay(20), wait=wait_fixed(0.05), reraise=True)
+def await_logged(container: Container, output: bytes) -> None:
+    assert container.logs() == output
+
+
+@retry(stop=stop_after_delay(20), wait=wait_fixed(0.05), reraise=True)
+def await_listed(stack: Stack, container: Container) -> None:
+    assert container.id in {one.id for one in stack.relay.seen().sidecars}
+
+
 def is_there(container: Container) -> bool:
     return bool(connect().containers.list(all=True, filters={"id": container.id}))
 
@@ -90,6 +100,24 @@ def test_one_that_ended_before_the_labeller_looked_is_shown_with_its_output(
     (sidecar,) = await_seen(stack, ended)
 
     assert (sidecar.exit_code, sidecar.output) == (3, "counted\n")
+
+
+def test_one_that_was_under_way_when_the_labeller_looked_is_shown_with_all_that_it_prints(
+    stack: Stack, start: Start, home: Path
+) -> None:
+    (busy,) = labelled(connect(), {LABEL_STACK: stack.stack_id, LABEL_ROLE: "labeller"})
+    busy.pause()
+    try:
+        running = start(["sh", "-c", "echo before; until test -e /tmp/go; do sleep 0.05; done; echo after"], home)
+        await_logged(running, b"before\n")
+    finally:
+        busy.unpause()
+    await_listed(stack, running)
+    assert running.exec_run(["touch", "/tmp/go"]).exit_code == 0
+
+    (sidecar,) = await_seen(stack, running)
+
+    assert (sidecar.exit_code, sidecar.output) == (0, "before\nafter\n")
 
 
 def test_what_still_runs_is_removed_and_a_strangers_container_is_not(

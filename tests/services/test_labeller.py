@@ -1,0 +1,70 @@
+"""Whose words the labeller takes for what a container printed: an engine made up here gives both, and tells when."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import struct
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from harness.services.labeller import GONE, MARKS, ROLE, STACK, Proxy
+
+LABELS = {STACK: "a-stack", ROLE: "sidecar"}
+MARK = f"FTP_PROXY=http://ours{MARKS}"
+
+
+def frame(text: str) -> bytes:
+    return struct.pack(">4xI", len(text)) + text.encode()
+
+
+def engine(status: str | None) -> dict[str, list[bytes | None]]:
+    """What it answers to each call, the last answer again and again; None: 404. `status`: when it was listened to."""
+    named = {"Env": [MARK], "Tty": False}
+    states = [{"Status": "created"}, {"Status": status}]
+    inspected: list[bytes | None] = [json.dumps({"Config": named, "State": state}).encode() for state in states]
+    if status is None:
+        inspected[1] = None
+    return {
+        "attach": [frame("heard\n")],
+        # As the engine does: what the log has, then what is heard, which may be the same.
+        "attach+logs": [frame("logged\n") + frame("heard\n")],
+        "logs": [frame("logged\n") if status else None],
+        "json": inspected,
+    }
+
+
+async def recorded(answers: dict[str, list[bytes | None]], folder: Path) -> str:
+    """The output in the record of a container that is made, started and ends past the relay."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        found = re.match(r"\w+ /containers/c1/(\S+) ", head)
+        assert found, head
+        asked = urlsplit(found[1])
+        with_logs = asked.path == "attach" and "logs" in parse_qs(asked.query)
+        left = answers[asked.path + ("+logs" if with_logs else "")]
+        body = left.pop(0) if len(left) > 1 else left[0]
+        writer.write(b"HTTP/1.0 404 Not Found\r\n\r\n" if body is None else b"HTTP/1.0 200 OK\r\n\r\n" + body)
+        writer.close()
+
+    proxy = Proxy(str(folder / "engine"), LABELS, MARK)
+    events = asyncio.StreamReader()
+    for action in ("create", "start", "die"):
+        actor = {"ID": "c1", "Attributes": {"name": "one", "image": "python", "exitCode": "3"}}
+        events.feed_data(json.dumps({"Action": action, "Actor": actor}).encode() + b"\n")
+    events.feed_eof()
+    async with await asyncio.start_unix_server(answer, folder / "engine"):
+        await proxy.follow_events(events)
+        await asyncio.gather(*proxy.watching)
+    (record,) = proxy.records
+    assert (record["proved"], record["exit_code"], record["ended"]) == (True, 3, True)
+    return str(record["output"])
+
+
+@pytest.mark.parametrize(("status", "output"), [("created", "heard\n"), ("running", "logged\n"), (None, GONE)])
+def test_nothing_is_taken_from_both(status: str | None, output: str, tmp_path: Path) -> None:
+    assert asyncio.run(asyncio.wait_for(recorded(engine(status), tmp_path), 10)) == output
