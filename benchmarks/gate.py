@@ -1,14 +1,13 @@
 """The gate: ratios just measured against the table of the last release.
 
-A line fails where its best pair misses the goal, and
- - the release met the goal: then nothing but a change of the code explains that not one of the repetitions meets it; or
- - the release missed it too, and the best pair is more than MARGIN times worse than the release.
+A line fails where its best pair misses the goal, and is more than NOISE times worse than the release's figure.
 
 Why the best of the pairs: each was measured within seconds, one right after the other, so a neighbour that takes the
 machine for a while spoils some pairs, seldom all of them, while code that has become slower spoils every one. Why
-ratios alone: seconds tell more of the machine than of the code. Why the goal is the line and not the release's figure:
-what is better than promised may vary. A line that the release has not is only reported, and so is one with a goal in
-seconds or megabytes. A row that could not be measured fails.
+NOISE: what a second core is worth changes from hour to hour, and with it every pair (row 5's best, same code: 0.56 to
+0.64). Why ratios alone: seconds tell more of the machine than of the code. Why the goal is the line and not the
+release's figure: what is better than promised may vary. A line that the release has not is only reported, and so is one
+with a goal in seconds or megabytes. A row that could not be measured fails.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 
 from benchmarks.figures import Line
 
-MARGIN = 1.5
+NOISE = 1.2
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,6 @@ def _judged(line: Line, released: Line | None) -> Verdict:
         return Verdict(line.key, False, says)
     if released is None:
         return Verdict(line.key, False, f"{says}: missed; the release has no such line")
-    says = f"{says}, released {released.figure:.3f}"
-    # By today's goal: one that was tightened since the release was not met by it.
-    if line.goal.met(released.figure):
-        return Verdict(line.key, True, f"{says}: the release met the goal")
     worse = line.goal.times_worse(best, released.figure)
-    if worse > MARGIN:
-        return Verdict(line.key, True, f"{says}: {worse:.1f} times worse")
-    return Verdict(line.key, False, f"{says}: missed, as in the release")
+    says = f"{says}, released {released.figure:.3f}: missed, {worse:.2f} times as bad as the release"
+    return Verdict(line.key, worse > NOISE, says)

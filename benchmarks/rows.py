@@ -32,7 +32,7 @@ ROWS = (
     Row(2, "runner warm against the bare command", runners.warm, turns=5, quick_turns=2, quick=runners.warm_on_33),
     Row(3, "first scenario of a new pytest, warm host alive", runners.first_of_a_process, turns=3, quick_turns=2),
     Row(4, "clean metadata database against a migration", metadata.clean_database, turns=5, quick_turns=2),
-    Row(5, "services ready from nothing", services.from_nothing, turns=5, quick_turns=2),
+    Row(5, "services ready from nothing", services.from_nothing, 5, 2, services.from_nothing_alone),
     Row(6, "stack kept from the run before", services.kept_stack, turns=5),
     Row(7, "all scenarios that don't wait, warm", scenarios.all_warm, turns=1),
     Row(8, "two workers against one process", workers.two_workers, turns=3),

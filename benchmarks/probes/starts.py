@@ -1,20 +1,26 @@
-"""In turn: all services from nothing side by side, and one after another. Images are there before."""
+"""In turn: all services from nothing side by side, one after another, and by compose. Images are there before."""
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 
+from benchmarks import compose
 from benchmarks.recording import Note
-from harness.progress import shown
+from harness.engine import connect
+from harness.progress import SILENT, shown
 from harness.services.fleet import Fleet, new_run
 from harness.services.stack import stack_in_fleet
 from harness.settings import Settings
 
+TURNS = range(int(os.environ["BENCH_TURNS"]))
 
-@pytest.mark.parametrize("turn", range(int(os.environ["BENCH_TURNS"])))
+
+@pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("how", ["side by side", "one after another"])
 def test_start(settings: Settings, how: str, turn: int, note: Note) -> None:
     fleet = Fleet(settings.root, new_run())
@@ -24,3 +30,22 @@ def test_start(settings: Settings, how: str, turn: int, note: Note) -> None:
             note(how, time.monotonic() - began)
     finally:
         fleet.end(orderly=True)
+
+
+if command := json.loads(os.environ["BENCH_COMPOSE"]):
+
+    @pytest.fixture(scope="module")
+    def compose_file(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """Written from a stack as it runs."""
+        file = tmp_path_factory.mktemp("compose") / "compose.json"
+        fleet = Fleet(settings.root, new_run())
+        try:
+            with stack_in_fleet(fleet, settings, {}, SILENT):
+                compose.write(compose.described(connect(), fleet.ident), file)
+        finally:
+            fleet.end(orderly=True)
+        return file
+
+    @pytest.mark.parametrize("turn", TURNS)
+    def test_compose(compose_file: Path, turn: int, note: Note) -> None:
+        note("compose", compose.seconds_until_healthy(command, compose_file, f"bench-{new_run()}"))
