@@ -23,8 +23,7 @@ def from_nothing(turns: int) -> list[Line]:
                 unit="s",
                 ours=session.noted("side by side"),
                 against=session.noted("compose"),
-                note=f"{compose.version(command)}, health checks every {compose.INTERVAL}; without reaper, buckets and "
-                "databases, which ours has",
+                note=f"{compose.version(command)}; it starts no reaper and makes no buckets or databases",
             )
         )
     return lines
