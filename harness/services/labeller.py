@@ -22,6 +22,7 @@ import re
 import struct
 import sys
 from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -39,6 +40,20 @@ MARKS = ".airflow-harness.invalid"  # and in outside.py, which are not here
 GONE = "(removed before its output could be read)"
 KEPT = 64 * 1024  # bytes of a sidecar's output that are kept: its last ones
 HEAD_LIMIT = 1024 * 1024
+
+
+@dataclass
+class Answer:
+    """The body of the engine's answer, as it comes. Python 3.12 closes a connection whose writer nobody holds."""
+
+    body: asyncio.StreamReader
+    connection: asyncio.StreamWriter
+
+    async def whole(self) -> bytes:
+        try:
+            return await self.body.read(-1)
+        finally:
+            self.connection.close()
 
 
 class Proxy:
@@ -126,9 +141,9 @@ class Proxy:
         self.records.append(record)
         self.keep(follow(record, attached, ended))
 
-    async def follow_events(self, events: asyncio.StreamReader) -> None:
+    async def follow_events(self, events: Answer) -> None:
         """Notes what is made past the relay. Ends with the engine."""
-        while line := await events.readline():
+        while line := await events.body.readline():
             event = json.loads(line)
             action, ident, said = event["Action"], event["Actor"]["ID"], event["Actor"]["Attributes"]
             if action == "create":
@@ -145,7 +160,7 @@ class Proxy:
         if self.labels.keys() & said.keys() and not labelled:
             return  # made through a relay, or a service
         inspected = await self.ask("GET", f"/containers/{ident}/json")
-        config = json.loads(await inspected.read(-1))["Config"] if inspected else {}
+        config = json.loads(await inspected.whole())["Config"] if inspected else {}
         marks = [one for one in config.get("Env") or () if one.endswith(MARKS)]
         if marks and self.mark not in marks:
             return  # another stack's
@@ -162,11 +177,13 @@ class Proxy:
         Not from both: what is printed while the engine connects the two would be there twice.
         """
         ident = record["id"]
-        stream = await self.attach(ident)
+        printed = attached = await self.attach(ident)
         inspected = await self.ask("GET", f"/containers/{ident}/json")
-        if inspected is None or json.loads(await inspected.read(-1))["State"]["Status"] != "created":
-            stream = await self.ask("GET", f"/containers/{ident}/logs?follow=1&stdout=1&stderr=1")
-        await read_output(record, stream)
+        if inspected is None or json.loads(await inspected.whole())["State"]["Status"] != "created":
+            printed = await self.ask("GET", f"/containers/{ident}/logs?follow=1&stdout=1&stderr=1")
+            if attached:
+                attached.connection.close()
+        await read_output(record, printed)
 
     async def complete(self, record: dict[str, Any]) -> None:
         """Its container has ended."""
@@ -181,7 +198,7 @@ class Proxy:
                 await self.read_log(record)
                 record["proved"] = True
 
-    async def attach(self, ident: str) -> asyncio.StreamReader | None:
+    async def attach(self, ident: str) -> Answer | None:
         """What it prints from now on, until it ends; one that has ended gives no end either."""
         return await self.ask("POST", f"/containers/{ident}/attach?stream=1&stdout=1&stderr=1")
 
@@ -195,8 +212,8 @@ class Proxy:
         task.add_done_callback(self.watching.discard)
         return task
 
-    async def ask(self, method: str, path: str) -> asyncio.StreamReader | None:
-        """The body of the engine's answer, to be read as it comes; None where the engine refuses.
+    async def ask(self, method: str, path: str) -> Answer | None:
+        """The engine's answer; None where it refuses.
 
         HTTP/1.0, so that no body comes in chunks.
         """
@@ -204,7 +221,10 @@ class Proxy:
         writer.write(f"{method} {path} HTTP/1.0\r\nContent-Length: 0\r\n\r\n".encode())
         await writer.drain()
         head = await reader.readuntil(b"\r\n\r\n")
-        return reader if head.split(b" ", 2)[1].startswith(b"2") else None
+        if head.split(b" ", 2)[1].startswith(b"2"):
+            return Answer(reader, writer)
+        writer.close()
+        return None
 
 
 def new_record(ident: str, name: str, image: str, *, tty: bool, past_relay: bool) -> dict[str, Any]:
@@ -223,22 +243,23 @@ def new_record(ident: str, name: str, image: str, *, tty: bool, past_relay: bool
     }
 
 
-async def follow(
-    record: dict[str, Any], attached: asyncio.StreamReader | None, ended: asyncio.StreamReader | None
-) -> None:
+async def follow(record: dict[str, Any], attached: Answer | None, ended: Answer | None) -> None:
     """Completes the record when its container has ended. One that is never started never does."""
     await read_output(record, attached)
     # No status: it was removed while it ran.
-    found = re.search(rb'"StatusCode":\s*(-?\d+)', await ended.read(-1) if ended else b"")
+    found = re.search(rb'"StatusCode":\s*(-?\d+)', await ended.whole() if ended else b"")
     record |= {"exit_code": int(found[1]) if found else None, "ended": True}
 
 
-async def read_output(record: dict[str, Any], stream: asyncio.StreamReader | None) -> None:
-    """All of `stream`, when it ends; None where the engine had none to give any more."""
-    if stream is None:
+async def read_output(record: dict[str, Any], printed: Answer | None) -> None:
+    """All of it, when it ends; None where the engine had none to give any more."""
+    if printed is None:
         record["output"] = GONE
     else:
-        output = await (raw_output(stream) if record["tty"] else framed_output(stream))
+        try:
+            output = await (raw_output(printed.body) if record["tty"] else framed_output(printed.body))
+        finally:
+            printed.connection.close()
         record["output"] = output.decode("utf-8", "replace")
 
 
