@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PosixPath, PurePosixPath
+from types import ModuleType
 from typing import Any
 
 CHUNK = 2000
@@ -63,9 +64,11 @@ def replaced(value: Any, traces: Traces, new: Mapping[str, str]) -> Any:
 def _holders(values: Mapping[str, str]) -> Iterator[Any]:
     """The objects that refer to a string with one of the texts.
 
-    The collector does not know dicts that hold nothing but such as strings; it knows who refers to them.
+    The collector does not know dicts that hold nothing but such as strings; it knows who refers to them. Of a module
+    its dict is looked at, not what its C code keeps: Python 3.12's asyncio tells of its free list, whose dead objects,
+    once somebody has held them, are freed a second time, and the next collection goes in circles.
     """
-    objects = gc.get_objects()
+    objects = [_dict_of(one) if issubclass(type(one), ModuleType) else one for one in gc.get_objects()]
     for start in range(0, len(objects), CHUNK):
         chunk = objects[start : start + CHUNK]
         if not any(_hit(one, values) for one in gc.get_referents(*chunk)):
@@ -78,6 +81,12 @@ def _holders(values: Mapping[str, str]) -> Iterator[Any]:
                         break
                 elif _hit(referent, values):
                     yield referent
+
+
+def _dict_of(module: ModuleType) -> dict[str, Any]:
+    """Without what a subclass does first: one that is lazy would be loaded."""
+    found: dict[str, Any] = ModuleType.__getattribute__(module, "__dict__")
+    return found
 
 
 def _hit(one: Any, values: Mapping[str, str]) -> bool:
