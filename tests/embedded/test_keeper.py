@@ -14,6 +14,7 @@ import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from harness.errors import ServiceError
+from harness.services.embedded import keeper
 from harness.services.embedded.keeper import LOCK
 from harness.services.embedded.processes import Keeping, Process, end_kept, kept_stacks, lives
 
@@ -73,6 +74,26 @@ def test_one_that_ends_is_told_with_its_last_words(keeping: Keeping) -> None:
     process = keeping.start("short", python("print('no such thing'); raise SystemExit(3)"), {})
     with pytest.raises(ServiceError, match=r"short ended with exit code 3. Its last lines: no such thing"):
         process.await_ready(lambda: 1 / 0, 20)
+    keeping.release()
+
+
+def test_a_full_disk_is_told_by_whichever_process_meets_it(tmp_path: Path) -> None:
+    """It may be the keeper's first word that does not fit."""
+    if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
+        pytest.skip("only root can mount, and not in every container")
+    full = f"mount -t tmpfs -o size=4k none {tmp_path} && ! head -c 8k /dev/zero 2>/dev/null >{tmp_path}/all"
+    command = [sys.executable, "-S", "-E", keeper.__file__, str(tmp_path)]
+    begun = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", f'{full} && exec "$@"', "sh", *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    keeping = Keeping(tmp_path, begun, kept=False)
+
+    with pytest.raises(ServiceError, match=f"^web can't be started: the disk is full at {tmp_path.parent}: make room"):
+        keeping.start("web", ["true"], {})
+
     keeping.release()
 
 

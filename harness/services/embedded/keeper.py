@@ -4,12 +4,14 @@ A process of its own (`python keeper.py FOLDER [--kept]`), standard library only
 input, one JSON object a line: `name`, `command`, `env`, `user` (or null) and `signal`, by which that process is to be
 ended; it answers each with a line, the process's id or an error. It ends when its input does, which is when the test
 process closes it or dies, even by kill -9; with `--kept` when it gets SIGTERM. Of a process that ended it writes
-`NAME.exit`. While it lives it holds a lock on `keeper.lock`, where its process id stands; nobody else locks that.
+`NAME.exit`. While it lives it holds a lock on `keeper.lock`, where its process id stands; nobody else locks that. It
+exits with ENOSPC where the disk is full: its log is on the same one.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -120,5 +122,15 @@ def _answer(keeper: Keeper, order: dict[str, Any]) -> dict[str, Any]:
         return {"error": str(error)}
 
 
+def last_words(code: int) -> str:
+    """What a keeper's exit code tells of its end."""
+    return os.strerror(code) if code == errno.ENOSPC else "its keeper has ended"
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), "--kept" in sys.argv[2:])
+    try:
+        main(Path(sys.argv[1]), "--kept" in sys.argv[2:])
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.exit(errno.ENOSPC)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import shutil
@@ -18,7 +17,7 @@ from typing import Any
 import psycopg
 
 from harness.errors import ServiceError, in_one_line
-from harness.services.embedded.processes import LOOPBACK, PACKAGES_MISSING, Keeping, Process, on_free_ports
+from harness.services.embedded.processes import LOOPBACK, PACKAGES_MISSING, Keeping, Process, full_disk, on_free_ports
 from harness.services.postgres_server import OPTIONS, SUPERUSER, PostgresServer, libpq_url
 
 UNPRIVILEGED = "nobody"
@@ -126,9 +125,8 @@ def _initialised(folder: Path, programs: Path, user: str | None, password: str) 
 
 def _cause(said: str, folder: Path) -> str:
     """The line that tells most, with what to do where that is known."""
-    if os.strerror(errno.ENOSPC) in said:
-        return f"the disk is full at {folder.parent}: make room there, or set TMPDIR to another folder, then run again"
-    return next((line for line in said.splitlines() if "FATAL" in line or "error:" in line), in_one_line(said))
+    full = full_disk(said, folder)
+    return full or next((line for line in said.splitlines() if "FATAL" in line or "error:" in line), in_one_line(said))
 
 
 def _programs(folder: Path, user: str | None) -> Path:

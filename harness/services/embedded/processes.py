@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -113,11 +114,12 @@ class Keeping:
             try:
                 self._keeper.stdin.write(json.dumps(order) + "\n")
                 self._keeper.stdin.flush()
-                answer = json.loads(self._keeper.stdout.readline() or '{"error": "its keeper has ended"}')
+                answer = json.loads(self._keeper.stdout.readline() or "{}")
             except BrokenPipeError:
-                answer = {"error": "its keeper has ended"}
-        if "error" in answer:
-            raise ServiceError(f"{name} can't be started: {answer['error']}")
+                answer = {}
+        if "pid" not in answer:
+            said = answer.get("error") or keeper.last_words(self._keeper.wait())
+            raise ServiceError(f"{name} can't be started: {full_disk(said, self.folder) or said}")
         return process
 
     def release(self) -> None:
@@ -140,6 +142,13 @@ class Keeping:
         self._keeper.terminate()
         self.kept = False
         self.release()
+
+
+def full_disk(said: str, folder: Path) -> str | None:
+    """What to do where a program in a stack's `folder` said that the disk is full."""
+    if os.strerror(errno.ENOSPC) not in said:
+        return None
+    return f"the disk is full at {folder.parent}: make room there, or set TMPDIR to another folder, then run again"
 
 
 def on_free_ports(fixed: Sequence[int | None], start: Callable[..., Started]) -> Started:
