@@ -34,6 +34,7 @@ HEALTHY = {
 ONCE = "test -e /tmp/healthy && exec sleep 60; until {check}; do sleep 0.05; done; touch /tmp/healthy"
 """Docker 20.10 dies of a health check that begins while its container is being killed, so after the first that has
 succeeded there is one more, which lasts."""
+PATIENCE = 120.0
 CHECKED = {"interval": "50ms", "timeout": "60s", "retries": 1}
 
 
@@ -111,7 +112,10 @@ def _await_lasting_checks(project: str) -> None:
 
 
 def _run(command: Sequence[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise BenchmarkError(f"{' '.join(command)} did not end within {PATIENCE:g} s") from error
     if done.returncode != 0:
         raise BenchmarkError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
     return done.stdout

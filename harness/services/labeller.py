@@ -37,6 +37,7 @@ NAME = re.compile(rb"[?&]name=([\w.-]+)")
 EVENTS = "/events?filters=" + quote(json.dumps({"type": ["container"], "event": ["create", "start", "die"]}))
 STACK, ROLE = "airflow-harness.stack", "airflow-harness.role"  # as in engine.py,
 MARKS = ".airflow-harness.invalid"  # and in outside.py, which are not here
+LATE = 1.0  # seconds after a container's end in which the rest of its output has come, if anybody heard it
 GONE = "(removed before its output could be read)"
 KEPT = 64 * 1024  # bytes of a sidecar's output that are kept: its last ones
 HEAD_LIMIT = 1024 * 1024
@@ -174,22 +175,33 @@ class Proxy:
     async def listen(self, record: dict[str, Any]) -> None:
         """Reads all that it prints, from its log where it has been started before anybody listened.
 
-        Not from both: what is printed while the engine connects the two would be there twice.
+        Not from both: what is printed while the engine connects the two would be there twice. Where there is no log, or
+        none any more, what was heard has to do.
         """
         ident = record["id"]
-        printed = attached = await self.attach(ident)
+        attached = await self.attach(ident)
         inspected = await self.ask("GET", f"/containers/{ident}/json")
-        if inspected is None or json.loads(await inspected.whole())["State"]["Status"] != "created":
-            printed = await self.ask("GET", f"/containers/{ident}/logs?follow=1&stdout=1&stderr=1")
+        if inspected and json.loads(await inspected.whole())["State"]["Status"] == "created":
+            await read_output(record, attached)
+        elif logged := await self.ask("GET", f"/containers/{ident}/logs?follow=1&stdout=1&stderr=1"):
             if attached:
                 attached.connection.close()
-        await read_output(record, printed)
+            await read_output(record, logged)
+        else:
+            await read_output(record, attached)
+            record["output"] = record["output"] or GONE
 
     async def complete(self, record: dict[str, Any]) -> None:
-        """Its container has ended."""
-        if reading := self.reading.pop(record["id"], None):
-            await reading
-        record["ended"] = True
+        """Its container has ended. Who attached itself after that hears no end: then the engine's log has to do."""
+        try:
+            if reading := self.reading.get(record["id"]):
+                await asyncio.wait([reading], timeout=LATE)
+                if not reading.done():
+                    reading.cancel()
+                    await self.read_log(record)
+        finally:
+            self.reading.pop(record["id"], None)
+            record["ended"] = True
 
     async def claim(self, ident: str) -> None:
         """What somebody else proved to be the stack's; it was not listened to, so its log has to do."""

@@ -156,8 +156,10 @@ class RelayService:
         """The records when those of the sidecars that have ended are complete."""
 
         def unfinished(records: list[dict[str, Any]]) -> bool:
-            under_way = {r["id"] for r in records if r["proved"] and r["started"] and not r["ended"]}
-            return bool(under_way) and not under_way <= self._running(under_way)
+            under_way = {r["id"]: r["exit_code"] for r in records if r["proved"] and r["started"] and not r["ended"]}
+            if any(code is not None for code in under_way.values()):
+                return True  # the engine told of its end already, and may still list it as running
+            return bool(under_way) and not under_way.keys() <= self._running(under_way)
 
         if not unfinished(records):
             return records

@@ -81,7 +81,7 @@ def test_a_full_disk_is_told_by_whichever_process_meets_it(tmp_path: Path) -> No
     """It may be the keeper's first word that does not fit."""
     if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
         pytest.skip("only root can mount, and not in every container")
-    full = f"mount -t tmpfs -o size=4k none {tmp_path} && ! head -c 8k /dev/zero 2>/dev/null >{tmp_path}/all"
+    full = f"mount -t tmpfs -o size=4k none {tmp_path} && ! cat /dev/zero 2>/dev/null >{tmp_path}/all"
     command = [sys.executable, "-S", "-E", keeper.__file__, str(tmp_path)]
     begun = subprocess.Popen(
         ["unshare", "--mount", "sh", "-c", f'{full} && exec "$@"', "sh", *command],

@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from harness.services import labeller
 from harness.services.labeller import EVENTS, GONE, MARKS, ROLE, STACK, Proxy
 
 LABELS = {STACK: "a-stack", ROLE: "sidecar"}
+ENDLESS = b"(never)"
 MARK = f"FTP_PROXY=http://ours{MARKS}"
 
 
@@ -31,9 +33,14 @@ def engine(status: str | None) -> dict[str, list[bytes | None]]:
         "attach": [frame("heard\n")],
         # As the engine does: what the log has, then what is heard, which may be the same.
         "attach+logs": [frame("logged\n") + frame("heard\n")],
-        "logs": [frame("logged\n") if status else None],
+        "logs": [frame("logged\n") if status == "running" else None],
         "json": inspected,
     }
+
+
+def listened_too_late(status: str | None) -> dict[str, list[bytes | None]]:
+    """The same where the container had ended when somebody listened: an attachment that never ends."""
+    return {**engine(status), "attach": [ENDLESS]}
 
 
 async def recorded(answers: dict[str, list[bytes | None]], folder: Path) -> str:
@@ -51,20 +58,36 @@ async def recorded(answers: dict[str, list[bytes | None]], folder: Path) -> str:
         writer.write(b"HTTP/1.0 404 Not Found\r\n\r\n" if body is None else b"HTTP/1.0 200 OK\r\n\r\n")
         await writer.drain()
         await asyncio.sleep(0.01)  # a body comes after its head, and most of them much later
-        writer.write(body or b"")
-        writer.close()
+        if body is not ENDLESS:
+            writer.write(body or b"")
+            writer.close()
 
     proxy = Proxy(str(folder / "engine"), LABELS, MARK)
     async with await asyncio.start_unix_server(answer, folder / "engine"):
         events_of_engine = await proxy.ask("GET", EVENTS)
         assert events_of_engine
         await proxy.follow_events(events_of_engine)
-        await asyncio.gather(*proxy.watching)
+        await asyncio.wait(set(proxy.watching))
     (record,) = proxy.records
     assert (record["proved"], record["exit_code"], record["ended"]) == (True, 3, True)
     return str(record["output"])
 
 
-@pytest.mark.parametrize(("status", "output"), [("created", "heard\n"), ("running", "logged\n"), (None, GONE)])
+@pytest.mark.parametrize(
+    ("status", "output"), [("created", "heard\n"), ("running", "logged\n"), ("exited", "heard\n"), (None, "heard\n")]
+)
 def test_nothing_is_taken_from_both(status: str | None, output: str, tmp_path: Path) -> None:
     assert asyncio.run(asyncio.wait_for(recorded(engine(status), tmp_path), 10)) == output
+
+
+def test_nobody_waits_for_an_attachment_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labeller, "LATE", 0.05)
+    for status, output in (("running", "logged\n"), (None, GONE)):
+        folder = tmp_path / str(status)
+        folder.mkdir()
+        assert asyncio.run(asyncio.wait_for(recorded(listened_too_late(status), folder), 10)) == output
+
+
+def test_what_is_gone_and_was_not_heard_says_so(tmp_path: Path) -> None:
+    refused = {**engine(None), "attach": [None]}
+    assert asyncio.run(asyncio.wait_for(recorded(refused, tmp_path), 10)) == GONE

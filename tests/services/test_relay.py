@@ -14,6 +14,7 @@ from docker.errors import NotFound
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect
+from harness.services import labeller
 from harness.services.containers import labelled
 from harness.services.relay import Sidecar
 from harness.services.stack import Stack
@@ -135,6 +136,18 @@ def test_a_sidecar_that_was_never_started_is_not_waited_for(
     monkeypatch.setattr("harness.services.relay.RECORD_TIMEOUT", 0.0)
     (sidecar,) = stack.relay.seen().sidecars
     assert (sidecar.name, sidecar.exit_code, sidecar.output) == ("never-started", None, "")
+
+
+def test_one_whose_end_is_known_is_awaited_although_the_engine_still_lists_it_as_running(
+    stack: Stack, through_relay: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = through_relay.containers.run(python(stack), ["sleep", "600"], detach=True)
+    record = labeller.new_record(str(running.id), "", "", tty=False, past_relay=False) | {"started": True}
+    told = [record | {"exit_code": 3}, record | {"exit_code": 3, "output": "late\n", "ended": True}]
+    with monkeypatch.context() as patched:
+        patched.setattr(stack.relay, "_ask", lambda *_: {"records": [told.pop(0)]})
+        (sidecar,) = stack.relay.seen().sidecars
+    assert (sidecar.exit_code, sidecar.output) == (3, "late\n")
 
 
 def test_nothing_slips_past_the_labels(stack: Stack, through_relay: docker.DockerClient) -> None:

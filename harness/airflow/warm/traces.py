@@ -68,7 +68,8 @@ def _holders(values: Mapping[str, str]) -> Iterator[Any]:
     its dict is looked at, not what its C code keeps: Python 3.12's asyncio tells of its free list, whose dead objects,
     once somebody has held them, are freed a second time, and the next collection goes in circles.
     """
-    objects = [_dict_of(one) if issubclass(type(one), ModuleType) else one for one in gc.get_objects()]
+    found = (_dict_of(one) if issubclass(type(one), ModuleType) else one for one in gc.get_objects())
+    objects = list({id(one): one for one in found}.values())
     for start in range(0, len(objects), CHUNK):
         chunk = objects[start : start + CHUNK]
         if not any(_hit(one, values) for one in gc.get_referents(*chunk)):
@@ -84,8 +85,8 @@ def _holders(values: Mapping[str, str]) -> Iterator[Any]:
 
 
 def _dict_of(module: ModuleType) -> dict[str, Any]:
-    """Without what a subclass does first: one that is lazy would be loaded."""
-    found: dict[str, Any] = ModuleType.__getattribute__(module, "__dict__")
+    """By the descriptor itself: a subclass that is lazy would be loaded."""
+    found: dict[str, Any] = vars(ModuleType)["__dict__"].__get__(module)
     return found
 
 

@@ -3,9 +3,9 @@
 A process of its own (`python keeper.py FOLDER [--kept]`), standard library only. It reads orders from its standard
 input, one JSON object a line: `name`, `command`, `env`, `user` (or null) and `signal`, by which that process is to be
 ended; it answers each with a line, the process's id or an error. It ends when its input does, which is when the test
-process closes it or dies, even by kill -9; with `--kept` when it gets SIGTERM. Of a process that ended it writes
-`NAME.exit`. While it lives it holds a lock on `keeper.lock`, where its process id stands; nobody else locks that. It
-exits with ENOSPC where the disk is full: its log is on the same one.
+process closes it or dies, even by kill -9; with `--kept` when it gets SIGTERM. Of a process that ended it writes the
+exit code to `NAME.exit`, which is empty where the disk is full. While it lives it holds a lock on `keeper.lock`, where
+its process id stands; nobody else locks that. It exits with ENOSPC where the disk is full: its log is on the same one.
 """
 
 from __future__ import annotations
@@ -60,7 +60,11 @@ class Keeper:
         """Notes who has ended."""
         for name, (process, _signal) in list(self.processes.items()):
             if process.poll() is not None:
-                (self.folder / f"{name}.exit").write_text(str(process.returncode))
+                partial = self.folder / f"{name}.exit.partial"
+                with suppress(OSError):  # on a full disk it stays empty
+                    partial.write_text(str(process.returncode))
+                with suppress(OSError):
+                    partial.replace(self.folder / f"{name}.exit")
 
     def end(self) -> None:
         for process, end_by in self.processes.values():

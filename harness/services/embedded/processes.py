@@ -49,6 +49,8 @@ class Process:
         """Raises ServiceError where it has ended."""
         with suppress(FileNotFoundError):
             code = (self.folder / f"{self.name}.exit").read_text()
+            if not code:
+                raise ServiceError(f"{self.name} ended: {full_disk(os.strerror(errno.ENOSPC), self.folder)}")
             raise ServiceError(f"{self.name} ended with exit code {code}. {self.last_words()}")
 
     def tail(self, lines: int) -> str:
