@@ -8,7 +8,6 @@ quick as can be: each begins soon and waits by itself for what it checks.
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import time
@@ -21,6 +20,7 @@ from tenacity import retry, stop_after_delay, wait_fixed
 
 from benchmarks.figures import BenchmarkError
 from harness.engine import LABEL_FLEET, LABEL_ROLE, connect
+from harness.services.containers import LOOPBACK
 
 HEALTHY = {
     "minio": r"""bash -c 'exec 3<>/dev/tcp/127.0.0.1/9000 && printf "GET /minio/health/ready HTTP/1.0\r\n"""
@@ -53,7 +53,7 @@ def version(command: Sequence[str]) -> str:
 
 
 def described(client: docker.DockerClient, fleet_id: str) -> dict[str, Any]:
-    """A compose file, as data, of the services that a fleet runs with one stack."""
+    """A compose file, as data for JSON, which is YAML too, of the services that a fleet runs with one stack."""
     running = client.containers.list(filters={"label": f"{LABEL_FLEET}={fleet_id}"})
     containers = {container.labels[LABEL_ROLE]: container.attrs for container in running}
     services = {role: _service(containers[role], HEALTHY[role]) for role in HEALTHY}
@@ -69,7 +69,7 @@ def _service(attrs: Mapping[str, Any], check: str) -> dict[str, Any]:
         "command": _literals(config["Cmd"]),
         "environment": _literals(config["Env"]),
         "tmpfs": list(host.get("Tmpfs") or ()),
-        "ports": [f"127.0.0.1::{port}" for port in host.get("PortBindings") or ()],
+        "ports": [f"{LOOPBACK}::{port}" for port in host.get("PortBindings") or ()],
         "volumes": [
             {"type": mount["Type"], "source": mount.get("Name") or mount["Source"], "target": mount["Destination"]}
             for mount in attrs["Mounts"]
@@ -119,8 +119,3 @@ def _run(command: Sequence[str]) -> str:
     if done.returncode != 0:
         raise BenchmarkError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
     return done.stdout
-
-
-def write(described: Mapping[str, Any], file: Path) -> None:
-    """JSON is YAML too."""
-    file.write_text(json.dumps(described, indent=1))

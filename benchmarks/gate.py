@@ -4,7 +4,7 @@ A line fails where its best pair misses the goal, and is more than NOISE times w
 
 Why the best of the pairs: each was measured within seconds, one right after the other, so a neighbour that takes the
 machine for a while spoils some pairs, seldom all of them, while code that has become slower spoils every one. Why
-NOISE: what a second core is worth changes from hour to hour, and with it every pair (row 5's best, same code: 0.56 to
+NOISE: what a second core is worth changes from hour to hour, and with it every pair (row 5's best, same code: 0.54 to
 0.64). Why ratios alone: seconds tell more of the machine than of the code. Why the goal is the line and not the
 release's figure: what is better than promised may vary. A line that the release has not is only reported, and so is one
 with a goal in seconds or megabytes. A row that could not be measured fails.

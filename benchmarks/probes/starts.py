@@ -41,7 +41,7 @@ if command := json.loads(os.environ["BENCH_COMPOSE"]):
         fleet = Fleet(settings.root, new_run())
         try:
             with stack_in_fleet(fleet, settings, {}, SILENT):
-                compose.write(compose.described(connect(), fleet.ident), file)
+                file.write_text(json.dumps(compose.described(connect(), fleet.ident)))
         finally:
             fleet.end(orderly=True)
         return file

@@ -160,8 +160,7 @@ class Proxy:
         labelled = said.get(STACK) == self.labels[STACK] and ROLE not in said
         if self.labels.keys() & said.keys() and not labelled:
             return  # made through a relay, or a service
-        inspected = await self.ask("GET", f"/containers/{ident}/json")
-        config = json.loads(await inspected.whole())["Config"] if inspected else {}
+        config = (await self.inspect(ident)).get("Config", {})
         marks = [one for one in config.get("Env") or () if one.endswith(MARKS)]
         if marks and self.mark not in marks:
             return  # another stack's
@@ -180,8 +179,7 @@ class Proxy:
         """
         ident = record["id"]
         attached = await self.attach(ident)
-        inspected = await self.ask("GET", f"/containers/{ident}/json")
-        if inspected and json.loads(await inspected.whole())["State"]["Status"] == "created":
+        if (await self.inspect(ident)).get("State", {}).get("Status") == "created":
             await read_output(record, attached)
         elif logged := await self.ask("GET", f"/containers/{ident}/logs?follow=1&stdout=1&stderr=1"):
             if attached:
@@ -209,6 +207,12 @@ class Proxy:
             if record["id"] == ident and not record["proved"]:
                 await self.read_log(record)
                 record["proved"] = True
+
+    async def inspect(self, ident: str) -> dict[str, Any]:
+        """What the engine knows of it; nothing where it is gone."""
+        answer = await self.ask("GET", f"/containers/{ident}/json")
+        found: dict[str, Any] = json.loads(await answer.whole()) if answer else {}
+        return found
 
     async def attach(self, ident: str) -> Answer | None:
         """What it prints from now on, until it ends; one that has ended gives no end either."""

@@ -22,6 +22,7 @@ from harness.services.embedded.processes import kept_stacks
 from harness.services.embedded.stack import kept_folders
 from harness.services.fleet import Fleet, new_run
 from harness.services.kind import remove_kept
+from tests.mounts import behind
 from tests.outer import environment
 
 PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
@@ -98,9 +99,7 @@ def another_up(place: Place) -> None:
 def full_disk(place: Place) -> None:
     """Some kilobytes in place of the temporary folder and of the memory, seen by this command alone."""
     mount = "mount -t tmpfs -o size=300k none /mnt && mount -t tmpfs -o size=300k none /dev/shm"
-    place.before = ("unshare", "--mount", "sh", "-c", f'{mount} && exec "$@"', "sh")
-    if os.geteuid() != 0 or subprocess.run([*place.before, "true"], check=False).returncode:
-        pytest.skip("only root can mount, and not in every container")
+    place.before = behind(mount)
     place.env.update(TMPDIR="/mnt")
 
 

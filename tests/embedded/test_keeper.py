@@ -17,6 +17,7 @@ from harness.errors import ServiceError
 from harness.services.embedded import keeper
 from harness.services.embedded.keeper import LOCK
 from harness.services.embedded.processes import Keeping, Process, end_kept, kept_stacks, lives
+from tests.mounts import behind
 
 LISTENS = "import time; print('here', flush=True); time.sleep(600)"
 BEGINS = """
@@ -79,16 +80,9 @@ def test_one_that_ends_is_told_with_its_last_words(keeping: Keeping) -> None:
 
 def test_a_full_disk_is_told_by_whichever_process_meets_it(tmp_path: Path) -> None:
     """It may be the keeper's first word that does not fit."""
-    if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
-        pytest.skip("only root can mount, and not in every container")
     full = f"mount -t tmpfs -o size=4k none {tmp_path} && ! cat /dev/zero 2>/dev/null >{tmp_path}/all"
     command = [sys.executable, "-S", "-E", keeper.__file__, str(tmp_path)]
-    begun = subprocess.Popen(
-        ["unshare", "--mount", "sh", "-c", f'{full} && exec "$@"', "sh", *command],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    begun = subprocess.Popen([*behind(full), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     keeping = Keeping(tmp_path, begun, kept=False)
 
     with pytest.raises(ServiceError, match=f"^web can't be started: the disk is full at {tmp_path.parent}: make room"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import docker
@@ -51,6 +52,16 @@ def home(stack: Stack, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@contextmanager
+def labeller_paused(stack: Stack) -> Iterator[None]:
+    (busy,) = labelled(connect(), {LABEL_STACK: stack.stack_id, LABEL_ROLE: "labeller"})
+    busy.pause()
+    try:
+        yield
+    finally:
+        busy.unpause()
+
+
 @retry(stop=stop_after_delay(20), wait=wait_fixed(0.05), reraise=True)
 def await_seen(stack: Stack, *proved: Container, unproved: Container | None = None) -> list[Sidecar]:
     """The sidecars, when all of `proved` are among them and have ended, and `unproved` is seen too."""
@@ -89,13 +100,9 @@ def test_what_a_run_starts_is_shown_although_the_engine_removes_it_at_once(
 def test_one_that_ended_before_the_labeller_looked_is_shown_with_its_output(
     stack: Stack, start: Start, home: Path
 ) -> None:
-    (busy,) = labelled(connect(), {LABEL_STACK: stack.stack_id, LABEL_ROLE: "labeller"})
-    busy.pause()
-    try:
+    with labeller_paused(stack):
         ended = start(FAILS, home)
         ended.wait()
-    finally:
-        busy.unpause()
 
     (sidecar,) = await_seen(stack, ended)
 
@@ -105,13 +112,9 @@ def test_one_that_ended_before_the_labeller_looked_is_shown_with_its_output(
 def test_one_that_was_under_way_when_the_labeller_looked_is_shown_with_all_that_it_prints(
     stack: Stack, start: Start, home: Path
 ) -> None:
-    (busy,) = labelled(connect(), {LABEL_STACK: stack.stack_id, LABEL_ROLE: "labeller"})
-    busy.pause()
-    try:
+    with labeller_paused(stack):
         running = start(["sh", "-c", "echo before; until test -e /tmp/go; do sleep 0.05; done; echo after"], home)
         await_logged(running, b"before\n")
-    finally:
-        busy.unpause()
     await_listed(stack, running)
     assert running.exec_run(["touch", "/tmp/go"]).exit_code == 0
 

@@ -68,8 +68,11 @@ def _holders(values: Mapping[str, str]) -> Iterator[Any]:
     its dict is looked at, not what its C code keeps: Python 3.12's asyncio tells of its free list, whose dead objects,
     once somebody has held them, are freed a second time, and the next collection goes in circles.
     """
-    found = (_dict_of(one) if issubclass(type(one), ModuleType) else one for one in gc.get_objects())
-    objects = list({id(one): one for one in found}.values())
+    known = gc.get_objects()
+    modules = [one for one in known if issubclass(type(one), ModuleType)]
+    asked = {id(module) for module in modules}
+    objects = [one for one in known if id(one) not in asked]
+    objects += [unknown for module in modules if not gc.is_tracked(unknown := _dict_of(module))]
     for start in range(0, len(objects), CHUNK):
         chunk = objects[start : start + CHUNK]
         if not any(_hit(one, values) for one in gc.get_referents(*chunk)):

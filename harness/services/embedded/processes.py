@@ -50,7 +50,7 @@ class Process:
         with suppress(FileNotFoundError):
             code = (self.folder / f"{self.name}.exit").read_text()
             if not code:
-                raise ServiceError(f"{self.name} ended: {full_disk(os.strerror(errno.ENOSPC), self.folder)}")
+                raise ServiceError(f"{self.name} ended: {no_room(self.folder)}")
             raise ServiceError(f"{self.name} ended with exit code {code}. {self.last_words()}")
 
     def tail(self, lines: int) -> str:
@@ -147,9 +147,11 @@ class Keeping:
 
 
 def full_disk(said: str, folder: Path) -> str | None:
-    """What to do where a program in a stack's `folder` said that the disk is full."""
-    if os.strerror(errno.ENOSPC) not in said:
-        return None
+    """What to do, where a program in a stack's `folder` said that the disk is full."""
+    return no_room(folder) if os.strerror(errno.ENOSPC) in said else None
+
+
+def no_room(folder: Path) -> str:
     return f"the disk is full at {folder.parent}: make room there, or set TMPDIR to another folder, then run again"
 
 
