@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 from harness.airflow.environment import run_environment
+from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import Server, fresh_database
 
 TIMEOUT = 300.0
 
 
-def bare_run(server: Server, dags_folder: Path, dag_id: str, home: Path) -> float:
+def bare_run(airflow: AirflowEnvironment, server: Server, dags_folder: Path, dag_id: str, home: Path) -> float:
     """Seconds of the process `airflow dags test`, in the environment of a run and a clean metadata database."""
     home.mkdir(parents=True, exist_ok=True)
-    with fresh_database(server) as url:
-        return _timed(home, dags_folder, url, "dags", "test", dag_id, "2021-01-01")
+    with fresh_database(airflow, server) as url:
+        return _timed(airflow, home, dags_folder, url, "dags", "test", dag_id, "2021-01-01")
 
 
-def bare_migration(server: Server, home: Path) -> float:
+def bare_migration(airflow: AirflowEnvironment, server: Server, home: Path) -> float:
     """Seconds of the process `airflow db migrate` on an empty database."""
     empty = home / "no-dags"
     empty.mkdir(parents=True)
     name = server.scratch_name()
     server.create(name)
     try:
-        return _timed(home, empty, server.direct_url(name), "db", "migrate")
+        return _timed(airflow, home, empty, server.direct_url(name), "db", "migrate")
     finally:
         server.drop(name)
 
 
-def _timed(home: Path, dags_folder: Path, metadata_url: str, *arguments: str) -> float:
-    env = run_environment(home, dags_folder, metadata_url, {}, {})
+def _timed(airflow: AirflowEnvironment, home: Path, dags_folder: Path, metadata_url: str, *arguments: str) -> float:
+    env = run_environment(airflow.python, home, dags_folder, metadata_url, {}, {})
     with (home / "bare.log").open("wb") as log:
         began = time.monotonic()
         subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
+            airflow.airflow(*arguments),
             env=env,
             cwd=home,
             stdin=subprocess.DEVNULL,

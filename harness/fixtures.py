@@ -14,6 +14,7 @@ import pytest
 
 from harness import second_try
 from harness.airflow import process
+from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.metadata import ensure_template, fresh_database
 from harness.airflow.process import Execute
 from harness.airflow.warm.client import WarmHosts, hosts_folder
@@ -58,6 +59,12 @@ def settings(pytestconfig: pytest.Config) -> Settings:
 
 
 @pytest.fixture(scope="session")
+def harness_airflow(settings: Settings) -> AirflowEnvironment:
+    """The Airflow environment: the interpreter that runs `airflow`, and what is installed there."""
+    return find_environment(settings.airflow_python)
+
+
+@pytest.fixture(scope="session")
 def databases(settings: Settings) -> Mapping[str, str]:
     """Name of each Postgres database -> the SQL of its schema: what pyproject declares, or override."""
     return schemas(settings)
@@ -66,6 +73,7 @@ def databases(settings: Settings) -> Mapping[str, str]:
 @pytest.fixture(scope="session")
 def stack(
     settings: Settings,
+    harness_airflow: AirflowEnvironment,
     databases: Mapping[str, str],
     pytestconfig: pytest.Config,
     tmp_path_factory: pytest.TempPathFactory,
@@ -73,16 +81,17 @@ def stack(
     """The services, up and ready; one stack for each test process."""
     fleet = pytestconfig.stash[FLEET]
     with open_stack(fleet, settings, databases, _progress(pytestconfig)) as running:
-        ensure_template(running.postgres, settings.cache_dir, tmp_path_factory.mktemp("migration"))
+        ensure_template(harness_airflow, running.postgres, settings.cache_dir, tmp_path_factory.mktemp("migration"))
         yield running
 
 
 @pytest.fixture(scope="session")
-def execute(settings: Settings, stack: Stack) -> Execute:
+def execute(settings: Settings, harness_airflow: AirflowEnvironment, stack: Stack) -> Execute:
     """The runner that was chosen."""
     if settings.runner == "process":
         return process.execute
-    return WarmHosts(hosts_folder(settings.root), settings.warm_idle, partial(fresh_database, stack.postgres)).execute
+    database = partial(fresh_database, harness_airflow, stack.postgres)
+    return WarmHosts(harness_airflow, hosts_folder(settings.root), settings.warm_idle, database).execute
 
 
 @pytest.fixture
@@ -101,6 +110,7 @@ def environment(settings: Settings, stack: Stack) -> Mapping[str, str]:
 def world(
     request: pytest.FixtureRequest,
     settings: Settings,
+    harness_airflow: AirflowEnvironment,
     stack: Stack,
     execute: Execute,
     connections: Mapping[str, str],
@@ -110,7 +120,7 @@ def world(
     """A clean world: empty buckets, databases as their schema left them, no sidecar. Runs are made with world.run()."""
     stack.reset()
     graph = bool(request.config.getoption("--report"))
-    made = World(settings, stack, execute, connections, environment, tmp_path, graph=graph)
+    made = World(settings, stack, harness_airflow, execute, connections, environment, tmp_path, graph=graph)
     request.node.stash[WORLD] = made
     request.node.user_properties += [(REMARK, text) for text in stack.remarks]
     yield made

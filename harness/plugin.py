@@ -37,6 +37,11 @@ HANDED = "harness_run"
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("harness", "Airflow scenarios")
     group.addoption("--dags-folder", metavar="PATH", help="the DAGs under test")
+    group.addoption(
+        "--harness-airflow-python",
+        metavar="PATH",
+        help="the Python that runs `airflow` (default: the one that runs pytest)",
+    )
     group.addoption("--runner", choices=get_args(Runner), help="how `airflow dags test` is run (default: warm)")
     group.addoption("--evidence", metavar="DIR", type=Path, help="write what each scenario's runs left, as JSON")
     group.addoption(
@@ -67,6 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
     images = (f"{name}_image" for name in (*BUILT_IN, *_project_images()))
     names = ("dags_folder", "image_mode", "reuse", "runner", "stack", *images)
     options = {name: config.getoption(name.replace("-", "_"), None) for name in names}
+    options["airflow_python"] = config.getoption("harness_airflow_python")
     try:
         config.stash[SETTINGS] = Settings.load(find_root(config.rootpath), BUILT_IN, options)
     except HarnessError as error:

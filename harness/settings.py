@@ -25,6 +25,7 @@ StackChoice = Literal["auto", "containers", "embedded"]
 PORTS = ("aws_port", "minio_console_port", "minio_port", "postgres_port", "relay_port")
 PLAIN = (
     *(
+        "airflow_python",
         "cache_dir",
         "dags_folder",
         "image_mode",
@@ -70,6 +71,8 @@ class Settings(BaseModel):
 
     root: Path
     dags_folder: Path = Path("dags")
+    airflow_python: Path | None = None
+    """The interpreter that runs `airflow`, relative to the root; None: the one that runs pytest."""
     image_mode: ImageMode = "auto"
     reuse: bool = False
     stack: StackChoice = "auto"
@@ -164,7 +167,14 @@ class Settings(BaseModel):
         for name, port in settings.fixed_ports.items():
             if by_port[port] != name:
                 raise SettingsError(f"settings {name!r} and {by_port[port]!r} are both port {port}: change one")
-        return settings.model_copy(update={"dags_folder": (root / settings.dags_folder).resolve()})
+        python = settings.airflow_python
+        return settings.model_copy(
+            update={
+                "dags_folder": (root / settings.dags_folder).resolve(),
+                # Not resolved: the interpreter of a virtual environment is a link.
+                "airflow_python": python and Path(os.path.abspath(root / python)),  # noqa: PTH100
+            }
+        )
 
 
 def variable(key: str) -> str:

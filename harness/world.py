@@ -13,6 +13,7 @@ import psycopg
 from minio import Minio
 
 from harness.airflow.environment import fernet_key
+from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import fresh_database
 from harness.airflow.process import Execute
 from harness.airflow.run import Run
@@ -36,6 +37,7 @@ class World:
 
     settings: Settings
     stack: Stack
+    airflow: AirflowEnvironment
     execute: Execute
     connections: Mapping[str, str]
     environment: Mapping[str, str]
@@ -68,6 +70,7 @@ class World:
         home.mkdir(parents=True)
         mark_what_is_made(home, self.stack.stack_id, self.stack.relay.docker_host)
         order = Order(
+            airflow=self.airflow,
             dag_id=dag_id,
             date=date,
             dags_folder=self.settings.dags_folder,
@@ -110,7 +113,10 @@ class World:
     @contextmanager
     def metadata(self) -> Iterator[psycopg.Connection]:
         """Runs made inside share one metadata database, as those of an Airflow do; it is yielded to look in."""
-        with fresh_database(self.stack.postgres) as url, psycopg.connect(url, autocommit=True) as connection:
+        with (
+            fresh_database(self.airflow, self.stack.postgres) as url,
+            psycopg.connect(url, autocommit=True) as connection,
+        ):
             self._metadata_url, self._fernet_key = url, {"AIRFLOW__CORE__FERNET_KEY": fernet_key()}
             try:
                 yield connection

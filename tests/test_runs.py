@@ -12,6 +12,7 @@ import pytest
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from harness.airflow import metadata
+from harness.airflow.environments import AirflowEnvironment
 from harness.errors import RunOutcomeError, RunRefusedError
 from harness.services.stack import Stack
 from harness.settings import Settings
@@ -95,30 +96,32 @@ def test_a_run_out_of_time_is_ended(examples: World, tmp_path: Path) -> None:
 def template(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Another name for the template: the one that there is may be in use by another worker."""
     name = stack.postgres.scratch_name()
-    monkeypatch.setattr(metadata, "template_name", lambda: name)
+    monkeypatch.setattr(metadata, "template_name", lambda airflow: name)
     yield name
     stack.postgres.drop(name)
 
 
 def test_the_migrated_template_is_kept_for_the_next_test_run(
-    stack: Stack, settings: Settings, tmp_path: Path, template: str
+    harness_airflow: AirflowEnvironment, stack: Stack, settings: Settings, tmp_path: Path, template: str
 ) -> None:
     """With the dump in the cache folder no migration is made; without it, one is, and leaves the dump."""
-    assert metadata.dump_file(stack.postgres, settings.cache_dir).exists()
+    assert metadata.dump_file(harness_airflow, stack.postgres, settings.cache_dir).exists()
 
-    metadata.ensure_template(stack.postgres, settings.cache_dir, tmp_path)
+    metadata.ensure_template(harness_airflow, stack.postgres, settings.cache_dir, tmp_path)
 
     assert stack.postgres.exists(template)
     assert not (tmp_path / "migrate.log").exists()
 
 
-def test_a_damaged_template_is_made_anew(stack: Stack, tmp_path: Path, template: str) -> None:
+def test_a_damaged_template_is_made_anew(
+    harness_airflow: AirflowEnvironment, stack: Stack, tmp_path: Path, template: str
+) -> None:
     cache = tmp_path / "cache"
-    damaged = metadata.dump_file(stack.postgres, cache)
+    damaged = metadata.dump_file(harness_airflow, stack.postgres, cache)
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(b"PGDMP broken")
 
-    metadata.ensure_template(stack.postgres, cache, tmp_path)
+    metadata.ensure_template(harness_airflow, stack.postgres, cache, tmp_path)
 
     assert stack.postgres.exists(template)
     assert (tmp_path / "migrate.log").exists(), "a migration was made"

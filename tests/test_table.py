@@ -34,7 +34,7 @@ def stack():
 def world(request, stack):
     from harness.fixtures import WORLD
     from harness.world import World
-    made = World(None, stack, None, {}, {}, None)
+    made = World(None, stack, None, None, {}, {}, None)
     made.attempts += [("a_dag", "2021-01-01"), ("a_dag", "2021-02-01")]
     request.node.stash[WORLD] = made
     return made

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.bare import bare_migration
 from benchmarks.recording import Note
+from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import fresh_database
 from harness.services.stack import Stack
 
@@ -18,13 +19,13 @@ ROW = 20
 
 
 @pytest.mark.parametrize("turn", range(int(os.environ["BENCH_TURNS"])))
-def test_clean(stack: Stack, tmp_path: Path, turn: int, note: Note) -> None:
+def test_clean(harness_airflow: AirflowEnvironment, stack: Stack, tmp_path: Path, turn: int, note: Note) -> None:
     began = time.monotonic()
     for _ in range(ROW):
-        with fresh_database(stack.postgres):
+        with fresh_database(harness_airflow, stack.postgres):
             pass
     note("clean", (time.monotonic() - began) / ROW)
-    note("migration", bare_migration(stack.postgres, tmp_path))
+    note("migration", bare_migration(harness_airflow, stack.postgres, tmp_path))
 
 
 def test_up(stack: Stack) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.bare import bare_run
 from benchmarks.recording import Note
+from harness.airflow.environments import AirflowEnvironment
 from harness.services.stack import Stack
 from harness.settings import Settings
 from harness.world import World
@@ -26,5 +27,7 @@ def test_scenario(world: World, turn: int) -> None:
 
 @pytest.mark.skipif(os.environ.get("BENCH_BARE") == "0", reason="not asked for")
 @pytest.mark.parametrize("turn", TURNS)
-def test_bare(stack: Stack, settings: Settings, tmp_path: Path, turn: int, note: Note) -> None:
-    note("bare", bare_run(stack.postgres, settings.dags_folder, "empty", tmp_path / "bare"))
+def test_bare(
+    harness_airflow: AirflowEnvironment, stack: Stack, settings: Settings, tmp_path: Path, turn: int, note: Note
+) -> None:
+    note("bare", bare_run(harness_airflow, stack.postgres, settings.dags_folder, "empty", tmp_path / "bare"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 def run_environment(
+    python: Path,
     home: Path,
     dags_folder: Path,
     metadata_url: str,
@@ -22,15 +22,15 @@ def run_environment(
 ) -> dict[str, str]:
     """The variables of one `airflow` process.
 
-    `home` becomes HOME, AIRFLOW_HOME and TMPDIR; `metadata_url` is a libpq URL; `connections` maps a connection id to
-    its URI or JSON; `extra` wins over everything here. Of this process's own environment only the search path of
-    its Python remains: no AWS_*, no proxies, no ~/.aws.
+    `python` is Airflow's interpreter, whose folder is searched first for programs. `home` becomes HOME, AIRFLOW_HOME
+    and TMPDIR; `metadata_url` is a libpq URL; `connections` maps a connection id to its URI or JSON; `extra` wins over
+    everything here. Nothing of this process's own environment remains: no AWS_*, no proxies, no ~/.aws.
     """
     temporary = home / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     nothing = str(home / "no-such-file")
     return {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "PATH": os.pathsep.join([str(python.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
         "HOME": str(home),
         "TMPDIR": str(temporary),
         "LANG": "C.UTF-8",

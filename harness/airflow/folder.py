@@ -3,42 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.airflow.environments import AirflowEnvironment
+from harness.airflow.inside.read_dags import MARK
 from harness.airflow.process import Execute
-
-MARK = "HARNESS-FOLDER:"
-
-# Runs in a process of its own, in the run's environment, with whichever Airflow is installed.
-READER = """
-import json, sys
-sys.path.append(sys.argv[1])  # as Airflow does, so that DAG files find the modules beside them
-try:
-    from airflow.dag_processing.dagbag import DagBag
-except ImportError:
-    from airflow.models import DagBag
-bag = DagBag(dag_folder=sys.argv[1])
-day = lambda moment: moment.isoformat() if moment else None
-edges = lambda dag: [(task.task_id, after) for task in dag.tasks for after in sorted(task.downstream_task_ids)]
-NAMES = {"NullTimetable": "none", "OnceTimetable": "once", "ContinuousTimetable": "continuous"}
-def when(timetable):
-    kind = type(timetable).__name__
-    said = (getattr(timetable, name, None) for name in ("expression", "_expression", "delta", "_delta", "summary"))
-    return NAMES.get(kind) or next(filter(None, said), kind.removesuffix("Timetable"))
-facts = lambda dag: {
-    "file": dag.fileloc,
-    "start": day(dag.start_date),
-    "end": day(dag.end_date),
-    "edges": edges(dag),
-    "schedule": str(when(dag.timetable)),
-}
-dags = {dag.dag_id: facts(dag) for dag in bag.dags.values()}
-print(sys.argv[2] + json.dumps({"dags": dags, "errors": dict(bag.import_errors)}))
-"""
 
 
 @dataclass(frozen=True)
@@ -63,11 +35,16 @@ class Folder:
 
 
 def read_folder(
-    dags_folder: Path, env: Mapping[str, str], work_dir: Path, timeout: float, execute: Execute
+    airflow: AirflowEnvironment,
+    dags_folder: Path,
+    env: Mapping[str, str],
+    work_dir: Path,
+    timeout: float,
+    execute: Execute,
 ) -> Folder | None:
     """None where even reading failed; then the log `folder.log` in `work_dir` tells why."""
     done = execute(
-        [sys.executable, "-c", READER, str(dags_folder), MARK],
+        airflow.inside("read_dags", str(dags_folder)),
         env,
         work_dir,
         work_dir / "folder.log",

@@ -19,8 +19,9 @@ from urllib.parse import quote, urlsplit
 from docker.models.containers import Container
 
 from harness.airflow.environment import run_environment
+from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.judge import failure_of
-from harness.airflow.metadata import fresh_database, versions
+from harness.airflow.metadata import fresh_database
 from harness.airflow.process import Finished
 from harness.airflow.run import Recorded, read_recorded
 from harness.engine import connect, engine_errors
@@ -97,7 +98,8 @@ def run_in_image(
     run_dag() does.
     """
     image = obtain(connect(), settings, IMAGE)
-    with _socket(stack) as (volume, container), _metadata(stack, image) as (url, migrated):
+    airflow = find_environment(settings.airflow_python)
+    with _socket(stack) as (volume, container), _metadata(airflow, stack, image) as (url, migrated):
         test = ["airflow", "dags", "test", dag_id, date]
         command = test if migrated else ["sh", "-c", 'airflow db migrate && exec "$@"', "sh", *test]
         spec = Spec(
@@ -105,7 +107,7 @@ def run_in_image(
             image=image.reference,
             entrypoint=(ENTRYPOINT,),
             command=command,
-            env=_environment(stack, url, connections, {"AWS_DEFAULT_REGION": settings.region, **environment}),
+            env=_environment(airflow, stack, url, connections, {"AWS_DEFAULT_REGION": settings.region, **environment}),
             volumes=((volume, SHARED, "rw"),),
             shares=shares,
         )
@@ -161,19 +163,23 @@ def from_inside(value: str, known: Mapping[str, str]) -> str:
 
 
 def _environment(
-    stack: Stack, metadata_url: str, connections: Mapping[str, str], extra: Mapping[str, str]
+    airflow: AirflowEnvironment,
+    stack: Stack,
+    metadata_url: str,
+    connections: Mapping[str, str],
+    extra: Mapping[str, str],
 ) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as home:
-        there = run_environment(Path(home), Path(DAGS), metadata_url, connections, extra)
+        there = run_environment(airflow.python, Path(home), Path(DAGS), metadata_url, connections, extra)
     known = addresses(stack)
     return {name: from_inside(value, known) for name, value in there.items() if name not in OURS_ALONE}
 
 
 @contextmanager
-def _metadata(stack: Stack, image: Obtained) -> Iterator[tuple[str, bool]]:
+def _metadata(airflow: AirflowEnvironment, stack: Stack, image: Obtained) -> Iterator[tuple[str, bool]]:
     """libpq URL of a database for the run, and whether it is migrated: if the image has this machine's Airflow."""
-    if versions().get("apache-airflow") == image.version.partition("-")[0]:
-        with fresh_database(stack.postgres) as url:
+    if airflow.airflow_version == image.version.partition("-")[0]:
+        with fresh_database(airflow, stack.postgres) as url:
             yield url, True
         return
     name = stack.postgres.scratch_name()

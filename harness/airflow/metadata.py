@@ -7,16 +7,15 @@ these versions pays for a migration (5 to 8 s).
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from filelock import FileLock
 
 from harness.airflow.environment import run_environment
+from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.process import execute
 from harness.errors import RunError, ServiceError
 
@@ -38,38 +37,31 @@ class Server(Protocol):
     def major(self) -> int: ...
 
 
-@cache
-def versions() -> dict[str, str]:
-    """Airflow's and its providers' distributions with their versions."""
-    # By the folders' names: importlib.metadata would read the files of every package there is.
-    found = (file.stem.rpartition("-") for path in sys.path for file in Path(path).glob("apache_airflow*.dist-info"))
-    return {name.replace("_", "-"): version for name, _, version in sorted(found)}
-
-
-def template_name() -> str:
+def template_name(airflow: AirflowEnvironment) -> str:
     """The template of these versions: a server that is kept serves others in turn."""
-    return f"airflow_template_{_key(versions(), sys.version_info[:2])}"
+    return f"airflow_template_{_key(airflow)}"
 
 
-def dump_file(server: Server, cache_dir: Path) -> Path:
+def dump_file(airflow: AirflowEnvironment, server: Server, cache_dir: Path) -> Path:
     """Where the template of these versions is kept."""
-    return cache_dir / "metadata" / f"{_key(versions(), server.major(), sys.version_info[:2])}.dump"
+    return cache_dir / "metadata" / f"{_key(airflow, server.major())}.dump"
 
 
-def _key(*parts: object) -> str:
+def _key(airflow: AirflowEnvironment, *more: object) -> str:
+    parts = (airflow.airflow_packages, airflow.python_minor, *more)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def ensure_template(server: Server, cache_dir: Path, work_dir: Path) -> None:
+def ensure_template(airflow: AirflowEnvironment, server: Server, cache_dir: Path, work_dir: Path) -> None:
     """Puts the migrated template in place: from the cached dump, else by `airflow db migrate`, then cached.
 
     It gets its name when it is complete, since another worker may look at any moment. Raises RunError where the
     migration fails.
     """
-    template = template_name()
+    template = template_name(airflow)
     if server.exists(template):
         return
-    file = dump_file(server, cache_dir)
+    file = dump_file(airflow, server, cache_dir)
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
         if server.exists(template):
@@ -77,7 +69,7 @@ def ensure_template(server: Server, cache_dir: Path, work_dir: Path) -> None:
         made = server.scratch_name()
         if not _restored(server, file, made):
             server.create(made)
-            _migrate(server, made, work_dir)
+            _migrate(airflow, server, made, work_dir)
             partial = file.with_suffix(".partial")
             partial.write_bytes(server.dump(made))
             partial.replace(file)
@@ -98,18 +90,18 @@ def _restored(server: Server, file: Path, made: str) -> bool:
 
 
 @contextmanager
-def fresh_database(server: Server) -> Iterator[str]:
+def fresh_database(airflow: AirflowEnvironment, server: Server) -> Iterator[str]:
     """The libpq URL of a clean metadata database, which is dropped afterwards."""
-    with server.lend(template_name()) as name:
+    with server.lend(template_name(airflow)) as name:
         yield server.direct_url(name)
 
 
-def _migrate(server: Server, database: str, work_dir: Path) -> None:
+def _migrate(airflow: AirflowEnvironment, server: Server, database: str, work_dir: Path) -> None:
     empty = work_dir / "no-dags"
     empty.mkdir(parents=True, exist_ok=True)
     done = execute(
-        [sys.executable, "-m", "airflow", "db", "migrate"],
-        run_environment(work_dir, empty, server.direct_url(database), {}, {}),
+        airflow.airflow("db", "migrate"),
+        run_environment(airflow.python, work_dir, empty, server.direct_url(database), {}, {}),
         work_dir,
         work_dir / "migrate.log",
         MIGRATION_TIMEOUT,

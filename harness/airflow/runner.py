@@ -7,7 +7,6 @@ process in which Airflow has started already (warm.client).
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.airflow.environment import run_environment
+from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.folder import read_folder, why_no_run, why_no_task
 from harness.airflow.judge import failure_of
 from harness.airflow.metadata import Server, fresh_database
@@ -27,8 +27,12 @@ from harness.obstacles.find import in_short, of_broken, why_it_failed
 
 @dataclass(frozen=True)
 class Order:
-    """One run to make. `connections` by id, `extra` are further variables; `home` is a folder of this run's own."""
+    """One run to make in the environment `airflow`.
 
+    `connections` by id, `extra` are further variables; `home` is a folder of this run's own.
+    """
+
+    airflow: AirflowEnvironment
     dag_id: str
     date: str
     dags_folder: Path
@@ -49,10 +53,13 @@ def run_dag(order: Order, server: Server, execute: Execute) -> Run:
     Raises RunRefusedError where the run would mislead (then Airflow was not started, or found nothing to run), RunError
     where what it left contradicts itself.
     """
-    with nullcontext(order.metadata_url) if order.metadata_url else fresh_database(server) as metadata_url:
-        env = run_environment(order.home, order.dags_folder, metadata_url, order.connections, order.extra)
+    database = nullcontext(order.metadata_url) if order.metadata_url else fresh_database(order.airflow, server)
+    with database as metadata_url:
+        env = run_environment(
+            order.airflow.python, order.home, order.dags_folder, metadata_url, order.connections, order.extra
+        )
         refuse_misleading(order.dags_folder, order.date, env)
-        command = [sys.executable, "-m", "airflow", "dags", "test", order.dag_id, order.date]
+        command = order.airflow.airflow("dags", "test", order.dag_id, order.date)
         if order.conf is not None:
             command += ["--conf", json.dumps(order.conf)]
         finished = execute(command, env, order.home, order.home / "run.log", order.timeout)
@@ -79,7 +86,7 @@ def run_dag(order: Order, server: Server, execute: Execute) -> Run:
 
 
 def _edges_in_folder(order: Order, env: Mapping[str, str], execute: Execute) -> tuple[tuple[str, str], ...] | None:
-    folder = read_folder(order.dags_folder, env, order.home, order.timeout, execute)
+    folder = read_folder(order.airflow, order.dags_folder, env, order.home, order.timeout, execute)
     facts = folder.dags.get(order.dag_id) if folder else None
     return tuple((before, after) for before, after in facts.edges) if facts else None
 
@@ -90,11 +97,12 @@ def _explained(
     """A run that did nothing says little: the folder tells why. Raises RunRefusedError where the DAG isn't in it."""
     if recorded.tasks:
         file = recorded.dag_files.get(order.dag_id)
-        hint = why_it_failed(order.dags_folder, Path(file) if file else None, finished.log)
+        hint = why_it_failed(order.airflow, order.dags_folder, Path(file) if file else None, finished.log)
         return f"{failure}; {hint}" if hint else failure
-    folder = read_folder(order.dags_folder, env, order.home, order.timeout, execute)
+    folder = read_folder(order.airflow, order.dags_folder, env, order.home, order.timeout, execute)
     if folder is None:
         return failure
     if recorded.state is None and (reason := why_no_run(folder, order.dag_id, order.dags_folder)):
-        raise RunRefusedError("; ".join(filter(None, (reason, in_short(of_broken(folder, order.dags_folder))))))
+        found = in_short(of_broken(order.airflow, folder, order.dags_folder))
+        raise RunRefusedError("; ".join(filter(None, (reason, found))))
     return why_no_task(folder, order.dag_id, order.date) if finished.exit_code == 0 else failure

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness.airflow.environment import run_environment
+from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.folder import Folder, broken_files, read_folder
 from harness.airflow.preflight import check_folder
 from harness.airflow.process import execute
@@ -37,9 +38,10 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 def run(root: Path, chosen: argparse.Namespace) -> int:
     settings = Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder})
     check_folder(settings.dags_folder)
-    folder = _read(settings)
+    airflow = find_environment(settings.airflow_python)
+    folder = _read(airflow, settings)
     read = [Path(facts.file) for facts in folder.dags.values()]
-    obstacles = (*of_broken(folder, settings.dags_folder), *of_runs(settings.dags_folder, read))
+    obstacles = (*of_broken(airflow, folder, settings.dags_folder), *of_runs(airflow, settings.dags_folder, read))
     if chosen.json:
         dags = {dag_id: asdict(facts) for dag_id, facts in folder.dags.items()}
         found = {"dags": dags, "errors": broken_files(folder), "obstacles": [asdict(one) for one in obstacles]}
@@ -49,14 +51,15 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     return BROKEN if folder.errors else 0
 
 
-def _read(settings: Settings) -> Folder:
+def _read(airflow: AirflowEnvironment, settings: Settings) -> Folder:
     """Read by Airflow, whose database nobody needs for that. Raises RunError."""
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         region = {"AWS_DEFAULT_REGION": settings.region}
         # No connection is used: what psycopg2 would be needed for is not asked.
-        env = run_environment(home, settings.dags_folder, f"sqlite:///{home}/airflow.db", {}, region)
-        folder = read_folder(settings.dags_folder, env, home, settings.run_timeout, execute)
+        url = f"sqlite:///{home}/airflow.db"
+        env = run_environment(airflow.python, home, settings.dags_folder, url, {}, region)
+        folder = read_folder(airflow, settings.dags_folder, env, home, settings.run_timeout, execute)
         if folder is None:
             said = (home / "folder.log").read_text(errors="replace").strip().splitlines()[-1:]
             raise RunError(f"Airflow could not read {settings.dags_folder}: {' '.join(said) or 'it said nothing'}")

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
-from harness.airflow.metadata import versions
+from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.doctor.finding import Finding
+from harness.errors import SettingsError
 from harness.settings import Settings
 
 DISTRIBUTION = "airflow-scenario-harness"
@@ -33,25 +35,31 @@ def python(settings: Settings) -> Iterator[Finding]:
 
 
 def airflow(settings: Settings) -> Iterator[Finding]:
-    version = versions().get("apache-airflow")
-    if version is None:
-        yield Finding("Airflow", "fail", "not installed", f"pip install '{DISTRIBUTION}[airflow]'")
-    elif version.rpartition(".")[0] in LINES:
-        yield Finding("Airflow", "ok", version)
+    try:
+        found = find_environment(settings.airflow_python)
+    except SettingsError as error:
+        why, _, todo = str(error).rpartition(": ")
+        yield Finding("Airflow", "fail", why, todo)
+        return
+    what = f"{found.airflow_version} on Python {found.python_version}, {found.python}"
+    if found.line in LINES:
+        yield Finding("Airflow", "ok", what)
     else:
-        yield Finding("Airflow", "warn", version, f"the harness is tested on {' and '.join(LINES)}")
+        yield Finding("Airflow", "warn", what, f"the harness is tested on {' and '.join(LINES)}")
 
 
 def locks(settings: Settings) -> Iterator[Finding]:
-    """What is installed against the checkout's lock of this Airflow line, where it has one."""
-    line = versions().get("apache-airflow", "").rpartition(".")[0]
-    lock = settings.root / "requirements" / f"airflow-{line}.txt"
+    """What the Airflow environment has against the checkout's lock of its line, where there is one."""
+    try:
+        environment = find_environment(settings.airflow_python)
+    except SettingsError:  # which airflow() reports
+        return
+    lock = settings.root / "requirements" / f"airflow-{environment.line}.txt"
     if not lock.is_file():
         yield Finding("locks", "ok", f"no lock in {settings.root}")
         return
-    pinned = _pins(lock)
-    named = ((one.metadata["Name"], one.version) for one in metadata.distributions())
-    installed = {name.lower().replace("_", "-"): version for name, version in named if name}
+    pinned = _pins(lock, environment)
+    installed = environment.packages
     others = [f"{name} {installed[name]}" for name, pin in pinned.items() if installed.get(name, pin) != pin]
     if others:
         found = f"{len(others)} not as in {lock.name}: {', '.join(sorted(others)[:3])}"
@@ -60,8 +68,9 @@ def locks(settings: Settings) -> Iterator[Finding]:
         yield Finding("locks", "ok", f"none other than in {lock.name}")
 
 
-def _pins(lock: Path) -> dict[str, str]:
-    """By name the version that is meant for this Python and this system."""
+def _pins(lock: Path, environment: AirflowEnvironment) -> dict[str, str]:
+    """By name the version that is meant for the environment's Python and this system."""
     lines = (line.removesuffix("\\").strip() for line in lock.read_text().splitlines() if line[:1].isalnum())
-    wanted = (one for one in map(Requirement, lines) if one.marker is None or one.marker.evaluate())
-    return {one.name.lower().replace("_", "-"): str(one.specifier).removeprefix("==") for one in wanted}
+    python = {"python_version": environment.python_minor, "python_full_version": environment.python_version}
+    wanted = (one for one in map(Requirement, lines) if one.marker is None or one.marker.evaluate(python))
+    return {canonicalize_name(one.name): str(one.specifier).removeprefix("==") for one in wanted}

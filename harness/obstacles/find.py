@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.folder import Folder
-from harness.airflow.metadata import versions
 from harness.obstacles.by_ruff import removed_names
 from harness.obstacles.obstacle import Obstacle, merged
 from harness.obstacles.ours import gone_from_context, in_the_way
@@ -15,25 +15,27 @@ from harness.obstacles.ours import gone_from_context, in_the_way
 MISSED = re.compile(r"(?:KeyError: '|'|missing \d+ required positional arguments?: ')(\w+)'(?: is undefined)?")
 
 
-def of_broken(folder: Folder, dags_folder: Path) -> tuple[Obstacle, ...]:
+def of_broken(airflow: AirflowEnvironment, folder: Folder, dags_folder: Path) -> tuple[Obstacle, ...]:
     """What keeps Airflow from reading the files that it calls broken. Raises RunError where ruff can't be run."""
     files = _files(folder, dags_folder)
-    found = removed_names(dags_folder, files) if files and _three() else []
-    return merged([*found, *(one for file in files for one in in_the_way(dags_folder, file))])
+    found = removed_names(dags_folder, files) if files and airflow.major >= 3 else []
+    return merged([*found, *(one for file in files for one in in_the_way(airflow.folders, dags_folder, file))])
 
 
-def of_runs(dags_folder: Path, files: Sequence[Path]) -> tuple[Obstacle, ...]:
+def of_runs(airflow: AirflowEnvironment, dags_folder: Path, files: Sequence[Path]) -> tuple[Obstacle, ...]:
     """What will fail when these files' tasks run, though Airflow can read them."""
     inside = [file for file in files if file.is_relative_to(dags_folder)]
-    return merged(one for file in inside for one in gone_from_context(dags_folder, file)) if _three() else ()
+    if airflow.major < 3:
+        return ()
+    return merged(one for file in inside for one in gone_from_context(dags_folder, file))
 
 
-def why_it_failed(dags_folder: Path, file: Path | None, log: str) -> str | None:
+def why_it_failed(airflow: AirflowEnvironment, dags_folder: Path, file: Path | None, log: str) -> str | None:
     """Of the obstacles of a DAG's file the one that the run's log names; None where there is none."""
     if file is None:
         return None
     missed = set(MISSED.findall(log))
-    told = (one for one in of_runs(dags_folder, [file]) if set(re.findall(r"'(\w+)'", one.what)) & missed)
+    told = (one for one in of_runs(airflow, dags_folder, [file]) if set(re.findall(r"'(\w+)'", one.what)) & missed)
     return next(map(str, told), None)
 
 
@@ -48,9 +50,3 @@ def _files(folder: Folder, dags_folder: Path) -> list[Path]:
     named = [Path(file) for trace in folder.errors.values() for file in re.findall(r'File "([^"]+)"', trace)]
     every = dict.fromkeys([*map(Path, folder.errors), *named])
     return [file for file in every if file.is_relative_to(dags_folder) and file.suffix == ".py" and file.is_file()]
-
-
-def _three() -> bool:
-    """Whether Airflow 3 or later is installed."""
-    found = versions()
-    return int(found.get("apache-airflow-core", found.get("apache-airflow", "3")).split(".")[0]) >= 3

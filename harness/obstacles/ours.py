@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.obstacles.obstacle import Obstacle
@@ -28,13 +27,16 @@ GONE = {
 TEMPLATED = re.compile(r"\{[{%].*?\b(" + "|".join(GONE) + r")\b.*?[}%]\}", re.S)
 
 
-def in_the_way(dags_folder: Path, file: Path) -> list[Obstacle]:
-    """What keeps the file from being read: provider modules that have gone, values that are refused now."""
+def in_the_way(packages: Sequence[str], dags_folder: Path, file: Path) -> list[Obstacle]:
+    """What keeps the file from being read: provider modules that have gone, values that are refused now.
+
+    `packages` are the folders of the Airflow environment's packages.
+    """
     place = str(file.relative_to(dags_folder))
     return [
         Obstacle(what, modern, (f"{place}:{line}",))
         for node in ast.walk(_tree(file))
-        for what, modern, line in (*_moved(node), *_refused(node))
+        for what, modern, line in (*_moved(packages, node), *_refused(node))
     ]
 
 
@@ -81,12 +83,12 @@ def _refused(node: ast.AST) -> Iterator[tuple[str, str, int]]:
                         yield f"DockerOperator refuses auto_remove={given}", f'write auto_remove="{modern}"', line
 
 
-def _moved(node: ast.AST) -> Iterator[tuple[str, str, int]]:
+def _moved(packages: Sequence[str], node: ast.AST) -> Iterator[tuple[str, str, int]]:
     """An import from a provider's module that the installed provider does not have."""
     if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("airflow.providers."):
         return
     parent, _, module = str(node.module).rpartition(".")
-    folders = (Path(packages, *parent.split(".")) for packages in sys.path)
+    folders = (Path(one, *parent.split(".")) for one in packages)
     folder = next((one for one in folders if one.is_dir()), None)
     if folder is None or (folder / f"{module}.py").exists() or (folder / module).is_dir():
         return

@@ -14,7 +14,7 @@ from harness.report.model import Image, Part, Scenario, Session, Stack
 from harness.report.outcome import failure_line, outcome_of, reason_of
 from harness.report.sections import PART
 from harness.report.terminal import scenario_table, show_remarks
-from harness.report.versions import session_versions
+from harness.report.versions import UNKNOWN, session_versions
 from harness.report.write import append_summary, write_report
 from harness.second_try import NOTE
 
@@ -30,6 +30,7 @@ class Collector:
         self._scenarios: dict[str, Scenario] = {}
         self._stacks: dict[str, Stack] = {}
         self._images: dict[str, Image] = {}
+        self._versions = session_versions()
         self._remarks: dict[str, None] = {}
         self._told: list[tuple[str, bool]] = []
 
@@ -57,6 +58,8 @@ class Collector:
             scenario = scenario.model_copy(update={"outcome": outcome, "reason": reason_of(report)})
         self._scenarios[scenario.node_id] = scenario
         self._images.update(part.versions.images)
+        if self._versions.airflow == UNKNOWN:
+            self._versions = part.versions
         if part.stack:
             self._stacks[part.stack.stack_id] = part.stack
 
@@ -70,7 +73,7 @@ class Collector:
         return Session(
             started=self._started,
             seconds=(dt.datetime.now(dt.UTC) - self._started).total_seconds(),
-            versions=session_versions().model_copy(update={"images": dict(sorted(self._images.items()))}),
+            versions=self._versions.model_copy(update={"images": dict(sorted(self._images.items()))}),
             stacks=tuple(self._stacks[name] for name in sorted(self._stacks)),
             scenarios=tuple(self._scenarios[node] for node in sorted(self._scenarios)),
             remarks=tuple(self._remarks),

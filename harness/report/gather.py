@@ -55,7 +55,7 @@ def part_of(
             stack_id=stack.stack_id if stack else None,
         ),
         stack=model.Stack(stack_id=stack.stack_id, start_seconds=dict(stack.seconds)) if stack else None,
-        versions=session_versions(stack),
+        versions=session_versions(world.airflow if world else None, stack),
     )
     return model.Part.model_validate(masked(part.model_dump(mode="json"), stack.mask)) if stack else part
 

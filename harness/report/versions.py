@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.airflow.metadata import versions
+from harness.airflow.environments import AirflowEnvironment
 from harness.report.model import Image, Versions
 
 if TYPE_CHECKING:  # xdist's controller has no stack, and need not import what makes one
     from harness.services.stack import Stack
 
+UNKNOWN = "unknown"
+"""The version of an Airflow that no scenario came as far as asking for."""
 
-def session_versions(stack: Stack | None = None) -> Versions:
-    """What runs here; the images are the stack's."""
-    found = dict(versions())
+
+def session_versions(airflow: AirflowEnvironment | None = None, stack: Stack | None = None) -> Versions:
+    """What runs: the Airflow environment where it was found, its Python, the harness, and the stack's images."""
     images = stack.images if stack else {}
+    packages = airflow.airflow_packages if airflow else {}
     return Versions(
-        airflow=found.pop("apache-airflow", "not installed"),
-        providers={name: version for name, version in found.items() if "-providers-" in name},
-        python=platform.python_version(),
+        airflow=airflow.airflow_version if airflow else UNKNOWN,
+        providers={name: version for name, version in packages.items() if "-providers-" in name},
+        python=airflow.python_version if airflow else UNKNOWN,
         harness=_own_version(),
         images={name: Image(version=one.version, reference=one.reference) for name, one in images.items()},
     )
@@ -30,6 +32,6 @@ def session_versions(stack: Stack | None = None) -> Versions:
 
 @cache
 def _own_version() -> str:
-    # By the folders' names, as metadata.versions(): importlib.metadata would read the files of every package there is.
+    # By the folders' names, as inside/describe.py does: importlib.metadata would read a file of every package.
     found = (file.stem for path in sys.path for file in Path(path).glob("airflow_scenario_harness-*.dist-info"))
     return next(found, "-not installed").rpartition("-")[2]

@@ -10,15 +10,14 @@ from pathlib import Path
 import pytest
 
 from harness.airflow.environment import run_environment
+from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.folder import Folder, broken_files, read_folder
-from harness.airflow.metadata import versions
 from harness.airflow.process import execute
 from harness.errors import RunOutcomeError, RunRefusedError
 from harness.obstacles.find import of_broken, of_runs
 from harness.world import World
 
 FOLDERS = Path(__file__).parent / "folders"
-THREE = versions()["apache-airflow"].startswith("3.")
 DATE = "2099-01-01"
 """Later than any start_date, also than one that depends on today."""
 
@@ -32,12 +31,13 @@ def opened(world: World) -> Open:
 
 
 @pytest.fixture(scope="module")
-def every(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+def every(harness_airflow: AirflowEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """All folders, read at once; one that needs what lies beside its DAGs can't be read so."""
     home = tmp_path_factory.mktemp("read")
     dags = home / "folders"
     shutil.copytree(FOLDERS, dags, ignore=shutil.ignore_patterns("helper_package", "__pycache__"))
-    folder = read_folder(dags, run_environment(home, dags, f"sqlite:///{home}/airflow.db", {}, {}), home, 120, execute)
+    env = run_environment(harness_airflow.python, home, dags, f"sqlite:///{home}/airflow.db", {}, {})
+    folder = read_folder(harness_airflow, dags, env, home, 120, execute)
     assert folder is not None, (home / "folder.log").read_text()
     return folder
 
@@ -46,13 +46,20 @@ def root(folder: Folder) -> Path:
     return next(Path(facts.file).parents[1] for facts in folder.dags.values())
 
 
-def test_what_keeps_a_file_from_being_read(every: Folder) -> None:
+def test_what_keeps_a_file_from_being_read(harness_airflow: AirflowEnvironment, every: Folder) -> None:
     broken = {Path(file).parent.name for file in broken_files(every)}
-    assert broken == {"old_docker", "old_providers", "same_id", "airflow_1_10" if THREE else "airflow_3"}
+    assert broken == {
+        "old_docker",
+        "old_providers",
+        "same_id",
+        "airflow_1_10" if harness_airflow.major >= 3 else "airflow_3",
+    }
 
 
-def test_each_reason_is_named_once_with_its_lines_and_the_modern_form(every: Folder) -> None:
-    found = {one.places: (one.what, one.modern) for one in of_broken(every, root(every))}
+def test_each_reason_is_named_once_with_its_lines_and_the_modern_form(
+    harness_airflow: AirflowEnvironment, every: Folder
+) -> None:
+    found = {one.places: (one.what, one.modern) for one in of_broken(harness_airflow, every, root(every))}
     both = {
         ("old_docker/count_words.py:9",): ("DockerOperator refuses auto_remove=True", 'write auto_remove="success"'),
         ("old_providers/train.py:6",): modern("s3_copy_object", "S3CopyObjectOperator", "s3"),
@@ -61,7 +68,7 @@ def test_each_reason_is_named_once_with_its_lines_and_the_modern_form(every: Fol
     of_1_10 = {place: told for place, told in found.items() if place[0].startswith("airflow_1_10/")}
     assert {place: told for place, told in found.items() if place not in of_1_10} == both
     lines = {place[0].rpartition(":")[2]: told for place, told in of_1_10.items()}
-    if THREE:
+    if harness_airflow.major >= 3:
         assert lines.keys() == {"10", "21", "22", "25", "26"}
         assert lines["10"][1] == "write a date: datetime(2021, 1, 1)"
         assert "`schedule`" in lines["21"][1]
@@ -76,15 +83,15 @@ def modern(module: str, name: str, now: str) -> tuple[str, str]:
     return f"{operators}.{module} has gone, with {name}", f"import it from {operators}.{now}"
 
 
-def test_what_fails_only_when_it_runs_is_named_too(every: Folder) -> None:
-    found = of_runs(root(every), [Path(facts.file) for facts in every.dags.values()])
+def test_what_fails_only_when_it_runs_is_named_too(harness_airflow: AirflowEnvironment, every: Folder) -> None:
+    found = of_runs(harness_airflow, root(every), [Path(facts.file) for facts in every.dags.values()])
     told = {one.what: (one.modern, one.places) for one in found}
     lines = ("execution_date/by_date.py:11", "execution_date/by_date.py:16")
     expected = {
         "Airflow 3 has no 'execution_date' in a run's context": ("use logical_date", lines),
         "Airflow 3 has no 'prev_ds' in a run's context": ("use data_interval_start | ds", lines[1:]),
     }
-    assert told == (expected if THREE else {})
+    assert told == (expected if harness_airflow.major >= 3 else {})
 
 
 def test_an_address_in_the_connections_extra(opened: Open, store: Mapping[str, str]) -> None:
@@ -109,7 +116,7 @@ def test_packages_beside_the_dags(opened: Open) -> None:
 
 def test_the_idiom_of_1_10(opened: Open) -> None:
     world = opened("airflow_1_10")
-    if THREE:
+    if world.airflow.major >= 3:
         with pytest.raises(RunRefusedError, match=r"weekly_report\.py: ModuleNotFoundError.*10: .*days_ago.* more: "):
             world.run("weekly_report", DATE)
     else:
@@ -118,7 +125,7 @@ def test_the_idiom_of_1_10(opened: Open) -> None:
 
 def test_the_idiom_of_3(opened: Open) -> None:
     world = opened("airflow_3")
-    if THREE:
+    if world.airflow.major >= 3:
         assert world.run("harvest", DATE).xcoms["total", "return_value"] == 8
         assert world.run("sell", DATE).xcoms["sell", "return_value"] == "sold"
     else:
@@ -128,7 +135,7 @@ def test_the_idiom_of_3(opened: Open) -> None:
 
 def test_the_runs_date_under_its_old_name(opened: Open) -> None:
     world = opened("execution_date")
-    if THREE:
+    if world.airflow.major >= 3:
         with pytest.raises(RunOutcomeError, match=r"by_date\.py:11, .*'execution_date'.*use logical_date"):
             world.run("by_date", DATE)
     else:

@@ -57,7 +57,7 @@ def ran(dag_id, state, log):
 
 @pytest.fixture
 def world(request, stack):
-    made = World(None, stack, None, {}, {}, None)
+    made = World(None, stack, None, None, {}, {}, None)
     request.node.stash[WORLD] = made
     yield made
     if "ends_badly" in request.node.name:

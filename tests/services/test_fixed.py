@@ -15,6 +15,7 @@ import requests
 from docker.models.containers import Container
 from minio import Minio
 
+from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import ensure_template
 from harness.airflow.process import Execute
 from harness.engine import LABEL_FLEET, connect
@@ -189,9 +190,9 @@ def test_fixed_ports_and_workers_are_refused_at_the_start(settings: Settings, tm
 
 
 def test_a_dag_that_has_everything_in_its_text_runs_unchanged(
-    fixed: Settings, fixed_stack: Stack, execute: Execute, tmp_path: Path
+    harness_airflow: AirflowEnvironment, fixed: Settings, fixed_stack: Stack, execute: Execute, tmp_path: Path
 ) -> None:
-    ensure_template(fixed_stack.postgres, fixed.cache_dir, tmp_path / "migration")
+    ensure_template(harness_airflow, fixed_stack.postgres, fixed.cache_dir, tmp_path / "migration")
     folder = tmp_path / "dags"
     folder.mkdir()
     image = fixed_stack.images["python"].reference
@@ -200,7 +201,7 @@ def test_a_dag_that_has_everything_in_its_text_runs_unchanged(
     )
     fixed_stack.reset()
     home = tmp_path / "world"
-    world = World(fixed.model_copy(update={"dags_folder": folder}), fixed_stack, execute, {}, {}, home)
+    world = World(fixed.model_copy(update={"dags_folder": folder}), fixed_stack, harness_airflow, execute, {}, {}, home)
 
     world.run("hard_coded", "2024-01-01")
 

@@ -16,11 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.airflow.environment import run_environment
+from harness.airflow.environments import describe
 from harness.airflow.process import Execute, Finished
 from harness.airflow.warm.client import WarmHosts
 from harness.airflow.warm.key import host_key
 
 URL = "postgresql://user:word@127.0.0.1:9/{name}"
+HERE = describe(Path(sys.executable))
 INSTALLED = "AIRFLOW__STUB__INSTALLED"
 FILES = {
     "airflow/__init__.py": f"""
@@ -81,7 +83,9 @@ class Place:
     def environment(self, home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
         path = {"PYTHONPATH": str(self.airflow)}
         dags = self.folder / "dags"
-        return run_environment(home, dags, URL.format(name=home.name), {}, {**path, **self.extra, **(more or {})})
+        return run_environment(
+            HERE.python, home, dags, URL.format(name=home.name), {}, {**path, **self.extra, **(more or {})}
+        )
 
     def run(self, script: str, *, timeout: float = 60, env: Mapping[str, str] | None = None) -> Finished:
         home = self.home()
@@ -95,7 +99,7 @@ class Place:
         return done.log.strip()
 
     def socket_path(self, hosts: WarmHosts, env: Mapping[str, str] | None = None) -> Path:
-        return hosts.folder / f"{host_key(self.environment(self.folder, env))}.sock"
+        return hosts.folder / f"{host_key(HERE, self.environment(self.folder, env))}.sock"
 
 
 def write_stub(folder: Path) -> Path:

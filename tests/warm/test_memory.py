@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.airflow.environments import describe
 from harness.airflow.warm.huge_pages import SIZE
 from harness.airflow.warm.key import host_key
 from harness.airflow.warm.loaded_files import LoadedFiles
@@ -37,9 +38,9 @@ def test_a_link_to_nothing_hides_no_package(tmp_path: Path) -> None:
     keys = set()
     (tmp_path / "gone.pth").symlink_to(tmp_path / "nowhere")
     for package in ("one-1.dist-info", "two-1.dist-info"):
-        keys.add(host_key({"PYTHONPATH": str(tmp_path)}))
+        keys.add(host_key(describe(Path(sys.executable)), {"PYTHONPATH": str(tmp_path)}))
         (tmp_path / package).mkdir()
-    assert len({*keys, host_key({"PYTHONPATH": str(tmp_path)})}) == 3
+    assert len({*keys, host_key(describe(Path(sys.executable)), {"PYTHONPATH": str(tmp_path)})}) == 3
 
 
 def test_a_changed_file_is_told(tmp_path: Path) -> None:

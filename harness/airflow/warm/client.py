@@ -10,7 +10,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -24,6 +23,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 import harness
 from harness.airflow import watchdog
 from harness.airflow.environment import run_environment
+from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.process import Finished
 from harness.airflow.warm.key import host_key, lasting
 from harness.errors import HostLostError, RunError
@@ -49,6 +49,7 @@ class WarmHosts:
     `rehearsal_database` lends the URL of a clean metadata database.
     """
 
+    airflow: AirflowEnvironment
     folder: Path
     idle: float
     rehearsal_database: Callable[[], AbstractContextManager[str]]
@@ -84,7 +85,7 @@ class WarmHosts:
 
     @contextmanager
     def _connected(self, env: Mapping[str, str]) -> Iterator[socket.socket]:
-        key = host_key(env)
+        key = host_key(self.airflow, env)
         path = self.folder / f"{key}.sock"
         connection = _connect(path)
         if connection is None:
@@ -101,12 +102,12 @@ class WarmHosts:
         dags = self.folder / f"{key}-dags"
         with self.rehearsal_database() as url, log.open("wb") as output:
             rehearsal = {
-                **run_environment(home, dags, url, {}, {}),
+                **run_environment(self.airflow.python, home, dags, url, {}, {}),
                 **lasting(env),
                 watchdog.MARK: secrets.token_hex(12),
             }
             host = subprocess.Popen(
-                [sys.executable, "-c", BOOT, str(Path(harness.__file__).parent.parent)],
+                [str(self.airflow.python), "-c", BOOT, str(Path(harness.__file__).parent.parent)],
                 env=rehearsal,
                 cwd=home,
                 stdin=subprocess.PIPE,

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
-import site
-import sys
-import sysconfig
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+
+from harness.airflow.environments import AirflowEnvironment
 
 # Airflow, Python and the C library read these while they start. What every run has of its own is set anew in each fork.
 LASTING = (
@@ -34,15 +33,22 @@ def lasting(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if name.startswith(LASTING) and name not in OF_THE_RUN}
 
 
-def host_key(env: Mapping[str, str]) -> str:
+def host_key(airflow: AirflowEnvironment, env: Mapping[str, str]) -> str:
     """Sixteen hexadecimal digits, the same for runs that one host can make."""
-    facts = (sys.executable, sys.version, sorted(lasting(env).items()), _installed(env), _own(), _limits())
+    facts = (
+        str(airflow.python),
+        airflow.python_build,
+        sorted(lasting(env).items()),
+        _installed(airflow, env),
+        _own(),
+        _limits(),
+    )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
-def _installed(env: Mapping[str, str]) -> list[tuple[str, int]]:
+def _installed(airflow: AirflowEnvironment, env: Mapping[str, str]) -> list[tuple[str, int]]:
     """What is installed, with the time of each change; a file changed in place is noticed by the host (host.settle)."""
-    folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()}
+    folders = set(airflow.folders)
     folders |= set(filter(None, env.get("PYTHONPATH", "").split(os.pathsep)))  # as `pip install --target` leaves it
     found: list[tuple[str, int]] = []
     for folder in folders:

@@ -1,0 +1,36 @@
+"""Describe this interpreter as JSON: its version, the folders of its packages, and each package's version."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str]) -> None:
+    """Print one line of JSON: `version`, `build` (all of sys.version), `folders` (of sys.path) and `packages`."""
+    folders = [folder for folder in sys.path if Path(folder).is_dir()]
+    found = {
+        "version": platform.python_version(),
+        "build": sys.version,
+        "folders": folders,
+        "packages": packages(folders),
+    }
+    print(json.dumps(found))
+
+
+def packages(folders: list[str]) -> dict[str, str]:
+    """Return normalised name -> version, from the names of the metadata folders.
+
+    importlib.metadata would read a file of every package. Where two folders have a package, the first one counts, as
+    for an import.
+    """
+    found: dict[str, str] = {}
+    for folder in folders:
+        for entry in sorted(Path(folder).glob("*.dist-info")):
+            name, _, version = entry.stem.partition("-")
+            if version:
+                found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), version)
+    return found

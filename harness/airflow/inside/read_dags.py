@@ -1,0 +1,49 @@
+"""Read a dags folder as Airflow does, and print what is in it as JSON behind MARK."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+MARK = "HARNESS-FOLDER:"
+TIMETABLES = {"NullTimetable": "none", "OnceTimetable": "once", "ContinuousTimetable": "continuous"}
+EXPRESSIONS = ("expression", "_expression", "delta", "_delta", "summary")
+
+
+def main(arguments: list[str]) -> None:
+    """`arguments` is the dags folder. Prints MARK and an object: `dags` by id, `errors` (traceback) by file."""
+    (folder,) = arguments
+    sys.path.append(folder)  # as Airflow does, so that DAG files find the modules beside them
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:
+        from airflow.models import DagBag
+    bag = DagBag(dag_folder=folder)
+    dags = {dag.dag_id: facts(dag) for dag in bag.dags.values()}
+    print(MARK + json.dumps({"dags": dags, "errors": dict(bag.import_errors)}))
+
+
+def facts(dag: Any) -> dict[str, Any]:
+    """Return file, start and end (ISO, or None), edges (pairs of task ids) and schedule (a word or an expression)."""
+    return {
+        "file": dag.fileloc,
+        "start": day(dag.start_date),
+        "end": day(dag.end_date),
+        "edges": [(task.task_id, after) for task in dag.tasks for after in sorted(task.downstream_task_ids)],
+        "schedule": schedule(dag.timetable),
+    }
+
+
+def day(moment: Any) -> str | None:
+    """Return an ISO text, or None for an open end."""
+    return moment.isoformat() if moment else None
+
+
+def schedule(timetable: Any) -> str:
+    """Return a cron expression or the like where the timetable has one, else a word for its kind."""
+    kind = type(timetable).__name__
+    if kind in TIMETABLES:
+        return TIMETABLES[kind]
+    values = (getattr(timetable, name, None) for name in EXPRESSIONS)
+    return str(next(filter(None, values), kind.replace("Timetable", "")))
