@@ -72,20 +72,20 @@ def pytest_configure(config: pytest.Config) -> None:
             f"({', '.join(settings.fixed_ports)}): run with -n 0, or without these settings"
         )
     config.addinivalue_line("markers", "engine: needs a Docker engine; not run where the stack is embedded")
-    config.stash[FLEET] = Fleet(settings.root, None if settings.reuse else _run_id(config))
+    config.stash[FLEET] = Fleet(settings.root, None if settings.reuse else _run_id(config, settings.root))
     config.pluginmanager.register(LongestFirst(config), NAME)
     if not hasattr(config, "workerinput"):
         _collect(config)
 
 
-def _run_id(config: pytest.Config) -> str:
-    """The id that xdist gives a test run in the controller and all workers; without xdist a new one."""
+def _run_id(config: pytest.Config, root: Path) -> str:
+    """The same id in xdist's controller and workers, by xdist's own id of a test run; without xdist a new one."""
     if hasattr(config, "workerinput"):
         given = config.workerinput["testrunuid"]
     else:
         given = config.option.testrunuid = config.getoption("testrunuid", None) or new_run()
-    # A user can set it (--testrunuid), and it becomes part of the names of folders and networks.
-    return hashlib.sha256(given.encode()).hexdigest()[:12]
+    # A user can set xdist's id to anything (--testrunuid), also to the same in two checkouts.
+    return hashlib.sha256(f"{root} {given}".encode()).hexdigest()[:12]
 
 
 def _collect(config: pytest.Config) -> None:

@@ -115,3 +115,27 @@ def test_collecting_for_workers_knows_all_fixtures(tmp_path: Path, pytestconfig:
     )
     done = run(tmp_path, pytestconfig.rootpath, "--dags-folder=own", "-n2", "--collect-only", "-s")
     assert "'stack'" in done.stdout, done.stdout
+
+
+RUN_ID = """
+import os
+from pathlib import Path
+
+from harness.plugin import FLEET
+
+def pytest_sessionfinish(session):
+    name = os.environ.get("PYTEST_XDIST_WORKER", "controller")
+    Path(f"run-{name}").write_text(str(session.config.stash[FLEET].run))
+"""
+
+
+@pytest.mark.parametrize("given", [(), ("--testrunuid=nightly/7",)], ids=["xdist's own", "given"])
+def test_xdists_processes_share_a_run(tmp_path: Path, pytestconfig: pytest.Config, given: tuple[str, ...]) -> None:
+    (tmp_path / "test_it.py").write_text(ASKS)
+    (tmp_path / "conftest.py").write_text(RUN_ID)
+    done = run(tmp_path, pytestconfig.rootpath, "--dags-folder=own", "-n2", *given)
+    assert done.returncode == 0, done.stdout
+    ids = {file.name: file.read_text() for file in tmp_path.glob("run-*")}
+    assert sorted(ids) == ["run-controller", "run-gw0", "run-gw1"]
+    assert len(set(ids.values())) == 1
+    assert ids["run-gw0"].isalnum()
