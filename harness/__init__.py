@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.airflow.in_image import dag_files, engine_socket_owned, run_in_image
-    from harness.airflow.run import Run, TaskResult
+    from harness.airflow.snapshot import Run, TaskResult
     from harness.errors import (
         EngineError,
         HarnessError,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _FROM = {
     "harness.airflow.in_image": ("dag_files", "engine_socket_owned", "run_in_image"),
-    "harness.airflow.run": ("Run", "TaskResult"),
+    "harness.airflow.snapshot": ("Run", "TaskResult"),
     "harness.errors": (
         *("EngineError", "HarnessError", "HostLostError", "ImageError"),
         *("RunError", "RunOutcomeError", "RunRefusedError", "ServiceError", "SettingsError"),

@@ -20,9 +20,9 @@ from harness.airflow.process import Execute
 from harness.airflow.warm.client import WarmHosts, hosts_folder
 from harness.declared import rendered, schemas, values
 from harness.errors import HarnessError
-from harness.evidence.record import write_record
 from harness.plugin import FLEET, SETTINGS
 from harness.progress import Progress
+from harness.record import write_record
 from harness.report.collect import REMARK
 from harness.report.gather import part_of
 from harness.report.sections import attach, mask_report, told

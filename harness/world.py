@@ -16,8 +16,8 @@ from harness.airflow.environment import fernet_key
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import fresh_database
 from harness.airflow.process import Execute
-from harness.airflow.run import Run
-from harness.airflow.runner import Order, run_dag
+from harness.airflow.runner import RunRequest, run_dag
+from harness.airflow.snapshot import Run
 from harness.errors import RunOutcomeError
 from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence, warnings_in
@@ -45,7 +45,7 @@ class World:
     runs: list[tuple[Run, Evidence]] = field(default_factory=list)
     attempts: list[tuple[str, str]] = field(default_factory=list)
     graph: bool = False
-    """Whether runs are to have their DAG's graph at any price: see runner.Order."""
+    """Whether runs are to have their DAG's graph at any price: see runner.RunRequest."""
     _metadata_url: str | None = None
     _fernet_key: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,7 +69,7 @@ class World:
         home = self.folder / f"run-{len(self.attempts)}"
         home.mkdir(parents=True)
         mark_what_is_made(home, self.stack.stack_id, self.stack.relay.docker_host)
-        order = Order(
+        request = RunRequest(
             airflow=self.airflow,
             dag_id=dag_id,
             date=date,
@@ -87,7 +87,7 @@ class World:
             metadata_url=self._metadata_url,
             graph=self.graph,
         )
-        run = run_dag(order, self.stack.postgres, self.execute)
+        run = run_dag(request, self.stack.postgres, self.execute)
         objects, aws = gather_objects(self.stack.minio.client()), AwsState.of(self.stack.aws.state())
         seen = self.stack.relay.seen(f"{run.log}\n{run.xcoms}")  # last: the engine may tell of a start a little late
         evidence = Evidence(

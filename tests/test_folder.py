@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.airflow.folder import DagFacts, Folder, why_no_run, why_no_task
+from harness.airflow.dagbag import DagBag, DagFacts, why_no_run, why_no_task
 
 
 def told(
     date: str, start: str | None = "2015-01-01T00:00:00+00:00", end: str | None = "2023-12-21T12:00:00+00:00"
 ) -> str:
-    return why_no_task(Folder({"d": DagFacts("d.py", start, end)}, {}), "d", date)
+    return why_no_task(DagBag({"d": DagFacts("d.py", start, end)}, {}), "d", date)
 
 
 WITHIN = "no task was executed, although the date is within the DAG's dates: has the DAG any task for it?"
@@ -72,7 +72,7 @@ def test_midnight_elsewhere_is_shown_in_full() -> None:
 
 
 def test_a_dag_that_is_gone() -> None:
-    assert why_no_task(Folder({}, {}), "d", "2021-01-01") == (
+    assert why_no_task(DagBag({}, {}), "d", "2021-01-01") == (
         "no task was executed, and DAG 'd' is no longer in the folder"
     )
 
@@ -80,10 +80,10 @@ def test_a_dag_that_is_gone() -> None:
 def test_why_there_was_no_run() -> None:
     folder = Path("dags")
     facts = DagFacts("d.py", None, None)
-    assert why_no_run(Folder({"d": facts}, {"b.py": "broken"}), "d", folder) is None
-    assert why_no_run(Folder({"d": facts, "c": facts}, {}), "x", folder) == "DAG 'x' is not in dags, which holds: c, d"
-    assert why_no_run(Folder({}, {}), "x", folder) == "DAG 'x' is not in dags, which holds: no DAG at all"
+    assert why_no_run(DagBag({"d": facts}, {"b.py": "broken"}), "d", folder) is None
+    assert why_no_run(DagBag({"d": facts, "c": facts}, {}), "x", folder) == "DAG 'x' is not in dags, which holds: c, d"
+    assert why_no_run(DagBag({}, {}), "x", folder) == "DAG 'x' is not in dags, which holds: no DAG at all"
     trace = 'Traceback:\n  File "b.py", line 2\nKeyError: 1\n'
-    assert why_no_run(Folder({}, {"/a/b.py": trace, "/a/c.py": ""}), "x", folder) == (
+    assert why_no_run(DagBag({}, {"/a/b.py": trace, "/a/c.py": ""}), "x", folder) == (
         "DAG 'x' is not in dags, where a file is broken: b.py: KeyError: 1 (File \"b.py\", line 2); c.py: (no message)"
     )

@@ -38,14 +38,14 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
     # Only who runs has pytest imported.
-    from harness.airflow.run import Run
+    from harness.airflow.snapshot import Run
+    from harness.cli.endpoints import started
     from harness.errors import RunOutcomeError
     from harness.evidence.evidence import Evidence
-    from harness.evidence.record import recorded
-    from harness.services.told import started
-    from harness.single.session import in_session
-    from harness.single.shown import show_left
-    from harness.single.tasks import followed
+    from harness.record import recorded
+    from harness.run_command.result_tables import show_left
+    from harness.run_command.session import in_session
+    from harness.run_command.task_states import followed
     from harness.world import World
 
     # Before anything is started for it.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.airflow.run import Run as AirflowRun
+from harness.airflow.snapshot import Run as AirflowRun
 from harness.errors import RunRefusedError
 from harness.evidence.evidence import Evidence as Gathered
 from harness.report import model

@@ -17,7 +17,7 @@ import datetime as dt
 import os
 import types
 import pytest
-from harness.airflow.run import Run, TaskResult
+from harness.airflow.snapshot import Run, TaskResult
 from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence
 from harness.evidence.objects import StoredObject

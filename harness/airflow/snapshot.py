@@ -57,7 +57,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class MetadataSnapshot:
     """What the metadata database holds of the newest run of a DAG."""
 
     state: str | None
@@ -78,7 +78,7 @@ SELECT dag.dag_id, dag.fileloc, newest.tasks FROM dag LEFT JOIN LATERAL (
 STARTED = re.compile(r"^\[(\S+)\] .*\[DAG TEST\] starting task_id=(\S+) map_index=(-?\d+)", re.M)
 
 
-def read_recorded(metadata_url: str, dag_id: str, log: str) -> Recorded:
+def read_snapshot(metadata_url: str, dag_id: str, log: str) -> MetadataSnapshot:
     """Reads the newest run from the database. The columns used are the same in Airflow 2.11 and 3.3.
 
     `log` is the run's output; it fills in when a task started where the database doesn't say.
@@ -89,7 +89,7 @@ def read_recorded(metadata_url: str, dag_id: str, log: str) -> Recorded:
             "SELECT run_id, state FROM dag_run WHERE dag_id = %s ORDER BY id DESC LIMIT 1", [dag_id]
         ).fetchone()
         if run is None:
-            return Recorded(None, {}, {})
+            return MetadataSnapshot(None, {}, {})
         key = [dag_id, run["run_id"]]
         tasks = connection.execute(
             "SELECT task_id, map_index, state, try_number, start_date, end_date FROM task_instance"
@@ -100,7 +100,7 @@ def read_recorded(metadata_url: str, dag_id: str, log: str) -> Recorded:
             "SELECT task_id, map_index, key, value FROM xcom WHERE dag_id = %s AND run_id = %s", key
         ).fetchall()
         files = connection.execute(FILES, [dag_id]).fetchall()
-    return Recorded(
+    return MetadataSnapshot(
         run["state"],
         {_name(row): _task(row, printed.get((row["task_id"], row["map_index"]))) for row in tasks},
         {(_name(row), row["key"]): decoded(row["value"]) for row in xcoms},

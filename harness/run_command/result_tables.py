@@ -7,7 +7,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.markup import escape
 
-from harness.airflow.run import Run
+from harness.airflow.snapshot import Run
 from harness.evidence.evidence import Evidence
 from harness.evidence.objects import Objects
 from harness.tables import plain_table

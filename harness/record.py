@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.airflow.run import Run
+from harness.airflow.snapshot import Run
 from harness.evidence.evidence import Evidence
 from harness.evidence.normalise import normalised
 from harness.output import write

@@ -6,16 +6,16 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.airflow.dagbag import DagBag
 from harness.airflow.environments import AirflowEnvironment
-from harness.airflow.folder import Folder
-from harness.obstacles.by_ruff import removed_names
-from harness.obstacles.obstacle import Obstacle, merged
-from harness.obstacles.ours import gone_from_context, in_the_way
+from harness.compatibility.by_ruff import removed_names
+from harness.compatibility.obstacle import Obstacle, merged
+from harness.compatibility.ours import gone_from_context, in_the_way
 
 MISSED = re.compile(r"(?:KeyError: '|'|missing \d+ required positional arguments?: ')(\w+)'(?: is undefined)?")
 
 
-def of_broken(airflow: AirflowEnvironment, folder: Folder, dags_folder: Path) -> tuple[Obstacle, ...]:
+def of_broken(airflow: AirflowEnvironment, folder: DagBag, dags_folder: Path) -> tuple[Obstacle, ...]:
     """What keeps Airflow from reading the files that it calls broken. Raises RunError where ruff can't be run."""
     files = _files(folder, dags_folder)
     found = removed_names(dags_folder, files) if files and airflow.major >= 3 else []
@@ -45,7 +45,7 @@ def in_short(obstacles: Sequence[Obstacle]) -> str:
     return f"{obstacles[0]}{more}" if obstacles else ""
 
 
-def _files(folder: Folder, dags_folder: Path) -> list[Path]:
+def _files(folder: DagBag, dags_folder: Path) -> list[Path]:
     """The broken ones, and those of the folder that their tracebacks name."""
     named = [Path(file) for trace in folder.errors.values() for file in re.findall(r'File "([^"]+)"', trace)]
     every = dict.fromkeys([*map(Path, folder.errors), *named])

@@ -27,38 +27,38 @@ class DagFacts:
 
 
 @dataclass(frozen=True)
-class Folder:
+class DagBag:
     """The DAGs by id, and for each broken file its traceback."""
 
     dags: Mapping[str, DagFacts]
     errors: Mapping[str, str]
 
 
-def read_folder(
+def read_dagbag(
     airflow: AirflowEnvironment,
     dags_folder: Path,
     env: Mapping[str, str],
     work_dir: Path,
     timeout: float,
     execute: Execute,
-) -> Folder | None:
-    """None where even reading failed; then the log `folder.log` in `work_dir` tells why."""
+) -> DagBag | None:
+    """None where even reading failed; then the log `dagbag.log` in `work_dir` tells why."""
     done = execute(
         airflow.inside("read_dags", str(dags_folder)),
         env,
         work_dir,
-        work_dir / "folder.log",
+        work_dir / "dagbag.log",
         timeout,
     )
     for line in done.log.splitlines():
         if line.startswith(MARK):
             found = json.loads(line.removeprefix(MARK))
             dags = {dag_id: DagFacts(**facts) for dag_id, facts in found["dags"].items()}
-            return Folder(dags, found["errors"])
+            return DagBag(dags, found["errors"])
     return None
 
 
-def why_no_run(folder: Folder, dag_id: str, dags_folder: Path) -> str | None:
+def why_no_run(folder: DagBag, dag_id: str, dags_folder: Path) -> str | None:
     """One line on why `dag_id` can't be run, None where the folder holds it in order."""
     if dag_id in folder.dags:
         return None
@@ -69,12 +69,12 @@ def why_no_run(folder: Folder, dag_id: str, dags_folder: Path) -> str | None:
     return f"DAG {dag_id!r} is not in {dags_folder}, which holds: {known}"
 
 
-def broken_files(folder: Folder) -> dict[str, str]:
+def broken_files(folder: DagBag) -> dict[str, str]:
     """For each broken file the last line of its traceback."""
     return {file: _last_line(trace) for file, trace in sorted(folder.errors.items())}
 
 
-def why_no_task(folder: Folder, dag_id: str, date: str) -> str:
+def why_no_task(folder: DagBag, dag_id: str, date: str) -> str:
     """One line on why a run of `dag_id` for `date` executed nothing."""
     facts = folder.dags.get(dag_id)
     if facts is None:
