@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from harness.airflow.facts import TaskResult
 from harness.airflow.outcome import failure_of, last_error
 from harness.airflow.process import Finished
-from harness.airflow.snapshot import MetadataSnapshot, TaskResult
+from harness.airflow.snapshot import MetadataSnapshot
 from harness.errors import RunError
 
 

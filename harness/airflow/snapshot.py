@@ -1,4 +1,4 @@
-"""What came back from one `airflow dags test`."""
+"""What the metadata database says of a run."""
 
 from __future__ import annotations
 
@@ -11,49 +11,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from harness.airflow.facts import TaskResult
 from harness.airflow.xcom_values import decoded
-
-
-@dataclass(frozen=True)
-class TaskResult:
-    """One task instance. `duration` in seconds, None where it never started; `tries` counts started attempts.
-
-    `start` and `end` are those of the newest attempt.
-    """
-
-    task_id: str
-    state: str | None
-    tries: int
-    duration: float | None
-    start: dt.datetime | None = None
-    end: dt.datetime | None = None
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of one DAG for one date.
-
-    `state` is what the metadata database says, None where Airflow made no run. `tasks` by task id (mapped tasks as
-    `task[0]`), `xcoms` by (task id, key), decoded. `failure` is None for a run that did its work, else one line.
-    `dag_files` has the file of every DAG in the folder; nothing under 2.11, where such a run doesn't record them.
-    `edges` is the DAG's graph, each edge from a task to one downstream of it; None where it is not known.
-    """
-
-    dag_id: str
-    date: str
-    state: str | None
-    exit_code: int | None
-    tasks: Mapping[str, TaskResult]
-    xcoms: Mapping[tuple[str, str], Any]
-    log: str
-    seconds: float
-    failure: str | None
-    dag_files: Mapping[str, str] = field(default_factory=dict)
-    edges: tuple[tuple[str, str], ...] | None = None
-
-    @property
-    def succeeded(self) -> bool:
-        return self.failure is None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.preflight import check_folder
 from harness.airflow.process import execute
-from harness.compatibility.find import of_broken, of_runs
+from harness.compatibility.find import in_broken_files, in_running_files
 from harness.compatibility.obstacle import Obstacle
 from harness.errors import RunError
 from harness.images.catalogue import BUILT_IN
@@ -41,7 +41,10 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     airflow = find_environment(settings.airflow_python)
     folder = _read(airflow, settings)
     read = [Path(facts.file) for facts in folder.dags.values()]
-    obstacles = (*of_broken(airflow, folder, settings.dags_folder), *of_runs(airflow, settings.dags_folder, read))
+    obstacles = (
+        *in_broken_files(folder.errors, settings.dags_folder, airflow.major, airflow.folders),
+        *in_running_files(settings.dags_folder, read, airflow.major),
+    )
     if chosen.json:
         dags = {dag_id: asdict(facts) for dag_id, facts in folder.dags.items()}
         found = {"dags": dags, "errors": broken_files(folder), "obstacles": [asdict(one) for one in obstacles]}

@@ -13,7 +13,7 @@ from harness.airflow.dagbag import DagBag, broken_files, read_dagbag
 from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.process import execute
-from harness.compatibility.find import of_broken, of_runs
+from harness.compatibility.find import in_broken_files, in_running_files
 from harness.errors import RunOutcomeError, RunRefusedError
 from harness.world import World
 
@@ -59,7 +59,8 @@ def test_what_keeps_a_file_from_being_read(harness_airflow: AirflowEnvironment, 
 def test_each_reason_is_named_once_with_its_lines_and_the_modern_form(
     harness_airflow: AirflowEnvironment, every: DagBag
 ) -> None:
-    found = {one.places: (one.what, one.modern) for one in of_broken(harness_airflow, every, root(every))}
+    obstacles = in_broken_files(every.errors, root(every), harness_airflow.major, harness_airflow.folders)
+    found = {one.places: (one.what, one.modern) for one in obstacles}
     both = {
         ("old_docker/count_words.py:9",): ("DockerOperator refuses auto_remove=True", 'write auto_remove="success"'),
         ("old_providers/train.py:6",): modern("s3_copy_object", "S3CopyObjectOperator", "s3"),
@@ -84,7 +85,8 @@ def modern(module: str, name: str, now: str) -> tuple[str, str]:
 
 
 def test_what_fails_only_when_it_runs_is_named_too(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
-    found = of_runs(harness_airflow, root(every), [Path(facts.file) for facts in every.dags.values()])
+    files = [Path(facts.file) for facts in every.dags.values()]
+    found = in_running_files(root(every), files, harness_airflow.major)
     told = {one.what: (one.modern, one.places) for one in found}
     lines = ("execution_date/by_date.py:11", "execution_date/by_date.py:16")
     expected = {

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.airflow.dagbag import DagBag, DagFacts, why_no_run, why_no_task
+from harness.airflow.dagbag import DagBag, DagFacts
+from harness.explain import why_no_run, why_no_task
 
 
 def told(
