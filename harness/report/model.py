@@ -20,7 +20,7 @@ Outcome = Literal["passed", "failed", "not run"]
 
 
 class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class Image(_Data):

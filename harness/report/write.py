@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic_core import to_json
 
-from harness.evidence.evidence import Evidence
 from harness.output import write, writing
 from harness.report.markdown import summary
 from harness.report.model import ReportedRun, Scenario, Session
 
-EVIDENCE = TypeAdapter(Evidence)
 REPORT = "the report"
 FILES = "files"
 """The folder of what can be downloaded. Only files that bear our names are ever removed from it."""
@@ -53,7 +51,7 @@ def _with_run_files(reported: ReportedRun, stem: str, folder: Path) -> ReportedR
     if reported.run.refused is not None:
         return reported
     names = {"evidence_file": f"{FILES}/{stem}-evidence.json"}
-    (folder / names["evidence_file"]).write_bytes(EVIDENCE.dump_json(reported.run.evidence, indent=1))
+    (folder / names["evidence_file"]).write_bytes(to_json(reported.run.evidence, indent=1))
     if reported.run.log:
         names["log_file"] = f"{FILES}/{stem}-log.txt"
         (folder / names["log_file"]).write_text(reported.run.log, encoding="utf-8")
