@@ -33,19 +33,19 @@ def _flatten(nested: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], A
     return {(task_id, key): value for task_id, values in nested.items() for key, value in values.items()}
 
 
+XComs = Annotated[Mapping[tuple[str, str], Any], BeforeValidator(_flatten), PlainSerializer(_nest)]
+
+
 @dataclass(frozen=True)
 class Run(RunFacts):
-    """One attempt to run one DAG for one date, and the evidence of what the run did.
+    """One attempt to run one DAG for one date: what the run did, and its evidence."""
 
-    `refused` is None for a run that was made. Otherwise it says why there is no result: the run was refused before any
-    task ran, or it broke off. The attempt then has its DAG and date, and everything else is empty.
-    """
-
-    xcoms: Annotated[Mapping[tuple[str, str], Any], BeforeValidator(_flatten), PlainSerializer(_nest)] = field(
-        default_factory=dict
-    )
+    xcoms: XComs = field(default_factory=dict)
+    """Decoded values by task id and key; in JSON by task id, then key."""
     evidence: Evidence = field(default_factory=Evidence)
     refused: str | None = None
+    """Why there is no result: the run was refused before any task ran, or it broke off. Then all but DAG and date is
+    empty. None for a run that was made."""
 
     @property
     def succeeded(self) -> bool:

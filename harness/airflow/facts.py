@@ -25,22 +25,23 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """One run of one DAG for one date.
-
-    `state` is what the metadata database says, None where Airflow made no run. `tasks` by task id (mapped tasks as
-    `task[0]`), `xcoms` by (task id, key), decoded. `failure` is None for a run that did its work, else one line.
-    `dag_files` has the file of every DAG in the folder; nothing under 2.11, where such a run doesn't record them.
-    `edges` is the DAG's graph, each edge from a task to one downstream of it; None where it is not known.
-    """
+    """What one run of one DAG for one date did."""
 
     dag_id: str
     date: str
     state: str | None = None
+    """What the metadata database says; None if Airflow made no run."""
     exit_code: int | None = None
+    """Of `airflow dags test`; None if the run timed out."""
     tasks: Mapping[str, TaskResult] = field(default_factory=dict)
+    """By task id; mapped tasks as `task[0]`."""
     xcoms: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    """Decoded values by task id and key."""
     log: str = ""
     seconds: float = 0.0
     failure: str | None = None
+    """One line; None for a run that did its work."""
     dag_files: Mapping[str, str] = field(default_factory=dict)
+    """The file of every DAG in the folder. Empty under 2.11, where such a run does not record them."""
     edges: tuple[tuple[str, str], ...] | None = None
+    """The DAG's graph, each edge from a task to one downstream of it; None if it is not known."""
