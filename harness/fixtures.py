@@ -173,7 +173,7 @@ def pytest_runtest_makereport(
 
 
 def _report_scenario(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> None:
-    from harness.evidence.record import write_record
+    from harness.record import write_record
     from harness.report.gather import part_of
     from harness.report.sections import attach, mask_report
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.airflow.dagbag import DagBag, broken_files, read_dagbag
 from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment
-from harness.airflow.folder import Folder, broken_files, read_folder
 from harness.airflow.process import execute
+from harness.compatibility.find import in_broken_files, in_running_files
 from harness.errors import RunOutcomeError, RunRefusedError
-from harness.obstacles.find import of_broken, of_runs
 from harness.world import World
 
 FOLDERS = Path(__file__).parent / "folders"
@@ -31,22 +31,22 @@ def opened(world: World) -> Open:
 
 
 @pytest.fixture(scope="module")
-def every(harness_airflow: AirflowEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+def every(harness_airflow: AirflowEnvironment, tmp_path_factory: pytest.TempPathFactory) -> DagBag:
     """All folders, read at once; one that needs what lies beside its DAGs can't be read so."""
     home = tmp_path_factory.mktemp("read")
     dags = home / "folders"
     shutil.copytree(FOLDERS, dags, ignore=shutil.ignore_patterns("helper_package", "__pycache__"))
     env = run_environment(harness_airflow.python, home, dags, f"sqlite:///{home}/airflow.db", {}, {})
-    folder = read_folder(harness_airflow, dags, env, home, 120, execute)
-    assert folder is not None, (home / "folder.log").read_text()
+    folder = read_dagbag(harness_airflow, dags, env, home, 120, execute)
+    assert folder is not None, (home / "dagbag.log").read_text()
     return folder
 
 
-def root(folder: Folder) -> Path:
+def root(folder: DagBag) -> Path:
     return next(Path(facts.file).parents[1] for facts in folder.dags.values())
 
 
-def test_what_keeps_a_file_from_being_read(harness_airflow: AirflowEnvironment, every: Folder) -> None:
+def test_what_keeps_a_file_from_being_read(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
     broken = {Path(file).parent.name for file in broken_files(every)}
     assert broken == {
         "old_docker",
@@ -57,9 +57,10 @@ def test_what_keeps_a_file_from_being_read(harness_airflow: AirflowEnvironment, 
 
 
 def test_each_reason_is_named_once_with_its_lines_and_the_modern_form(
-    harness_airflow: AirflowEnvironment, every: Folder
+    harness_airflow: AirflowEnvironment, every: DagBag
 ) -> None:
-    found = {one.places: (one.what, one.modern) for one in of_broken(harness_airflow, every, root(every))}
+    obstacles = in_broken_files(every.errors, root(every), harness_airflow.major, harness_airflow.folders)
+    found = {one.places: (one.what, one.modern) for one in obstacles}
     both = {
         ("old_docker/count_words.py:9",): ("DockerOperator refuses auto_remove=True", 'write auto_remove="success"'),
         ("old_providers/train.py:6",): modern("s3_copy_object", "S3CopyObjectOperator", "s3"),
@@ -83,8 +84,9 @@ def modern(module: str, name: str, now: str) -> tuple[str, str]:
     return f"{operators}.{module} has gone, with {name}", f"import it from {operators}.{now}"
 
 
-def test_what_fails_only_when_it_runs_is_named_too(harness_airflow: AirflowEnvironment, every: Folder) -> None:
-    found = of_runs(harness_airflow, root(every), [Path(facts.file) for facts in every.dags.values()])
+def test_what_fails_only_when_it_runs_is_named_too(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
+    files = [Path(facts.file) for facts in every.dags.values()]
+    found = in_running_files(root(every), files, harness_airflow.major)
     told = {one.what: (one.modern, one.places) for one in found}
     lines = ("execution_date/by_date.py:11", "execution_date/by_date.py:16")
     expected = {
@@ -154,7 +156,7 @@ def test_what_both_lines_refuse(opened: Open, folder: str, dag: str, told: str) 
         opened(folder).run(dag, DATE)
 
 
-def test_one_id_for_two_dags(every: Folder) -> None:
+def test_one_id_for_two_dags(every: DagBag) -> None:
     (told,) = (error for file, error in broken_files(every).items() if "same_id" in file)
     assert "DuplicatedId" in told
     assert "also found in" in told
