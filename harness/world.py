@@ -22,7 +22,6 @@ from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence, warnings_in
 from harness.evidence.objects import gather_objects
 from harness.services.aws import AwsService
-from harness.services.outside import mark_what_is_made
 from harness.services.stack import Stack
 from harness.settings import Settings
 
@@ -66,7 +65,6 @@ class World:
         self.attempts.append((dag_id, date))
         home = self.folder / f"run-{len(self.attempts)}"
         home.mkdir(parents=True)
-        mark_what_is_made(home, self.stack.stack_id, self.stack.relay.docker_host)
         order = Order(
             dag_id=dag_id,
             date=date,
@@ -86,13 +84,13 @@ class World:
         )
         run = run_dag(order, self.stack.postgres, self.execute)
         objects, aws = gather_objects(self.stack.minio.client()), AwsState.of(self.stack.aws.state())
-        seen = self.stack.relay.seen(f"{run.log}\n{run.xcoms}")  # last: the engine may tell of a start a little late
+        seen = self.stack.relay.seen()  # last: the engine may tell of a start a little late
         evidence = Evidence(
             objects=objects,
             aws=aws,
             sidecars=seen.sidecars,
             warnings=warnings_in(run.log, home),
-            unproved=seen.unproved,
+            containers_past_relay=seen.past_relay,
         )
         self.runs.append((run, evidence))
         if expect == "success" and not run.succeeded:

@@ -146,12 +146,13 @@ def _evidence(evidence: Gathered) -> model.Evidence:
                 image=sidecar.image,
                 exit_code=sidecar.exit_code,
                 output=sidecar.output,
-                past_relay=sidecar.past_relay,
             )
             for sidecar in evidence.sidecars
         ),
         warnings=evidence.warnings,
-        unproved=tuple(model.Unproved(image=one.image, name=one.name) for one in evidence.unproved),
+        containers_past_relay=tuple(
+            model.ContainerPastRelay(image=one.image, name=one.name) for one in evidence.containers_past_relay
+        ),
     )
 
 

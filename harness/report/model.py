@@ -74,16 +74,15 @@ class Object(_Data):
 
 
 class Sidecar(_Data):
-    """A container that the DAG started. `past_relay`: by an engine that it names itself."""
+    """A container that the DAG started through the relay."""
 
     image: str
     exit_code: int | None
     output: str
-    past_relay: bool = False
 
 
-class Unproved(_Data):
-    """A container that somebody made during the run; nothing proves that it was the DAG, so it was left alone."""
+class ContainerPastRelay(_Data):
+    """A container made on the engine during the run, by the DAG or by others, and left alone."""
 
     image: str
     name: str
@@ -97,7 +96,7 @@ class Evidence(_Data):
     aws: dict[str, Any] = Field(default_factory=dict)
     sidecars: tuple[Sidecar, ...] = ()
     warnings: tuple[str, ...] = ()
-    unproved: tuple[Unproved, ...] = ()
+    containers_past_relay: tuple[ContainerPastRelay, ...] = ()
 
 
 class Run(_Data):

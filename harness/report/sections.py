@@ -41,8 +41,7 @@ def _logs(run: Run) -> Iterator[Section]:
 def _sidecars(evidence: Evidence | None) -> Iterator[Section]:
     for sidecar in evidence.sidecars if evidence else ():
         lines = bounded(sidecar.output.splitlines(), SIDECAR_LINES)
-        past = ", started past the relay" if sidecar.past_relay else ""
-        title = f"sidecar {sidecar.image} (exit code {sidecar.exit_code}{past})"
+        title = f"sidecar {sidecar.image} (exit code {sidecar.exit_code})"
         yield title, "\n".join(lines) or "(it printed nothing)"
 
 

@@ -69,10 +69,29 @@ class PostgresService:
         return {"server": self._server.ident, "passwords": self._passwords, **self._server.note()}
 
     def reset(self) -> None:
-        """Every declared database as its schema left it."""
+        """Every declared database as its schema left it, and its owner as the stack made it."""
         for name in self._databases:
             own = self._own(name)
+            self._reset_owner(own, self._passwords[name])
             self.clone(_template(own), own, owner=own)
+
+    def _reset_owner(self, own: str, password: str) -> None:
+        """Undo what the owner of the database `own` can change beside that database.
+
+        An owner may create neither roles nor databases. It can change its own password and settings, protect its
+        database from DROP, and make large objects in `postgres`, to which everyone can connect.
+        """
+        role, name = sql.Identifier(own), sql.Literal(own)
+        statements = (
+            # A killed task may have left a session in any database.
+            sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {}").format(name),
+            sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(password)),
+            # ALTER ROLE ... RESET ALL would keep the settings that are for one database.
+            sql.SQL("DELETE FROM pg_db_role_setting WHERE setrole = {}::regrole").format(sql.Literal(role.as_string())),
+            sql.SQL("UPDATE pg_database SET datistemplate = false WHERE datname = {} AND datistemplate").format(name),
+            sql.SQL("DROP OWNED BY {}").format(role),
+        )
+        self._server.execute(sql.SQL("; ").join(statements))
 
     def clone(self, template: str, name: str, owner: str = SUPERUSER) -> None:
         """Makes database `name` a copy of `template`, replacing one of that name (about 20 ms for 10 MB)."""
@@ -89,7 +108,9 @@ class PostgresService:
         self._server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def create(self, name: str) -> None:
+        """Makes an empty database, to which only the superuser can connect: it may be a template some day."""
         self._server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        self._server.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
 
     def rename(self, name: str, new: str) -> None:
         self._server.execute(
@@ -170,16 +191,17 @@ class PostgresService:
         own = self._own(name)
         for left in (own, _template(own)):
             self.drop(left)
-        user = sql.Identifier(own)
+        user, template = sql.Identifier(own), sql.Identifier(_template(own))
         if not self._server.execute(sql.SQL("SELECT 1 FROM pg_roles WHERE rolname = {}").format(sql.Literal(own))):
             self._server.execute(sql.SQL("CREATE ROLE {}").format(user))
-        self._server.execute(
-            sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(user, sql.Literal(self._passwords[name]))
-        )
-        self._server.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(_template(own)), user))
+        self._reset_owner(own, self._passwords[name])
+        self._server.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(template, user))
         with self.connect(_template(own)) as connection:
             connection.execute(sql.SQL("SET ROLE {}").format(user))
             connection.execute(schema.encode())
+        # So that nobody changes the template, or keeps a session in it, which CREATE DATABASE refuses.
+        self._server.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(template, sql.Identifier(SUPERUSER)))
+        self._server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(template))
 
 
 def _template(own: str) -> str:

@@ -1,0 +1,73 @@
+"""What root can change in MinIO beside buckets: users, policies, configuration, tiers, replicating sites."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from minio.credentials.credentials import Credentials
+from minio.signer import sign_v4_s3
+from minio.time import to_amz_date, utcnow
+from urllib3 import PoolManager
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
+
+if TYPE_CHECKING:
+    from harness.services.minio import S3Endpoint
+
+REGION = "us-east-1"
+ADMIN = "/minio/admin/v3"
+# Of all calls that tell of these things, the ones whose answers MinIO does not encrypt: decrypting costs 70 ms each.
+IAM, CONFIGURATION = f"{ADMIN}/export-iam", f"{ADMIN}/healthinfo?minioconfig=true"
+OTHERS = (f"{ADMIN}/tier", f"{ADMIN}/site-replication/info")
+
+
+def administration(pool: PoolManager, endpoint: S3Endpoint) -> dict[str, str]:
+    """The state that the admin API can change: a digest for each part, by the part's name.
+
+    Two states are equal if nothing was changed in between. A part that this release of MinIO does not know is its HTTP
+    status. Raises urllib3's HTTPError where the server fails.
+    """
+    parts = {path: _digest(call(pool, endpoint, "GET", path)) for path in OTHERS}
+    iam = call(pool, endpoint, "GET", IAM)
+    if iam.status == 200:
+        with zipfile.ZipFile(io.BytesIO(iam.data)) as archive:
+            parts |= {name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
+    configuration = call(pool, endpoint, "GET", CONFIGURATION)
+    if configuration.status == 200:
+        last = json.loads(configuration.data.splitlines()[-1])  # each line is the document so far
+        parts[CONFIGURATION] = hashlib.sha256(json.dumps(last["minio"]["config"]).encode()).hexdigest()
+    return parts
+
+
+def call(
+    pool: PoolManager, endpoint: S3Endpoint, method: str, path: str, headers: Mapping[str, str] | None = None
+) -> BaseHTTPResponse:
+    """The answer to one call as root, for what the client has no public method for.
+
+    Raises urllib3's HTTPError where the server fails (5xx) or can't be reached.
+    """
+    url = urlsplit(endpoint.url + path)
+    date, empty = utcnow(), hashlib.sha256(b"").hexdigest()
+    signed = sign_v4_s3(
+        method=method,
+        url=url,
+        region=REGION,
+        headers={"Host": url.netloc, "x-amz-content-sha256": empty, "x-amz-date": to_amz_date(date), **(headers or {})},
+        credentials=Credentials(endpoint.access_key, endpoint.secret_key),
+        content_sha256=empty,
+        date=date,
+    )
+    answer = pool.request(method, url.geturl(), headers={name: str(value) for name, value in signed.items()})
+    if answer.status >= 500:
+        raise HTTPError(f"{method} {path}: HTTP {answer.status}")
+    return answer
+
+
+def _digest(answer: BaseHTTPResponse) -> str:
+    return hashlib.sha256(answer.data).hexdigest() if answer.status == 200 else f"HTTP {answer.status}"
