@@ -7,7 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from minio.credentials.credentials import Credentials
@@ -30,18 +30,19 @@ OTHERS = (f"{ADMIN}/tier", f"{ADMIN}/site-replication/info")
 def administration(pool: PoolManager, endpoint: S3Endpoint) -> dict[str, str]:
     """The state that the admin API can change: a digest for each part, by the part's name.
 
-    Two states are equal if nothing was changed in between. A part that this release of MinIO does not know is its HTTP
-    status. Raises urllib3's HTTPError where the server fails.
+    Two states are equal if nothing was changed in between. What this release of MinIO does not tell is left out. Raises
+    urllib3's HTTPError where the server fails.
     """
-    parts = {path: _digest(call(pool, endpoint, "GET", path)) for path in OTHERS}
+    answers = {path: call(pool, endpoint, "GET", path) for path in OTHERS}
+    parts = {path: _digest([answer.status, answer.data.decode()]) for path, answer in answers.items()}
     iam = call(pool, endpoint, "GET", IAM)
     if iam.status == 200:
         with zipfile.ZipFile(io.BytesIO(iam.data)) as archive:
-            parts |= {name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
+            parts |= {name: _digest(ordered(json.loads(archive.read(name)))) for name in archive.namelist()}
     configuration = call(pool, endpoint, "GET", CONFIGURATION)
     if configuration.status == 200:
         last = json.loads(configuration.data.splitlines()[-1])  # each line is the document so far
-        parts[CONFIGURATION] = hashlib.sha256(json.dumps(last["minio"]["config"]).encode()).hexdigest()
+        parts[CONFIGURATION] = _digest(last["minio"]["config"])
     return parts
 
 
@@ -69,5 +70,14 @@ def call(
     return answer
 
 
-def _digest(answer: BaseHTTPResponse) -> str:
-    return hashlib.sha256(answer.data).hexdigest() if answer.status == 200 else f"HTTP {answer.status}"
+def ordered(value: Any) -> Any:
+    """`value` with every list sorted: a policy's actions are a set, which MinIO writes in a random order."""
+    if isinstance(value, dict):
+        return {key: ordered(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return sorted(map(ordered, value), key=json.dumps)
+    return value
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
