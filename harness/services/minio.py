@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -31,11 +32,13 @@ from harness.services.containers import (
     tail,
 )
 from harness.services.local_http import LOCAL
-from harness.services.minio_admin import REGION, administration, call
+from harness.services.minio_admin import REGION, administration, bucket_settings, call
 from harness.settings import Settings
 
 API_PORT = 9000
 CONSOLE_PORT = 9001
+ENTRY = re.compile(rb"<(?:Version|DeleteMarker|Upload)>")
+"""Of a listing of versions or uploads."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,7 @@ class MinioService(ABC):
         self._password = settings.minio_password or secrets.token_hex(20)
         self._password_is_fixed = settings.minio_password is not None
         self._pool = urllib3.PoolManager(timeout=30, maxsize=8, retries=urllib3.Retry(2, backoff_factor=0.1))
-        self._fresh: dict[str, str] = {}
-        """The administration of a server that no DAG has used yet."""
+        self._fresh: dict[str, Any] = {}
         self.endpoint: S3Endpoint
 
     @abstractmethod
@@ -108,15 +110,28 @@ class MinioService(ABC):
     def _undone(self) -> bool:
         """Undoes what can be undone; says whether that was all."""
         try:
-            if administration(self._pool, self.endpoint) != self._fresh:
-                return False
-            found = {bucket.name for bucket in self.client().list_buckets()}
             with ThreadPoolExecutor() as pool:
-                removed = list(pool.map(self._remove_bucket, found))
-                list(pool.map(self.client().make_bucket, self._buckets))
+                administered = pool.submit(administration, self._pool, self.endpoint)
+                settings = bucket_settings(self._pool, self.endpoint)
+                found = [bucket.name for bucket in self.client().list_buckets()]
+                clean = {
+                    bucket
+                    for bucket, empty in zip(found, pool.map(self._is_empty, found), strict=True)
+                    if empty and bucket in self._buckets and settings.get(bucket) == self._fresh["bucket"]
+                }
+                if administered.result() != self._fresh["administration"]:
+                    return False
+                removed = list(pool.map(self._remove_bucket, set(found) - clean))
+                list(pool.map(self.client().make_bucket, set(self._buckets) - clean))
         except (MinioException, HTTPError):
             return False
         return all(removed)
+
+    def _is_empty(self, bucket: str) -> bool:
+        """Whether it has no version of an object, and no part of an unfinished upload."""
+        listings = (f"/{bucket}?max-keys=1&versions=", f"/{bucket}?max-uploads=1&uploads=")
+        answers = (call(self._pool, self.endpoint, "GET", path) for path in listings)
+        return all(answer.status == 200 and not ENTRY.search(answer.data) for answer in answers)
 
     def _remove_bucket(self, bucket: str) -> bool:
         """Removes a bucket with all versions of its objects and all its settings, if MinIO lets that happen."""
@@ -130,10 +145,14 @@ class MinioService(ABC):
         return answer.status == 204
 
     def _begin(self) -> None:
-        """Makes a fresh server the declared buckets' own."""
-        self._fresh = administration(self._pool, self.endpoint)
+        """Makes the declared buckets in a server that nobody has used, and notes what such a server is like."""
         for bucket in self._buckets:
             self.client().make_bucket(bucket)
+        settings = bucket_settings(self._pool, self.endpoint)
+        self._fresh = {
+            "administration": administration(self._pool, self.endpoint),
+            "bucket": settings.get(self._buckets[0]) if self._buckets else None,
+        }
 
     def secrets(self) -> tuple[str, ...]:
         return () if self._password_is_fixed else (self._password,)

@@ -196,7 +196,7 @@ class RelayService:
         for container in labelled(client, stack):
             if LABEL_ROLE not in container.attrs["Labels"]:
                 remove(container)
-        remove_labelled(client, self._sidecar_labels)
+        remove_labelled(client, {**stack, LABEL_ROLE: SIDECAR_ROLE})
 
     def log_tail(self, lines: int) -> str:
         return "\n".join(filter(None, (tail(container, lines) for container in self._containers.values())))

@@ -21,11 +21,12 @@ from psycopg import sql
 from harness.engine import LABEL_STACK, connect
 from harness.services.containers import labelled, with_labels
 from harness.services.minio import MinioService
-from harness.services.minio_admin import ADMIN, CONFIGURATION, IAM, OTHERS, call, ordered
+from harness.services.minio_admin import ADMIN, BUCKETS, CONFIGURATION, IAM, TIERS, call, ordered
 from harness.services.postgres import PostgresService
 from harness.services.postgres_server import SUPERUSER
 from harness.services.stack import Stack
 
+SITES = f"{ADMIN}/site-replication/info"
 POOL = urllib3.PoolManager(timeout=30)
 BUCKET_SETTINGS = (
     Minio.get_bucket_versioning,
@@ -42,7 +43,7 @@ BUCKET_SETTINGS = (
 def of_minio(minio: MinioService, keys: tuple[str, ...]) -> dict[str, Any]:
     """Buckets with their settings, versions, uploads and quotas; what the admin API tells; whether `keys` are there."""
     client, admin = minio.client(), admin_of(minio)
-    exported = call(POOL, minio.endpoint, "GET", f"{ADMIN}/export-bucket-metadata").data
+    exported = call(POOL, minio.endpoint, "GET", BUCKETS).data
     configuration = call(POOL, minio.endpoint, "GET", CONFIGURATION).data.splitlines()[-1]
     return {
         "buckets": {bucket.name: _bucket(client, bucket.name, keys) for bucket in client.list_buckets()},
@@ -56,7 +57,7 @@ def of_minio(minio: MinioService, keys: tuple[str, ...]) -> dict[str, Any]:
         "policies": ordered(json.loads(admin.policy_list())),
         "service accounts": json.loads(admin.list_service_account(minio.endpoint.access_key)),
         "configuration": json.loads(configuration)["minio"]["config"],
-        "others": {path: call(POOL, minio.endpoint, "GET", path).data for path in OTHERS},
+        "others": {path: call(POOL, minio.endpoint, "GET", path).data for path in (TIERS, SITES)},
     }
 
 
@@ -171,16 +172,20 @@ def of_aws(stack: Stack) -> dict[str, Any]:
     return found
 
 
+DERIVED = {"AccountSummary"}
+"""What moto makes out of other instances, as soon as somebody asks for the service."""
+
+
 def of_moto(url: str) -> dict[str, Any]:
     """The instances of a server of moto, by service and model, and what can be set by its own calls."""
     paths = ("data.json", "config", "state-manager/get-transition?model_name=support::case")
     found = {path: requests.get(f"{url}/moto-api/{path}", timeout=10).json() for path in paths}
     # A service appears, without instances, when somebody asks for it.
     found["data.json"] = {
-        (service, model): instances
+        (service, model): [{key: value for key, value in one.items() if "date" not in key} for one in instances]
         for service, models in found["data.json"].items()
         for model, instances in models.items()
-        if instances
+        if instances and model not in DERIVED
     }
     return found
 
