@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from typing import Any
 
+from moto.core.config import default_user_config
+from moto.moto_api import recorder, state_manager
 from moto.moto_api._internal.models import MotoAPIBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from werkzeug.wrappers import Request, Response
@@ -28,12 +31,19 @@ def install() -> None:
             return _answered(Request(environ))(environ, start)
         return answer(self, environ, start)
 
+    fresh_config = dict(deepcopy(default_user_config))
+
     def reset_all(self: MotoAPIBackend) -> None:
         with orders.LOCK:
             orders.forget()
             reset(self)
             calls.forget()
             authorization.relax()
+            # What calls below /moto-api/ can set, and moto's own reset leaves.
+            self.set_config(deepcopy(fresh_config))
+            for model in list(state_manager._transitions):
+                state_manager.unset_transition(model)
+            recorder.stop_recording()
 
     DomainDispatcherApplication.__call__ = answer_or_control  # type: ignore[method-assign,assignment]
     MotoAPIBackend.reset = reset_all  # type: ignore[method-assign]

@@ -41,6 +41,9 @@ LEANS_ON = {
     "moto.iam.access_control:create_access_key": ("2f59dd409cd7", "asks it for the caller of PassRole"),
     "moto.iam.access_control:IAMPolicy.__init__": ("1af3974f4f24", "reads a policy's document by it"),
     "moto.moto_api._internal.models:MotoAPIBackend.reset": ("b0bd0f1d8f56", "clears its own state with it"),
+    "moto.moto_api._internal.models:MotoAPIBackend.set_config": ("39bc5c931cd0", "restores the configuration by it"),
+    "moto.moto_api._internal.recorder.models:Recorder.stop_recording": ("8b205faffa3b", "ends a recording with it"),
+    "moto.moto_api._internal.state_manager:StateManager": ("dedfe8b75393", "unsets its transitions"),
     "moto.moto_server.werkzeug_app:DomainDispatcherApplication.__call__": (
         "7b12179deced",
         "stands before it, to record and for calls of its own",
