@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from harness.clean.left import Left
+from harness.cleanup.leftovers import Left
 from harness.errors import ImageError
 
 LOGS = re.compile(r"image-[\w.-]+\.log|traceback\.log")

@@ -11,8 +11,8 @@ from pathlib import Path
 import docker
 
 from harness.airflow.warm.client import end_hosts, hosts_folder
-from harness.clean.left import Left
-from harness.clean.on_engine import things
+from harness.cleanup.engine_objects import things
+from harness.cleanup.leftovers import Left
 from harness.private import checkouts, private_folder
 from harness.services.embedded.processes import dead_stacks
 from harness.services.embedded.stack import kept_folders

@@ -9,10 +9,10 @@ import docker
 from docker.errors import APIError, ImageNotFound
 from docker.utils import parse_repository_tag
 
-from harness.clean.left import Left
+from harness.cleanup.leftovers import Left
 from harness.engine import engine_errors
 from harness.errors import ImageError
-from harness.images.present import LABEL_RECIPE
+from harness.images.local import LABEL_RECIPE
 from harness.images.recipe_hash import PREFIX
 from harness.settings import Settings
 

@@ -10,8 +10,8 @@ from functools import partial
 
 import docker
 
-from harness.clean.left import Left
-from harness.clean.on_engine import Thing, things
+from harness.cleanup.engine_objects import Thing, things
+from harness.cleanup.leftovers import Left
 from harness.engine import LABEL_FLEET
 from harness.private import checkouts
 from harness.services.fleet import Fleet, fleets

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.clean.cache import of_cache
-from harness.clean.checkouts import of_embedded, of_gone, of_own
-from harness.clean.images import of_images
-from harness.clean.left import Left
-from harness.clean.runs import of_runs
+from harness.cleanup.cache import of_cache
+from harness.cleanup.checkouts import of_embedded, of_gone, of_own
+from harness.cleanup.images import of_images
+from harness.cleanup.leftovers import Left
+from harness.cleanup.runs import of_runs
 from harness.engine import connect
 from harness.errors import EngineError, HarnessError, ServiceError
 from harness.images.catalogue import BUILT_IN

@@ -16,9 +16,9 @@ from harness.doctor.machine import room
 from harness.engine import connect
 from harness.errors import EngineError, HarnessError
 from harness.images import listing
-from harness.images.catalogue import Image, catalogue
-from harness.images.present import may_build, may_pull
-from harness.images.pull import registry_of
+from harness.images.catalogue import Image, load_catalogue
+from harness.images.local import may_build, may_pull
+from harness.images.pull import parse_registry
 from harness.services.kind import stack_kind
 from harness.settings import Settings
 
@@ -59,7 +59,7 @@ def _clocks(engines: str) -> Finding:
 
 def _images(client: docker.DockerClient, settings: Settings) -> Iterator[Finding]:
     try:
-        lines = listing.lines(client, settings)
+        lines = listing.list_images(client, settings)
     except HarnessError as error:
         yield Finding("images", "warn", str(error), "look with `harness images`")
         return
@@ -76,13 +76,13 @@ def registries(settings: Settings) -> Iterator[Finding]:
     try:
         if stack_kind(settings) == "embedded":
             return
-        images = [image for image in catalogue(settings).values() if may_pull(settings, image)]
+        images = [image for image in load_catalogue(settings).values() if may_pull(settings, image)]
     except HarnessError as error:
         yield Finding("registries", "fail", str(error), "correct the image's reference")
         return
     with ThreadPoolExecutor() as pool:
         said = list(pool.map(registry.ask, [str(image.reference) for image in images]))
-    silent = sorted({registry_of(str(one.reference)) for one, told in zip(images, said, strict=True) if not told})
+    silent = sorted({parse_registry(str(one.reference)) for one, told in zip(images, said, strict=True) if not told})
     if silent:
         todo = "nothing, where images are built or present; else look at the network and its proxy"
         yield Finding("registries", "ok", f"no answer from {', '.join(silent)}", todo)

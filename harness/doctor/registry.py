@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 import requests
 from docker.utils import parse_repository_tag
 
-from harness.images.pull import registry_of
+from harness.images.pull import parse_registry
 
 TIMEOUT = 5.0
 PAGES = 20
@@ -34,7 +34,7 @@ class Said:
 
 def ask(reference: str) -> Said | None:
     """None where the registry can't be reached, or answers something else."""
-    registry = registry_of(reference)
+    registry = parse_registry(reference)
     repository, tag = parse_repository_tag(reference)
     name = repository.removeprefix(f"{registry}/")
     host = DOCKER_HUB if registry == "docker.io" else registry

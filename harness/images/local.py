@@ -1,4 +1,4 @@
-"""What the engine has already of the catalogue. Looking changes nothing; `name_for_project` alone moves a name."""
+"""Find the catalogue's images that the engine already has."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ LABEL_ORIGIN = f"{PREFIX}.origin"
 
 
 @dataclass(frozen=True)
-class Obtained:
+class ResolvedImage:
     """An image that the engine has.
 
-    `reference` is what to give to `docker run`. `origin` says how it came: `pulled`, `built: ...`, or `present` for
-    one that somebody else made. `version` is its software's. `size` is in bytes.
+    `reference` is the argument for `docker run`. `origin` is `pulled`, `built: ...`, or `present` for an image that
+    was neither pulled nor built by the harness. `version` is the version of the image's software. `size` is in bytes.
     """
 
     name: str
@@ -37,28 +37,42 @@ class Obtained:
 
 
 def may_pull(settings: Settings, image: Image) -> bool:
-    """Whether the settings let `image` be pulled, or used as pulled. What has no recipe can come in no other way."""
-    wanted = settings.image_mode != "build" or image.recipe is None
-    return image.reference is not None and not image.forced and wanted
+    """Return whether the settings allow the pulled `image`.
+
+    An image without a recipe can only be pulled.
+    """
+    allowed = settings.image_mode != "build" or image.recipe is None
+    return image.reference is not None and not image.forced and allowed
 
 
 def may_build(settings: Settings, image: Image) -> bool:
-    """Whether the settings let the recipe's image be built, or used as built: always, if nothing can be pulled."""
-    needed = image.forced or image.reference is None
-    return image.recipe is not None and (needed or settings.image_mode != "pull")
+    """Return whether the settings allow the built `image`.
+
+    An image without a reference can only be built.
+    """
+    required = image.forced or image.reference is None
+    return image.recipe is not None and (required or settings.image_mode != "pull")
 
 
-def present(client: docker.DockerClient, settings: Settings, images: Mapping[str, Image], name: str) -> Obtained | None:
-    """Image `name` if the engine has it in a form that the settings allow; nothing is pulled or built."""
+def find_local(
+    client: docker.DockerClient, settings: Settings, images: Mapping[str, Image], name: str
+) -> ResolvedImage | None:
+    """Return image `name` if the engine has it in a form that the settings allow.
+
+    Raises ImageError, EngineError.
+    """
     image = images[name]
-    found = reference_present(client, image) if may_pull(settings, image) else None
-    if found is None and may_build(settings, image):
-        found = built_present(client, images, image)
-    return found
+    resolved = find_pulled(client, image) if may_pull(settings, image) else None
+    if resolved is None and may_build(settings, image):
+        resolved = find_built(client, images, image)
+    return resolved
 
 
-def reference_present(client: docker.DockerClient, image: Image) -> Obtained | None:
-    """The image under the name that is pulled."""
+def find_pulled(client: docker.DockerClient, image: Image) -> ResolvedImage | None:
+    """Return the local image that has the reference of `image`.
+
+    Raises ImageError, EngineError.
+    """
     if image.reference is None:
         return None
     attrs = _inspect(client, image.reference)
@@ -66,17 +80,17 @@ def reference_present(client: docker.DockerClient, image: Image) -> Obtained | N
         return None
     _, tag = parse_repository_tag(image.reference)
     origin = "pulled" if attrs.get("RepoDigests") else "present"
-    return Obtained(image.name, image.reference, origin, tag or "latest", int(attrs["Size"]))
+    return ResolvedImage(image.name, image.reference, origin, tag or "latest", int(attrs["Size"]))
 
 
-def built_present(client: docker.DockerClient, images: Mapping[str, Image], image: Image) -> Obtained | None:
-    """What the recipe built, if the recipe is still the same."""
+def find_built(client: docker.DockerClient, images: Mapping[str, Image], image: Image) -> ResolvedImage | None:
+    """Return the local image that the current recipe built. Raises ImageError, EngineError."""
     tag = built_tag(images, image.name)
     attrs = _inspect(client, tag)
     if attrs is None:
         return None
     labels = attrs["Config"].get("Labels") or {}
-    return Obtained(
+    return ResolvedImage(
         image.name,
         tag,
         f"built: {labels.get(LABEL_ORIGIN, 'unknown')}",
@@ -85,29 +99,32 @@ def built_present(client: docker.DockerClient, images: Mapping[str, Image], imag
     )
 
 
-def name_for_project(client: docker.DockerClient, built: str, tag: str) -> None:
-    """Gives the name that the project's DAGs have by default to this build, unless it names somebody else's image.
+def tag_for_project(client: docker.DockerClient, built: str, tag: str) -> None:
+    """Give the built image `built` the tag that the project's DAGs use.
 
-    Leaving theirs does no harm: a run is given the exact name, `built`.
+    If an image that the harness did not build has that tag, the tag stays there.
+    Runs work in both cases, because a run gets the exact reference `built`.
     """
-    ours, named = _inspect(client, built), _inspect(client, tag)
+    ours, tagged = _inspect(client, built), _inspect(client, tag)
     if ours is None:
         return
-    if named is not None:
-        labels = named["Config"].get("Labels") or {}
-        if named["Id"] == ours["Id"] or LABEL_RECIPE not in labels:
+    if tagged is not None:
+        labels = tagged["Config"].get("Labels") or {}
+        if tagged["Id"] == ours["Id"] or LABEL_RECIPE not in labels:
             return
     repository, release = parse_repository_tag(tag)
-    with engine_errors(f"naming {tag}"):
+    with engine_errors(f"tagging {tag}"):
         client.api.tag(built, repository, release or "latest", force=True)
 
 
 def _inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | None:
-    with engine_errors(f"looking for {reference}"):
+    with engine_errors(f"inspecting {reference}"):
         try:
             attrs: dict[str, Any] = client.images.get(reference).attrs
         except ImageNotFound:
             return None
         except APIError as error:
-            raise ImageError(f"the engine does not take {reference!r} as an image: {error.explanation}") from error
+            raise ImageError(
+                f"the engine rejects the image reference {reference!r}: {error.explanation}; correct it"
+            ) from error
     return attrs

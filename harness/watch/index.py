@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.watch.defined import files_of
+from harness.watch.dag_ids import files_of
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from harness.errors import SettingsError
 from harness.settings import Settings
-from harness.watch.choice import EVERYTHING, Choice, Project, choose
-from harness.watch.notes import Notes, after
+from harness.watch.index import Notes, after
 from harness.watch.round import Ended, rehearse, run_round
 from harness.watch.saves import Saves
+from harness.watch.selection import EVERYTHING, Choice, Project, choose
 
 NAMES = 5
 

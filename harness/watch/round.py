@@ -21,8 +21,8 @@ from typing import NoReturn
 import pytest
 
 from harness.airflow.warm.fork import PR_SET_PDEATHSIG, prctl
-from harness.watch.choice import Choice
-from harness.watch.notes import Told
+from harness.watch.index import Told
+from harness.watch.selection import Choice
 
 OPTIONS = ("-q", "--no-header", "--continue-on-collection-errors")
 
@@ -83,7 +83,7 @@ def _be_the_round(arguments: Sequence[str], choice: Choice, looked_into: frozens
     code = 1
     try:
         _detach()
-        from harness.watch.chosen import Chosen  # imports harness.fixtures, which is pytest's to import
+        from harness.watch.round_plugin import Chosen  # imports harness.fixtures, which is pytest's to import
 
         def tell(text: str) -> None:
             # Where the pipe is broken the watch was killed, and this round with it.

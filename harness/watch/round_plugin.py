@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.fixtures import WORLD
-from harness.watch.choice import Choice
+from harness.watch.selection import Choice
 
 
 class Chosen:

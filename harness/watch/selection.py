@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.watch.defined import defined_in
+from harness.watch.dag_ids import defined_in
 from harness.watch.imports import reached
-from harness.watch.notes import Noted, Notes
+from harness.watch.index import Noted, Notes
 
 SETTINGS_FILES = ("pyproject.toml", "pytest.toml", "pytest.ini", "tox.ini", "setup.cfg")
 

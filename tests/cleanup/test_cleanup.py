@@ -15,15 +15,15 @@ import docker
 import pytest
 from filelock import FileLock
 
-from harness.clean.cache import of_cache
-from harness.clean.checkouts import of_embedded, of_gone, of_own
-from harness.clean.images import of_images
-from harness.clean.left import Left
-from harness.clean.runs import YOUNG, of_runs
+from harness.cleanup.cache import of_cache
+from harness.cleanup.checkouts import of_embedded, of_gone, of_own
+from harness.cleanup.images import of_images
+from harness.cleanup.leftovers import Left
+from harness.cleanup.runs import YOUNG, of_runs
 from harness.cli import main
 from harness.engine import LABEL_FLEET, LABEL_ROLE, connect
 from harness.errors import EngineError, ImageError
-from harness.images.present import LABEL_RECIPE
+from harness.images.local import LABEL_RECIPE
 from harness.private import private_folder
 from harness.services.embedded.processes import Keeping, end_kept, lives
 from harness.services.embedded.stack import end_embedded
@@ -226,7 +226,7 @@ def test_what_nobody_here_knows(
             made.start()
             made.kill()
         now = time.time()
-        monkeypatch.setattr("harness.clean.runs.time.time", lambda: now + (2 * YOUNG if old else 0))
+        monkeypatch.setattr("harness.cleanup.runs.time.time", lambda: now + (2 * YOUNG if old else 0))
         assert any(one.name.startswith(ident) for one in of_runs(client)) == told
     finally:
         made.remove(force=True)

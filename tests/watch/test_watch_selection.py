@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.watch.choice import EVERYTHING, NOTHING, Choice, Project, choose
-from harness.watch.notes import Noted, Notes, Told, after
+from harness.watch.index import Noted, Notes, Told, after
+from harness.watch.selection import EVERYTHING, NOTHING, Choice, Project, choose
 
 FILES = {
     "conftest.py": 'pytest_plugins = ["scenarios.seeds"]',
