@@ -1,1 +1,4 @@
-"""Finding what this tool made and nobody uses any more, each thing with what removes it."""
+"""Find leftovers: what the harness created and no longer needs.
+
+Each leftover has a function that removes it.
+"""

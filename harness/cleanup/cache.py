@@ -1,7 +1,7 @@
-"""The cache folder: what can be made again, at the cost of minutes.
+"""Find files in the cache folder that can be rebuilt, which takes minutes.
 
-It may be a folder that the user chose, with other things in it, so each thing is known by its form, and nearly all by
-a lock beside it, which who makes it holds.
+The user may have chosen a folder with other files in it. A file of the harness is recognised by its name, and most
+files also by their lock, which a process holds while it writes the file.
 """
 
 from __future__ import annotations
@@ -14,38 +14,41 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from harness.cleanup.leftovers import Left
+from harness.cleanup.leftovers import Leftover
 from harness.errors import ImageError
 
 LOGS = re.compile(r"image-[\w.-]+\.log|traceback\.log")
-MADE = (
-    (".", re.compile(r"go-\d[\w.]*|go-wheel"), ("", ".half")),
+ENTRIES = (
+    (".", re.compile(r"go-\d[\w.]*|go-wheel"), ("", ".partial")),
     ("work", re.compile(r"[\w.-]+"), (f"-{8 * '?'}",)),
     ("metadata", re.compile(r"[0-9a-f]{16}"), (".dump", ".partial")),
 )
-"""By folder: what stands before `.lock`, and what follows the same in the names of what is made under that lock."""
+"""Folder, stem of the lock's name, and the suffixes that follow this stem in the names of the entry's files."""
 
 
-def of_cache(folder: Path) -> Iterator[Left]:
+def find_cache_files(folder: Path) -> Iterator[Leftover]:
     for file in sorted((folder / "logs").glob("*")):
         if LOGS.fullmatch(file.name):
-            yield Left("cache file", str(file), partial(file.unlink, missing_ok=True))
-    for place, stems, endings in MADE:
-        for lock in sorted((folder / place).glob("*.lock")):
-            if stems.fullmatch(lock.stem):
-                yield Left("cache entry", str(lock.with_suffix("")), partial(_remove_made, lock, endings))
+            yield Leftover("cache file", str(file), partial(file.unlink, missing_ok=True))
+    for subfolder, stem, suffixes in ENTRIES:
+        for lock in sorted((folder / subfolder).glob("*.lock")):
+            if stem.fullmatch(lock.stem):
+                yield Leftover("cache entry", str(lock.with_suffix("")), partial(_remove_entry, lock, suffixes))
 
 
-def _remove_made(lock: Path, endings: tuple[str, ...]) -> None:
-    """Raises ImageError where it is being made."""
+def _remove_entry(lock: Path, suffixes: tuple[str, ...]) -> None:
+    """Remove the files of a lock, and the lock.
+
+    Raises ImageError if another process holds the lock.
+    """
     held = FileLock(lock)
     try:
         held.acquire(timeout=0)
     except Timeout as error:
-        raise ImageError(f"{lock} is held: something is being made, wait until that has ended") from error
+        raise ImageError(f"{lock} is locked: another process writes this entry; wait until it ends") from error
     try:
-        for made in (found for ending in endings for found in lock.parent.glob(f"{lock.stem}{ending}")):
-            shutil.rmtree(made) if made.is_dir() else made.unlink()
+        for path in (path for suffix in suffixes for path in lock.parent.glob(f"{lock.stem}{suffix}")):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         lock.unlink(missing_ok=True)
     finally:
         held.release()

@@ -1,4 +1,4 @@
-"""What was kept for checkouts: for this one, and for those that have gone since."""
+"""Find what is kept for checkouts: for the current one, and for deleted ones."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import docker
 
 from harness.airflow.warm.client import end_hosts, hosts_folder
-from harness.cleanup.engine_objects import things
-from harness.cleanup.leftovers import Left
+from harness.cleanup.engine_objects import list_objects
+from harness.cleanup.leftovers import Leftover
 from harness.private import checkouts, private_folder
 from harness.services.embedded.processes import dead_stacks
 from harness.services.embedded.stack import kept_folders
@@ -21,43 +21,52 @@ from harness.services.kind import remove_kept
 from harness.tables import counted
 
 
-def of_own(root: Path, client: docker.DockerClient | None) -> Iterator[Left]:
-    """Of the checkout at `root`: what is kept, its warm hosts, and what these have learned."""
-    if kept := _kept(root, client):
-        yield Left("kept stack", f"{kept} of {root}", partial(remove_kept, root))
+def find_kept(root: Path, client: docker.DockerClient | None) -> Iterator[Leftover]:
+    """Find the kept stack, the warm hosts and the preloading lists of the checkout at `root`."""
+    if kept := _describe_kept(root, client):
+        yield Leftover("kept stack", f"{kept} of {root}", partial(remove_kept, root))
     folder = hosts_folder(root)
     for host in folder.glob("*.sock"):
-        yield Left("warm host", f"{host.stem} of {root}", partial(end_hosts, folder))
+        yield Leftover("warm host", f"{host.stem} of {root}", partial(end_hosts, folder))
     if any(folder.iterdir()):
-        yield Left("notes folder", str(folder), partial(shutil.rmtree, folder))
+        yield Leftover("state folder", str(folder), partial(shutil.rmtree, folder))
 
 
-def of_gone(root: Path, client: docker.DockerClient | None) -> Iterator[Left]:
-    """Of checkouts whose folder has gone: everything, unless a test run is under way there all the same."""
+def find_deleted_checkouts(root: Path, client: docker.DockerClient | None) -> Iterator[Leftover]:
+    """Find everything that is kept for deleted checkouts.
+
+    A checkout with a test run in progress is skipped.
+    """
     for checkout in checkouts():
-        if checkout == root or checkout.exists() or any(fleet.used() for fleet in fleets(checkout)):
+        if checkout == root or checkout.exists() or any(session.used() for session in fleets(checkout)):
             continue
-        kept = _kept(checkout, client) or "no stack"
-        yield Left("gone checkout", f"{checkout}: {kept} kept", partial(_remove_gone, checkout))
+        kept = _describe_kept(checkout, client) or "no stack"
+        yield Leftover("deleted checkout", f"{checkout}: {kept} kept", partial(_remove_checkout, checkout))
 
 
-def of_embedded() -> Iterator[Left]:
-    """Folders of embedded stacks whose keeper was killed."""
+def find_dead_embedded_stacks() -> Iterator[Leftover]:
+    """Find folders of embedded stacks whose supervisor was killed."""
     for folder in dead_stacks():
-        yield Left("stack folder", str(folder), partial(shutil.rmtree, folder, ignore_errors=True))
+        yield Leftover("stack folder", str(folder), partial(shutil.rmtree, folder, ignore_errors=True))
 
 
-def _kept(checkout: Path, client: docker.DockerClient | None) -> str:
-    """What remove_kept() would find there, in a few words. Without a client only a note tells of containers."""
-    fleet = Fleet(checkout, None)
-    found = Counter({"embedded stack": len(kept_folders(fleet))})
+def _describe_kept(checkout: Path, client: docker.DockerClient | None) -> str:
+    """Describe in a few words what remove_kept() would remove.
+
+    Without a client, containers are known from state files only.
+    """
+    session = Fleet(checkout, None)
+    counts = Counter({"embedded stack": len(kept_folders(session))})
     if client:
-        found.update(one.kind for one in things(client).get(fleet.ident, ()))
-    return counted(found) or ("notes" if any(fleet.folder.glob("*.json")) else "")
+        counts.update(item.kind for item in list_objects(client).get(session.ident, ()))
+    return counted(counts) or ("state files" if any(session.folder.glob("*.json")) else "")
 
 
-def _remove_gone(checkout: Path) -> None:
-    """Its private folder goes last: by it alone all else is found."""
+def _remove_checkout(checkout: Path) -> None:
+    """Remove everything that is kept for a deleted checkout.
+
+    The private folder goes last, because everything else is found through it.
+    """
     remove_kept(checkout)
     end_hosts(hosts_folder(checkout))
     shutil.rmtree(private_folder(checkout))

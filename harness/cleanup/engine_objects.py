@@ -1,4 +1,4 @@
-"""What of ours is on the engine, by fleet."""
+"""List the engine's objects that have a label of the harness, by session."""
 
 from __future__ import annotations
 
@@ -12,38 +12,41 @@ import docker
 from harness.engine import LABEL_FLEET, engine_errors
 from harness.services.reaper import fleet_of_reaper
 
-LIVING = ("running", "paused", "restarting")
+RUNNING_STATES = ("running", "paused", "restarting")
 
 
 @dataclass(frozen=True)
-class Thing:
-    """A container, network or volume; `made` in seconds since 1970."""
+class EngineObject:
+    """A container, network or volume. `created` is in seconds since 1970."""
 
     kind: str
-    runs: bool
-    reaper: bool
-    made: float
+    running: bool
+    is_reaper: bool
+    created: float
 
 
-def things(client: docker.DockerClient) -> Mapping[str, list[Thing]]:
-    """By fleet what has a label of ours; a fleet's reaper is counted to it. Raises EngineError."""
-    found: dict[str, list[Thing]] = defaultdict(list)
+def list_objects(client: docker.DockerClient) -> Mapping[str, list[EngineObject]]:
+    """Return the objects by session id.
 
-    def add(kind: str, labels: Mapping[str, str], made: float, runs: bool = False) -> None:
-        ident = labels[LABEL_FLEET]
-        of = ident.removesuffix(fleet_of_reaper(""))
-        found[of].append(Thing(kind, runs, ident != of, made))
+    A reaper is listed with the session that it watches. Raises EngineError.
+    """
+    objects: dict[str, list[EngineObject]] = defaultdict(list)
 
-    ours = {"label": LABEL_FLEET}
-    with engine_errors("looking for what was left"):
-        for one in client.api.containers(all=True, filters=ours):
-            add("container", one["Labels"], one["Created"], one["State"] in LIVING)
-        for one in client.api.networks(filters=ours):
-            add("network", one["Labels"], _moment(one["Created"]))
-        for one in client.api.volumes(filters=ours)["Volumes"] or []:
-            add("volume", one["Labels"], _moment(one["CreatedAt"]))
-    return found
+    def add(kind: str, labels: Mapping[str, str], created: float, running: bool = False) -> None:
+        label = labels[LABEL_FLEET]
+        session = label.removesuffix(fleet_of_reaper(""))
+        objects[session].append(EngineObject(kind, running, label != session, created))
+
+    filters = {"label": LABEL_FLEET}
+    with engine_errors("listing containers, networks and volumes"):
+        for container in client.api.containers(all=True, filters=filters):
+            add("container", container["Labels"], container["Created"], container["State"] in RUNNING_STATES)
+        for network in client.api.networks(filters=filters):
+            add("network", network["Labels"], _parse_time(network["Created"]))
+        for volume in client.api.volumes(filters=filters)["Volumes"] or []:
+            add("volume", volume["Labels"], _parse_time(volume["CreatedAt"]))
+    return objects
 
 
-def _moment(text: str) -> float:
+def _parse_time(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()

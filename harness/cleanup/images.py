@@ -1,4 +1,7 @@
-"""Images that the recipes built. What was pulled is left: others may have asked for it, too."""
+"""Find images that the recipes built.
+
+Pulled images stay, because other programs may use them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import docker
 from docker.errors import APIError, ImageNotFound
 from docker.utils import parse_repository_tag
 
-from harness.cleanup.leftovers import Left
+from harness.cleanup.leftovers import Leftover
 from harness.engine import engine_errors
 from harness.errors import ImageError
 from harness.images.local import LABEL_RECIPE
@@ -17,16 +20,19 @@ from harness.images.recipe_hash import PREFIX
 from harness.settings import Settings
 
 
-def of_images(client: docker.DockerClient, settings: Settings) -> Iterator[Left]:
-    """By every name that the harness gave it, the newest first, since one stands on another."""
-    named = (parse_repository_tag(image.tag) for image in settings.images.values())
-    given = {f"{repository}:{release or 'latest'}" for repository, release in named}
+def find_built_images(client: docker.DockerClient, settings: Settings) -> Iterator[Leftover]:
+    """Find every tag that the harness gave to a built image.
+
+    The newest image comes first, because images depend on older ones. Raises EngineError.
+    """
+    parsed = (parse_repository_tag(image.tag) for image in settings.images.values())
+    project_tags = {f"{repository}:{release or 'latest'}" for repository, release in parsed}
     with engine_errors("listing images"):
         built = client.api.images(filters={"label": LABEL_RECIPE})
-    for image in sorted(built, key=lambda one: one["Created"], reverse=True):
+    for image in sorted(built, key=lambda image: image["Created"], reverse=True):
         for tag in image["RepoTags"] or []:
-            if tag.startswith(f"{PREFIX}/") or tag in given:
-                yield Left("image", f"{tag} ({image['Size'] / 1e6:.0f} MB)", partial(_remove, client, tag))
+            if tag.startswith(f"{PREFIX}/") or tag in project_tags:
+                yield Leftover("image", f"{tag} ({image['Size'] / 1e6:.0f} MB)", partial(_remove, client, tag))
 
 
 def _remove(client: docker.DockerClient, tag: str) -> None:
@@ -36,4 +42,4 @@ def _remove(client: docker.DockerClient, tag: str) -> None:
         except ImageNotFound:
             pass
         except APIError as error:
-            raise ImageError(f"image {tag} stays: {error.explanation}") from error
+            raise ImageError(f"image {tag} can't be removed: {error.explanation}") from error

@@ -1,4 +1,4 @@
-"""Test runs that ended without their reaper: killed with it, or with the machine."""
+"""Find test runs that were killed with their reaper or died in a machine crash."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from functools import partial
 
 import docker
 
-from harness.cleanup.engine_objects import Thing, things
-from harness.cleanup.leftovers import Left
+from harness.cleanup.engine_objects import EngineObject, list_objects
+from harness.cleanup.leftovers import Leftover
 from harness.engine import LABEL_FLEET
 from harness.private import checkouts
 from harness.services.fleet import Fleet, fleets
@@ -19,34 +19,35 @@ from harness.services.reaper import fleet_of_reaper
 from harness.services.remove import remove_labelled
 from harness.tables import counted
 
-YOUNG = 3600.0
-"""Seconds. What another user of the engine made within them may be about to start."""
+MIN_AGE = 3600.0
+"""Seconds. Another user of the engine may be about to start younger objects."""
 
 
-def of_runs(client: docker.DockerClient | None) -> Iterator[Left]:
-    """Of dead test runs the folder and what is on the engine; without a client the folders alone.
+def find_dead_runs(client: docker.DockerClient | None) -> Iterator[Leftover]:
+    """Find the folders and, with a client, the engine objects of dead test runs.
 
-    A run of this user is dead if no living process holds a slot of it, one that somebody else made if nothing of it
-    runs and nothing is young. One with a reaper is left to that, and what is kept is left to its own checkout.
+    A run of this user is dead if no living process holds one of its worker slots. A run of another user is dead if
+    none of its containers runs and all its objects are older than MIN_AGE. A run with a running reaper is skipped,
+    because the reaper removes it. A kept stack is skipped, because it belongs to its checkout.
     """
-    own = {fleet.ident: fleet for checkout in checkouts() for fleet in fleets(checkout)}
-    on_engine = things(client) if client else {}
-    for ident in sorted({*own, *on_engine}):
-        left = on_engine.get(ident, [])
-        if not _alive(own.get(ident), left) and not any(one.runs and one.reaper for one in left):
-            told = counted(Counter(one.kind for one in left)) or "its folder"
-            yield Left("dead test run", f"{ident}: {told}", partial(_remove, client, ident, own.get(ident)))
+    sessions = {session.ident: session for checkout in checkouts() for session in fleets(checkout)}
+    on_engine = list_objects(client) if client else {}
+    for ident in sorted({*sessions, *on_engine}):
+        objects, session = on_engine.get(ident, []), sessions.get(ident)
+        if not _is_alive(session, objects) and not any(item.running and item.is_reaper for item in objects):
+            contents = counted(Counter(item.kind for item in objects)) or "its folder"
+            yield Leftover("dead test run", f"{ident}: {contents}", partial(_remove, client, ident, session))
 
 
-def _alive(own: Fleet | None, left: Sequence[Thing]) -> bool:
-    if own:
-        return own.kept or own.used()
-    return any(one.runs or one.made > time.time() - YOUNG for one in left)
+def _is_alive(session: Fleet | None, objects: Sequence[EngineObject]) -> bool:
+    if session:
+        return session.kept or session.used()
+    return any(item.running or item.created > time.time() - MIN_AGE for item in objects)
 
 
-def _remove(client: docker.DockerClient | None, ident: str, own: Fleet | None) -> None:
+def _remove(client: docker.DockerClient | None, ident: str, session: Fleet | None) -> None:
     if client:
-        for labelled in (ident, fleet_of_reaper(ident)):
-            remove_labelled(client, {LABEL_FLEET: labelled})
-    if own:
-        shutil.rmtree(own.folder, ignore_errors=True)
+        for label in (ident, fleet_of_reaper(ident)):
+            remove_labelled(client, {LABEL_FLEET: label})
+    if session:
+        shutil.rmtree(session.folder, ignore_errors=True)
