@@ -1,4 +1,4 @@
-"""What the rounds so far have shown of each scenario: the files that its DAGs are defined in."""
+"""The scenario index: the files that define each scenario's DAGs, from past rounds."""
 
 from __future__ import annotations
 
@@ -7,45 +7,47 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.watch.dag_ids import files_of
+from harness.watch.dag_ids import find_defining_files
 
 
 @dataclass(frozen=True)
-class Noted:
-    """A scenario. It is `sure` if `dag_files` has the file of each of `dags`, the DAGs that it runs.
+class IndexedScenario:
+    """A scenario in `file`, with the DAGs that it runs and the files that define them.
 
-    One that isn't runs on every save of a DAG file.
+    `complete`: `dag_files` has a file for each of `dag_ids`. An incomplete scenario runs on every save of a DAG file.
     """
 
     file: Path
-    dags: frozenset[str] = frozenset()
+    dag_ids: frozenset[str] = frozenset()
     dag_files: frozenset[Path] = frozenset()
-    sure: bool = False
+    complete: bool = False
 
 
 @dataclass(frozen=True)
-class Notes:
-    """`scenarios` by pytest node id, `broken` the files that pytest could not collect, `dag_files` those of all DAGs.
+class ScenarioIndex:
+    """What past rounds showed about the project's scenarios and DAGs.
 
-    `lost`: pytest did not come to look into everything, so that it isn't known what there is.
+    `scenarios` are by pytest node id, `broken` are the files that pytest could not collect, `dag_files` the files of
+    all DAGs. `incomplete`: pytest stopped before it collected everything, so the index may lack scenarios.
     """
 
-    scenarios: Mapping[str, Noted] = field(default_factory=dict)
+    scenarios: Mapping[str, IndexedScenario] = field(default_factory=dict)
     broken: frozenset[Path] = frozenset()
     dag_files: frozenset[Path] = frozenset()
-    lost: bool = True
+    incomplete: bool = True
 
     @property
     def scenario_files(self) -> set[Path]:
-        return {noted.file for noted in self.scenarios.values()} | self.broken
+        return {scenario.file for scenario in self.scenarios.values()} | self.broken
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a round tells, as JSON can say it.
+class RoundReport:
+    """A round's report, as JSON values.
 
-    `collected` has the file of each scenario that was found, `broken` the files that could not be read. `outcomes` are
-    those of the scenarios that were tried, `runs` the DAGs that each of them ran. `dag_files` has the file of each DAG.
+    `collected` maps each collected scenario to its file, `broken` lists the files that could not be collected.
+    `outcomes` maps each scenario that ran to its outcome, `runs` to the DAGs that it ran. `dag_files` maps each DAG to
+    its file.
     """
 
     collected: Mapping[str, str]
@@ -55,47 +57,55 @@ class Told:
     dag_files: Mapping[str, str]
 
 
-def after(notes: Notes, told: Told, looked_into: Collection[Path] | None, dags_folder: Path) -> Notes:
-    """The notes after a round which looked into these files; None: into all."""
-    broken = frozenset(map(_path, told.broken))
+def update_index(
+    index: ScenarioIndex, report: RoundReport, collected_files: Collection[Path] | None, dags_folder: Path
+) -> ScenarioIndex:
+    """Return the index after a round that collected `collected_files`; None means every file."""
+    broken = frozenset(map(_resolve, report.broken))
 
-    def stays(node_id: str, noted: Noted) -> bool:
-        looked = looked_into is None or noted.file in looked_into
-        return node_id in told.collected or noted.file in broken or not looked
+    def still_exists(node_id: str, scenario: IndexedScenario) -> bool:
+        was_collected = collected_files is None or scenario.file in collected_files
+        return node_id in report.collected or scenario.file in broken or not was_collected
 
-    scenarios = {node_id: noted for node_id, noted in notes.scenarios.items() if stays(node_id, noted)}
-    for node_id, file in told.collected.items():
-        scenarios.setdefault(node_id, Noted(_path(file)))
-    for node_id, dags in told.runs.items():
-        before, outcome = scenarios[node_id], told.outcomes.get(node_id)
-        if outcome == "skipped" and not dags:  # no DAG made it so
-            scenarios[node_id] = replace(before, sure=True)
+    scenarios = {node_id: scenario for node_id, scenario in index.scenarios.items() if still_exists(node_id, scenario)}
+    for node_id, file in report.collected.items():
+        scenarios.setdefault(node_id, IndexedScenario(_resolve(file)))
+    for node_id, dag_ids in report.runs.items():
+        before, outcome = scenarios[node_id], report.outcomes.get(node_id)
+        if outcome == "skipped" and not dag_ids:  # No DAG caused the skip.
+            scenarios[node_id] = replace(before, complete=True)
         else:
-            scenarios[node_id] = _noted(before, frozenset(dags), outcome == "passed", told.dag_files, dags_folder)
-    return Notes(
+            passed = outcome == "passed"
+            scenarios[node_id] = _update_scenario(before, frozenset(dag_ids), passed, report.dag_files, dags_folder)
+    return ScenarioIndex(
         scenarios,
-        broken | {file for file in notes.broken if looked_into is not None and file not in looked_into},
-        notes.dag_files | {_path(file) for file in told.dag_files.values()},
-        lost=any(path.is_dir() for path in broken),
+        broken | {file for file in index.broken if collected_files is not None and file not in collected_files},
+        index.dag_files | {_resolve(file) for file in report.dag_files.values()},
+        incomplete=any(path.is_dir() for path in broken),
     )
 
 
-def _noted(before: Noted, dags: frozenset[str], passed: bool, dag_files: Mapping[str, str], dags_folder: Path) -> Noted:
-    """One that failed may not have come to all of its runs, or found its DAG gone: what is known of it stays."""
-    found = {dag_id: _files_of(dag_id, dag_files, dags_folder) for dag_id in dags}
-    files = frozenset[Path]().union(*found.values())
-    sure = bool(found) and all(found.values())
+def _update_scenario(
+    before: IndexedScenario, dag_ids: frozenset[str], passed: bool, dag_files: Mapping[str, str], dags_folder: Path
+) -> IndexedScenario:
+    """Return the scenario with the DAGs of its last run.
+
+    A failed scenario may have missed some of its runs, or its DAG may be gone, so it keeps what was known.
+    """
+    files_by_dag = {dag_id: _find_files(dag_id, dag_files, dags_folder) for dag_id in dag_ids}
+    files = frozenset[Path]().union(*files_by_dag.values())
+    complete = bool(files_by_dag) and all(files_by_dag.values())
     if passed:
-        return Noted(before.file, dags, files, sure)
-    return Noted(before.file, dags | before.dags, files | before.dag_files, sure)
+        return IndexedScenario(before.file, dag_ids, files, complete)
+    return IndexedScenario(before.file, dag_ids | before.dag_ids, files | before.dag_files, complete)
 
 
-def _files_of(dag_id: str, dag_files: Mapping[str, str], dags_folder: Path) -> set[Path]:
+def _find_files(dag_id: str, dag_files: Mapping[str, str], dags_folder: Path) -> set[Path]:
     if dag_id in dag_files:
-        return {_path(dag_files[dag_id])}
-    return files_of(dag_id, dags_folder)
+        return {_resolve(dag_files[dag_id])}
+    return find_defining_files(dag_id, dags_folder)
 
 
-def _path(name: str) -> Path:
-    """As saves are told: without links."""
+def _resolve(name: str) -> Path:
+    """Resolve symbolic links, because saves are reported without them."""
     return Path(os.path.realpath(name))

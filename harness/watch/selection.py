@@ -1,4 +1,4 @@
-"""Which scenarios a save concerns."""
+"""Select the scenarios that a save affects."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.watch.dag_ids import defined_in
-from harness.watch.imports import reached
-from harness.watch.index import Noted, Notes
+from harness.watch.dag_ids import list_dag_ids
+from harness.watch.imports import find_reachable
+from harness.watch.index import IndexedScenario, ScenarioIndex
 
 SETTINGS_FILES = ("pyproject.toml", "pytest.toml", "pytest.ini", "tox.ini", "setup.cfg")
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Scenarios by their pytest node ids, and files of scenarios as a whole; `everything` stands for all there is."""
+class Selection:
+    """Scenarios by pytest node id, whole scenario files, or everything."""
 
     scenarios: frozenset[str] = frozenset()
     files: frozenset[Path] = frozenset()
@@ -24,72 +24,88 @@ class Choice:
     def __bool__(self) -> bool:
         return bool(self.everything or self.scenarios or self.files)
 
-    def __or__(self, other: Choice) -> Choice:
-        return Choice(self.scenarios | other.scenarios, self.files | other.files, self.everything or other.everything)
+    def __or__(self, other: Selection) -> Selection:
+        return Selection(
+            self.scenarios | other.scenarios, self.files | other.files, self.everything or other.everything
+        )
 
 
-EVERYTHING = Choice(everything=True)
-NOTHING = Choice()
+EVERYTHING = Selection(everything=True)
+NOTHING = Selection()
 
 
 @dataclass(frozen=True)
 class Project:
-    """Where things are. What is in `not_ours` (the harness itself) is not the project's, even if it is in `root`."""
+    """The project's folders.
+
+    Files in `excluded`, which is the harness itself, don't belong to the project, even if they are in `root`.
+    """
 
     root: Path
     dags_folder: Path
-    not_ours: Path = field(default=Path(__file__).resolve().parents[1])
+    excluded: Path = field(default=Path(__file__).resolve().parents[1])
 
 
-def choose(saved: Iterable[Path], notes: Notes, project: Project) -> Choice:
-    """What is to run after `saved` were saved, or removed. Where it can't be told, it is everything."""
-    ours = [file for file in saved if not file.is_relative_to(project.not_ours)]
-    if notes.lost:
-        return EVERYTHING if any(_may_matter(file, project) for file in ours) else NOTHING
-    reach = {node_id: _reach(noted, project) for node_id, noted in notes.scenarios.items()}
-    choice = NOTHING
-    for file in ours:
-        choice |= _concerned(file, notes, reach, project)
-    return choice
+def select_scenarios(saved: Iterable[Path], index: ScenarioIndex, project: Project) -> Selection:
+    """Return the scenarios that the saved or removed files affect.
+
+    If they can't be determined, return EVERYTHING.
+    """
+    files = [file for file in saved if not file.is_relative_to(project.excluded)]
+    if index.incomplete:
+        return EVERYTHING if any(_may_affect_scenarios(file, project) for file in files) else NOTHING
+    reachable = {node_id: _find_read_files(scenario, project) for node_id, scenario in index.scenarios.items()}
+    selection = NOTHING
+    for file in files:
+        selection |= _select_by_file(file, index, reachable, project)
+    return selection
 
 
-def _may_matter(file: Path, project: Project) -> bool:
-    return file.is_relative_to(project.dags_folder) or file.suffix == ".py" or _is_settings(file, project)
+def _may_affect_scenarios(file: Path, project: Project) -> bool:
+    return file.is_relative_to(project.dags_folder) or file.suffix == ".py" or _is_settings_file(file, project)
 
 
-def _is_settings(file: Path, project: Project) -> bool:
+def _is_settings_file(file: Path, project: Project) -> bool:
     return file.parent == project.root and file.name in SETTINGS_FILES
 
 
-def _reach(noted: Noted, project: Project) -> set[Path]:
-    """Every file that the scenario is known to read: its own, its conftests, its DAGs', and what those import."""
-    folders = [folder for folder in noted.file.parents if folder.is_relative_to(project.root)]
-    starts = [folder / name for folder in folders for name in ("conftest.py", "__init__.py")]
-    here = [noted.file, *(file for file in starts if file.is_file())]
-    # A DAG file's own imports are looked up in the dags folder alone, as Airflow does.
-    return reached(here, (project.root,)) | reached(noted.dag_files, (project.dags_folder,))
+def _find_read_files(scenario: IndexedScenario, project: Project) -> set[Path]:
+    """Return the files that the scenario reads.
+
+    These are its own file, conftests, DAG files, and all that these files import.
+    """
+    folders = [folder for folder in scenario.file.parents if folder.is_relative_to(project.root)]
+    package_files = [folder / name for folder in folders for name in ("conftest.py", "__init__.py")]
+    own_files = [scenario.file, *(file for file in package_files if file.is_file())]
+    # Like Airflow, resolve the imports of a DAG file in the dags folder only.
+    return find_reachable(own_files, (project.root,)) | find_reachable(scenario.dag_files, (project.dags_folder,))
 
 
-def _concerned(file: Path, notes: Notes, reach: dict[str, set[Path]], project: Project) -> Choice:
-    users = frozenset(node_id for node_id, files in reach.items() if file in files)
-    if file in notes.scenario_files:
-        return Choice(users, frozenset({file}))
+def _select_by_file(file: Path, index: ScenarioIndex, reachable: dict[str, set[Path]], project: Project) -> Selection:
+    users = frozenset(node_id for node_id, files in reachable.items() if file in files)
+    if file in index.scenario_files:
+        return Selection(users, frozenset({file}))
     if file.is_relative_to(project.dags_folder):
-        return _concerned_by_dags(file, users, notes)
+        return _select_by_dag_file(file, users, index)
     if users:
-        return Choice(users)
-    if _is_settings(file, project):
+        return Selection(users)
+    if _is_settings_file(file, project):
         return EVERYTHING
-    if file.suffix == ".py" and any(file.is_relative_to(known.parent) for known in notes.scenario_files):
-        # Nobody imports it: a new file of scenarios, if pytest takes it for one.
-        return Choice(files=frozenset({file})) if file.exists() else EVERYTHING
+    if file.suffix == ".py" and any(file.is_relative_to(known.parent) for known in index.scenario_files):
+        # No known file imports this file, so it may be a new file of scenarios. pytest decides.
+        return Selection(files=frozenset({file})) if file.exists() else EVERYTHING
     return NOTHING
 
 
-def _concerned_by_dags(file: Path, users: frozenset[str], notes: Notes) -> Choice:
-    """A file that defines DAGs concerns those; any other may be read by all, unless some are seen to import it."""
-    defined = defined_in(file)
-    unsure = {node_id for node_id, noted in notes.scenarios.items() if not noted.sure or defined & noted.dags}
-    if users or defined or file in notes.dag_files:
-        return Choice(users | unsure)
+def _select_by_dag_file(file: Path, users: frozenset[str], index: ScenarioIndex) -> Selection:
+    """Select the scenarios of a file in the dags folder.
+
+    Any DAG may read a file without DAGs, so without a known importer every scenario is selected.
+    """
+    dag_ids = list_dag_ids(file)
+    others = {
+        node_id for node_id, scenario in index.scenarios.items() if not scenario.complete or dag_ids & scenario.dag_ids
+    }
+    if users or dag_ids or file in index.dag_files:
+        return Selection(users | others)
     return EVERYTHING

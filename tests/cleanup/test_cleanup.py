@@ -38,7 +38,7 @@ def _empty_runtime_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch:
 
 
 def keep_stack(checkout: Path) -> Path:
-    """Keep an embedded stack with a folder and a supervisor, but without services; return its folder."""
+    """Keep an embedded stack without services; return its folder."""
     session = Fleet(checkout, None)
     keeping = Keeping.begin(session.folder)
     keeping.start("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"], {})
@@ -86,7 +86,7 @@ def test_a_deleted_checkout_is_found_until_its_stack_is_removed(
 def test_a_stack_in_another_temporary_folder_needs_its_state_file(
     has_state_file: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """TMPDIR had another value when the stack was kept. Without its state file the stack keeps running."""
+    """A stack that was kept under another TMPDIR is removed by its state file only."""
     monkeypatch.setattr("harness.services.embedded.processes.MEMORY", tmp_path / "none")
     old_temporary_folder = tmp_path / "old"
     old_temporary_folder.mkdir()

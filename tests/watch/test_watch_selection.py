@@ -1,4 +1,4 @@
-"""Which scenarios a save concerns: by the DAGs that they ran, and by what is seen to import what."""
+"""Selecting the scenarios of a save, by the DAGs that they ran and by imports."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.watch.index import Noted, Notes, Told, after
-from harness.watch.selection import EVERYTHING, NOTHING, Choice, Project, choose
+from harness.watch.index import IndexedScenario, RoundReport, ScenarioIndex, update_index
+from harness.watch.selection import EVERYTHING, NOTHING, Project, Selection, select_scenarios
 
 FILES = {
     "conftest.py": 'pytest_plugins = ["scenarios.seeds"]',
@@ -43,26 +43,30 @@ def project(tmp_path: Path) -> Project:
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    return Project(tmp_path.resolve(), tmp_path.resolve() / "dags", not_ours=tmp_path.resolve() / "scenarios/harness")
+    return Project(tmp_path.resolve(), tmp_path.resolve() / "dags", excluded=tmp_path.resolve() / "scenarios/harness")
 
 
 @pytest.fixture
-def notes(project: Project) -> Notes:
-    """After a first round of everything."""
+def index(project: Project) -> ScenarioIndex:
+    """Return the index update_index a first round of every scenario."""
     scenarios, dags = project.root / "scenarios", project.dags_folder
-    return Notes(
+    return ScenarioIndex(
         {
-            SALES: Noted(scenarios / "test_sales.py", frozenset({"sales"}), frozenset({dags / "sales.py"}), True),
-            STOCK: Noted(scenarios / "test_stock.py", frozenset({"stock"}), frozenset({dags / "stock.py"}), True),
-            MADE: Noted(scenarios / "test_stock.py", frozenset({"x"}), frozenset({dags / "made.py"}), True),
+            SALES: IndexedScenario(
+                scenarios / "test_sales.py", frozenset({"sales"}), frozenset({dags / "sales.py"}), True
+            ),
+            STOCK: IndexedScenario(
+                scenarios / "test_stock.py", frozenset({"stock"}), frozenset({dags / "stock.py"}), True
+            ),
+            MADE: IndexedScenario(scenarios / "test_stock.py", frozenset({"x"}), frozenset({dags / "made.py"}), True),
         },
         dag_files=frozenset({dags / name for name in ("sales.py", "stock.py", "made.py", "unused.py", "others.py")}),
-        lost=False,
+        incomplete=False,
     )
 
 
 @pytest.mark.parametrize(
-    ("saved", "chosen"),
+    ("saved", "selected"),
     [
         ("dags/sales.py", {SALES}),
         ("dags/made.py", {MADE}),
@@ -79,105 +83,118 @@ def notes(project: Project) -> Notes:
         ("conftest.py", ALL),
     ],
 )
-def test_the_scenarios_that_are_seen_to_use_it(saved: str, chosen: set[str], notes: Notes, project: Project) -> None:
-    assert choose({project.root / saved}, notes, project) == Choice(frozenset(chosen))
+def test_a_saved_file_selects_the_scenarios_that_read_it(
+    saved: str, selected: set[str], index: ScenarioIndex, project: Project
+) -> None:
+    assert select_scenarios({project.root / saved}, index, project) == Selection(frozenset(selected))
 
 
 @pytest.mark.parametrize(
     "saved", ["dags/query.sql", "dags/lib/lonely.py", "dags/gone.py", "dags/.airflowignore", "pyproject.toml"]
 )
-def test_everything_where_it_cant_be_seen(saved: str, notes: Notes, project: Project) -> None:
-    assert choose({project.root / saved}, notes, project) == EVERYTHING
+def test_a_file_with_unknown_readers_selects_everything(saved: str, index: ScenarioIndex, project: Project) -> None:
+    assert select_scenarios({project.root / saved}, index, project) == EVERYTHING
 
 
 @pytest.mark.parametrize("saved", ["README.md", "setup.py", "scenarios/rows.csv", "scenarios/harness/plugin.py"])
-def test_nothing_where_it_is_no_business_of_theirs(saved: str, notes: Notes, project: Project) -> None:
-    assert choose({project.root / saved}, notes, project) == NOTHING
+def test_an_unrelated_file_selects_nothing(saved: str, index: ScenarioIndex, project: Project) -> None:
+    assert select_scenarios({project.root / saved}, index, project) == NOTHING
 
 
-def test_a_file_of_scenarios_runs_as_a_whole_a_new_one_too(notes: Notes, project: Project) -> None:
+def test_a_scenario_file_is_selected_as_a_whole(index: ScenarioIndex, project: Project) -> None:
     known, new = project.root / "scenarios/test_stock.py", project.root / "scenarios/test_new.py"
     new.touch()
 
-    assert choose({known}, notes, project) == Choice(frozenset({STOCK, MADE}), frozenset({known}))
-    assert choose({new}, notes, project) == Choice(files=frozenset({new}))
+    assert select_scenarios({known}, index, project) == Selection(frozenset({STOCK, MADE}), frozenset({known}))
+    assert select_scenarios({new}, index, project) == Selection(files=frozenset({new}))
 
 
-def test_a_burst_is_one_choice(notes: Notes, project: Project) -> None:
+def test_several_saves_are_one_selection(index: ScenarioIndex, project: Project) -> None:
     saved = {project.dags_folder / "sales.py", project.dags_folder / "lib/bins.py", project.root / "README.md"}
 
-    assert choose(saved, notes, project) == Choice(frozenset({SALES, STOCK}))
+    assert select_scenarios(saved, index, project) == Selection(frozenset({SALES, STOCK}))
 
 
-def test_a_scenario_whose_dag_was_not_found_runs_on_every_save_of_a_dag(notes: Notes, project: Project) -> None:
-    scenarios = {**notes.scenarios, MADE: Noted(project.root / "scenarios/test_stock.py", frozenset({"x"}))}
-    unsure = Notes(scenarios, dag_files=notes.dag_files, lost=False)
+def test_an_incomplete_scenario_is_selected_by_every_dag_file(index: ScenarioIndex, project: Project) -> None:
+    scenarios = {**index.scenarios, MADE: IndexedScenario(project.root / "scenarios/test_stock.py", frozenset({"x"}))}
+    incomplete = ScenarioIndex(scenarios, dag_files=index.dag_files, incomplete=False)
 
-    assert choose({project.dags_folder / "sales.py"}, unsure, project) == Choice(frozenset({SALES, MADE}))
-    assert choose({project.root / "scenarios/expected.py"}, unsure, project) == Choice(frozenset({SALES}))
+    assert select_scenarios({project.dags_folder / "sales.py"}, incomplete, project) == Selection(
+        frozenset({SALES, MADE})
+    )
+    assert select_scenarios({project.root / "scenarios/expected.py"}, incomplete, project) == Selection(
+        frozenset({SALES})
+    )
 
 
-def test_a_dag_that_moved_into_another_file_runs_its_scenarios(notes: Notes, project: Project) -> None:
+def test_a_dag_in_another_file_selects_its_scenarios(index: ScenarioIndex, project: Project) -> None:
     other = project.dags_folder / "unused.py"
     other.write_text('DAG("stock")')
 
-    assert choose({other}, notes, project) == Choice(frozenset({STOCK}))
+    assert select_scenarios({other}, index, project) == Selection(frozenset({STOCK}))
 
 
-def test_after_a_round_that_came_to_nothing_every_save_runs_everything(notes: Notes, project: Project) -> None:
-    lost = Notes(notes.scenarios, dag_files=notes.dag_files, lost=True)
+def test_an_incomplete_index_selects_everything(index: ScenarioIndex, project: Project) -> None:
+    incomplete = ScenarioIndex(index.scenarios, dag_files=index.dag_files, incomplete=True)
 
-    assert choose({project.root / "conftest.py"}, lost, project) == EVERYTHING
-    assert choose({project.dags_folder / "unused.py"}, Notes(), project) == EVERYTHING
-    assert choose({project.root / "README.md"}, lost, project) == NOTHING
+    assert select_scenarios({project.root / "conftest.py"}, incomplete, project) == EVERYTHING
+    assert select_scenarios({project.dags_folder / "unused.py"}, ScenarioIndex(), project) == EVERYTHING
+    assert select_scenarios({project.root / "README.md"}, incomplete, project) == NOTHING
 
 
-def told(project: Project, **given: object) -> Told:
+def create_report(project: Project, **values: object) -> RoundReport:
     file = str(project.root / "scenarios/test_stock.py")
     empty: dict[str, object] = {"broken": [], "outcomes": {}, "runs": {}, "dag_files": {}}
-    return Told(**{"collected": {STOCK: file, MADE: file}, **empty, **given})  # type: ignore[arg-type]
+    return RoundReport(**{"collected": {STOCK: file, MADE: file}, **empty, **values})  # type: ignore[arg-type]
 
 
-def test_a_round_notes_the_files_of_dags_from_the_database_else_from_their_own_words(project: Project) -> None:
-    made = str(project.dags_folder / "made.py")
+def test_files_of_dags_come_from_the_database_else_from_the_source(project: Project) -> None:
+    dag_file = str(project.dags_folder / "made.py")
     runs = {STOCK: ["stock"], MADE: ["x"]}
 
-    known = after(Notes(), told(project, runs=runs, dag_files={"x": made}), None, project.dags_folder)
-    assert {node: (noted.dag_files, noted.sure) for node, noted in known.scenarios.items()} == {
+    recorded = update_index(
+        ScenarioIndex(), create_report(project, runs=runs, dag_files={"x": dag_file}), None, project.dags_folder
+    )
+    assert {node: (scenario.dag_files, scenario.complete) for node, scenario in recorded.scenarios.items()} == {
         STOCK: ({project.dags_folder / "stock.py"}, True),
         MADE: ({project.dags_folder / "made.py"}, True),
     }
-    assert not known.lost
-    unknown = after(Notes(), told(project, runs=runs), None, project.dags_folder)
-    assert not unknown.scenarios[MADE].sure
+    assert not recorded.incomplete
+    unrecorded = update_index(ScenarioIndex(), create_report(project, runs=runs), None, project.dags_folder)
+    assert not unrecorded.scenarios[MADE].complete
 
 
-def test_a_failure_keeps_what_was_known_and_a_success_replaces_it(notes: Notes, project: Project) -> None:
+def test_a_failure_keeps_known_files_and_a_success_replaces_them(index: ScenarioIndex, project: Project) -> None:
     runs: dict[str, list[str]] = {STOCK: ["gone"]}
-    failed = told(project, runs=runs, outcomes={STOCK: "failed"})
-    passed = told(project, runs={STOCK: ["sales"]}, outcomes={STOCK: "passed"})
+    failed = create_report(project, runs=runs, outcomes={STOCK: "failed"})
+    passed = create_report(project, runs={STOCK: ["sales"]}, outcomes={STOCK: "passed"})
     file = frozenset({project.root / "scenarios/test_stock.py"})
 
-    kept = after(notes, failed, file, project.dags_folder).scenarios[STOCK]
-    assert (kept.dag_files, kept.sure) == ({project.dags_folder / "stock.py"}, False)
-    replaced = after(notes, passed, file, project.dags_folder).scenarios[STOCK]
+    kept = update_index(index, failed, file, project.dags_folder).scenarios[STOCK]
+    assert (kept.dag_files, kept.complete) == ({project.dags_folder / "stock.py"}, False)
+    replaced = update_index(index, passed, file, project.dags_folder).scenarios[STOCK]
     assert replaced.dag_files == {project.dags_folder / "sales.py"}
 
 
-def test_a_scenario_that_was_skipped_waits_for_its_own_files(project: Project) -> None:
-    noted = after(Notes(), told(project, runs={STOCK: []}, outcomes={STOCK: "skipped"}), None, project.dags_folder)
+def test_a_skipped_scenario_is_selected_by_its_own_files_only(project: Project) -> None:
+    updated = update_index(
+        ScenarioIndex(),
+        create_report(project, runs={STOCK: []}, outcomes={STOCK: "skipped"}),
+        None,
+        project.dags_folder,
+    )
 
-    assert choose({project.dags_folder / "stock.py"}, noted, project) == Choice(frozenset({MADE}))
+    assert select_scenarios({project.dags_folder / "stock.py"}, updated, project) == Selection(frozenset({MADE}))
 
 
-def test_a_scenario_that_is_gone_is_forgotten_and_one_that_cant_be_read_is_not(notes: Notes, project: Project) -> None:
+def test_a_removed_scenario_is_dropped_and_an_uncollected_one_is_kept(index: ScenarioIndex, project: Project) -> None:
     file = project.root / "scenarios/test_stock.py"
-    gone = told(project, collected={STOCK: str(file)})
-    unread = told(project, collected={}, broken=[str(file)])
+    removed = create_report(project, collected={STOCK: str(file)})
+    uncollected = create_report(project, collected={}, broken=[str(file)])
 
-    assert set(after(notes, gone, frozenset({file}), project.dags_folder).scenarios) == {SALES, STOCK}
-    broken = after(notes, unread, frozenset({file}), project.dags_folder)
+    assert set(update_index(index, removed, frozenset({file}), project.dags_folder).scenarios) == {SALES, STOCK}
+    broken = update_index(index, uncollected, frozenset({file}), project.dags_folder)
     assert set(broken.scenarios) == ALL
     assert broken.broken == {file}
-    mended = after(broken, told(project), frozenset({file}), project.dags_folder)
-    assert mended.broken == frozenset()
+    fixed = update_index(broken, create_report(project), frozenset({file}), project.dags_folder)
+    assert fixed.broken == frozenset()
