@@ -98,11 +98,11 @@ def _check_reference(settings: Settings, image: Image, answer: registry.TagStatu
     check, name = f"image {image.name}", image.name
     status: Status = "warn" if may_build(settings, image) else "fail"
     fallback = "it is built instead" if status == "warn" else f"name another image with --{name}-image, or leave it out"
-    if answer.state == "gone":
+    if answer.state == "missing":
         return Finding(check, status, f"{image.reference} is not in its registry (any more)", fallback)
     if answer.state == "token":
         # Docker Hub and others ask for a token for missing images too. The engine may have a login that we don't know.
-        found = f"{image.reference} is gone, or needs a token"
+        found = f"{image.reference} does not exist, or needs a token"
         return Finding(check, "warn", found, f"`docker login`, or: {fallback}")
     if answer.newer:
         repository = str(image.reference).rpartition(":")[0]

@@ -26,11 +26,11 @@ MANIFESTS = (
 class TagStatus:
     """A registry's answer about a reference.
 
-    `state` is `gone` if the image does not exist, and `token` if the registry requires a login. `newer` is the newest
-    tag in the same format, or empty if that is the reference's own tag.
+    `state` is `missing` if the image does not exist, and `token` if the registry requires a login. `newer` is the
+    newest tag in the same format, or empty if the reference has the newest tag.
     """
 
-    state: Literal["there", "gone", "token"]
+    state: Literal["present", "missing", "token"]
     newer: str = ""
 
 
@@ -58,9 +58,9 @@ def _query_tag(session: requests.Session, base: str, tag: str) -> TagStatus | No
     if answer.status_code in (401, 403):
         return TagStatus("token")
     if answer.status_code == 404:
-        return TagStatus("gone")
+        return TagStatus("missing")
     answer.raise_for_status()
-    return TagStatus("there", find_newer_tag(tag, _list_tags(session, base)))
+    return TagStatus("present", find_newer_tag(tag, _list_tags(session, base)))
 
 
 def _log_in(session: requests.Session, challenge: str) -> bool:

@@ -181,10 +181,10 @@ def test_registries_are_queried_for_missing_and_newer_images(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = {
-        "minio": TagStatus("gone"),
+        "minio": TagStatus("missing"),
         "mc": TagStatus("token"),
-        "postgres": TagStatus("there", "17.7"),
-        "relay": TagStatus("there"),
+        "postgres": TagStatus("present", "17.7"),
+        "relay": TagStatus("present"),
     }
     monkeypatch.setattr(
         engine.registry,
@@ -196,13 +196,13 @@ def test_registries_are_queried_for_missing_and_newer_images(
     )
     found = by_check(list(engine.check_registries(containers)))
     assert (found["image minio"].status, found["image minio"].todo) == ("warn", "it is built instead")
-    assert "is gone, or needs a token" in found["image mc"].found
+    assert "does not exist, or needs a token" in found["image mc"].found
     assert found["image postgres"].todo.endswith("pytest --postgres-image postgres:17.7")
     assert found["image relay"].status == "ok"
     assert found["registries"].found == "no answer from docker.io"
     assert list(engine.check_registries(settings.model_copy(update={"stack": "embedded"}))) == []
 
-    answers["relay"] = TagStatus("gone")  # The override has no recipe.
+    answers["relay"] = TagStatus("missing")  # The override has no recipe.
     found = by_check(list(engine.check_registries(containers)))
     assert (found["image relay"].status, "--relay-image" in found["image relay"].todo) == ("fail", True)
 

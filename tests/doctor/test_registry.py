@@ -69,12 +69,12 @@ def registry() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("reference", "status"),
     [
-        ("open:17.6", TagStatus("there", newer="17.10")),  # The newer tag is on the second page.
-        ("open:17.10", TagStatus("there")),
-        ("open:16.1", TagStatus("gone")),
-        ("open:latest", TagStatus("there")),
-        ("none:1", TagStatus("gone")),
-        ("guarded:1.0", TagStatus("there")),
+        ("open:17.6", TagStatus("present", newer="17.10")),  # The newer tag is on the second page.
+        ("open:17.10", TagStatus("present")),
+        ("open:16.1", TagStatus("missing")),
+        ("open:latest", TagStatus("present")),
+        ("none:1", TagStatus("missing")),
+        ("guarded:1.0", TagStatus("present")),
         ("private:1.0", TagStatus("token")),
     ],
 )
