@@ -1,4 +1,4 @@
-"""The AWS twin: moto, with what moto lacks or does otherwise than AWS. Runs in the `aws` container, alone.
+"""The AWS mock: moto, with the AWS behaviour that moto lacks. Runs in the `aws` container.
 
-It imports nothing else of the harness: the image holds this folder as the package `aws_twin`.
+The package imports nothing else of the harness: the image holds this folder as the package `aws_mock`.
 """

@@ -1,4 +1,4 @@
-"""`python -m aws_twin -H HOST -p PORT`: moto's server, with the twin's behaviour put in before it begins."""
+"""Start moto's server with the mock's behaviour: `python -m aws_mock -H HOST -p PORT`."""
 
 from __future__ import annotations
 

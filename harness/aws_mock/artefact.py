@@ -1,8 +1,8 @@
-"""`model.tar.gz` of SageMaker's k-means: one file `model_algo-1`, an MXNet list of one array, the centroids.
+"""`model.tar.gz` of SageMaker's k-means: a file `model_algo-1` with the centroids.
 
-The format is that of MXNet's `NDArray::Save` (src/ndarray/ndarray.cc, version 2 of the array's record): what was
-trained here can be opened with `mx.nd.load` as a model of AWS's can. Written after that source; not tried with MXNet,
-which no longer installs on today's Pythons.
+The format is that of MXNet's `NDArray::Save` (src/ndarray/ndarray.cc, version 2 of the array's record), so `mx.nd.load`
+should open it like a model of AWS. The code follows that source and is untested with MXNet itself, which doesn't
+install on current Pythons.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import struct
 import tarfile
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-if TYPE_CHECKING:  # at run time it is imported where it is used: a fourth of the twin's start, and seldom needed
+if TYPE_CHECKING:  # Functions import numpy at run time: it takes a quarter of the mock's start and is rarely needed.
     import numpy as np
 
 Centroids: TypeAlias = "np.ndarray[Any, np.dtype[np.float32]]"
@@ -24,11 +24,11 @@ DENSE, CPU, FLOAT32 = 0, 1, 0
 
 
 class ArtefactError(ValueError):
-    """It is no such artefact. The text says in what."""
+    """Bytes that are not such an artefact. The text says why."""
 
 
-def packed(centroids: Centroids) -> bytes:
-    """The artefact's bytes; the same for the same centroids."""
+def pack(centroids: Centroids) -> bytes:
+    """Return the artefact of these centroids (k x features). Equal centroids give equal bytes."""
     import numpy as np
 
     rows = np.ascontiguousarray(centroids, dtype="<f4")
@@ -39,19 +39,19 @@ def packed(centroids: Centroids) -> bytes:
             struct.pack(f"<{rows.ndim}q", *rows.shape),
             struct.pack("<iii", CPU, 0, FLOAT32),
             rows.tobytes(),
-            struct.pack("<Q", 0),  # no names
+            struct.pack("<Q", 0),  # No names.
         )
     )
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        entry = tarfile.TarInfo(FILE)  # of 1970, owned by root
+        entry = tarfile.TarInfo(FILE)  # Dated 1970, owned by root.
         entry.size = len(content)
         tar.addfile(entry, io.BytesIO(content))
     return gzip.compress(archive.getvalue(), mtime=0)
 
 
-def unpacked(artefact: bytes) -> Centroids:
-    """The centroids in an artefact, one row each. Raises ArtefactError."""
+def unpack(artefact: bytes) -> Centroids:
+    """Return the centroids of an artefact (k x features). Raises ArtefactError."""
     import numpy as np
 
     try:
@@ -63,7 +63,7 @@ def unpacked(artefact: bytes) -> Centroids:
         shape = struct.unpack_from("<2q", content, 36)
         *_, number = struct.unpack_from("<iii", content, 52)
     except (OSError, EOFError, KeyError, tarfile.TarError, struct.error) as error:
-        raise ArtefactError(f"it is no model.tar.gz with a {FILE} in it: {error}") from error
+        raise ArtefactError(f"not a model.tar.gz with a file {FILE}: {error}") from error
     if (magic, count, array, kind, dimensions, number) != (LIST, 1, ARRAY_V2, DENSE, 2, FLOAT32):
         raise ArtefactError(f"{FILE} is not one dense matrix of float32")
     rows, columns = shape

@@ -1,4 +1,4 @@
-"""moto's SageMaker with AWS's refusals, and with jobs and endpoints that live."""
+"""moto's SageMaker backend with AWS's errors, and with the states of jobs and endpoints."""
 
 from __future__ import annotations
 
@@ -18,49 +18,52 @@ from moto.sagemaker.models import (
     sagemaker_backends,
 )
 
-from . import errors, orders, storage
+from . import configuration, errors, storage
 from .authorization import check_trust
-from .deploying import Deployment
+from .deployment import Deployment
 from .training import Training
 
 ECR = re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<name>[\w./-]+?)(:[\w.-]+|@.*)?")
 ALGORITHMS = ("kmeans",)
 
 
-class TwinSageMakerBackend(SageMakerModelBackend):
-    """moto resets a backend by calling __init__ again, so all that is kept here goes with it."""
+class MockSageMakerBackend(SageMakerModelBackend):
+    """SageMaker of one region.
+
+    moto resets a backend by calling __init__ again, which also clears the attributes added here.
+    """
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.trainings: dict[str, Training] = {}
         self.deployments: dict[str, Deployment] = {}
 
-    def create_training_job(self, **wanted: Any) -> FakeTrainingJob:  # type: ignore[override]
-        name, role = wanted["training_job_name"], wanted["role_arn"]
+    def create_training_job(self, **parameters: Any) -> FakeTrainingJob:  # type: ignore[override]
+        name, role = parameters["training_job_name"], parameters["role_arn"]
         check_name("TrainingJobName", name)
         if name in self.training_jobs:
             raise errors.job_exists(self.training_jobs[name].arn)
-        check_instance_type("TrainingInstanceType", wanted["resource_config"], "resourceConfig.instanceType")
-        self._check_image(wanted["algorithm_specification"].get("TrainingImage", ""), errors.other_region_to_train)
+        check_instance_type("TrainingInstanceType", parameters["resource_config"], "resourceConfig.instanceType")
+        self._check_image(parameters["algorithm_specification"].get("TrainingImage", ""), errors.other_region_to_train)
         check_trust(role, self._arn("training-job", name))
-        for number, channel in enumerate(wanted["input_data_config"] or (), 1):
+        for number, channel in enumerate(parameters["input_data_config"] or (), 1):
             self._check_input(channel, f"inputDataConfig.{number}.member.dataSource.s3DataSource.s3Uri", role)
-        check_url(wanted["output_data_config"]["S3OutputPath"], "outputDataConfig.s3OutputPath")
-        output, _ = storage.split(wanted["output_data_config"]["S3OutputPath"])
+        check_url(parameters["output_data_config"]["S3OutputPath"], "outputDataConfig.s3OutputPath")
+        output, _ = storage.split_url(parameters["output_data_config"]["S3OutputPath"])
         if not storage.has_bucket(output):
             raise errors.no_output(output, self.region_name)
-        wanted["input_data_config"] = wanted["input_data_config"] or []
-        wanted["hyper_parameters"] = wanted["hyper_parameters"] or {}
-        wanted["stopping_condition"] = {"MaxRuntimeInSeconds": 86400} | (wanted["stopping_condition"] or {})
-        job = super().create_training_job(**wanted)
-        training = self.trainings[name] = Training(job, self.region_name, orders.current().training)
+        parameters["input_data_config"] = parameters["input_data_config"] or []
+        parameters["hyper_parameters"] = parameters["hyper_parameters"] or {}
+        parameters["stopping_condition"] = {"MaxRuntimeInSeconds": 86400} | (parameters["stopping_condition"] or {})
+        job = super().create_training_job(**parameters)
+        training = self.trainings[name] = Training(job, self.region_name, configuration.current().training)
         training.begin()
         return job
 
     def describe_training_job(self, training_job_name: str) -> dict[str, Any]:
         if training_job_name not in self.training_jobs:
             raise errors.no_job()
-        self.trainings[training_job_name].looked_at()
+        self.trainings[training_job_name].poll()
         return super().describe_training_job(training_job_name)
 
     def stop_training_job(self, training_job_name: str) -> None:
@@ -69,17 +72,17 @@ class TwinSageMakerBackend(SageMakerModelBackend):
         if not self.trainings[training_job_name].stop():
             raise errors.job_has_ended(self.training_jobs[training_job_name].training_job_status)
 
-    def create_model(self, **wanted: Any) -> Model:  # type: ignore[override]
-        name = wanted["model_name"]
+    def create_model(self, **parameters: Any) -> Model:  # type: ignore[override]
+        name = parameters["model_name"]
         check_name("ModelName", name)
         if name in self._models:
             raise errors.exists("model", self._models[name].arn)
-        check_trust(wanted["execution_role_arn"], self._arn("model", name))
-        container = wanted["primary_container"] or {}
+        check_trust(parameters["execution_role_arn"], self._arn("model", name))
+        container = parameters["primary_container"] or {}
         self._check_image(container.get("Image", ""), errors.other_region)
         if "ModelDataUrl" in container:
             check_url(container["ModelDataUrl"], "primaryContainer.modelDataUrl")
-        return super().create_model(**wanted)
+        return super().create_model(**parameters)
 
     def describe_model(self, model_name: str) -> Model:
         if model_name not in self._models:
@@ -90,22 +93,22 @@ class TwinSageMakerBackend(SageMakerModelBackend):
         self.describe_model(model_name)
         super().delete_model(model_name)
 
-    def create_endpoint_config(self, **wanted: Any) -> FakeEndpointConfig:  # type: ignore[override]
-        name = wanted["endpoint_config_name"]
+    def create_endpoint_config(self, **parameters: Any) -> FakeEndpointConfig:  # type: ignore[override]
+        name = parameters["endpoint_config_name"]
         check_name("EndpointConfigName", name)
         if name in self.endpoint_configs:
             raise errors.exists("endpoint configuration", self.endpoint_configs[name].endpoint_config_arn)
-        for number, variant in enumerate(wanted["production_variants"], 1):
+        for number, variant in enumerate(parameters["production_variants"], 1):
             member = f"productionVariants.{number}.member.instanceType"
             check_instance_type("ProductionVariantInstanceType", variant, member)
-        return super().create_endpoint_config(**wanted)
+        return super().create_endpoint_config(**parameters)
 
     def describe_endpoint_config(self, endpoint_config_name: str) -> dict[str, Any]:
-        self._config(endpoint_config_name)
+        self._find_config(endpoint_config_name)
         return super().describe_endpoint_config(endpoint_config_name)
 
     def delete_endpoint_config(self, endpoint_config_name: str) -> None:
-        self._config(endpoint_config_name)
+        self._find_config(endpoint_config_name)
         super().delete_endpoint_config(endpoint_config_name)
 
     def validate_production_variants(self, production_variants: list[dict[str, Any]]) -> None:
@@ -113,15 +116,15 @@ class TwinSageMakerBackend(SageMakerModelBackend):
             if variant["ModelName"] not in self._models:
                 raise errors.not_found("model", self._arn("model", variant["ModelName"]))
 
-    def create_endpoint(self, **wanted: Any) -> FakeEndpoint:  # type: ignore[override]
-        name = wanted["endpoint_name"]
+    def create_endpoint(self, **parameters: Any) -> FakeEndpoint:  # type: ignore[override]
+        name = parameters["endpoint_name"]
         check_name("EndpointName", name)
         if name in self.endpoints:
             raise errors.exists("endpoint", self.endpoints[name].arn)
-        config = self._config(wanted["endpoint_config_name"])
-        endpoint = super().create_endpoint(**wanted)
+        config = self._find_config(parameters["endpoint_config_name"])
+        endpoint = super().create_endpoint(**parameters)
         deployment = self.deployments[name] = Deployment(endpoint)
-        deployment.begin("Creating", config, self._model_of(config), orders.current().endpoint)
+        deployment.begin("Creating", config, self._find_model(config), configuration.current().endpoint)
         return endpoint
 
     def update_endpoint(self, endpoint_name: str, endpoint_config_name: str) -> FakeEndpoint:
@@ -129,41 +132,41 @@ class TwinSageMakerBackend(SageMakerModelBackend):
             raise errors.not_found("endpoint", self._arn("endpoint", endpoint_name))
         endpoint, deployment = self.endpoints[endpoint_name], self.deployments[endpoint_name]
         if endpoint.endpoint_status in ("Creating", "Updating"):
-            deployment.looked_at()
+            deployment.poll()
         if endpoint.endpoint_status in ("Creating", "Updating"):
             raise errors.in_progress(endpoint.arn)
         if endpoint.endpoint_status == "Failed":
             raise errors.has_failed(endpoint.arn)
-        config = self._config(endpoint_config_name)
-        deployment.begin("Updating", config, self._model_of(config), orders.current().endpoint)
+        config = self._find_config(endpoint_config_name)
+        deployment.begin("Updating", config, self._find_model(config), configuration.current().endpoint)
         return endpoint
 
     def describe_endpoint(self, endpoint_name: str) -> dict[str, Any]:
         if endpoint_name not in self.endpoints:
             raise errors.not_found("endpoint", self._arn("endpoint", endpoint_name))
-        self.deployments[endpoint_name].looked_at()
+        self.deployments[endpoint_name].poll()
         return super().describe_endpoint(endpoint_name)
 
     def delete_endpoint(self, endpoint_name: str) -> None:
         if endpoint_name not in self.endpoints:
             raise errors.not_found("endpoint", self._arn("endpoint", endpoint_name))
-        self.deployments[endpoint_name].looked_at()
+        self.deployments[endpoint_name].poll()
         if self.endpoints[endpoint_name].endpoint_status in ("Creating", "Updating"):
             raise errors.in_progress(self.endpoints[endpoint_name].arn)
         super().delete_endpoint(endpoint_name)
         del self.deployments[endpoint_name]
 
-    def serving(self, endpoint_name: str) -> bytes | None:
-        """The artefact that an endpoint answers from; None where there is no such endpoint, or nothing in service."""
+    def find_served_artefact(self, endpoint_name: str) -> bytes | None:
+        """Return the artefact that an endpoint serves, or None if no such endpoint is in service."""
         deployment = self.deployments.get(endpoint_name)
         if deployment is None:
             return None
-        if deployment.looks == 0:
-            deployment.looked_at()
+        if deployment.remaining_polls == 0:
+            deployment.poll()
         return deployment.artefact
 
-    def resources(self) -> dict[str, dict[str, Any]]:
-        """Everything there is, by kind and name, as it would be described; nobody's look is counted."""
+    def describe_all(self) -> dict[str, dict[str, Any]]:
+        """Return the description of every resource by kind and name, without counting a poll."""
         return {
             "training_jobs": {name: job.response_object for name, job in self.training_jobs.items()},
             "models": {name: model.response_object for name, model in self._models.items()},
@@ -171,12 +174,12 @@ class TwinSageMakerBackend(SageMakerModelBackend):
             "endpoints": {name: endpoint.response_object for name, endpoint in self.endpoints.items()},
         }
 
-    def _config(self, name: str) -> FakeEndpointConfig:
+    def _find_config(self, name: str) -> FakeEndpointConfig:
         if name not in self.endpoint_configs:
             raise errors.not_found("endpoint configuration", self._arn("endpoint-config", name))
         return self.endpoint_configs[name]
 
-    def _model_of(self, config: FakeEndpointConfig) -> Model:
+    def _find_model(self, config: FakeEndpointConfig) -> Model:
         name = config.production_variants[0]["ModelName"]
         if name not in self._models:
             raise errors.not_found("model", self._arn("model", name))
@@ -189,19 +192,19 @@ class TwinSageMakerBackend(SageMakerModelBackend):
             raise errors.other_channel(channel["ChannelName"])
         url = source["S3Uri"]
         check_url(url, member)
-        bucket, prefix = storage.split(url)
+        bucket, prefix = storage.split_url(url)
         try:
-            found = storage.keys(role, bucket, prefix)
+            keys = storage.list_keys(role, bucket, prefix)
         except (storage.DeniedError, storage.MissingError):
-            found = []
-        if not found:
+            keys = []
+        if not keys:
             raise errors.no_input(url, self.region_name, role, bucket)
 
     def _check_image(self, image: str, other_region: Callable[[str, str], ServiceException]) -> None:
-        found = ECR.fullmatch(image)
-        if found is None or found["name"].rpartition("/")[2] not in ALGORITHMS:
+        match = ECR.fullmatch(image)
+        if match is None or match["name"].rpartition("/")[2] not in ALGORITHMS:
             raise errors.other_algorithm(image)
-        if found["region"] != self.region_name:
+        if match["region"] != self.region_name:
             raise other_region(image, self.region_name)
 
     def _arn(self, kind: str, name: str) -> str:
@@ -209,22 +212,22 @@ class TwinSageMakerBackend(SageMakerModelBackend):
 
 
 def install() -> None:
-    """Every SageMaker backend that moto makes from now on is the twin's."""
-    TwinSageMakerBackend.__module__ = SageMakerModelBackend.__module__  # moto finds a service's URLs by this name
-    sagemaker_backends.backend = TwinSageMakerBackend
-    # Its own list is of 2020.
+    """Make moto create MockSageMakerBackend for every region from now on."""
+    MockSageMakerBackend.__module__ = SageMakerModelBackend.__module__  # moto finds the service's URLs by this name.
+    sagemaker_backends.backend = MockSageMakerBackend
+    # moto's list of instance types ends in 2020; check_instance_type uses botocore's.
     FakeEndpointConfig.validate_instance_type = lambda self, instance_type: None  # type: ignore[method-assign]
 
 
 def check_instance_type(shape: str, holder: dict[str, Any], member: str) -> None:
-    """Instance types are those of botocore's service model."""
-    wanted = holder.get("InstanceType")
-    if wanted is not None and wanted not in _instance_types(shape):
-        raise errors.enum(wanted, member, list(_instance_types(shape)))
+    """Check the instance type against botocore's service model."""
+    instance_type = holder.get("InstanceType")
+    if instance_type is not None and instance_type not in _instance_types(shape):
+        raise errors.enum(instance_type, member, list(_instance_types(shape)))
 
 
 def check_name(shape: str, name: str) -> None:
-    """Names are as botocore's service model has them: letters, digits and single dashes, 63 at most."""
+    """Check a name against botocore's service model: letters, digits and hyphens, 63 at most."""
     rule = get_service_model("sagemaker").shape_for(shape).metadata
     member = shape[0].lower() + shape[1:]
     if len(name) > rule["max"]:
@@ -234,7 +237,7 @@ def check_name(shape: str, name: str) -> None:
 
 
 def check_url(url: str, member: str) -> None:
-    """Of an object or prefix, as botocore's service model has it."""
+    """Check the URL of an object or prefix against botocore's service model."""
     rule = get_service_model("sagemaker").shape_for("S3Uri").metadata["pattern"]
     if not re.fullmatch(rule, url):
         raise errors.pattern(url, member, rule)

@@ -1,4 +1,4 @@
-"""What was asked of the twin since the last reset, and how it answered: a run's failure is often told by one call."""
+"""The AWS calls since the last reset, with their responses."""
 
 from __future__ import annotations
 
@@ -11,32 +11,35 @@ from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-from . import orders
+from . import configuration
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
 SCOPE = re.compile(r"Credential=[^/]+/\d+/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
 LIMIT = 1 << 20
-"""Bytes of a body that are looked into: a call of SageMaker's is far smaller, an object's content is none of ours."""
+"""Bytes of the largest body that is parsed. SageMaker's calls are far smaller; the contents of objects are skipped."""
 
 _calls: list[dict[str, Any]] = []
 _lock = threading.Lock()
 
 
-def recorded() -> list[dict[str, Any]]:
-    """Every call in the order of the answers: service, action, region, status, parameters (JSON services), error."""
+def list_calls() -> list[dict[str, Any]]:
+    """Return every call in the order of the responses.
+
+    Each has service, action, region and status, and if available parameters (JSON services) and error.
+    """
     with _lock:
         return list(_calls)
 
 
-def forget() -> None:
+def clear() -> None:
     with _lock:
         _calls.clear()
 
 
 def install() -> None:
-    """From now on every AWS call that the server answers is recorded; its own control calls are not."""
+    """Record every AWS call from now on. The mock's own calls are not recorded."""
     answer: Callable[..., Iterable[bytes]] = DomainDispatcherApplication.__call__
 
     def answer_and_record(
@@ -45,21 +48,22 @@ def install() -> None:
         scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
         if scope is None:
             return answer(self, environ, start_response)
-        asked_in = orders.scenario()
+        scenario = configuration.scenario_number()
         call: dict[str, Any] = {"service": scope[2], "region": scope[1], "action": _action(environ)}
         if environ.get("HTTP_X_AMZ_TARGET"):
             call["parameters"] = _parameters(environ)
 
-        def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        def record_status(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             call["status"] = int(status.split()[0])
             return start_response(status, headers, *rest)
 
-        body = answer(self, environ, started)
+        body = answer(self, environ, record_status)
         if call.get("status", 0) >= 400:
             body = list(body)
             call["error"] = _error(b"".join(body))
         with _lock:
-            if orders.scenario() == asked_in:  # an answer may have waited past a reset
+            # A reset may have happened while the response was pending.
+            if configuration.scenario_number() == scenario:
                 _calls.append(call)
         return body
 
@@ -67,7 +71,7 @@ def install() -> None:
 
 
 def _action(environ: Environ) -> str:
-    """`CreateModel` where the protocol names it, else the request's method and path."""
+    """Return the action's name, such as `CreateModel`, if available, else method and path."""
     target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
     return target.rpartition(".")[2] if target else f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
 
@@ -85,14 +89,14 @@ def _parameters(environ: Environ) -> Any:
 
 
 def _error(body: bytes) -> dict[str, str]:
-    """Code and message, from JSON or XML."""
+    """Read code and message from JSON or XML."""
     text = body.decode("utf-8", "replace")
     try:
-        said = json.loads(text)
+        error = json.loads(text)
         return {
-            "code": str(said.get("__type", said.get("Code", ""))).rpartition("#")[2],
-            "message": str(said.get("message", said.get("Message", ""))),
+            "code": str(error.get("__type", error.get("Code", ""))).rpartition("#")[2],
+            "message": str(error.get("message", error.get("Message", ""))),
         }
     except (ValueError, AttributeError):
-        found = {name.lower(): value for name, value in re.findall(r"<(Code|Message)>([^<]*)</", text)}
-        return {"code": found.get("code", ""), "message": found.get("message", text[:200])}
+        parts = {name.lower(): value for name, value in re.findall(r"<(Code|Message)>([^<]*)</", text)}
+        return {"code": parts.get("code", ""), "message": parts.get("message", text[:200])}

@@ -1,4 +1,4 @@
-"""What a scenario ordered: how training jobs and endpoints that are made from now on behave, until the next reset."""
+"""How jobs and endpoints behave that are created from now on, until the next reset."""
 
 from __future__ import annotations
 
@@ -10,81 +10,91 @@ from typing import Any, TypeVar
 
 
 @dataclass(frozen=True)
-class TrainingOrder:
-    """`looks`: how many descriptions show it in progress. `fail`: the reason with which it fails instead of training.
-    `takes`: seconds, as if: compared with MaxRuntimeInSeconds and reported, not waited for. `until_stopped`: it goes on
-    until StopTrainingJob.
+class TrainingBehaviour:
+    """How a training job behaves.
+
+    `polls`: number of descriptions that report the job in progress. `fail`: reason with which the job fails instead of
+    training. `duration`: seconds that the job reports and that count against MaxRuntimeInSeconds; the mock doesn't wait
+    for them. `until_stopped`: the job runs until StopTrainingJob.
     """
 
-    looks: int = 0
+    polls: int = 0
     fail: str | None = None
-    takes: float | None = None
+    duration: float | None = None
     until_stopped: bool = False
 
 
 @dataclass(frozen=True)
-class EndpointOrder:
-    """`looks`: how many descriptions show it being made. `fail`: the reason with which that fails."""
+class EndpointBehaviour:
+    """How an endpoint is deployed.
 
-    looks: int = 0
+    `polls`: number of descriptions that report the deployment in progress. `fail`: reason with which it fails.
+    """
+
+    polls: int = 0
     fail: str | None = None
 
 
 @dataclass(frozen=True)
-class Orders:
-    training: TrainingOrder = TrainingOrder()
-    endpoint: EndpointOrder = EndpointOrder()
+class Configuration:
+    training: TrainingBehaviour = TrainingBehaviour()
+    endpoint: EndpointBehaviour = EndpointBehaviour()
 
 
-_current = Orders()
+_current = Configuration()
 _scenario = 0
 LOCK = threading.RLock()
-"""Held while a job ends, and while everything is reset: what was begun in one scenario must not end in another."""
-Order = TypeVar("Order", TrainingOrder, EndpointOrder)
+"""Held while a job ends and during a reset: a job of one scenario must not write its result into the next."""
+Behaviour = TypeVar("Behaviour", TrainingBehaviour, EndpointBehaviour)
 
 
-def current() -> Orders:
+def current() -> Configuration:
     return _current
 
 
-def scenario() -> int:
-    """Counts the resets."""
+def scenario_number() -> int:
+    """Number of resets so far."""
     return _scenario
 
 
-def forget() -> None:
+def reset() -> None:
     global _current, _scenario
-    _current = Orders()
+    _current = Configuration()
     _scenario += 1
 
 
-def give(wanted: Any) -> None:
-    """Replaces what is named in `wanted`: {"training": {...}, "endpoint": {...}}. Raises ValueError, in one line."""
+def update(parts: Any) -> None:
+    """Replace the parts named in `parts`: {"training": {...}, "endpoint": {...}}.
+
+    Raises ValueError with a message of one line; then no part has changed.
+    """
     global _current
-    if not isinstance(wanted, Mapping) or wanted.keys() - {"training", "endpoint"}:
-        raise ValueError(f"orders are for training and endpoint, not {wanted!r}")
-    training = _made(TrainingOrder, "training", wanted.get("training"), _current.training)
-    endpoint = _made(EndpointOrder, "endpoint", wanted.get("endpoint"), _current.endpoint)
-    _current = Orders(training, endpoint)
+    if not isinstance(parts, Mapping) or parts.keys() - {"training", "endpoint"}:
+        raise ValueError(f"configuration {parts!r}: the parts are training and endpoint")
+    training = _parse(TrainingBehaviour, "training", parts.get("training"), _current.training)
+    endpoint = _parse(EndpointBehaviour, "endpoint", parts.get("endpoint"), _current.endpoint)
+    _current = Configuration(training, endpoint)
 
 
-def _made(kind: type[Order], name: str, wanted: Any, before: Order) -> Order:
-    if wanted is None:
+def _parse(kind: type[Behaviour], name: str, values: Any, before: Behaviour) -> Behaviour:
+    if values is None:
         return before
     allowed = {field.name for field in fields(kind)}
-    if not isinstance(wanted, Mapping) or wanted.keys() - allowed:
-        raise ValueError(f"an order for {name} has {', '.join(sorted(allowed))}, not {wanted!r}")
-    order = kind(**wanted)
-    if isinstance(order.looks, bool) or not isinstance(order.looks, int) or order.looks < 0:
-        raise ValueError(f"{name}.looks is a number of descriptions, not {order.looks!r}")
-    if not isinstance(order.fail, str | None):
-        raise ValueError(f"{name}.fail is a reason, not {order.fail!r}")
-    if isinstance(order, TrainingOrder) and not isinstance(order.until_stopped, bool):
-        raise ValueError(f"{name}.until_stopped is true or false, not {order.until_stopped!r}")
-    if isinstance(order, TrainingOrder) and not (order.takes is None or _is_duration(order.takes)):
-        raise ValueError(f"{name}.takes is a number of seconds, not {order.takes!r}")
-    return order
+    if not isinstance(values, Mapping) or values.keys() - allowed:
+        raise ValueError(f"{name} {values!r}: the keys are {', '.join(sorted(allowed))}")
+    behaviour = kind(**values)
+    if isinstance(behaviour.polls, bool) or not isinstance(behaviour.polls, int) or behaviour.polls < 0:
+        raise ValueError(f"{name}.polls {behaviour.polls!r}: give a number of descriptions, 0 or more")
+    if not isinstance(behaviour.fail, str | None):
+        raise ValueError(f"{name}.fail {behaviour.fail!r}: give the reason as a string")
+    if isinstance(behaviour, TrainingBehaviour) and not isinstance(behaviour.until_stopped, bool):
+        raise ValueError(f"{name}.until_stopped {behaviour.until_stopped!r}: give true or false")
+    if isinstance(behaviour, TrainingBehaviour) and not _is_duration(behaviour.duration):
+        raise ValueError(f"{name}.duration {behaviour.duration!r}: give a number of seconds, 0 or more")
+    return behaviour
 
 
 def _is_duration(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    if isinstance(value, bool):
+        return False
+    return value is None or (isinstance(value, int | float) and math.isfinite(value) and value >= 0)

@@ -1,6 +1,7 @@
-"""The twin's own calls, beside AWS's: GET /twin/, GET /twin/state, POST /twin/orders, POST /twin/enforce-iam.
+"""The mock's own calls, next to AWS's.
 
-`POST /moto-api/reset` clears what these have set, too.
+GET /mock/, GET /mock/state, POST /mock/configuration and POST /mock/enforce-iam. `POST /moto-api/reset` also clears
+what these calls set.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from moto.moto_api._internal.models import MotoAPIBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from werkzeug.wrappers import Request, Response
 
-from . import authorization, calls, orders
-from .state import state
+from . import authorization, calls, configuration
+from .state import collect_state
 
-PREFIX = "/twin/"
+PREFIX = "/mock/"
 
 
 def install() -> None:
@@ -25,29 +26,29 @@ def install() -> None:
 
     def answer_or_control(self: DomainDispatcherApplication, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").startswith(PREFIX):
-            return _answered(Request(environ))(environ, start)
+            return _handle(Request(environ))(environ, start)
         return answer(self, environ, start)
 
     def reset_all(self: MotoAPIBackend) -> None:
-        with orders.LOCK:
-            orders.forget()
+        with configuration.LOCK:
+            configuration.reset()
             reset(self)
-            calls.forget()
+            calls.clear()
             authorization.relax()
 
     DomainDispatcherApplication.__call__ = answer_or_control  # type: ignore[method-assign,assignment]
     MotoAPIBackend.reset = reset_all  # type: ignore[method-assign]
 
 
-def _answered(request: Request) -> Response:
+def _handle(request: Request) -> Response:
     match request.method, request.path.removeprefix(PREFIX):
         case "GET", "":
-            return _json({"twin": True})
+            return _json({"mock": True})
         case "GET", "state":
-            return _json(state())
-        case "POST", "orders":
+            return _json(collect_state())
+        case "POST", "configuration":
             try:
-                orders.give(json.loads(request.get_data()))
+                configuration.update(json.loads(request.get_data()))
             except ValueError as error:
                 return Response(f"{error}\n", status=400)
             return _json({})
@@ -55,7 +56,7 @@ def _answered(request: Request) -> Response:
             authorization.enforce()
             return _json({})
         case method, path:
-            return Response(f"the twin has no {method} {PREFIX}{path}\n", status=404)
+            return Response(f"{method} {PREFIX}{path}: the AWS mock has no such call\n", status=404)
 
 
 def _json(value: Any) -> Response:

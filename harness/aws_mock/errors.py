@@ -1,7 +1,7 @@
-"""AWS's refusals, word for word where a public report has them.
+"""AWS's errors, quoted from public reports where available.
 
-Codes are those of botocore's service model (`sagemaker/2017-07-24`, `sagemaker-runtime/2017-05-13`). A text that no
-report was found for stands in UNCONFIRMED: its code is promised, its words are ours.
+The codes come from botocore's service models (`sagemaker/2017-07-24`, `sagemaker-runtime/2017-05-13`). UNCONFIRMED
+lists the errors without a public report: their codes are AWS's, their texts are the harness's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SOURCES: Mapping[str, str] = {
     "job_has_ended": "https://github.com/awslabs/benchmark-ai/issues/928",
     "no_job": "https://github.com/aws/amazon-sagemaker-examples/issues/2360",
     "not_found": "https://github.com/aws/sagemaker-python-sdk/issues/2112",
-    # controllers/sdkutil/clientwrapper/sagemaker_client.go there: the text's start, from DeleteEndpoint.
+    # controllers/sdkutil/clientwrapper/sagemaker_client.go quotes the start of the text, from DeleteEndpoint.
     "in_progress": "https://github.com/aws/amazon-sagemaker-operator-for-k8s",
     "enum": "https://github.com/aws-samples/aws-sagemaker-heart-disease-prediction/issues/1",
     "constraint": "https://github.com/zenml-io/zenml/issues/1517",
@@ -42,7 +42,7 @@ UNCONFIRMED = (
     "upload_denied",
     "hyperparameters",
 )
-"""Whose words are ours: functions here, and the reasons that training.py and kmeans.py give."""
+"""Texts that the harness words itself: functions of this module, and reasons in training.py and kmeans.py."""
 
 NO_MODEL_DATA = (
     'Failed to download model data for container "container_1" from URL: "{url}". Please ensure that there is an '
@@ -56,7 +56,10 @@ PAYLOAD = "unable to evaluate payload provided"
 
 
 def exists(kind: str, arn: str) -> ServiceException:
-    """`kind`: model, endpoint configuration, endpoint. The operator falls back to an update by this text's start."""
+    """Error for a taken name. `kind`: model, endpoint configuration or endpoint.
+
+    The provider's operator updates an existing endpoint if an error starts with this text.
+    """
     return ValidationError(f'Cannot create already existing {kind} "{arn}".')
 
 
@@ -69,7 +72,7 @@ def in_progress(arn: str) -> ServiceException:
 
 
 def has_failed(arn: str) -> ServiceException:
-    """botocore's model on EndpointStatus: a failed endpoint can only be deleted."""
+    """Error for updating a failed endpoint, which can only be deleted (botocore's model)."""
     return ValidationError(f'Cannot update failed endpoint "{arn}".')
 
 
@@ -122,26 +125,26 @@ def pattern(value: str, member: str, rule: str) -> ServiceException:
 
 
 def other_region(image: str, region: str) -> ServiceException:
-    """CreateModel's words."""
+    """Error of CreateModel for an image of another region."""
     return ValidationError(
         f'Region of "{image}" does not match expected region of {region}. Cross region ECR image pulls are not allowed.'
     )
 
 
 def other_region_to_train(image: str, region: str) -> ServiceException:
-    """CreateTrainingJob's words, for an image of AWS's own algorithms."""
-    theirs, suffix = image.partition("/")[0].split(".", 4)[3:]
+    """Error of CreateTrainingJob for an image of another region with one of AWS's algorithms."""
+    image_region, suffix = image.partition("/")[0].split(".", 4)[3:]
     return ValidationError(
-        f"Invalid DNS suffix '{suffix}' for region '{theirs}' in training image. Please provide the valid "
+        f"Invalid DNS suffix '{suffix}' for region '{image_region}' in training image. Please provide the valid "
         f"<region>.<dns-suffix>: '{region}.amazonaws.com'"
     )
 
 
 def other_algorithm(image: str) -> ServiceException:
-    """Not AWS's, and none of AWS's either: an honest end of what the twin can do."""
-    return ValidationError(f"The AWS twin trains k-means alone, and {image or 'no image'} is another algorithm.")
+    """Error for an image that the mock can't run. AWS has no such error."""
+    return ValidationError(f"Image '{image}': the AWS mock trains only k-means. Use SageMaker's kmeans image.")
 
 
 def other_channel(name: str) -> ServiceException:
-    """Not AWS's either."""
-    return ValidationError(f"The AWS twin reads plain objects under an S3Prefix alone, and channel {name} has others.")
+    """Error for an input that the mock can't read. AWS has no such error."""
+    return ValidationError(f"Channel '{name}': the AWS mock reads only uncompressed objects under an S3Prefix.")

@@ -1,6 +1,6 @@
-"""A k-means endpoint's container: a request's body to the closest centroids.
+"""The container of a k-means endpoint: a request's body in, the closest centroids out.
 
-Bodies and answers: https://docs.aws.amazon.com/sagemaker/latest/dg/km-in-formats.html.
+Formats of requests and responses: https://docs.aws.amazon.com/sagemaker/latest/dg/km-in-formats.html.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from .artefact import ArtefactError, Centroids, unpacked
+from .artefact import ArtefactError, Centroids, unpack
 from .errors import PAYLOAD
 from .kmeans import RECORDIO
-from .recordio import RecordIOError, records
+from .recordio import RecordIOError, read_records
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 class ModelError(Exception):
-    """The container refuses, with a status and this message."""
+    """The container rejects a request, with a status and this message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -28,18 +28,21 @@ class ModelError(Exception):
 
 
 def load(artefact: bytes) -> Centroids:
-    """Raises ModelError for what is no artefact of k-means."""
+    """Read the centroids of an artefact. Raises ModelError if the artefact is invalid."""
     try:
-        return unpacked(artefact)
+        return unpack(artefact)
     except ArtefactError as error:
         raise ModelError(500, f"the model can't be loaded: {error}") from error
 
 
 def predict(centroids: Centroids, content_type: str, body: bytes) -> list[dict[str, float]]:
-    """For each row of the body its closest centroid and the Euclidean distance to it. Raises ModelError."""
+    """Find the closest centroid of each row of the body, and the Euclidean distance to it.
+
+    Raises ModelError.
+    """
     import numpy as np
 
-    rows = _rows(content_type.partition(";")[0].strip().lower(), body)
+    rows = _parse_rows(content_type.partition(";")[0].strip().lower(), body)
     if rows.ndim != 2 or not len(rows) or rows.shape[1] != centroids.shape[1] or not np.isfinite(rows).all():
         raise ModelError(400, PAYLOAD)
     distances = np.linalg.norm(rows[:, None, :].astype(np.float64) - centroids[None].astype(np.float64), axis=2)
@@ -50,21 +53,21 @@ def predict(centroids: Centroids, content_type: str, body: bytes) -> list[dict[s
     ]
 
 
-def _rows(content_type: str, body: bytes) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _parse_rows(content_type: str, body: bytes) -> np.ndarray[Any, np.dtype[np.float32]]:
     import numpy as np
 
     try:
         if content_type == RECORDIO:
-            return records(body)[0]
+            return read_records(body)[0]
         if content_type == "text/csv":
             return np.asarray([row for row in csv.reader(io.StringIO(body.decode())) if row], dtype=np.float32)
         if content_type == "application/json":
-            return np.asarray([_features(one) for one in json.loads(body)["instances"]], dtype=np.float32)
+            return np.asarray([_get_features(instance) for instance in json.loads(body)["instances"]], dtype=np.float32)
     except (RecordIOError, ValueError, KeyError, TypeError, OverflowError, RecursionError, csv.Error) as error:
         raise ModelError(400, PAYLOAD) from error
     raise ModelError(415, f"content type {content_type or '(none)'} is not supported")
 
 
-def _features(instance: Any) -> Any:
-    """`{"features": [...]}` or `{"data": {"features": {"values": [...]}}}`."""
+def _get_features(instance: Any) -> Any:
+    """Accept `{"features": [...]}` or `{"data": {"features": {"values": [...]}}}`."""
     return instance["data"]["features"]["values"] if "data" in instance else instance["features"]

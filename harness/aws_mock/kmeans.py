@@ -1,6 +1,6 @@
-"""SageMaker's k-means, by scikit-learn: hyperparameters in, centroids out.
+"""SageMaker's k-means on scikit-learn: hyperparameters and records in, centroids out.
 
-Hyperparameters, their ranges and defaults: https://docs.aws.amazon.com/sagemaker/latest/dg/k-means-api-config.html.
+Ranges and defaults of the hyperparameters: https://docs.aws.amazon.com/sagemaker/latest/dg/k-means-api-config.html.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .artefact import packed
-from .recordio import RecordIOError, records
+from .artefact import pack
+from .recordio import RecordIOError, read_records
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,20 +22,23 @@ SEED = 0
 
 
 class AlgorithmError(Exception):
-    """The training fails, with this text as its reason."""
+    """A failed training. The text is its reason."""
 
 
 @dataclass(frozen=True)
-class Trained:
-    """`artefact`: model.tar.gz. `metrics` by name. `log`: lines for the job's stream."""
+class TrainedModel:
+    """The result of a training.
+
+    `artefact`: model.tar.gz. `metrics`: by name. `log`: lines of the job's log.
+    """
 
     artefact: bytes
     metrics: Mapping[str, float]
     log: tuple[str, ...]
 
 
-def _whole(low: int, high: int = 2**31) -> Callable[[str], bool]:
-    # Ten digits at most: `int` refuses endless ones with an exception of its own.
+def _integer(low: int, high: int = 2**31) -> Callable[[str], bool]:
+    # Ten digits at most: `int` raises its own ValueError for thousands of digits.
     return lambda text: bool(re.fullmatch(r"[0-9]{1,10}", text.strip())) and low <= int(text) <= high
 
 
@@ -53,35 +56,35 @@ def _one_of(*words: str) -> Callable[[str], bool]:
     return lambda text: text in words
 
 
-def _metrics(text: str) -> bool:
+def _is_metric_list(text: str) -> bool:
     try:
         return json.loads(text) in (["msd"], ["ssd"], ["msd", "ssd"])
     except ValueError:
         return False
 
 
-REQUIRED = {"k": _whole(1), "feature_dim": _whole(1)}
+REQUIRED = {"k": _integer(1), "feature_dim": _integer(1)}
 OPTIONAL = {
-    "mini_batch_size": _whole(1),
+    "mini_batch_size": _integer(1),
     "init_method": _one_of("random", "kmeans++"),
-    "epochs": _whole(1),
-    "extra_center_factor": lambda text: text == "auto" or _whole(1)(text),
-    "half_life_time_size": _whole(0),
+    "epochs": _integer(1),
+    "extra_center_factor": lambda text: text == "auto" or _integer(1)(text),
+    "half_life_time_size": _integer(0),
     "local_lloyd_init_method": _one_of("random", "kmeans++"),
-    "local_lloyd_max_iter": _whole(1),
-    "local_lloyd_num_trials": lambda text: text == "auto" or _whole(1)(text),
+    "local_lloyd_max_iter": _integer(1),
+    "local_lloyd_num_trials": lambda text: text == "auto" or _integer(1)(text),
     "local_lloyd_tol": _number(0, 1),
-    "eval_metrics": _metrics,
+    "eval_metrics": _is_metric_list,
     "force_dense": _one_of("true", "True", "false", "False"),
 }
-"""Of these, `half_life_time_size`, `eval_metrics` and `force_dense` are checked and then change nothing. The last is
-undocumented, but AWS's container takes it: https://github.com/aws/sagemaker-python-sdk/pull/2815 shows its defaults."""
+"""`half_life_time_size`, `eval_metrics` and `force_dense` are validated and otherwise ignored. `force_dense` is
+undocumented but part of AWS's container: https://github.com/aws/sagemaker-python-sdk/pull/2815 shows its default."""
 
 
-def train(channel: bytes, content_type: str | None, hyperparameters: Mapping[str, str]) -> Trained:
-    """Fits `k` centroids to the records of the channel. Raises AlgorithmError."""
+def train(channel: bytes, content_type: str | None, hyperparameters: Mapping[str, str]) -> TrainedModel:
+    """Fit `k` centroids to the records of the channel. Raises AlgorithmError."""
     _check(hyperparameters)
-    rows = _rows(channel, content_type)
+    rows = _read_rows(channel, content_type)
     k, width = int(hyperparameters["k"]), int(hyperparameters["feature_dim"])
     batch = int(hyperparameters.get("mini_batch_size", 5000))
     if rows.shape[1] != width:
@@ -98,12 +101,12 @@ def train(channel: bytes, content_type: str | None, hyperparameters: Mapping[str
         f"#quality_metric: host=algo-1, train msd <loss>={distance:.6f}",
         "Training has ended; the model is saved",
     )
-    return Trained(packed(centroids), {"train:msd": round(distance, 6)}, log)
+    return TrainedModel(pack(centroids), {"train:msd": round(distance, 6)}, log)
 
 
 def _check(hyperparameters: Mapping[str, str]) -> None:
-    # The first text is AWS's: https://github.com/kubeflow/pipelines/issues/1370. The second is what another of its
-    # algorithms says, as quoted in code that met it.
+    # Sources: the first text is AWS's (https://github.com/kubeflow/pipelines/issues/1370), the second one that of
+    # another of AWS's algorithms.
     if missing := [repr(name) for name in REQUIRED if name not in hyperparameters]:
         raise AlgorithmError(
             f"ClientError: No value(s) were specified for {', '.join(missing)} which are required hyperparameter(s) "
@@ -114,18 +117,18 @@ def _check(hyperparameters: Mapping[str, str]) -> None:
         if fits is None:
             raise AlgorithmError(f"ClientError: Additional hyperparameters are not allowed ({name!r} was unexpected)")
         if not fits(value):
-            raise AlgorithmError(f"ClientError: hyperparameter {name} can't be {value!r}")
+            raise AlgorithmError(f"ClientError: hyperparameter {name}: {value!r} is outside its documented range")
 
 
-def _rows(channel: bytes, content_type: str | None) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _read_rows(channel: bytes, content_type: str | None) -> np.ndarray[Any, np.dtype[np.float32]]:
     import numpy as np
 
     if content_type not in (None, RECORDIO):
-        raise AlgorithmError(f"ClientError: the twin's k-means reads {RECORDIO}, not {content_type}")
+        raise AlgorithmError(f"ClientError: content type {content_type}: the AWS mock's k-means reads only {RECORDIO}")
     try:
-        rows = records(channel)[0]
+        rows = read_records(channel)[0]
     except RecordIOError as error:
-        raise AlgorithmError(f"ClientError: the train channel can't be read: {error}") from error
+        raise AlgorithmError(f"ClientError: the train channel is unreadable: {error}") from error
     if not np.isfinite(rows).all():
         raise AlgorithmError("ClientError: the train channel has values that are not finite numbers")
     return rows
@@ -134,23 +137,23 @@ def _rows(channel: bytes, content_type: str | None) -> np.ndarray[Any, np.dtype[
 def _fit(
     rows: np.ndarray[Any, np.dtype[np.float32]], k: int, batch: int, hyperparameters: Mapping[str, str]
 ) -> tuple[np.ndarray[Any, np.dtype[np.float32]], float]:
-    """Centroids, and the mean squared distance of a row to its centroid.
+    """Return the centroids, and the mean squared distance of a row to its centroid.
 
-    In SageMaker's own steps (https://docs.aws.amazon.com/sagemaker/latest/dg/algo-kmeans-tech-notes.html): more centres
-    than asked for are moved through the data in mini-batches, then Lloyd's method makes k of them.
+    The steps are SageMaker's (https://docs.aws.amazon.com/sagemaker/latest/dg/algo-kmeans-tech-notes.html): mini-batch
+    k-means with more than k centres, then Lloyd's method on those centres.
     """
     import numpy as np
-    from sklearn.cluster import KMeans, MiniBatchKMeans  # a second, which no start of the twin should take
+    from sklearn.cluster import KMeans, MiniBatchKMeans  # Takes a second; the mock's start must not.
 
-    def chosen(name: str, default: str) -> str:
+    def get_init_method(name: str, default: str) -> str:
         return hyperparameters.get(name, default).replace("kmeans++", "k-means++")
 
     factor, trials = (hyperparameters.get(name, "auto") for name in ("extra_center_factor", "local_lloyd_num_trials"))
     many = min(k * (10 if factor == "auto" else int(factor)), len(rows))
     batches = MiniBatchKMeans(
         n_clusters=many,
-        init=chosen("init_method", "random"),
-        # By default one pass, of which scikit-learn makes as many steps as there are batches.
+        init=get_init_method("init_method", "random"),
+        # One pass by default: scikit-learn makes one step for each batch.
         max_iter=int(hyperparameters.get("epochs", 1)),
         batch_size=min(batch, len(rows)),
         n_init=1,
@@ -160,7 +163,7 @@ def _fit(
     ).fit(rows)
     lloyd = KMeans(
         n_clusters=k,
-        init=chosen("local_lloyd_init_method", "kmeans++"),
+        init=get_init_method("local_lloyd_init_method", "kmeans++"),
         n_init=10 if trials == "auto" else int(trials),
         max_iter=int(hyperparameters.get("local_lloyd_max_iter", 300)),
         tol=float(hyperparameters.get("local_lloyd_tol", 0.0001)),

@@ -1,7 +1,7 @@
-"""IAM's rule of evaluation, for identity policies and trust policies: an explicit Deny wins, then any Allow, else no.
+"""IAM's evaluation of policies: an explicit Deny wins, then any Allow, else Deny.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html. moto's own evaluation takes a
-policy's text for a regular expression and most conditions for met.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html. moto's own evaluation treats
+a policy's text as a regular expression and most conditions as met.
 """
 
 from __future__ import annotations
@@ -15,61 +15,67 @@ Context = Mapping[str, str]
 
 
 def permits(policies: Iterable[Policy], action: str, resource: str, context: Context | None = None) -> bool:
-    """Whether identity policies (parsed JSON) allow `action` on `resource`. `context`: condition keys and values."""
-    return _effects(policies, action, resource, context) == {"Allow"}
+    """Return whether identity policies (parsed JSON) allow `action` on `resource`.
+
+    `context`: condition keys and their values.
+    """
+    return _collect_effects(policies, action, resource, context) == {"Allow"}
 
 
 def denies(policies: Iterable[Policy], action: str, resource: str, context: Context | None = None) -> bool:
-    """Whether they refuse it by a statement of theirs, rather than by having none that allows it."""
-    return "Deny" in _effects(policies, action, resource, context)
+    """Return whether a statement of the policies explicitly denies `action` on `resource`."""
+    return "Deny" in _collect_effects(policies, action, resource, context)
 
 
-def _effects(policies: Iterable[Policy], action: str, resource: str, context: Context | None) -> set[str]:
+def _collect_effects(policies: Iterable[Policy], action: str, resource: str, context: Context | None) -> set[str]:
     return {
         statement["Effect"]
         for policy in policies
-        for statement in statements(policy)
-        if _concerns(statement, action, resource) and _met(statement, context or {})
+        for statement in list_statements(policy)
+        if _applies_to(statement, action, resource) and _conditions_hold(statement, context or {})
     }
 
 
 def trusts(policy: Policy, service: str, context: Context | None = None) -> bool:
-    """Whether a trust policy lets the service (`sagemaker.amazonaws.com`) assume its role."""
+    """Return whether a trust policy lets a service, an AWS domain name, assume its role."""
     effects = {
         statement["Effect"]
-        for statement in statements(policy)
-        if _any(_listed(statement.get("Action")), "sts:AssumeRole", ignore_case=True)
+        for statement in list_statements(policy)
+        if _matches_any(_as_list(statement.get("Action")), "sts:AssumeRole", ignore_case=True)
         and service in _services(statement.get("Principal"))
-        and _met(statement, context or {})
+        and _conditions_hold(statement, context or {})
     }
     return effects == {"Allow"}
 
 
-def statements(policy: Policy) -> list[Mapping[str, Any]]:
-    return _listed(policy["Statement"])
+def list_statements(policy: Policy) -> list[Mapping[str, Any]]:
+    return _as_list(policy["Statement"])
 
 
-def _concerns(statement: Mapping[str, Any], action: str, resource: str) -> bool:
+def _applies_to(statement: Mapping[str, Any], action: str, resource: str) -> bool:
     if "NotAction" in statement:
-        acts = not _any(_listed(statement["NotAction"]), action, ignore_case=True)
+        acts = not _matches_any(_as_list(statement["NotAction"]), action, ignore_case=True)
     else:
-        acts = _any(_listed(statement.get("Action")), action, ignore_case=True)
+        acts = _matches_any(_as_list(statement.get("Action")), action, ignore_case=True)
     if "NotResource" in statement:
-        return acts and not _any(_listed(statement["NotResource"]), resource)
-    return acts and _any(_listed(statement.get("Resource")), resource)
+        return acts and not _matches_any(_as_list(statement["NotResource"]), resource)
+    return acts and _matches_any(_as_list(statement.get("Resource")), resource)
 
 
 def _services(principal: Any) -> list[str]:
-    """None for `*`: a role that everybody may take is not known to be SageMaker's."""
-    return _listed(principal.get("Service")) if isinstance(principal, Mapping) else []
+    """List the services that a principal names; `*` names no service."""
+    return _as_list(principal.get("Service")) if isinstance(principal, Mapping) else []
 
 
-def _met(statement: Mapping[str, Any], context: Context) -> bool:
-    """All conditions of the statement. One that is not understood leaves an Allow unmet and a Deny met."""
-    found = {key.lower(): value for key, value in context.items()}  # IAM's keys have no case
-    for operator, wanted in (statement.get("Condition") or {}).items():
-        for key, values in wanted.items():
-            met = _condition(operator, found.get(key.lower()), [str(value) for value in _listed(values)])
+def _conditions_hold(statement: Mapping[str, Any], context: Context) -> bool:
+    """Return whether all conditions of a statement hold.
+
+    An unknown operator never permits a call: the conditions of an Allow fail, those of a Deny hold.
+    """
+    known = {key.lower(): value for key, value in context.items()}  # IAM's condition keys ignore case.
+    for operator, condition in (statement.get("Condition") or {}).items():
+        for key, values in condition.items():
+            met = _evaluate_condition(operator, known.get(key.lower()), [str(value) for value in _as_list(values)])
             if met is None:
                 return bool(statement["Effect"] == "Deny")
             if not met:
@@ -77,29 +83,29 @@ def _met(statement: Mapping[str, Any], context: Context) -> bool:
     return True
 
 
-def _condition(operator: str, found: str | None, wanted: list[str]) -> bool | None:
-    """None for an operator that is not understood."""
+def _evaluate_condition(operator: str, value: str | None, accepted: list[str]) -> bool | None:
+    """Compare `value` with the accepted ones. Returns None for an unknown operator."""
     plain = operator.removesuffix("IfExists")
     negated = plain in ("StringNotEquals", "StringNotLike", "ArnNotEquals", "ArnNotLike")
     if plain not in ("StringEquals", "StringLike", "ArnEquals", "ArnLike", "Bool") and not negated:
         return None
-    if found is None:
+    if value is None:
         return plain != operator or negated
     if plain.endswith("Like") or plain.startswith("Arn"):
-        matches = _any(wanted, found)
+        matches = _matches_any(accepted, value)
     elif plain == "Bool":
-        matches = found.lower() in [value.lower() for value in wanted]
+        matches = value.lower() in [text.lower() for text in accepted]
     else:
-        matches = found in wanted
+        matches = value in accepted
     return matches != negated
 
 
-def _any(patterns: Iterable[str], text: str, ignore_case: bool = False) -> bool:
+def _matches_any(patterns: Iterable[str], text: str, ignore_case: bool = False) -> bool:
     flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
     return any(
         re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text, flags) for pattern in patterns
     )
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]

@@ -1,4 +1,4 @@
-"""RecordIO-protobuf, decoded: what SageMaker's own algorithms read.
+"""Decode RecordIO-protobuf, the input format of SageMaker's algorithms.
 
 A record is the little-endian magic 0xCED7230A, the payload's length, the payload, and zeros up to a multiple of four.
 The payload is a protobuf message `aialgs.data.Record` (field numbers from the SageMaker SDK's `record.proto`).
@@ -23,39 +23,42 @@ NAME = "values"
 
 
 class RecordIOError(ValueError):
-    """The data is no RecordIO. The text says which record, and where."""
+    """Data that is not valid RecordIO. The text names the record and its position."""
 
 
-def records(data: bytes) -> tuple[np.ndarray[Any, np.dtype[np.float32]], np.ndarray[Any, Any] | None]:
-    """Features, one row for each record, and labels (None where no record has one). Raises RecordIOError."""
+def read_records(data: bytes) -> tuple[np.ndarray[Any, np.dtype[np.float32]], np.ndarray[Any, Any] | None]:
+    """Return the features (records x features) and the labels (None if no record has one).
+
+    Raises RecordIOError.
+    """
     import numpy as np
 
     features, labels = [], []
-    for number, (offset, payload) in enumerate(payloads(data)):
+    for number, (offset, payload) in enumerate(iter_payloads(data)):
         try:
-            record = _message().FromString(payload)
-        except Exception as error:  # protobuf's own differ between its backends
-            raise RecordIOError(f"record {number} at byte {offset} is no protobuf message: {error}") from error
-        features.append(_dense(record.features, f"record {number} at byte {offset}"))
+            record = _message_class().FromString(payload)
+        except Exception as error:  # The exception's type depends on protobuf's backend.
+            raise RecordIOError(f"record {number} at byte {offset} is not a protobuf message: {error}") from error
+        features.append(_read_dense(record.features, f"record {number} at byte {offset}"))
         if record.label:
-            labels.append(_dense(record.label, f"the label of record {number} at byte {offset}"))
+            labels.append(_read_dense(record.label, f"the label of record {number} at byte {offset}"))
     if not features:
-        raise RecordIOError("there is no record")
+        raise RecordIOError("no record")
     widths = {len(row) for row in features}
     if len(widths) > 1:
         raise RecordIOError(f"the records differ in their number of features: {sorted(widths)}")
     if labels and len(labels) != len(features):
-        raise RecordIOError("some records have a label, and some have none")
+        raise RecordIOError("some records have a label, others have none")
     rows = np.asarray(features, dtype=np.float32)
     return rows, np.concatenate(labels) if labels else None
 
 
-def payloads(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """(offset of the record, payload) of each. Raises RecordIOError."""
+def iter_payloads(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (offset, payload) of each record. Raises RecordIOError."""
     offset = 0
     while offset < len(data):
         if offset + HEAD.size > len(data):
-            raise RecordIOError(f"the data ends inside the head of a record, at byte {offset}")
+            raise RecordIOError(f"the data ends inside the header of a record, at byte {offset}")
         magic, length = HEAD.unpack_from(data, offset)
         if magic != MAGIC:
             raise RecordIOError(f"no record begins at byte {offset}: {magic:#010x} is not {MAGIC:#010x}")
@@ -70,7 +73,7 @@ def payloads(data: bytes) -> Iterator[tuple[int, bytes]]:
         offset = padded
 
 
-def _dense(values: Any, what: str) -> np.ndarray[Any, Any]:
+def _read_dense(values: Any, what: str) -> np.ndarray[Any, Any]:
     import numpy as np
 
     if set(values) != {NAME}:
@@ -81,14 +84,14 @@ def _dense(values: Any, what: str) -> np.ndarray[Any, Any]:
         raise RecordIOError(f"{what} holds {kind or 'nothing'}, not a tensor of numbers")
     tensor = getattr(value, kind)
     if tensor.keys or tensor.shape:
-        raise RecordIOError(f"{what} is a sparse tensor, or one with a shape: the twin reads dense rows")
+        raise RecordIOError(f"{what} is a sparse tensor, or one with a shape: the AWS mock reads only dense rows")
     return np.asarray(tensor.values)
 
 
 @cache
-def _message() -> Any:
-    """The class of `aialgs.data.Record`, from a description in code: no generated module, no compiler."""
-    file = descriptor_pb2.FileDescriptorProto(name="aws_twin/record.proto", package="aialgs.data", syntax="proto2")
+def _message_class() -> Any:
+    """Build the class of `aialgs.data.Record` without a generated module or a compiler."""
+    file = descriptor_pb2.FileDescriptorProto(name="aws_mock/record.proto", package="aialgs.data", syntax="proto2")
     field = descriptor_pb2.FieldDescriptorProto
     for name, kind in (
         ("Float32Tensor", field.TYPE_FLOAT),

@@ -1,4 +1,4 @@
-"""SageMaker's calls: those that moto lacks, their ARNs, and PassRole where a role is handed over."""
+"""SageMaker's calls: those that moto lacks, the ARNs of all, and checks of PassRole."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from moto.sagemaker import urls
 from moto.sagemaker.responses import SageMakerResponse
 
 from .authorization import check_pass_role, sagemaker_resource
-from .backend import TwinSageMakerBackend
+from .backend import MockSageMakerBackend
 
 
-class TwinSageMakerResponse(SageMakerResponse):
+class MockSageMakerResponse(SageMakerResponse):
     @property
-    def twin(self) -> TwinSageMakerBackend:
-        return cast(TwinSageMakerBackend, self.sagemaker_backend)
+    def mock(self) -> MockSageMakerBackend:
+        return cast(MockSageMakerBackend, self.sagemaker_backend)
 
     def create_training_job(self) -> ActionResult:
         check_pass_role(self, self._get_param("RoleArn"))
         return super().create_training_job()
 
     def stop_training_job(self) -> ActionResult:
-        self.twin.stop_training_job(self._get_param("TrainingJobName"))
+        self.mock.stop_training_job(self._get_param("TrainingJobName"))
         return EmptyResult()
 
     def create_model(self) -> ActionResult:
@@ -30,7 +30,7 @@ class TwinSageMakerResponse(SageMakerResponse):
         return super().create_model()
 
     def update_endpoint(self) -> ActionResult:
-        endpoint = self.twin.update_endpoint(self._get_param("EndpointName"), self._get_param("EndpointConfigName"))
+        endpoint = self.mock.update_endpoint(self._get_param("EndpointName"), self._get_param("EndpointConfigName"))
         return ActionResult({"EndpointArn": endpoint.arn})
 
     def _determine_resource(self) -> str:
@@ -38,4 +38,4 @@ class TwinSageMakerResponse(SageMakerResponse):
 
 
 def install() -> None:
-    urls.url_paths["{0}/$"] = TwinSageMakerResponse.dispatch
+    urls.url_paths["{0}/$"] = MockSageMakerResponse.dispatch

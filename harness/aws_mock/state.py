@@ -1,4 +1,4 @@
-"""Everything that a scenario left in the twin, as one JSON document: one call, instead of dozens through clients."""
+"""The mock's state as one JSON document: one call instead of dozens through boto3."""
 
 from __future__ import annotations
 
@@ -17,44 +17,46 @@ from . import calls
 RESOURCES = ("training_jobs", "models", "endpoint_configs", "endpoints")
 
 
-def state() -> dict[str, Any]:
-    """`objects`: bucket -> key -> size, sha256. `sagemaker`: kind (RESOURCES) -> name -> description without times.
-    `logs`: group -> stream -> messages. `calls`: see calls.recorded().
+def collect_state() -> dict[str, Any]:
+    """Return all resources, logs and calls since the last reset.
+
+    `objects`: bucket -> key -> size, sha256. `sagemaker`: kind (RESOURCES) -> name -> description without times.
+    `logs`: group -> stream -> messages. `calls`: see calls.list_calls().
     """
-    return {"objects": _objects(), "sagemaker": _sagemaker(), "logs": _logs(), "calls": calls.recorded()}
+    return {"objects": _objects(), "sagemaker": _sagemaker(), "logs": _logs(), "calls": calls.list_calls()}
 
 
 def _objects() -> dict[str, dict[str, dict[str, Any]]]:
     buckets = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets
     return {
-        name: {key: _stored(value) for key, value in sorted(bucket.keys.items()) if isinstance(value, FakeKey)}
+        name: {key: _describe_object(value) for key, value in sorted(bucket.keys.items()) if isinstance(value, FakeKey)}
         for name, bucket in sorted(buckets.items())
     }
 
 
-def _stored(key: FakeKey) -> dict[str, Any]:
+def _describe_object(key: FakeKey) -> dict[str, Any]:
     content = key.value
     return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _sagemaker() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {kind: {} for kind in RESOURCES}
+    resources: dict[str, dict[str, Any]] = {kind: {} for kind in RESOURCES}
     for backend in list(sagemaker_backends[DEFAULT_ACCOUNT_ID].values()):
-        for kind, described in cast(Any, backend).resources().items():
-            found[kind] |= {name: _timeless(value) for name, value in sorted(described.items())}
-    return found
+        for kind, described in cast(Any, backend).describe_all().items():
+            resources[kind] |= {name: _without_times(value) for name, value in sorted(described.items())}
+    return resources
 
 
-def _timeless(value: Any) -> Any:
-    """Without what the clock says, which no two runs share."""
+def _without_times(value: Any) -> Any:
+    """Drop the timestamps, which differ between any two runs."""
     if isinstance(value, dict):
         return {
-            key: _timeless(part)
+            key: _without_times(part)
             for key, part in value.items()
             if not isinstance(part, dt.datetime) and not key.endswith(("Time", "Timestamp", "TimeInSeconds"))
         }
     if isinstance(value, list | tuple):
-        return [_timeless(part) for part in value]
+        return [_without_times(part) for part in value]
     return json.loads(json.dumps(value, default=str))
 
 

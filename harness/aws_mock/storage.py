@@ -1,4 +1,4 @@
-"""The twin's S3, read and written on behalf of a role."""
+"""Read and write the mock's S3 with the permissions of a role."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from .authorization import role_may
 
 
 class DeniedError(Exception):
-    """The role has no right to it. The text is the action and its resource."""
+    """The role lacks a permission. The text is the action and its resource."""
 
 
 class MissingError(Exception):
-    """There is no such bucket or object."""
+    """The bucket or object doesn't exist. The text is its name."""
 
 
-def split(url: str) -> tuple[str, str]:
-    """Bucket and key of `s3://bucket/key`."""
+def split_url(url: str) -> tuple[str, str]:
+    """Split `s3://bucket/key` into bucket and key."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
     return bucket, key
 
 
-def keys(role: str, bucket: str, prefix: str) -> list[str]:
-    """The keys under a prefix, sorted. Raises DeniedError, MissingError."""
+def list_keys(role: str, bucket: str, prefix: str) -> list[str]:
+    """List the keys under a prefix, sorted. Raises DeniedError, MissingError."""
     _check(role, "s3:ListBucket", f"arn:aws:s3:::{bucket}")
     if bucket not in _backend().buckets:
         raise MissingError(bucket)
-    # In a bucket with versions, what was deleted has a marker in its place.
-    found = _backend().buckets[bucket].keys.items()
-    return sorted(key for key, value in found if key.startswith(prefix) and isinstance(value, FakeKey))
+    # A versioned bucket keeps a marker, not a FakeKey, for each deleted object.
+    entries = _backend().buckets[bucket].keys.items()
+    return sorted(key for key, value in entries if key.startswith(prefix) and isinstance(value, FakeKey))
 
 
 def read(role: str, bucket: str, key: str) -> bytes:
-    """Raises DeniedError, MissingError."""
+    """Return an object's content. Raises DeniedError, MissingError."""
     _check(role, "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
-    found = _backend().buckets[bucket].keys.get(key) if bucket in _backend().buckets else None
-    if not isinstance(found, FakeKey):
+    entry = _backend().buckets[bucket].keys.get(key) if bucket in _backend().buckets else None
+    if not isinstance(entry, FakeKey):
         raise MissingError(f"{bucket}/{key}")
-    return bytes(found.value)
+    return bytes(entry.value)
 
 
 def write(role: str, bucket: str, key: str, content: bytes) -> None:
-    """Raises DeniedError, MissingError."""
+    """Write an object. Raises DeniedError, MissingError."""
     _check(role, "s3:PutObject", f"arn:aws:s3:::{bucket}/{key}")
     if not has_bucket(bucket):
         raise MissingError(bucket)

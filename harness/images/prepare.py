@@ -103,7 +103,7 @@ def _moto(bench: Bench) -> Prepared:
 
 
 def _aws(bench: Bench) -> Prepared:
-    return Prepared("harness/aws_twin", {"MOTO_IMAGE": bench.parent("moto").reference})
+    return Prepared("harness/aws_mock", {"MOTO_IMAGE": bench.parent("moto").reference})
 
 
 def _airflow(bench: Bench) -> Prepared:

@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits at the size of MNIST's: 28x28, 0..1."""
+"""scikit-learn's handwritten digits in MNIST's format: 28x28 pixels from 0 to 1."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Digits(NamedTuple):
 
 @cache
 def digits() -> Digits:
-    """1,500 to train with and 297 held out; every pixel thrice as wide and high, and a margin of two."""
+    """Return 1,500 digits for training and 297 for tests, three times as large and padded."""
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    wide = np.kron(found.images / 16, np.ones((3, 3)))
+    data = load_digits()
+    wide = np.kron(data.images / 16, np.ones((3, 3)))
     pixels = np.pad(wide, ((0, 0), (2, 2), (2, 2))).reshape(-1, 784).astype(np.float32)
-    return Digits(pixels[:1500], found.target[:1500], pixels[1500:], found.target[1500:])
+    return Digits(pixels[:1500], data.target[:1500], pixels[1500:], data.target[1500:])

@@ -1,4 +1,4 @@
-"""A twin in a process of its own, whose IAM is enforced, and users of it."""
+"""An AWS mock in its own process, users with permissions, and calls in their name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Statement = dict[str, Any]
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose calls these are. While IAM is not enforced it may be anybody."""
+    """The credentials of calls. Any credentials will do while IAM is not enforced."""
 
     url: str
     access_key: str = "anybody"
@@ -50,24 +50,24 @@ def _client(caller: Caller, service: str) -> Any:
 
 
 @contextmanager
-def twin(folder: Path) -> Iterator[str]:
-    """URL of a twin that runs meanwhile, on a port that it picks."""
+def running_mock(folder: Path) -> Iterator[str]:
+    """Run an AWS mock on a free port and yield its URL. `folder` gets its log."""
     log = folder / "log"
-    command = [sys.executable, "-m", "harness.aws_twin", "-H", "127.0.0.1", "-p", "0"]
+    command = [sys.executable, "-m", "harness.aws_mock", "-H", "127.0.0.1", "-p", "0"]
     with log.open("wb") as output, subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as process:
         try:
-            yield _when_it_listens(process, log)
+            yield _await_url(process, log)
         finally:
             process.terminate()
 
 
-def _when_it_listens(process: subprocess.Popen[bytes], log: Path) -> str:
+def _await_url(process: subprocess.Popen[bytes], log: Path) -> str:
     end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
-        if found := re.search(r"http://127\.0\.0\.1:[1-9]\d*", log.read_text()):
-            return found[0]
+        if match := re.search(r"http://127\.0\.0\.1:[1-9]\d*", log.read_text()):
+            return match[0]
         time.sleep(0.02)
-    raise AssertionError(f"the twin does not listen:\n{log.read_text()}")
+    raise AssertionError(f"the AWS mock does not listen:\n{log.read_text()}")
 
 
 def reset(url: str) -> None:
@@ -75,20 +75,20 @@ def reset(url: str) -> None:
 
 
 def enforce(url: str) -> None:
-    requests.post(f"{url}/twin/enforce-iam", timeout=10).raise_for_status()
+    requests.post(f"{url}/mock/enforce-iam", timeout=10).raise_for_status()
 
 
-def user(url: str, *statements: Statement, name: str = "somebody") -> Caller:
-    """A new user with these statements as his policy. To be made before IAM is enforced."""
+def create_user(url: str, *statements: Statement, name: str = "user") -> Caller:
+    """Create a user with these statements as its policy. Call this before IAM is enforced."""
     iam = Caller(url).client("iam")
     iam.create_user(UserName=name)
     if statements:
-        iam.put_user_policy(UserName=name, PolicyName="rights", PolicyDocument=document(*statements))
+        iam.put_user_policy(UserName=name, PolicyName="rights", PolicyDocument=format_policy(*statements))
     key = iam.create_access_key(UserName=name)["AccessKey"]
     return Caller(url, key["AccessKeyId"], key["SecretAccessKey"])
 
 
-def document(*statements: Statement) -> str:
+def format_policy(*statements: Statement) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
@@ -101,4 +101,4 @@ def deny(action: str | list[str], *resources: str, **more: Any) -> Statement:
 
 
 def trust(service: str) -> str:
-    return document({"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"})
+    return format_policy({"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"})

@@ -1,6 +1,6 @@
-"""The calls that test_dag, aws_handwritten_digit_classifier and the API make, without Airflow.
+"""The calls of test_dag, aws_handwritten_digit_classifier and the API, without Airflow.
 
-Those of the DAGs are in the provider's hooks/s3.py, hooks/sagemaker.py and operators/sagemaker.py (9.39.0).
+The calls of the DAGs follow the provider's hooks/s3.py, hooks/sagemaker.py and operators/sagemaker.py (9.39.0).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import requests
 from botocore.exceptions import ClientError
 
 from scenarios.account import BUCKET, ENDPOINT, LOG_GROUP, ROLE, ROLE_ARN, SOURCE_BUCKET, SOURCE_KEY
-from scenarios.policies import Policy, applied
-from tests.aws_twin.enforced import REGION, Caller, enforce, reset
-from tests.aws_twin.wire import recordio
+from scenarios.policies import Policy, apply
+from tests.aws_mock.mock_process import REGION, Caller, enforce, reset
+from tests.aws_mock.wire import recordio
 
 IMAGE = "438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:1"
 JOBS = ("mnistclassifier-2021-03-04-00-00-00", "mnistclassifier-2021-03-05-00-00-00")
@@ -24,7 +24,7 @@ DATA = recordio([[0, 0], [0, 1], [9, 9], [9, 8]])
 
 
 class StepFailedError(Exception):
-    """A step ended badly though AWS refused no call: a job or an endpoint that failed."""
+    """A job or an endpoint failed although AWS accepted every call."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Account:
     api: Caller
 
 
-def account(url: str, given: dict[str, Policy]) -> Account:
-    """The chapter's account, with these policies, and IAM enforced."""
+def create_account(url: str, given: dict[str, Policy]) -> Account:
+    """Create the chapter's account with these policies, and enforce IAM."""
     reset(url)
     anybody = Caller(url)
     s3, iam = anybody.client("s3"), anybody.client("iam")
@@ -42,31 +42,34 @@ def account(url: str, given: dict[str, Policy]) -> Account:
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket=SOURCE_BUCKET, Key=SOURCE_KEY, Body=DATA)
     iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(given["execution-role-trust"]))
-    users = applied(iam, given)
+    users = apply(iam, given)
     enforce(url)
     caller, api = (Caller(url, user.access_key, user.secret_key) for user in (users.caller, users.api))
     return Account(caller, api)
 
 
-def first_failure(made: Account) -> str | None:
-    """The step that fails: a task's name, `log` or `api`. Two dates are run: the second updates the endpoint."""
+def find_first_failure(account: Account) -> str | None:
+    """Run the pipeline for two dates, of which the second updates the endpoint.
+
+    Returns the step that fails (a task's name, `log` or `api`), or None.
+    """
     for job in JOBS:
         for step in (copy_mnist_data, extract_mnist_data, sagemaker_train_model, sagemaker_deploy_model, log, api):
             try:
-                step(made, job)
+                step(account, job)
             except (ClientError, StepFailedError):
                 return step.__name__
     return None
 
 
-def copy_mnist_data(made: Account, _: str) -> None:
+def copy_mnist_data(account: Account, _: str) -> None:
     source = {"Bucket": SOURCE_BUCKET, "Key": SOURCE_KEY}
-    made.caller.client("s3").copy_object(Bucket=BUCKET, Key="mnist.pkl.gz", CopySource=source, ACL="private")
+    account.caller.client("s3").copy_object(Bucket=BUCKET, Key="mnist.pkl.gz", CopySource=source, ACL="private")
 
 
-def extract_mnist_data(made: Account, _: str) -> None:
-    """In one part or, as boto3 does for the whole of MNIST, in several."""
-    s3 = made.caller.client("s3")
+def extract_mnist_data(account: Account, _: str) -> None:
+    """Upload in one part, and in several, as boto3 does for the whole of MNIST."""
+    s3 = account.caller.client("s3")
     s3.head_object(Bucket=BUCKET, Key="mnist.pkl.gz")
     content = s3.get_object(Bucket=BUCKET, Key="mnist.pkl.gz")["Body"].read()
     data: dict[str, Any] = {"Bucket": BUCKET, "Key": "mnist_data"}
@@ -76,8 +79,8 @@ def extract_mnist_data(made: Account, _: str) -> None:
     s3.put_object(**data, Body=content)
 
 
-def sagemaker_train_model(made: Account, job: str) -> None:
-    s3, sagemaker, logs = (made.caller.client(service) for service in ("s3", "sagemaker", "logs"))
+def sagemaker_train_model(account: Account, job: str) -> None:
+    s3, sagemaker, logs = (account.caller.client(service) for service in ("s3", "sagemaker", "logs"))
     with suppress_code("ValidationException"):
         sagemaker.describe_training_job(TrainingJobName=job)
     s3.head_bucket(Bucket=BUCKET)
@@ -102,8 +105,8 @@ def sagemaker_train_model(made: Account, job: str) -> None:
         raise StepFailedError(described["FailureReason"])
 
 
-def sagemaker_deploy_model(made: Account, job: str) -> None:
-    sagemaker = made.caller.client("sagemaker")
+def sagemaker_deploy_model(account: Account, job: str) -> None:
+    sagemaker = account.caller.client("sagemaker")
     artefact = f"s3://{BUCKET}/mnistclassifier-output/{job}/output/model.tar.gz"
     sagemaker.create_model(
         ModelName=job, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": artefact}, ExecutionRoleArn=ROLE_ARN
@@ -122,21 +125,21 @@ def sagemaker_deploy_model(made: Account, job: str) -> None:
     sagemaker.describe_endpoint_config(EndpointConfigName=job)
 
 
-def log(made: Account, job: str) -> None:
-    found = requests.get(f"{made.caller.url}/twin/state", timeout=10).json()["logs"].get(LOG_GROUP, {})
-    if not any(stream.startswith(f"{job}/") for stream in found):
+def log(account: Account, job: str) -> None:
+    logs = requests.get(f"{account.caller.url}/mock/state", timeout=10).json()["logs"].get(LOG_GROUP, {})
+    if not any(stream.startswith(f"{job}/") for stream in logs):
         raise StepFailedError(f"no log of {job}")
 
 
-def api(made: Account, _: str) -> None:
+def api(account: Account, _: str) -> None:
     body = recordio([[0, 0]])
-    made.api.client("sagemaker-runtime").invoke_endpoint(
+    account.api.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=ENDPOINT, Body=body, ContentType="application/x-recordio-protobuf"
     )
 
 
 class suppress_code(suppress):  # noqa: N801  # reads like its base
-    """AWS's refusal with this code is passed over."""
+    """Suppress AWS's errors with this code."""
 
     def __init__(self, code: str) -> None:
         super().__init__(ClientError)

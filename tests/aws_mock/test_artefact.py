@@ -1,4 +1,4 @@
-"""model.tar.gz: what AWS's users read out of it, and what is refused."""
+"""model.tar.gz of k-means: its format, and the errors of invalid artefacts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import tarfile
 import numpy as np
 import pytest
 
-from harness.aws_twin.artefact import FILE, ArtefactError, packed, unpacked
+from harness.aws_mock.artefact import FILE, ArtefactError, pack, unpack
 
 CENTROIDS = np.arange(12, dtype=np.float32).reshape(3, 4) / 7
 
 
-def archive(**files: bytes) -> bytes:
+def create_archive(**files: bytes) -> bytes:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as tar:
         for name, data in files.items():
@@ -25,7 +25,7 @@ def archive(**files: bytes) -> bytes:
     return content.getvalue()
 
 
-def content(artefact: bytes) -> bytes:
+def read_content(artefact: bytes) -> bytes:
     with tarfile.open(fileobj=io.BytesIO(artefact)) as tar:
         member = tar.extractfile("model_algo-1")
         assert member is not None
@@ -33,121 +33,120 @@ def content(artefact: bytes) -> bytes:
 
 
 def read_as_mxnet_does(data: bytes) -> list[np.ndarray]:
-    """After NDArray::Load of MXNet (apache/mxnet, src/ndarray/ndarray.cc): one field after the other, each as wide."""
+    """Read the fields as NDArray::Load of MXNet does (apache/mxnet, src/ndarray/ndarray.cc)."""
     stream = io.BytesIO(data)
 
-    def one(form: str) -> int:
+    def read(form: str) -> int:
         (value,) = struct.unpack("<" + form, stream.read(struct.calcsize("<" + form)))
         return int(value)
 
-    assert (one("Q"), one("Q")) == (0x112, 0)
+    assert (read("Q"), read("Q")) == (0x112, 0)
     arrays = []
-    for _ in range(one("Q")):
-        assert one("I") == 0xF993FAC9
-        assert one("i") == 0  # dense
-        shape = [one("q") for _ in range(one("I"))]
-        device, number, kind = one("i"), one("i"), one("i")
-        assert (device, number, kind) == (1, 0, 0)  # CPU 0, float32
+    for _ in range(read("Q")):
+        assert read("I") == 0xF993FAC9
+        assert read("i") == 0  # Dense.
+        shape = [read("q") for _ in range(read("I"))]
+        device, number, kind = read("i"), read("i"), read("i")
+        assert (device, number, kind) == (1, 0, 0)  # CPU 0, float32.
         arrays.append(np.frombuffer(stream.read(4 * int(np.prod(shape))), dtype="<f4").reshape(shape))
-    assert (
-        one("Q") == 0
-    )  # no names: mx.nd.load gives a list, as https://github.com/aws/sagemaker-python-sdk/issues/1164
+    # Without names mx.nd.load gives a list, as in https://github.com/aws/sagemaker-python-sdk/issues/1164.
+    assert read("Q") == 0
     assert stream.read() == b""
     return arrays
 
 
-def test_an_mxnet_list_of_the_centroids() -> None:
-    (array,) = read_as_mxnet_does(content(packed(CENTROIDS)))
+def test_the_content_is_an_mxnet_list_of_the_centroids() -> None:
+    (array,) = read_as_mxnet_does(read_content(pack(CENTROIDS)))
     assert array.tolist() == CENTROIDS.tolist()
 
 
-def test_the_file_has_the_name_of_sagemakers() -> None:
-    with tarfile.open(fileobj=io.BytesIO(packed(CENTROIDS)), mode="r:gz") as tar:
+def test_the_file_is_named_like_sagemakers() -> None:
+    with tarfile.open(fileobj=io.BytesIO(pack(CENTROIDS)), mode="r:gz") as tar:
         (member,) = tar.getmembers()
     assert (member.name, member.isreg(), member.mode) == ("model_algo-1", True, 0o644)
 
 
-def test_the_same_bytes_for_the_same_centroids() -> None:
-    once = packed(CENTROIDS)
-    assert packed(CENTROIDS.copy()) == once
-    assert packed(np.asfortranarray(CENTROIDS)) == once
-    assert packed(CENTROIDS.astype(">f4")) == once
-    assert packed(CENTROIDS.astype(np.float64)) == once  # type: ignore[arg-type]
-    assert struct.unpack_from("<I", once, 4) == (0,), "gzip's own time"
+def test_equal_centroids_give_equal_bytes() -> None:
+    once = pack(CENTROIDS)
+    assert pack(CENTROIDS.copy()) == once
+    assert pack(np.asfortranarray(CENTROIDS)) == once
+    assert pack(CENTROIDS.astype(">f4")) == once
+    assert pack(CENTROIDS.astype(np.float64)) == once  # type: ignore[arg-type]
+    assert struct.unpack_from("<I", once, 4) == (0,), "gzip's timestamp"
     with tarfile.open(fileobj=io.BytesIO(once)) as tar:
         (member,) = tar.getmembers()
     assert (member.mtime, member.uid, member.gid, member.uname, member.gname) == (0, 0, 0, "", "")
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (10, 784), (2, 3)])
-def test_there_and_back(shape: tuple[int, int]) -> None:
+def test_unpack_reverses_pack(shape: tuple[int, int]) -> None:
     centroids = np.random.default_rng(3).normal(size=shape).astype(np.float32)
-    assert unpacked(packed(centroids)).tolist() == centroids.tolist()
+    assert unpack(pack(centroids)).tolist() == centroids.tolist()
 
 
-def test_what_mxnet_adds_to_a_named_array_is_no_hindrance() -> None:
-    """A model of the user's own, saved as a dictionary or trained on a GPU."""
-    data = content(packed(CENTROIDS))
+def test_a_named_array_on_a_gpu_is_read() -> None:
+    """MXNet saves such a model from a dictionary, or after training on a GPU."""
+    data = read_content(pack(CENTROIDS))
     name = struct.pack("<QQ", 1, 5) + b"means"
     on_gpu = data[:52] + struct.pack("<ii", 2, 1) + data[60:-8] + name
-    assert unpacked(archive(model_algo__1=on_gpu)).tolist() == CENTROIDS.tolist()
+    assert unpack(create_archive(model_algo__1=on_gpu)).tolist() == CENTROIDS.tolist()
 
 
-DATA = content(packed(CENTROIDS))
+DATA = read_content(pack(CENTROIDS))
 
 
-def changed(place: int, form: str, value: int) -> bytes:
+def change(place: int, form: str, value: int) -> bytes:
     size = struct.calcsize("<" + form)
-    return archive(model_algo__1=DATA[:place] + struct.pack("<" + form, value) + DATA[place + size :])
+    return create_archive(model_algo__1=DATA[:place] + struct.pack("<" + form, value) + DATA[place + size :])
 
 
 @pytest.mark.parametrize(
     ("artefact", "reason"),
     [
-        (b"", "no model.tar.gz"),
-        (b"pickle", "no model.tar.gz"),
-        (gzip.compress(b"not a tar"), "no model.tar.gz"),
-        (archive(model=DATA), "model_algo-1"),
-        (packed(CENTROIDS)[:90], "no model.tar.gz"),
-        (archive(model_algo__1=b""), "no model.tar.gz"),
-        (archive(model_algo__1=DATA[:63]), "no model.tar.gz"),
-        (archive(model_algo__1=DATA[:100]), "cut off"),
-        (changed(0, "Q", 0x113), "not one dense matrix"),
-        (changed(16, "Q", 2), "not one dense matrix"),
-        (changed(24, "I", 0xF993FAC8), "not one dense matrix"),
-        (changed(28, "i", 1), "not one dense matrix"),
-        (changed(32, "i", 1), "not one dense matrix"),
-        (changed(60, "i", 1), "not one dense matrix"),
-        (changed(36, "q", 4), "cut off"),
-        (changed(36, "q", 0), "cut off"),
-        (changed(36, "q", -3), "cut off"),
-        (changed(36, "q", 2**62), "cut off"),
+        (b"", "not a model.tar.gz"),
+        (b"pickle", "not a model.tar.gz"),
+        (gzip.compress(b"not a tar"), "not a model.tar.gz"),
+        (create_archive(model=DATA), "model_algo-1"),
+        (pack(CENTROIDS)[:90], "not a model.tar.gz"),
+        (create_archive(model_algo__1=b""), "not a model.tar.gz"),
+        (create_archive(model_algo__1=DATA[:63]), "not a model.tar.gz"),
+        (create_archive(model_algo__1=DATA[:100]), "cut off"),
+        (change(0, "Q", 0x113), "not one dense matrix"),
+        (change(16, "Q", 2), "not one dense matrix"),
+        (change(24, "I", 0xF993FAC8), "not one dense matrix"),
+        (change(28, "i", 1), "not one dense matrix"),
+        (change(32, "i", 1), "not one dense matrix"),
+        (change(60, "i", 1), "not one dense matrix"),
+        (change(36, "q", 4), "cut off"),
+        (change(36, "q", 0), "cut off"),
+        (change(36, "q", -3), "cut off"),
+        (change(36, "q", 2**62), "cut off"),
     ],
 )
-def test_refused(artefact: bytes, reason: str) -> None:
-    with pytest.raises(ArtefactError) as refusal:
-        unpacked(artefact)
-    assert reason in str(refusal.value)
+def test_an_invalid_artefact_is_an_error(artefact: bytes, reason: str) -> None:
+    with pytest.raises(ArtefactError) as caught:
+        unpack(artefact)
+    assert reason in str(caught.value)
 
 
-def test_a_folder_in_its_place_is_refused() -> None:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w:gz") as tar:
+def test_a_folder_instead_of_the_file_is_an_error() -> None:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
         entry = tarfile.TarInfo(FILE)
         entry.type = tarfile.DIRTYPE
         tar.addfile(entry)
     with pytest.raises(ArtefactError):
-        unpacked(made.getvalue())
+        unpack(archive.getvalue())
 
 
-def test_no_byte_can_break_the_reader() -> None:
-    """Every byte replaced in turn: read or refused, never another exception."""
-    whole = packed(CENTROIDS)
-    refused = 0
+def test_a_changed_byte_never_raises_another_exception() -> None:
+    """Replaces every byte in turn: unpack returns centroids or raises ArtefactError."""
+    whole = pack(CENTROIDS)
+    errors = 0
     for place in range(len(whole)):
         for value in (0, 0xFF, whole[place] ^ 1, whole[place] ^ 0x10):
             try:
-                unpacked(whole[:place] + bytes([value]) + whole[place + 1 :])
+                unpack(whole[:place] + bytes([value]) + whole[place + 1 :])
             except ArtefactError:
-                refused += 1
-    assert refused > len(whole)
+                errors += 1
+    assert errors > len(whole)

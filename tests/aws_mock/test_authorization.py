@@ -1,4 +1,4 @@
-"""What a call needs when IAM is enforced, as boto3 sees it."""
+"""The permissions that calls need when IAM is enforced, tested through boto3."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ from typing import Any, ClassVar
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.aws_twin.enforced import ACCOUNT, REGION, Caller, allow, deny, document, enforce, reset, trust, twin, user
+from tests.aws_mock.mock_process import (
+    ACCOUNT,
+    REGION,
+    Caller,
+    allow,
+    create_user,
+    deny,
+    enforce,
+    format_policy,
+    reset,
+    running_mock,
+    trust,
+)
 
 IMAGE = "438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"
@@ -69,11 +81,11 @@ CALLS: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
     ("logs", "DescribeLogStreams", {"logGroupName": STREAM["logGroupName"]}, (f"{LOGS}:log-stream:",)),
     ("logs", "GetLogEvents", STREAM, (f"{LOGS}:log-stream:digits/algo-1",)),
 ]
-"""Client, action, parameters and the ARNs that the Service Authorization Reference asks for.
+"""Client, action, parameters and the required ARNs, from the Service Authorization Reference.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html and
-list_amazoncloudwatchlogs.html there. Names are in small letters in SageMaker's ARNs, and an update asks for the
-configuration too: github.com/philschmid/cdk-samples/issues/2, github.com/aws/aws-cdk/issues/11594.
+list_amazoncloudwatchlogs.html. SageMaker's ARNs have names in lower case, and an update also needs the endpoint's
+configuration: github.com/philschmid/cdk-samples/issues/2, github.com/aws/aws-cdk/issues/11594.
 """
 
 Call = tuple[str, str, dict[str, Any], tuple[str, ...]]
@@ -81,13 +93,13 @@ Call = tuple[str, str, dict[str, Any], tuple[str, ...]]
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with twin(tmp_path_factory.mktemp("twin")) as url:
+    with running_mock(tmp_path_factory.mktemp("mock")) as url:
         yield url
 
 
 @pytest.fixture
 def url(running: str) -> str:
-    """A twin with nothing but a bucket and a role that SageMaker may take."""
+    """An AWS mock with only a bucket and a role that SageMaker may assume."""
     reset(running)
     anybody = Caller(running)
     anybody.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -95,21 +107,21 @@ def url(running: str) -> str:
     return running
 
 
-def called(caller: Caller, service: str, action: str, parameters: dict[str, Any]) -> None:
+def invoke(caller: Caller, service: str, action: str, parameters: dict[str, Any]) -> None:
     client = caller.client(service)
     (method,) = (name for name, known in client.meta.method_to_api_mapping.items() if known == action)
     getattr(client, method)(**parameters)
 
 
-def refusal(call: Callable[[], Any]) -> tuple[str, str]:
-    """Code and message with which AWS refuses a call."""
-    with pytest.raises(ClientError) as refused:
+def catch_error(call: Callable[[], Any]) -> tuple[str, str]:
+    """Return code and message of the error that a call raises."""
+    with pytest.raises(ClientError) as error:
         call()
-    return refused.value.response["Error"]["Code"], refused.value.response["Error"]["Message"]
+    return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
 
 
 def is_denied(call: Callable[[], Any]) -> bool:
-    """Whether rights are missing; what else may be wrong with the call does not matter."""
+    """Return whether permissions are missing; other client errors don't count."""
     try:
         call()
     except ClientError as error:
@@ -120,19 +132,21 @@ def is_denied(call: Callable[[], Any]) -> bool:
 
 
 @pytest.mark.parametrize("call", CALLS, ids=[call[1] for call in CALLS])
-def test_a_call_needs_its_action_on_its_resources(url: str, call: Call) -> None:
+def test_a_call_needs_its_action_on_each_resource(url: str, call: Call) -> None:
     service, action, parameters, resources = call
     right = f"{'logs' if service == 'logs' else 'sagemaker'}:{action}"
     callers = {
-        missing: user(url, PASS, allow(right, "arn:aws:s3:::none", *set(resources) - {missing}), name=str(number))
+        missing: create_user(
+            url, PASS, allow(right, "arn:aws:s3:::none", *set(resources) - {missing}), name=str(number)
+        )
         for number, missing in enumerate(resources)
     }
-    full = user(url, PASS, allow(right, *resources), name="full")
+    full = create_user(url, PASS, allow(right, *resources), name="full")
     enforce(url)
 
-    assert not is_denied(lambda: called(full, service, action, parameters))
+    assert not is_denied(lambda: invoke(full, service, action, parameters))
     for number, (missing, caller) in enumerate(callers.items()):
-        code, message = refusal(lambda caller=caller: called(caller, service, action, parameters))  # type: ignore[misc]
+        code, message = catch_error(lambda caller=caller: invoke(caller, service, action, parameters))  # type: ignore[misc]
         assert code == "AccessDeniedException"
         assert message == (
             f"User: arn:aws:iam::{ACCOUNT}:user/{number} is not authorized to perform: {right} on resource: {missing} "
@@ -140,18 +154,18 @@ def test_a_call_needs_its_action_on_its_resources(url: str, call: Call) -> None:
         )
 
 
-def test_sagemaker_refuses_with_its_status(url: str) -> None:
-    nobody = user(url)
+def test_sagemaker_denies_with_status_400(url: str) -> None:
+    caller = create_user(url)
     enforce(url)
-    with pytest.raises(ClientError) as refused:
-        nobody.client("sagemaker").list_models()
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    with pytest.raises(ClientError) as error:
+        caller.client("sagemaker").list_models()
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
-def test_a_deny_wins_and_says_so(url: str) -> None:
-    caller = user(url, allow("sagemaker:*", "*"), deny("sagemaker:Describe*", f"{SAGEMAKER}:model/secret"))
+def test_an_explicit_deny_wins_and_is_named(url: str) -> None:
+    caller = create_user(url, allow("sagemaker:*", "*"), deny("sagemaker:Describe*", f"{SAGEMAKER}:model/secret"))
     enforce(url)
-    code, message = refusal(lambda: caller.client("sagemaker").describe_model(ModelName="secret"))
+    code, message = catch_error(lambda: caller.client("sagemaker").describe_model(ModelName="secret"))
     assert code == "AccessDeniedException"
     assert message.endswith(
         f"is not authorized to perform: sagemaker:DescribeModel on resource: {SAGEMAKER}:model/secret "
@@ -160,15 +174,15 @@ def test_a_deny_wins_and_says_so(url: str) -> None:
     assert not is_denied(lambda: caller.client("sagemaker").describe_model(ModelName="other"))
 
 
-def test_rights_come_from_groups_and_managed_policies_too(url: str) -> None:
+def test_groups_and_managed_policies_grant_permissions(url: str) -> None:
     iam = Caller(url).client("iam")
-    grouped, attached = user(url, name="grouped"), user(url, name="attached")
-    rights = document(allow("sagemaker:ListModels", "*"))
+    grouped, attached = create_user(url, name="grouped"), create_user(url, name="attached")
+    rights = format_policy(allow("sagemaker:ListModels", "*"))
     iam.create_group(GroupName="group")
     iam.put_group_policy(GroupName="group", PolicyName="rights", PolicyDocument=rights)
     iam.add_user_to_group(GroupName="group", UserName="grouped")
-    made = iam.create_policy(PolicyName="rights", PolicyDocument=rights)["Policy"]["Arn"]
-    iam.attach_user_policy(UserName="attached", PolicyArn=made)
+    arn = iam.create_policy(PolicyName="rights", PolicyDocument=rights)["Policy"]["Arn"]
+    iam.attach_user_policy(UserName="attached", PolicyArn=arn)
     enforce(url)
     for caller in (grouped, attached):
         caller.client("sagemaker").list_models()
@@ -185,51 +199,53 @@ class TestPassingARole:
             [allow("iam:PassRole", ROLE, Condition={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}})],
             [allow("iam:PassRole", ROLE, Condition={"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}})],
         ],
-        ids=["none", "another role", "another action", "another service", "a condition that is not understood"],
+        ids=["none", "another role", "another action", "another service", "an unknown condition operator"],
     )
     @pytest.mark.parametrize(("action", "parameters"), [("CreateTrainingJob", JOB), ("CreateModel", MODEL)])
-    def test_it_is_refused(self, url: str, rights: list[Any], action: str, parameters: dict[str, Any]) -> None:
-        caller = user(url, allow("sagemaker:*", "*"), *rights)
+    def test_a_missing_permission_is_an_error(
+        self, url: str, rights: list[Any], action: str, parameters: dict[str, Any]
+    ) -> None:
+        caller = create_user(url, allow("sagemaker:*", "*"), *rights)
         enforce(url)
-        code, message = refusal(lambda: called(caller, "sagemaker", action, parameters))
+        code, message = catch_error(lambda: invoke(caller, "sagemaker", action, parameters))
         assert code == "AccessDeniedException"
         assert message == (
-            f"User: arn:aws:iam::{ACCOUNT}:user/somebody is not authorized to perform: iam:PassRole "
+            f"User: arn:aws:iam::{ACCOUNT}:user/user is not authorized to perform: iam:PassRole "
             f"on resource: {ROLE} because no identity-based policy allows the iam:PassRole action"
         )
         assert caller.client("sagemaker").list_models()["Models"] == []
 
-    def test_it_is_allowed(self, url: str) -> None:
-        caller = user(url, allow("sagemaker:*", "*"), PASS)
+    def test_the_permission_suffices(self, url: str) -> None:
+        caller = create_user(url, allow("sagemaker:*", "*"), PASS)
         enforce(url)
-        called(caller, "sagemaker", "CreateModel", MODEL)
+        invoke(caller, "sagemaker", "CreateModel", MODEL)
 
-    def test_a_deny_says_so(self, url: str) -> None:
-        caller = user(url, allow("*", "*"), deny("iam:PassRole", ROLE))
+    def test_an_explicit_deny_is_named(self, url: str) -> None:
+        caller = create_user(url, allow("*", "*"), deny("iam:PassRole", ROLE))
         enforce(url)
-        _, message = refusal(lambda: called(caller, "sagemaker", "CreateModel", MODEL))
+        _, message = catch_error(lambda: invoke(caller, "sagemaker", "CreateModel", MODEL))
         assert message.endswith(f"iam:PassRole on resource: {ROLE} with an explicit deny in an identity-based policy")
 
-    def test_a_model_without_a_role_passes_none(self, url: str) -> None:
-        caller = user(url, allow("sagemaker:*", "*"))
+    def test_a_model_without_a_role_needs_no_permission(self, url: str) -> None:
+        caller = create_user(url, allow("sagemaker:*", "*"))
         enforce(url)
         without = {key: value for key, value in MODEL.items() if key != "ExecutionRoleArn"}
-        assert not is_denied(lambda: called(caller, "sagemaker", "CreateModel", without))
+        assert not is_denied(lambda: invoke(caller, "sagemaker", "CreateModel", without))
 
 
 class TestTrust:
-    """Looked at whether IAM is enforced or not."""
+    """The mock checks trust whether IAM is enforced or not."""
 
     @pytest.mark.parametrize(("action", "parameters"), [("CreateTrainingJob", JOB), ("CreateModel", MODEL)])
     @pytest.mark.parametrize("trusted", [None, "ec2.amazonaws.com"], ids=["no role", "another service"])
-    def test_the_role_can_not_be_taken(
+    def test_a_role_that_sagemaker_can_not_assume_is_an_error(
         self, url: str, action: str, parameters: dict[str, Any], trusted: str | None
     ) -> None:
         iam = Caller(url).client("iam")
         iam.delete_role(RoleName="worker")
         if trusted:
             iam.create_role(RoleName="worker", AssumeRolePolicyDocument=trust(trusted))
-        code, message = refusal(lambda: called(Caller(url), "sagemaker", action, parameters))
+        code, message = catch_error(lambda: invoke(Caller(url), "sagemaker", action, parameters))
         assert code == "ValidationException"
         assert message == (
             f"Could not assume role {ROLE}. Please ensure that the role exists and allows principal "
@@ -250,45 +266,45 @@ class TestS3:
         Caller(url).client("s3").put_object(Bucket=BUCKET, Key="a b/ä+1%41", Body=b"")
 
     @pytest.mark.usefixtures("stored")
-    def test_a_copy_reads_its_source(self, url: str) -> None:
+    def test_a_copy_needs_get_object_on_its_source(self, url: str) -> None:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html."""
-        writer = user(url, allow("s3:PutObject", self.TARGET), name="writer")
-        reader = user(url, allow("s3:GetObject", self.SOURCE), name="reader")
-        both = user(url, allow("s3:PutObject", self.TARGET), allow("s3:GetObject", self.SOURCE), name="both")
+        writer = create_user(url, allow("s3:PutObject", self.TARGET), name="writer")
+        reader = create_user(url, allow("s3:GetObject", self.SOURCE), name="reader")
+        both = create_user(url, allow("s3:PutObject", self.TARGET), allow("s3:GetObject", self.SOURCE), name="both")
         enforce(url)
         assert is_denied(lambda: self.copy(writer))
         assert is_denied(lambda: self.copy(reader))
         self.copy(both)
 
     @pytest.mark.usefixtures("stored")
-    def test_an_acl_is_a_right_of_its_own(self, url: str) -> None:
-        """docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html, github.com/gorilla-co/s3pypi/issues/77."""
+    def test_an_acl_needs_put_object_acl(self, url: str) -> None:
+        """Sources: API_PutObject.html of AWS, and github.com/gorilla-co/s3pypi/issues/77."""
         rights = [allow("s3:PutObject", self.TARGET), allow("s3:GetObject", self.SOURCE)]
-        without = user(url, *rights, name="without")
-        having = user(url, *rights, allow("s3:PutObjectAcl", self.TARGET), name="with")
+        without = create_user(url, *rights, name="without")
+        having = create_user(url, *rights, allow("s3:PutObjectAcl", self.TARGET), name="with")
         enforce(url)
         assert is_denied(lambda: self.copy(without, ACL="private"))
         self.copy(having, ACL="private")
 
     @pytest.mark.parametrize("method", ["head_bucket", "list_objects", "list_objects_v2"])
-    def test_a_bucket_is_looked_at_with_list_bucket(self, url: str, method: str) -> None:
-        listing = user(url, allow("s3:ListBucket", f"arn:aws:s3:::{BUCKET}"), name="listing")
-        other = user(url, allow("s3:*", f"arn:aws:s3:::{BUCKET}/*", "arn:aws:s3:::other"), name="other")
+    def test_reading_a_bucket_needs_list_bucket(self, url: str, method: str) -> None:
+        listing = create_user(url, allow("s3:ListBucket", f"arn:aws:s3:::{BUCKET}"), name="listing")
+        other = create_user(url, allow("s3:*", f"arn:aws:s3:::{BUCKET}/*", "arn:aws:s3:::other"), name="other")
         enforce(url)
         getattr(listing.client("s3"), method)(Bucket=BUCKET)
         assert is_denied(lambda: getattr(other.client("s3"), method)(Bucket=BUCKET))
 
     @pytest.mark.usefixtures("stored")
     @pytest.mark.parametrize("method", ["head_object", "get_object"])
-    def test_an_object_is_looked_at_with_get_object(self, url: str, method: str) -> None:
-        reader = user(url, allow("s3:GetObject", self.SOURCE), name="reader")
-        other = user(url, allow("s3:GetObject", f"arn:aws:s3:::{BUCKET}/a b/"), name="other")
+    def test_reading_an_object_needs_get_object(self, url: str, method: str) -> None:
+        reader = create_user(url, allow("s3:GetObject", self.SOURCE), name="reader")
+        other = create_user(url, allow("s3:GetObject", f"arn:aws:s3:::{BUCKET}/a b/"), name="other")
         enforce(url)
         getattr(reader.client("s3"), method)(Bucket=BUCKET, Key="a b/ä+1%41")
         assert is_denied(lambda: getattr(other.client("s3"), method)(Bucket=BUCKET, Key="a b/ä+1%41"))
 
-    def test_an_upload_in_parts_is_put_object(self, url: str) -> None:
-        writer = user(url, allow("s3:PutObject", self.TARGET))
+    def test_a_multipart_upload_needs_put_object(self, url: str) -> None:
+        writer = create_user(url, allow("s3:PutObject", self.TARGET))
         enforce(url)
         s3 = writer.client("s3")
         part: dict[str, Any] = {"Bucket": BUCKET, "Key": "copy"}
@@ -298,10 +314,10 @@ class TestS3:
         assert is_denied(lambda: s3.create_multipart_upload(Bucket=BUCKET, Key="other"))
 
     @pytest.mark.usefixtures("stored")
-    def test_deleting_objects_needs_the_right_on_each(self, url: str) -> None:
-        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html: the right is on each object."""
+    def test_deleting_objects_needs_the_permission_on_each(self, url: str) -> None:
+        """Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html."""
         Caller(url).client("s3").put_object(Bucket=BUCKET, Key="b&<c>", Body=b"")
-        deleting = user(url, allow("s3:DeleteObject", f"arn:aws:s3:::{BUCKET}/b&<c>"))
+        deleting = create_user(url, allow("s3:DeleteObject", f"arn:aws:s3:::{BUCKET}/b&<c>"))
         enforce(url)
         s3 = deleting.client("s3")
         assert "Errors" not in s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "b&<c>"}]})
@@ -310,22 +326,22 @@ class TestS3:
         assert is_denied(lambda: s3.delete_object(Bucket=BUCKET, Key="a b/ä+1%41"))
 
 
-def test_other_services_refuse_in_a_form_that_boto3_reads(url: str) -> None:
-    nobody = user(url)
+def test_other_services_deny_in_a_form_that_boto3_parses(url: str) -> None:
+    caller = create_user(url)
     enforce(url)
-    code, message = refusal(lambda: nobody.client("iam").get_role(RoleName="worker"))
+    code, message = catch_error(lambda: caller.client("iam").get_role(RoleName="worker"))
     assert code == "AccessDenied"
-    assert "user/somebody is not authorized to perform: iam:GetRole" in message
+    assert "user/user is not authorized to perform: iam:GetRole" in message
 
 
-def test_everybody_may_ask_who_he_is(url: str) -> None:
-    nobody = user(url, deny("sts:*", "*"))
+def test_get_caller_identity_needs_no_permission(url: str) -> None:
+    caller = create_user(url, deny("sts:*", "*"))
     enforce(url)
-    assert nobody.client("sts").get_caller_identity()["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/somebody"
+    assert caller.client("sts").get_caller_identity()["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/user"
 
 
-def test_keys_that_nobody_has_are_refused(url: str) -> None:
-    known = user(url, allow("*", "*"))
+def test_unknown_credentials_are_an_error(url: str) -> None:
+    known = create_user(url, allow("*", "*"))
     enforce(url)
     for caller in (Caller(url), Caller(url, known.access_key, "not the secret")):
         with pytest.raises(ClientError):
@@ -333,56 +349,56 @@ def test_keys_that_nobody_has_are_refused(url: str) -> None:
     known.client("sagemaker").list_models()
 
 
-def test_nothing_is_asked_for_until_iam_is_enforced_or_after_a_reset(url: str) -> None:
+def test_calls_need_no_permission_before_enforcement_and_after_a_reset(url: str) -> None:
     Caller(url).client("sagemaker").list_models()
-    nobody = user(url)
+    caller = create_user(url)
     enforce(url)
-    assert is_denied(lambda: nobody.client("sagemaker").list_models())
+    assert is_denied(lambda: caller.client("sagemaker").list_models())
     reset(url)
     Caller(url).client("sagemaker").list_models()
 
 
-def test_a_policy_that_is_changed_counts_at_once(url: str) -> None:
-    caller = user(url, allow(["sagemaker:ListModels", "iam:DeleteUserPolicy"], "*"))
+def test_a_changed_policy_takes_effect_at_once(url: str) -> None:
+    caller = create_user(url, allow(["sagemaker:ListModels", "iam:DeleteUserPolicy"], "*"))
     enforce(url)
     caller.client("sagemaker").list_models()
-    caller.client("iam").delete_user_policy(UserName="somebody", PolicyName="rights")
+    caller.client("iam").delete_user_policy(UserName="user", PolicyName="rights")
     assert is_denied(lambda: caller.client("sagemaker").list_models())
 
 
-class TestTheRightsOfARole:
-    """A job works with the rights of its role, not of its caller. What each step needs: test_least_privilege.py."""
+class TestPermissionsOfARole:
+    """A job has the permissions of its role; test_least_privilege.py tests each step's."""
 
     DATA: ClassVar = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/data"}}}
-    LISTING = document(allow("s3:ListBucket", f"arn:aws:s3:::{BUCKET}"))
+    LISTING = format_policy(allow("s3:ListBucket", f"arn:aws:s3:::{BUCKET}"))
 
     @pytest.fixture
     def caller(self, url: str) -> Caller:
         Caller(url).client("s3").put_object(Bucket=BUCKET, Key="data", Body=b"1,2\n")
-        return user(url, allow("*", "*"))
+        return create_user(url, allow("*", "*"))
 
     def start(self, caller: Caller) -> None:
         enforce(caller.url)
         job = {**JOB, "InputDataConfig": [{"ChannelName": "train", **self.DATA}], "HyperParameters": {"k": "1"}}
-        called(caller, "sagemaker", "CreateTrainingJob", job)
+        invoke(caller, "sagemaker", "CreateTrainingJob", job)
 
-    def reason(self, caller: Caller) -> str:
+    def get_reason(self, caller: Caller) -> str:
         described = caller.client("sagemaker").describe_training_job(TrainingJobName=JOB["TrainingJobName"])
         assert described["TrainingJobStatus"] == "Failed"
         return str(described["FailureReason"])
 
-    def test_it_must_find_the_data(self, caller: Caller) -> None:
-        code, message = refusal(lambda: self.start(caller))
+    def test_the_role_must_list_the_bucket(self, caller: Caller) -> None:
+        code, message = catch_error(lambda: self.start(caller))
         assert code == "ValidationException"
         assert f'the role "{ROLE}" has "s3:ListBucket" permissions on bucket "{BUCKET}"' in message
 
     @pytest.mark.parametrize("managed", [False, True], ids=["inline", "managed"])
-    def test_it_must_read_the_data(self, caller: Caller, managed: bool) -> None:
+    def test_the_role_must_read_the_data(self, caller: Caller, managed: bool) -> None:
         iam = Caller(caller.url).client("iam")
         if managed:
-            made = iam.create_policy(PolicyName="listing", PolicyDocument=self.LISTING)
-            iam.attach_role_policy(RoleName="worker", PolicyArn=made["Policy"]["Arn"])
+            policy = iam.create_policy(PolicyName="listing", PolicyDocument=self.LISTING)
+            iam.attach_role_policy(RoleName="worker", PolicyArn=policy["Policy"]["Arn"])
         else:
             iam.put_role_policy(RoleName="worker", PolicyName="listing", PolicyDocument=self.LISTING)
         self.start(caller)
-        assert f"s3:GetObject on arn:aws:s3:::{BUCKET}/data" in self.reason(caller)
+        assert f"s3:GetObject on arn:aws:s3:::{BUCKET}/data" in self.get_reason(caller)

@@ -1,4 +1,4 @@
-"""Orders, as the twin keeps them. What they do to jobs and endpoints is in test_jobs.py and test_endpoints.py."""
+"""The mock's configuration itself; test_jobs.py and test_endpoints.py test its effect."""
 
 from __future__ import annotations
 
@@ -8,53 +8,53 @@ from typing import Any
 
 import pytest
 
-from harness.aws_twin import orders
-from harness.aws_twin.orders import EndpointOrder, Orders, TrainingOrder
+from harness.aws_mock import configuration
+from harness.aws_mock.configuration import Configuration, EndpointBehaviour, TrainingBehaviour
 
 
 @pytest.fixture(autouse=True)
-def no_orders() -> Iterator[None]:
-    orders.forget()
+def reset_configuration() -> Iterator[None]:
+    configuration.reset()
     yield
-    orders.forget()
+    configuration.reset()
 
 
-def test_without_orders_nothing_takes_long_or_fails() -> None:
-    assert orders.current() == Orders(TrainingOrder(0, None, None, False), EndpointOrder(0, None))
+def test_by_default_nothing_takes_long_or_fails() -> None:
+    assert configuration.current() == Configuration(TrainingBehaviour(0, None, None, False), EndpointBehaviour(0, None))
 
 
-def test_an_order_replaces_the_one_before_and_leaves_the_other_kind_alone() -> None:
-    orders.give({"training": {"looks": 2, "takes": 5}, "endpoint": {"looks": 1}})
-    orders.give({"training": {"fail": "for a reason"}})
-    assert orders.current() == Orders(TrainingOrder(fail="for a reason"), EndpointOrder(looks=1))
+def test_an_update_replaces_one_part_and_keeps_the_other() -> None:
+    configuration.update({"training": {"polls": 2, "duration": 5}, "endpoint": {"polls": 1}})
+    configuration.update({"training": {"fail": "for a reason"}})
+    assert configuration.current() == Configuration(TrainingBehaviour(fail="for a reason"), EndpointBehaviour(polls=1))
 
 
-def test_until_reset() -> None:
-    orders.give({"endpoint": {"fail": "for a reason"}})
-    before = orders.scenario()
-    orders.forget()
-    assert orders.current() == Orders()
-    assert orders.scenario() == before + 1
+def test_a_reset_restores_the_defaults() -> None:
+    configuration.update({"endpoint": {"fail": "for a reason"}})
+    before = configuration.scenario_number()
+    configuration.reset()
+    assert configuration.current() == Configuration()
+    assert configuration.scenario_number() == before + 1
 
 
 @pytest.mark.parametrize(
-    ("wanted", "told"),
+    ("parts", "message"),
     [
-        ({"training": {"looks": 1}, "endpoint": {"looks": -1}}, "endpoint.looks is a number of descriptions, not -1"),
-        ({"training": {"looks": 1}, "model": {}}, "orders are for training and endpoint"),
-        ({"endpoint": {"looks": True}}, "endpoint.looks is a number of descriptions, not True"),
-        ({"training": {"takes": -1}}, "training.takes is a number of seconds, not -1"),
-        ({"training": {"takes": True}}, "training.takes is a number of seconds, not True"),
-        ({"training": {"takes": float("nan")}}, "training.takes is a number of seconds, not nan"),
-        ({"training": {"takes": float("inf")}}, "training.takes is a number of seconds, not inf"),
-        ({"training": {"until_stopped": 1}}, "training.until_stopped is true or false, not 1"),
-        ({"endpoint": {"until_stopped": True}}, "an order for endpoint has fail, looks, not"),
-        ({"training": "fast"}, "an order for training has fail, looks, takes, until_stopped, not 'fast'"),
+        ({"training": {"polls": 1}, "endpoint": {"polls": -1}}, "endpoint.polls -1: give a number of descriptions"),
+        ({"training": {"polls": 1}, "model": {}}, "the parts are training and endpoint"),
+        ({"endpoint": {"polls": True}}, "endpoint.polls True: give a number of descriptions"),
+        ({"training": {"duration": -1}}, "training.duration -1: give a number of seconds"),
+        ({"training": {"duration": True}}, "training.duration True: give a number of seconds"),
+        ({"training": {"duration": float("nan")}}, "training.duration nan: give a number of seconds"),
+        ({"training": {"duration": float("inf")}}, "training.duration inf: give a number of seconds"),
+        ({"training": {"until_stopped": 1}}, "training.until_stopped 1: give true or false"),
+        ({"endpoint": {"until_stopped": True}}, "endpoint {'until_stopped': True}: the keys are fail, polls"),
+        ({"training": "fast"}, "training 'fast': the keys are duration, fail, polls, until_stopped"),
     ],
     ids=lambda value: None if isinstance(value, str) else str(value),
 )
-def test_what_is_refused_changes_nothing(wanted: Any, told: str) -> None:
-    orders.give({"training": {"looks": 7}})
-    with pytest.raises(ValueError, match=re.escape(told)):
-        orders.give(wanted)
-    assert orders.current() == Orders(TrainingOrder(looks=7))
+def test_a_rejected_update_changes_nothing(parts: Any, message: str) -> None:
+    configuration.update({"training": {"polls": 7}})
+    with pytest.raises(ValueError, match=re.escape(message)):
+        configuration.update(parts)
+    assert configuration.current() == Configuration(TrainingBehaviour(polls=7))

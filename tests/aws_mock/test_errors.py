@@ -1,4 +1,4 @@
-"""The twin's refusals against the reports that they were taken from."""
+"""The mock's errors equal the public reports that they come from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from moto.core.exceptions import ServiceException
 from moto.core.utils import get_service_model
 
-from harness.aws_twin import errors
+from harness.aws_mock import errors
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
@@ -22,9 +22,9 @@ ELSEWHERE = {
     "upload_denied": "training.py",
     "hyperparameters": "kmeans.py",
 }
-"""Texts that are not in errors.py, though their sources are."""
+"""Texts in other modules whose sources errors.py lists."""
 
-TOLD: dict[str, tuple[ServiceException | str, str]] = {
+REPORTED: dict[str, tuple[ServiceException | str, str]] = {
     "exists": (
         errors.exists("endpoint", f"{ARN}:endpoint/iris"),
         f'Cannot create already existing endpoint "{ARN}:endpoint/iris".',
@@ -93,38 +93,38 @@ TOLD: dict[str, tuple[ServiceException | str, str]] = {
     ),
     "PAYLOAD": (errors.PAYLOAD, "unable to evaluate payload provided"),
 }
-"""What errors.py makes, and the words of the report that SOURCES names, with our names in them."""
+"""Name -> (text of errors.py, text of the report that SOURCES names with the same names filled in)."""
 
 
-def texts() -> set[str]:
-    """Everything in errors.py that has words of AWS's, or words of ours in their place."""
+def list_texts() -> set[str]:
+    """List the functions and constants of errors.py that hold the text of an error."""
     functions = {name for name, _ in inspect.getmembers(errors, inspect.isfunction)}
     constants = {name for name in vars(errors) if name.isupper() and isinstance(getattr(errors, name), str)}
     return functions | constants
 
 
-def test_each_text_has_a_source_or_is_known_to_have_none() -> None:
+def test_each_text_has_a_source_or_is_listed_as_unconfirmed() -> None:
     assert set(errors.SOURCES) & set(errors.UNCONFIRMED) == set()
-    assert texts() | set(ELSEWHERE) == set(errors.SOURCES) | set(errors.UNCONFIRMED)
+    assert list_texts() | set(ELSEWHERE) == set(errors.SOURCES) | set(errors.UNCONFIRMED)
 
 
 def test_sources_are_addresses() -> None:
     assert [source for source in errors.SOURCES.values() if not source.startswith("https://")] == []
 
 
-def test_each_source_has_its_words_here() -> None:
-    assert set(TOLD) == set(errors.SOURCES) - set(ELSEWHERE)
+def test_each_source_is_quoted_here() -> None:
+    assert set(REPORTED) == set(errors.SOURCES) - set(ELSEWHERE)
 
 
-@pytest.mark.parametrize("name", list(TOLD))
-def test_they_are_the_words_of_the_report(name: str) -> None:
-    refusal, reported = TOLD[name]
-    assert (refusal if isinstance(refusal, str) else refusal.message) == reported
+@pytest.mark.parametrize("name", list(REPORTED))
+def test_the_text_equals_the_report(name: str) -> None:
+    error, reported = REPORTED[name]
+    assert (error if isinstance(error, str) else error.message) == reported
 
 
 def test_codes_are_those_of_sagemaker() -> None:
-    """botocore's model has one of the two; the other is common to all services that speak JSON."""
-    told = {name: refusal.code for name, (refusal, _) in TOLD.items() if isinstance(refusal, ServiceException)}
-    assert told.pop("job_exists") == "ResourceInUse"
+    """botocore's model has ResourceInUse; ValidationException is common to all JSON services."""
+    codes = {name: error.code for name, (error, _) in REPORTED.items() if isinstance(error, ServiceException)}
+    assert codes.pop("job_exists") == "ResourceInUse"
     assert get_service_model("sagemaker").shape_for("ResourceInUse").metadata["exception"] is True
-    assert set(told.values()) == {"ValidationException"}
+    assert set(codes.values()) == {"ValidationException"}

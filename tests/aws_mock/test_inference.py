@@ -1,4 +1,4 @@
-"""A request's body through the container: the nearest centroid, or the container's refusal."""
+"""The container of a k-means endpoint: the nearest centroid, or the container's error."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import math
 import numpy as np
 import pytest
 
-from harness.aws_twin.artefact import packed
-from harness.aws_twin.inference import ModelError, load, predict
-from tests.aws_twin.wire import FLOAT64, entry, framed, recordio, tensor
+from harness.aws_mock.artefact import pack
+from harness.aws_mock.inference import ModelError, load, predict
+from tests.aws_mock.wire import FLOAT64, entry, frame, recordio, tensor
 
 RECORDIO, CSV, JSON = "application/x-recordio-protobuf", "text/csv", "application/json"
-REFUSAL = "unable to evaluate payload provided"
-CENTROIDS = load(packed(np.array([[0, 0, 0], [10, 0, 0], [0, 0, 20]], dtype=np.float32)))
+MESSAGE = "unable to evaluate payload provided"
+CENTROIDS = load(pack(np.array([[0, 0, 0], [10, 0, 0], [0, 0, 20]], dtype=np.float32)))
 
-# One row, (9, 2, 2): from the second centroid it is sqrt(1 + 4 + 4) away.
+# The distance from ROW to the second centroid is sqrt(1 + 4 + 4).
 ROW = [9.0, 2.0, 2.0]
 ANSWER = [{"closest_cluster": 1.0, "distance_to_cluster": 3.0}]
 
 
 def instances(*features: object) -> bytes:
-    return json.dumps({"instances": [{"features": one} for one in features]}).encode()
+    return json.dumps({"instances": [{"features": values} for values in features]}).encode()
 
 
 def nested(*values: object) -> bytes:
-    return json.dumps({"instances": [{"data": {"features": {"values": one}}} for one in values]}).encode()
+    return json.dumps({"instances": [{"data": {"features": {"values": row}}} for row in values]}).encode()
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def nested(*values: object) -> bytes:
     [
         (RECORDIO, recordio([ROW])),
         (RECORDIO, recordio([ROW], [7])),
-        (RECORDIO, framed(entry(1, tensor(FLOAT64, ROW)))),
+        (RECORDIO, frame(entry(1, tensor(FLOAT64, ROW)))),
         (CSV, b"9,2,2"),
         (CSV, b"9.0, 2.0 ,2e0\r\n"),
         (CSV, b"\n9,2,2\n\n"),
@@ -45,7 +45,7 @@ def nested(*values: object) -> bytes:
         ("application/json;verbose=true", nested(ROW)),
     ],
 )
-def test_the_euclidean_distance_to_the_nearest(content_type: str, body: bytes) -> None:
+def test_the_response_has_the_euclidean_distance_to_the_nearest(content_type: str, body: bytes) -> None:
     assert predict(CENTROIDS, content_type, body) == ANSWER
 
 
@@ -59,13 +59,13 @@ def test_the_euclidean_distance_to_the_nearest(content_type: str, body: bytes) -
     ],
     ids=["recordio", "csv", "json", "json of both forms"],
 )
-def test_an_answer_for_every_row_in_order(content_type: str, body: bytes | str) -> None:
-    found = predict(CENTROIDS, content_type, body.encode() if isinstance(body, str) else body)
-    assert [one["closest_cluster"] for one in found] == [0.0, 1.0, 2.0]
-    assert [one["distance_to_cluster"] for one in found] == [0.0, 3.0, 5.0]
+def test_the_response_has_every_row_in_order(content_type: str, body: bytes | str) -> None:
+    rows = predict(CENTROIDS, content_type, body.encode() if isinstance(body, str) else body)
+    assert [row["closest_cluster"] for row in rows] == [0.0, 1.0, 2.0]
+    assert [row["distance_to_cluster"] for row in rows] == [0.0, 3.0, 5.0]
 
 
-def test_numbers_are_json_and_clusters_are_floats() -> None:
+def test_the_response_is_json_with_floats() -> None:
     (answer,) = predict(CENTROIDS, CSV, b"9,2,2")
     assert json.dumps(answer) == '{"closest_cluster": 1.0, "distance_to_cluster": 3.0}'
 
@@ -73,7 +73,7 @@ def test_numbers_are_json_and_clusters_are_floats() -> None:
 def test_distances_of_784_wide_rows_are_exact() -> None:
     rng = np.random.default_rng(5)
     centroids, rows = rng.random((10, 784), dtype=np.float32), rng.random((40, 784), dtype=np.float32)
-    for answer, row in zip(predict(load(packed(centroids)), RECORDIO, recordio(rows.tolist())), rows, strict=True):
+    for answer, row in zip(predict(load(pack(centroids)), RECORDIO, recordio(rows.tolist())), rows, strict=True):
         each = [math.dist(row.tolist(), centroid.tolist()) for centroid in centroids]
         assert answer["closest_cluster"] == each.index(min(each))
         assert answer["distance_to_cluster"] == pytest.approx(min(each), rel=1e-6)
@@ -89,7 +89,7 @@ def test_distances_of_784_wide_rows_are_exact() -> None:
         (RECORDIO, recordio([ROW, [9.0, 2.0]])),
         (RECORDIO, recordio([[float("nan"), 2.0, 2.0]])),
         (RECORDIO, b"9,2,2"),
-        (RECORDIO, framed(b"\xff" * 8)),
+        (RECORDIO, frame(b"\xff" * 8)),
         (CSV, b""),
         (CSV, b"\n"),
         (CSV, b"9,2"),
@@ -128,22 +128,22 @@ def test_distances_of_784_wide_rows_are_exact() -> None:
     ],
     ids=lambda value: repr(value[:40]),
 )
-def test_what_cannot_be_evaluated(content_type: str, body: bytes) -> None:
-    with pytest.raises(ModelError) as refusal:
+def test_an_invalid_body_is_an_error(content_type: str, body: bytes) -> None:
+    with pytest.raises(ModelError) as caught:
         predict(CENTROIDS, content_type, body)
-    assert (refusal.value.status, str(refusal.value)) == (400, REFUSAL)
+    assert (caught.value.status, str(caught.value)) == (400, MESSAGE)
 
 
 @pytest.mark.parametrize("content_type", ["", "image/jpeg", "application/octet-stream", "application/jsonlines", ";"])
-def test_another_content_type(content_type: str) -> None:
-    with pytest.raises(ModelError) as refusal:
+def test_an_unknown_content_type_is_an_error(content_type: str) -> None:
+    with pytest.raises(ModelError) as caught:
         predict(CENTROIDS, content_type, b"9,2,2")
-    assert refusal.value.status == 415
-    assert content_type.strip(";") in str(refusal.value)
+    assert caught.value.status == 415
+    assert content_type.strip(";") in str(caught.value)
 
 
-@pytest.mark.parametrize("artefact", [b"", b"no archive", packed(CENTROIDS)[:50]])
-def test_an_artefact_that_is_none(artefact: bytes) -> None:
-    with pytest.raises(ModelError) as refusal:
+@pytest.mark.parametrize("artefact", [b"", b"no archive", pack(CENTROIDS)[:50]])
+def test_an_invalid_artefact_is_an_error(artefact: bytes) -> None:
+    with pytest.raises(ModelError) as caught:
         load(artefact)
-    assert refusal.value.status == 500
+    assert caught.value.status == 500

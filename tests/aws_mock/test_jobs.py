@@ -1,4 +1,4 @@
-"""Training jobs as boto3 sees them: refused as AWS refuses, and moving as AWS's do."""
+"""Training jobs, tested through boto3: AWS's errors and AWS's states."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import requests
 from botocore.exceptions import ClientError
 from moto.sagemaker.models import FakeTrainingJob
 
-from harness.aws_twin import orders
-from harness.aws_twin.training import Training
-from tests.aws_twin.enforced import Caller, reset, twin
-from tests.aws_twin.wire import recordio
+from harness.aws_mock import configuration
+from harness.aws_mock.training import Training
+from tests.aws_mock.mock_process import Caller, reset, running_mock
+from tests.aws_mock.wire import recordio
 
 IMAGE = "438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:1"
 ROLE = "arn:aws:iam::123456789012:role/worker"
@@ -27,7 +27,7 @@ ENDED = [{"Status": status} for status in ("Starting", "Downloading", "Training"
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with twin(tmp_path_factory.mktemp("twin")) as url:
+    with running_mock(tmp_path_factory.mktemp("mock")) as url:
         yield url
 
 
@@ -52,7 +52,7 @@ def trust(caller: Caller, service: str) -> None:
 
 
 def create(caller: Caller, name: str = "job", **changed: Any) -> None:
-    wanted: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
         "HyperParameters": {"k": "2", "feature_dim": "2"},
         "InputDataConfig": [channel("s3://bucket/data")],
@@ -61,7 +61,7 @@ def create(caller: Caller, name: str = "job", **changed: Any) -> None:
         "RoleArn": ROLE,
         "StoppingCondition": {"MaxRuntimeInSeconds": 60},
     }
-    caller.client("sagemaker").create_training_job(TrainingJobName=name, **{**wanted, **changed})
+    caller.client("sagemaker").create_training_job(TrainingJobName=name, **{**parameters, **changed})
 
 
 def channel(url: str) -> dict[str, Any]:
@@ -82,19 +82,20 @@ FILES = {
 }
 
 
-def described(caller: Caller, name: str = "job") -> dict[str, Any]:
+def describe(caller: Caller, name: str = "job") -> dict[str, Any]:
     return dict(caller.client("sagemaker").describe_training_job(TrainingJobName=name))
 
 
-def order(caller: Caller, **training: Any) -> None:
-    requests.post(f"{caller.url}/twin/orders", json={"training": training}, timeout=10).raise_for_status()
+def configure(caller: Caller, **training: Any) -> None:
+    requests.post(f"{caller.url}/mock/configuration", json={"training": training}, timeout=10).raise_for_status()
 
 
-def keys(caller: Caller) -> list[str]:
+def list_keys(caller: Caller) -> list[str]:
     return [entry["Key"] for entry in caller.client("s3").list_objects_v2(Bucket="bucket")["Contents"]]
 
 
-def refused(caller: Caller, name: str = "job", **changed: Any) -> dict[str, str]:
+def create_and_catch(caller: Caller, name: str = "job", **changed: Any) -> dict[str, str]:
+    """Return the error of CreateTrainingJob."""
     with pytest.raises(ClientError) as error:
         create(caller, name, **changed)
     return dict(error.value.response["Error"])
@@ -103,14 +104,14 @@ def refused(caller: Caller, name: str = "job", **changed: Any) -> dict[str, str]
 def test_a_job_trains_from_all_objects_under_its_prefix(aws: Caller) -> None:
     create(aws)
 
-    job = described(aws)
+    job = describe(aws)
 
     assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Completed"
     assert [{"Status": move["Status"]} for move in job["SecondaryStatusTransitions"]] == ENDED
     assert all(move["StartTime"] <= move["EndTime"] for move in job["SecondaryStatusTransitions"])
     assert job["CreationTime"] <= job["TrainingStartTime"] <= job["TrainingEndTime"]
     assert job["ModelArtifacts"] == {"S3ModelArtifacts": "s3://bucket/out/job/output/model.tar.gz"}
-    assert "out/job/output/model.tar.gz" in keys(aws)
+    assert "out/job/output/model.tar.gz" in list_keys(aws)
     (metric,) = job["FinalMetricDataList"]
     assert (metric["MetricName"], round(metric["Value"], 5)) == ("train:msd", 0.25)
     logs = aws.client("logs")
@@ -124,29 +125,29 @@ def test_another_region_has_its_own_jobs(aws: Caller) -> None:
     there = IMAGE.replace("eu-west-1", "eu-central-1")
     create(other, AlgorithmSpecification={"TrainingImage": there, "TrainingInputMode": "File"})
 
-    assert described(other)["TrainingJobArn"].split(":")[3] == "eu-central-1"
+    assert describe(other)["TrainingJobArn"].split(":")[3] == "eu-central-1"
     assert aws.client("sagemaker").list_training_jobs()["TrainingJobSummaries"] == []
-    state = requests.get(f"{aws.url}/twin/state", timeout=10).json()
+    state = requests.get(f"{aws.url}/mock/state", timeout=10).json()
     assert list(state["sagemaker"]["training_jobs"]) == ["job"]
     assert [stream.split("/")[0] for stream in state["logs"][GROUP]] == ["job"]
 
 
-def test_what_was_deleted_from_a_bucket_with_versions_is_no_input(aws: Caller) -> None:
+def test_objects_deleted_from_a_versioned_bucket_are_not_input(aws: Caller) -> None:
     s3 = aws.client("s3")
     s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket="bucket", Key="data/part-3", Body=b"no RecordIO")
     s3.delete_object(Bucket="bucket", Key="data/part-3")
     create(aws)
-    assert described(aws)["TrainingJobStatus"] == "Completed"
+    assert describe(aws)["TrainingJobStatus"] == "Completed"
     for part in ("data/part-1", "data/part-2"):
         s3.delete_object(Bucket="bucket", Key=part)
-    assert refused(aws, "later")["Message"].startswith("No S3 objects found under S3 URL")
+    assert create_and_catch(aws, "later")["Message"].startswith("No S3 objects found under S3 URL")
 
 
-def test_the_same_data_makes_the_same_model(aws: Caller) -> None:
+def test_equal_data_gives_equal_models(aws: Caller) -> None:
     for name in ("one", "two"):
         create(aws, name)
-        described(aws, name)
+        describe(aws, name)
     s3 = aws.client("s3")
     one, two = (
         s3.get_object(Bucket="bucket", Key=f"out/{name}/output/model.tar.gz")["Body"].read() for name in ("one", "two")
@@ -157,7 +158,7 @@ def test_the_same_data_makes_the_same_model(aws: Caller) -> None:
 def test_a_name_can_be_used_once(aws: Caller) -> None:
     create(aws)
     arn = "arn:aws:sagemaker:eu-west-1:123456789012:training-job/job"
-    assert refused(aws) == {
+    assert create_and_catch(aws) == {
         "Code": "ResourceInUse",
         "Message": "Training job names must be unique within an AWS account and region, and a training job with this "
         f"name already exists ({arn})",
@@ -165,11 +166,11 @@ def test_a_name_can_be_used_once(aws: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         (
-            {"RoleArn": "arn:aws:iam::123456789012:role/nobody"},
-            "Could not assume role arn:aws:iam::123456789012:role/nobody",
+            {"RoleArn": "arn:aws:iam::123456789012:role/missing"},
+            "Could not assume role arn:aws:iam::123456789012:role/missing",
         ),
         ({"InputDataConfig": [channel("s3://bucket/none")]}, 'No S3 objects found under S3 URL "s3://bucket/none"'),
         ({"InputDataConfig": [channel("s3://nowhere/data")]}, 'No S3 objects found under S3 URL "s3://nowhere/data"'),
@@ -182,9 +183,15 @@ def test_a_name_can_be_used_once(aws: Caller) -> None:
             {"OutputDataConfig": {"S3OutputPath": "bucket/out"}},
             "Value 'bucket/out' at 'outputDataConfig.s3OutputPath' failed to satisfy constraint",
         ),
-        ({"InputDataConfig": [{**channel("s3://bucket/data"), "CompressionType": "Gzip"}]}, "S3Prefix alone"),
-        ({"InputDataConfig": [{**channel("s3://bucket/data"), "RecordWrapperType": "RecordIO"}]}, "S3Prefix alone"),
-        ({"InputDataConfig": [manifest("s3://bucket/data/part-1")]}, "S3Prefix alone"),
+        (
+            {"InputDataConfig": [{**channel("s3://bucket/data"), "CompressionType": "Gzip"}]},
+            "only uncompressed objects under an S3Prefix",
+        ),
+        (
+            {"InputDataConfig": [{**channel("s3://bucket/data"), "RecordWrapperType": "RecordIO"}]},
+            "only uncompressed objects under an S3Prefix",
+        ),
+        ({"InputDataConfig": [manifest("s3://bucket/data/part-1")]}, "only uncompressed objects under an S3Prefix"),
         ({"InputDataConfig": [{"ChannelName": "train", "DataSource": {"FileSystemDataSource": FILES}}]}, "S3Prefix"),
         (
             {"ResourceConfig": {"InstanceType": "ml.t2.medium", "InstanceCount": 1, "VolumeSizeInGB": 10}},
@@ -201,7 +208,7 @@ def test_a_name_can_be_used_once(aws: Caller) -> None:
         ),
         (
             {"AlgorithmSpecification": {"TrainingImage": IMAGE.replace("kmeans", "pca"), "TrainingInputMode": "File"}},
-            "the AWS twin trains k-means alone".capitalize().replace("aws", "AWS"),
+            "the AWS mock trains only k-means",
         ),
     ],
     ids=[
@@ -220,20 +227,20 @@ def test_a_name_can_be_used_once(aws: Caller) -> None:
         "algorithm",
     ],
 )
-def test_what_aws_refuses(aws: Caller, changed: dict[str, Any], told: str) -> None:
-    error = refused(aws, **changed)
+def test_aws_rejects_invalid_parameters(aws: Caller, changed: dict[str, Any], message: str) -> None:
+    error = create_and_catch(aws, **changed)
     assert error["Code"] == "ValidationException"
-    assert told.lower() in error["Message"].lower()
+    assert message.lower() in error["Message"].lower()
     assert aws.client("sagemaker").list_training_jobs()["TrainingJobSummaries"] == []
 
 
-def test_a_role_that_trusts_somebody_else(aws: Caller) -> None:
+def test_a_role_that_trusts_another_service(aws: Caller) -> None:
     aws.client("iam").delete_role(RoleName="worker")
     trust(aws, "ec2.amazonaws.com")
-    assert "Could not assume role" in refused(aws)["Message"]
+    assert "Could not assume role" in create_and_catch(aws)["Message"]
 
 
-def test_without_a_stopping_condition_it_is_a_day(aws: Caller) -> None:
+def test_the_default_runtime_limit_is_a_day(aws: Caller) -> None:
     sagemaker = aws.client("sagemaker")
     sagemaker.create_training_job(
         TrainingJobName="job",
@@ -244,19 +251,19 @@ def test_without_a_stopping_condition_it_is_a_day(aws: Caller) -> None:
         ResourceConfig={"InstanceType": "ml.c4.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 10},
         RoleArn=ROLE,
     )
-    job = described(aws)
+    job = describe(aws)
     assert job["TrainingJobStatus"] == "Completed"
     assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 86400}
 
 
 @pytest.mark.parametrize("name", ["a_b", "a.b", "-a", "a" * 64])
-def test_names_that_aws_does_not_take(aws: Caller, name: str) -> None:
-    assert "at 'trainingJobName' failed to satisfy constraint" in refused(aws, name=name)["Message"]
+def test_aws_rejects_invalid_names(aws: Caller, name: str) -> None:
+    assert "at 'trainingJobName' failed to satisfy constraint" in create_and_catch(aws, name=name)["Message"]
 
 
 @pytest.mark.parametrize(("source", "trusted"), [("123456789012", True), ("210987654321", False)])
-def test_a_trust_that_names_the_account(aws: Caller, source: str, trusted: bool) -> None:
-    """AWS advises it, against confused deputies."""
+def test_a_trust_policy_may_name_the_account(aws: Caller, source: str, trusted: bool) -> None:
+    """AWS recommends these conditions against confused deputies."""
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "sagemaker.amazonaws.com"},
@@ -271,173 +278,177 @@ def test_a_trust_that_names_the_account(aws: Caller, source: str, trusted: bool)
     if trusted:
         create(aws)
     else:
-        assert "Could not assume role" in refused(aws)["Message"]
+        assert "Could not assume role" in create_and_catch(aws)["Message"]
 
 
-def test_other_channels_than_train(aws: Caller) -> None:
+def test_other_channels_fail_the_job(aws: Caller) -> None:
     create(aws, InputDataConfig=[{**channel("s3://bucket/data"), "ChannelName": "validation"}])
-    job = described(aws)
+    job = describe(aws)
     assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"] == "ClientError: the twin's k-means takes the channel train alone; there is: validation"
+    assert job["FailureReason"] == (
+        "ClientError: channels validation: the AWS mock's k-means takes only the channel train"
+    )
 
 
-def test_a_failed_job_has_a_log_too(aws: Caller) -> None:
-    order(aws, fail="AlgorithmError: out of patience")
+def test_a_failed_job_has_a_log(aws: Caller) -> None:
+    configure(aws, fail="AlgorithmError: out of patience")
     create(aws)
-    described(aws)
+    describe(aws)
     logs = aws.client("logs")
     (stream,) = logs.describe_log_streams(logGroupName=GROUP)["logStreams"]
     events = logs.get_log_events(logGroupName=GROUP, logStreamName=stream["logStreamName"])["events"]
     assert [event["message"] for event in events] == ["AlgorithmError: out of patience"]
 
 
-def test_a_job_that_really_takes_too_long(aws: Caller) -> None:
-    order(aws, until_stopped=True)
+def test_a_job_that_exceeds_its_limit_in_real_time(aws: Caller) -> None:
+    configure(aws, until_stopped=True)
     create(aws, StoppingCondition={"MaxRuntimeInSeconds": 1})
-    job = described(aws)
+    job = describe(aws)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
 
 
-def test_a_look_that_waits_is_let_go_by_a_reset_and_not_counted(aws: Caller, url: str) -> None:
-    order(aws, until_stopped=True)
+def test_a_reset_ends_a_waiting_poll_without_recording_it(aws: Caller, url: str) -> None:
+    configure(aws, until_stopped=True)
     create(aws)
     with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting = pool.submit(described, aws)
+        waiting = pool.submit(describe, aws)
         reset(url)
         assert waiting.exception(timeout=10) is None or isinstance(waiting.exception(), ClientError)
-    # One that came after the reset was refused, and counts.
-    calls = requests.get(f"{url}/twin/state", timeout=10).json()["calls"]
+    # A description that arrives after the reset fails, and is recorded.
+    calls = requests.get(f"{url}/mock/state", timeout=10).json()["calls"]
     assert [call for call in calls if call["status"] == 200] == []
 
 
 def test_wrong_hyperparameters_fail_the_job_with_the_reason(aws: Caller) -> None:
     create(aws, HyperParameters={"k": "2", "feature_dim": "3"})
-    job = described(aws)
+    job = describe(aws)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Failed", "Failed")
     assert "feature_dim is 3, but the records of the train channel have 2 features" in job["FailureReason"]
-    assert "out/job/output/model.tar.gz" not in keys(aws)
+    assert "out/job/output/model.tar.gz" not in list_keys(aws)
     assert "TrainingEndTime" in job
 
 
-def test_looks(aws: Caller) -> None:
-    order(aws, looks=2)
+def test_a_job_reports_progress_for_the_configured_polls(aws: Caller) -> None:
+    configure(aws, polls=2)
     create(aws)
-    seen = [described(aws)["TrainingJobStatus"] for _ in range(4)]
-    assert seen == ["InProgress", "InProgress", "Completed", "Completed"]
+    statuses = [describe(aws)["TrainingJobStatus"] for _ in range(4)]
+    assert statuses == ["InProgress", "InProgress", "Completed", "Completed"]
 
 
-def test_nothing_of_a_job_is_there_before_its_end(aws: Caller) -> None:
-    order(aws, looks=1)
+def test_a_running_job_has_no_artefact_and_no_end_time(aws: Caller) -> None:
+    configure(aws, polls=1)
     create(aws)
-    job = described(aws)
+    job = describe(aws)
     assert job["SecondaryStatus"] == "Training"
     assert "TrainingEndTime" not in job
     assert "ModelArtifacts" not in job or not job["ModelArtifacts"].get("S3ModelArtifacts")
-    assert "out/job/output/model.tar.gz" not in keys(aws)
+    assert "out/job/output/model.tar.gz" not in list_keys(aws)
 
 
-def test_a_failure_to_order(aws: Caller) -> None:
-    order(aws, fail="AlgorithmError: out of patience")
+def test_a_configured_failure(aws: Caller) -> None:
+    configure(aws, fail="AlgorithmError: out of patience")
     create(aws)
-    job = described(aws)
+    job = describe(aws)
     assert (job["TrainingJobStatus"], job["FailureReason"]) == ("Failed", "AlgorithmError: out of patience")
 
 
-def test_a_job_that_takes_longer_than_it_may(aws: Caller) -> None:
-    order(aws, takes=61)
+def test_a_configured_duration_may_exceed_the_limit(aws: Caller) -> None:
+    configure(aws, duration=61)
     create(aws)
-    job = described(aws)
+    job = describe(aws)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert job["TrainingTimeInSeconds"] == 60
     assert (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds() == 60
-    assert "out/job/output/model.tar.gz" not in keys(aws)
+    assert "out/job/output/model.tar.gz" not in list_keys(aws)
 
 
-def test_a_duration_is_said_not_waited_for(aws: Caller) -> None:
-    order(aws, takes=59)
+def test_a_configured_duration_is_reported_without_waiting(aws: Caller) -> None:
+    configure(aws, duration=59)
     create(aws)
-    job = described(aws)
+    job = describe(aws)
     assert (job["TrainingJobStatus"], job["TrainingTimeInSeconds"]) == ("Completed", 59)
 
 
-def test_stopping(aws: Caller) -> None:
-    order(aws, until_stopped=True)
+def test_a_running_job_can_be_stopped(aws: Caller) -> None:
+    configure(aws, until_stopped=True)
     create(aws)
     sagemaker = aws.client("sagemaker")
     (listed,) = sagemaker.list_training_jobs()["TrainingJobSummaries"]
     assert listed["TrainingJobStatus"] == "InProgress"
     with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting = pool.submit(described, aws)  # a look that waits for the end
+        waiting = pool.submit(describe, aws)  # This description waits for the job's end.
         sagemaker.stop_training_job(TrainingJobName="job")
         job = waiting.result()
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
     assert [move["Status"] for move in job["SecondaryStatusTransitions"]][-2:] == ["Stopping", "Stopped"]
-    assert "out/job/output/model.tar.gz" not in keys(aws)
+    assert "out/job/output/model.tar.gz" not in list_keys(aws)
 
 
 @pytest.mark.parametrize("ended", ["Completed", "Failed"])
-def test_what_has_ended_can_not_be_stopped(aws: Caller, ended: str) -> None:
-    order(aws, fail="for a reason" if ended == "Failed" else None)
+def test_an_ended_job_can_not_be_stopped(aws: Caller, ended: str) -> None:
+    configure(aws, fail="for a reason" if ended == "Failed" else None)
     create(aws)
-    described(aws)
+    describe(aws)
     with pytest.raises(ClientError, match=f"rejected because the training job is in status {ended}"):
         aws.client("sagemaker").stop_training_job(TrainingJobName="job")
 
 
 @pytest.mark.parametrize("call", ["stop_training_job", "describe_training_job"])
-def test_a_job_that_does_not_exist(aws: Caller, call: str) -> None:
+def test_a_missing_job_is_an_error(aws: Caller, call: str) -> None:
     with pytest.raises(ClientError) as error:
         getattr(aws.client("sagemaker"), call)(TrainingJobName="none")
-    assert error.value.response["Error"]["Code"] == "ValidationException", "what the operator takes for 'not there'"
+    assert error.value.response["Error"]["Code"] == "ValidationException", (
+        "the code that the operator treats as 'not found'"
+    )
 
 
-def test_a_job_of_an_earlier_scenario_leaves_nothing_in_the_next(aws: Caller, url: str) -> None:
-    order(aws, until_stopped=True)
+def test_a_reset_removes_a_running_job(aws: Caller, url: str) -> None:
+    configure(aws, until_stopped=True)
     create(aws)
     reset(url)
-    state = requests.get(f"{url}/twin/state", timeout=10).json()
+    state = requests.get(f"{url}/mock/state", timeout=10).json()
     assert state["objects"] == {}
     assert state["sagemaker"]["training_jobs"] == {}
     assert state["logs"] == {}
 
 
-def test_a_training_that_ends_after_a_reset_is_forgotten() -> None:
-    """Seen from inside: nobody outside can tell when its thread has ended."""
+def test_a_training_that_ends_after_a_reset_writes_nothing() -> None:
+    """Uses the class directly: a client can't observe when the thread has ended."""
     limit = {"MaxRuntimeInSeconds": 60}
     job = SimpleNamespace(training_job_status="InProgress", training_job_name="late", stopping_condition=limit)
-    late = Training(cast(FakeTrainingJob, job), "eu-west-1", orders.TrainingOrder(), outcome="would fail")
-    late.over.set()
-    orders.forget()
+    late = Training(cast(FakeTrainingJob, job), "eu-west-1", configuration.TrainingBehaviour(), outcome="would fail")
+    late.work_done.set()
+    configuration.reset()
 
-    late.conclude()
+    late.finish()
 
     assert job.training_job_status == "InProgress"
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    "parts",
     [
         {"train": {}},
         [],
-        {"training": {"loks": 1}},
-        {"training": {"looks": -1}},
-        {"training": {"looks": "1"}},
+        {"training": {"pols": 1}},
+        {"training": {"polls": -1}},
+        {"training": {"polls": "1"}},
         {"training": {"fail": 5}},
-        {"training": {"takes": "long"}},
+        {"training": {"duration": "long"}},
         {"training": {"until_stopped": "yes"}},
-        {"endpoint": {"takes": 1}},
+        {"endpoint": {"duration": 1}},
     ],
     ids=str,
 )
-def test_orders_that_mean_nothing(aws: Caller, url: str, wanted: Any) -> None:
-    answer = requests.post(f"{url}/twin/orders", json=wanted, timeout=10)
+def test_an_invalid_configuration_is_an_error_of_one_line(aws: Caller, url: str, parts: Any) -> None:
+    answer = requests.post(f"{url}/mock/configuration", json=parts, timeout=10)
     assert answer.status_code == 400
     assert len(answer.text.splitlines()) == 1
 
 
-def test_calls_are_recorded_with_their_answers(aws: Caller, url: str) -> None:
-    refused(aws, RoleArn="arn:aws:iam::123456789012:role/nobody")
-    call = requests.get(f"{url}/twin/state", timeout=10).json()["calls"][-1]
+def test_calls_are_recorded_with_their_errors(aws: Caller, url: str) -> None:
+    create_and_catch(aws, RoleArn="arn:aws:iam::123456789012:role/missing")
+    call = requests.get(f"{url}/mock/state", timeout=10).json()["calls"][-1]
     assert (call["service"], call["action"], call["status"]) == ("sagemaker", "CreateTrainingJob", 400)
     assert call["parameters"]["TrainingJobName"] == "job"
     assert call["error"]["code"] == "ValidationException"

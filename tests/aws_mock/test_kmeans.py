@@ -1,4 +1,4 @@
-"""Training: what comes out is worth something, obeys its hyperparameters, and is the same every time."""
+"""Training: useful clusters, effective hyperparameters, reproducible artefacts."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from harness.aws_twin.artefact import unpacked
-from harness.aws_twin.kmeans import AlgorithmError, train
-from tests.aws_twin.digits import digits
-from tests.aws_twin.wire import recordio
+from harness.aws_mock.artefact import unpack
+from harness.aws_mock.kmeans import AlgorithmError, train
+from tests.aws_mock.digits import digits
+from tests.aws_mock.wire import recordio
 
 RECORDIO = "application/x-recordio-protobuf"
 MNIST = "MNIST_PICKLE"
-"""Names a `mnist.pkl.gz` of the classic layout, for the one test that wants it."""
+"""Environment variable with the path of a `mnist.pkl.gz`, which one test needs."""
 
-# Four heaps in the plane, far apart; the second twice as large.
-HEAPS = np.array([[0, 0], [100, 0], [0, 100], [100, 100]], dtype=np.float32)
+# Four clusters in the plane, far apart; the second has twice as many points.
+CENTRES = np.array([[0, 0], [100, 0], [0, 100], [100, 100]], dtype=np.float32)
 NEAR = np.array([[-1, 0], [1, 0], [0, -1], [0, 1], [0, 0]], dtype=np.float32)
-POINTS = np.concatenate([heap + NEAR for heap in (*HEAPS, HEAPS[1])])
+POINTS = np.concatenate([centre + NEAR for centre in (*CENTRES, CENTRES[1])])
 CHANNEL = recordio(POINTS.tolist())
 FOUR = {"k": "4", "feature_dim": "2"}
 TEN = {"k": "10", "feature_dim": "784"}
 
 
-def closest(rows: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of each row the index of its centroid, and the squared distance; the plain way."""
+def find_closest(rows: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the index of each row's centroid and the squared distance to it."""
     squares = ((rows[:, None, :].astype(np.float64) - centroids[None]) ** 2).sum(axis=2)
     return squares.argmin(axis=1), squares.min(axis=1)
 
 
-def share_right(
+def compute_accuracy(
     centroids: np.ndarray, rows: np.ndarray, names: np.ndarray, test: np.ndarray, truth: np.ndarray
 ) -> float:
-    """Each cluster is named by its commonest training digit; how many of the held-out ones that gets right."""
-    members, _ = closest(rows, centroids)
-    meant = [np.bincount(names[members == one], minlength=10).argmax() for one in range(len(centroids))]
-    return float(np.mean(np.array(meant)[closest(test, centroids)[0]] == truth))
+    """Name each cluster after its most common training digit; return the test accuracy."""
+    members, _ = find_closest(rows, centroids)
+    digit_of = [np.bincount(names[members == index], minlength=10).argmax() for index in range(len(centroids))]
+    return float(np.mean(np.array(digit_of)[find_closest(test, centroids)[0]] == truth))
 
 
 @pytest.fixture(scope="module")
@@ -53,57 +53,57 @@ def channel() -> bytes:
     return recordio(digits().train.tolist(), digits().names.tolist())
 
 
-def test_heaps_are_found() -> None:
-    centroids = unpacked(train(CHANNEL, None, FOUR).artefact)
-    assert sorted(centroids.tolist()) == sorted(HEAPS.tolist())
+def test_distant_clusters_are_found() -> None:
+    centroids = unpack(train(CHANNEL, None, FOUR).artefact)
+    assert sorted(centroids.tolist()) == sorted(CENTRES.tolist())
 
 
-def test_the_metric_is_the_mean_squared_distance_to_the_artefacts_own_centroids(channel: bytes) -> None:
+def test_the_metric_is_the_mean_squared_distance_to_the_centroids(channel: bytes) -> None:
     trained = train(channel, RECORDIO, TEN)
-    _, squares = closest(digits().train, unpacked(trained.artefact))
+    _, squares = find_closest(digits().train, unpack(trained.artefact))
     assert trained.metrics == {"train:msd": pytest.approx(squares.mean(), rel=1e-5)}
     assert trained.metrics["train:msd"] > 1
 
 
-def test_clusters_of_digits_are_worth_something(channel: bytes) -> None:
-    """73 % on these; over eight random starts 71 to 76 %. A tenth would be chance."""
+def test_clusters_of_digits_are_accurate(channel: bytes) -> None:
+    """Measured: 73 %, and 71 to 76 % over eight random starts; chance is 10 %."""
     known = digits()
-    centroids = unpacked(train(channel, None, TEN).artefact)
+    centroids = unpack(train(channel, None, TEN).artefact)
     assert centroids.shape == (10, 784)
-    assert share_right(centroids, *known) >= 0.65
+    assert compute_accuracy(centroids, *known) >= 0.65
 
 
-@pytest.mark.skipif(MNIST not in os.environ, reason=f"{MNIST} names no mnist.pkl.gz")
-def test_clusters_of_mnist_are_worth_something() -> None:
+@pytest.mark.skipif(MNIST not in os.environ, reason=f"{MNIST} is not set to a mnist.pkl.gz")
+def test_clusters_of_mnist_are_accurate() -> None:
     with gzip.open(Path(os.environ[MNIST])) as file:
-        (rows, names), _, (test, truth) = pickle.load(file, encoding="latin1")  # noqa: S301 (the tester's own file)
+        (rows, names), _, (test, truth) = pickle.load(file, encoding="latin1")  # noqa: S301 (a file of the person who runs the test)
     trained = train(recordio(rows.tolist(), names.tolist()), None, TEN)
-    assert share_right(unpacked(trained.artefact), rows, names, test, truth) >= 0.5
+    assert compute_accuracy(unpack(trained.artefact), rows, names, test, truth) >= 0.5
 
 
-def test_the_same_bytes_whenever_and_on_however_many_cores(channel: bytes) -> None:
+def test_the_artefact_does_not_depend_on_the_number_of_cores(channel: bytes) -> None:
     once = train(channel, None, TEN)
     with threadpool_limits(1):
         assert train(channel, None, TEN) == once
 
 
-def test_the_same_bytes_in_another_process() -> None:
+def test_the_artefact_is_equal_in_another_process() -> None:
     source = (
-        "import sys; from harness.aws_twin.kmeans import train; "
+        "import sys; from harness.aws_mock.kmeans import train; "
         f"sys.stdout.buffer.write(train(sys.stdin.buffer.read(), None, {FOUR!r}).artefact)"
     )
     command = [sys.executable, "-c", source]
-    ran = subprocess.run(command, input=CHANNEL, stdout=subprocess.PIPE, check=True, timeout=60)
-    assert ran.stdout == train(CHANNEL, None, FOUR).artefact
+    result = subprocess.run(command, input=CHANNEL, stdout=subprocess.PIPE, check=True, timeout=60)
+    assert result.stdout == train(CHANNEL, None, FOUR).artefact
 
 
-def test_labels_are_not_learned(channel: bytes) -> None:
+def test_labels_do_not_affect_the_artefact(channel: bytes) -> None:
     assert train(recordio(digits().train.tolist()), None, TEN).artefact == train(channel, None, TEN).artefact
 
 
 @pytest.mark.parametrize("k", [1, 2, 20])
 def test_k_is_the_number_of_centroids(k: int) -> None:
-    assert unpacked(train(CHANNEL, None, {**FOUR, "k": str(k)}).artefact).shape == (k, 2)
+    assert unpack(train(CHANNEL, None, {**FOUR, "k": str(k)}).artefact).shape == (k, 2)
 
 
 @pytest.mark.parametrize(
@@ -119,19 +119,19 @@ def test_k_is_the_number_of_centroids(k: int) -> None:
     ],
     ids=lambda changed: next(iter(changed)),
 )
-def test_what_is_set_matters(channel: bytes, changed: dict[str, str]) -> None:
+def test_each_hyperparameter_has_an_effect(channel: bytes, changed: dict[str, str]) -> None:
     assert train(channel, None, TEN | changed).artefact != train(channel, None, TEN).artefact
 
 
-def test_a_tolerance_that_ends_lloyds_method_early_matters(channel: bytes) -> None:
-    """Where there are steps to save: with every row a centre, and one try from a bad start."""
+def test_the_tolerance_ends_lloyds_method_early(channel: bytes) -> None:
+    """Every row is a centre, and one random start of Lloyd's method needs many steps."""
     slow = {"local_lloyd_init_method": "random", "local_lloyd_num_trials": "1", "extra_center_factor": "150"}
     exact, loose = (train(channel, None, TEN | slow | {"local_lloyd_tol": tolerance}) for tolerance in ("0", "1"))
     assert exact.artefact != loose.artefact
 
 
 def test_defaults_are_those_of_the_documentation(channel: bytes) -> None:
-    said = {
+    defaults = {
         "mini_batch_size": "5000",
         "init_method": "random",
         "epochs": "1",
@@ -144,12 +144,12 @@ def test_defaults_are_those_of_the_documentation(channel: bytes) -> None:
         "eval_metrics": json.dumps(["msd"]),
         "force_dense": "true",
     }
-    assert train(channel, None, TEN | said) == train(channel, None, TEN)
+    assert train(channel, None, TEN | defaults) == train(channel, None, TEN)
 
 
 @pytest.mark.parametrize("name", ["k", "feature_dim", "mini_batch_size", "epochs", "local_lloyd_max_iter"])
 @pytest.mark.parametrize("value", ["0", "-1", "", "ten", "3.5", "+3", "1e1", "²", "9" * 5000, "2147483649"])
-def test_a_number_that_is_none_is_refused(name: str, value: str) -> None:
+def test_an_invalid_number_is_an_error(name: str, value: str) -> None:
     with pytest.raises(AlgorithmError, match=f"^ClientError: .*{name}"):
         train(CHANNEL, None, FOUR | {name: value})
 
@@ -167,7 +167,7 @@ def test_a_number_that_is_none_is_refused(name: str, value: str) -> None:
         ("force_dense", ["maybe", ""]),
     ],
 )
-def test_a_value_outside_its_range_is_refused(name: str, values: list[str]) -> None:
+def test_a_value_outside_its_range_is_an_error(name: str, values: list[str]) -> None:
     for value in values:
         with pytest.raises(AlgorithmError, match=f"^ClientError: .*{name}"):
             train(CHANNEL, None, FOUR | {name: value})
@@ -176,7 +176,7 @@ def test_a_value_outside_its_range_is_refused(name: str, values: list[str]) -> N
 @pytest.mark.parametrize(
     ("hyperparameters", "reason"),
     [
-        # https://github.com/kubeflow/pipelines/issues/1370, word for word.
+        # Quoted from https://github.com/kubeflow/pipelines/issues/1370.
         (
             {},
             "ClientError: No value(s) were specified for 'k', 'feature_dim' which are required hyperparameter(s) "
@@ -193,10 +193,10 @@ def test_a_value_outside_its_range_is_refused(name: str, values: list[str]) -> N
         ),
     ],
 )
-def test_missing_and_unknown_ones_in_the_words_of_aws(hyperparameters: dict[str, str], reason: str) -> None:
-    with pytest.raises(AlgorithmError) as refusal:
+def test_missing_and_unknown_hyperparameters_give_awss_error(hyperparameters: dict[str, str], reason: str) -> None:
+    with pytest.raises(AlgorithmError) as caught:
         train(CHANNEL, None, hyperparameters)
-    assert str(refusal.value) == reason
+    assert str(caught.value) == reason
 
 
 @pytest.mark.parametrize(
@@ -211,35 +211,35 @@ def test_missing_and_unknown_ones_in_the_words_of_aws(hyperparameters: dict[str,
         (recordio([[0, float("inf")]] * 5), FOUR, "train channel .* not finite"),
     ],
 )
-def test_data_that_does_not_fit_is_refused(data: bytes, hyperparameters: dict[str, str], reason: str) -> None:
+def test_invalid_data_is_an_error(data: bytes, hyperparameters: dict[str, str], reason: str) -> None:
     with pytest.raises(AlgorithmError, match=f"^ClientError: .*{reason}"):
         train(data, None, hyperparameters)
 
 
-def test_another_content_type_is_refused_by_name() -> None:
+def test_an_unknown_content_type_is_named_in_the_error() -> None:
     with pytest.raises(AlgorithmError, match="text/csv"):
         train(b"1,2\n", "text/csv;label_size=0", FOUR)
 
 
 @pytest.mark.filterwarnings("ignore:Number of distinct clusters")
-def test_rows_that_are_all_alike_are_one_place() -> None:
+def test_equal_rows_give_equal_centroids() -> None:
     trained = train(recordio([[1.0, 2.0]] * 30), None, FOUR)
-    assert unpacked(trained.artefact).tolist() == [[1.0, 2.0]] * 4
+    assert unpack(trained.artefact).tolist() == [[1.0, 2.0]] * 4
     assert trained.metrics == {"train:msd": 0.0}
 
 
-def test_the_log_tells_the_metric_and_no_time(channel: bytes) -> None:
+def test_the_log_has_the_metric_and_no_times(channel: bytes) -> None:
     trained = train(channel, None, TEN)
     (line,) = [line for line in trained.log if "quality_metric" in line]
-    found = re.fullmatch(r"#quality_metric: host=algo-1, train msd <loss>=([\d.]+)", line)
-    assert found is not None
-    assert float(found[1]) == trained.metrics["train:msd"]
+    match = re.fullmatch(r"#quality_metric: host=algo-1, train msd <loss>=([\d.]+)", line)
+    assert match is not None
+    assert float(match[1]) == trained.metrics["train:msd"]
     assert not [line for line in trained.log if re.search(r"\d\d:\d\d|20\d\d-", line)]
     assert "1500 records" in trained.log[0]
 
 
-def test_scikit_learn_is_loaded_by_a_training_alone() -> None:
-    """It takes a second, and the twin is started for every stack."""
-    source = "import sys; import harness.aws_twin.inference, harness.aws_twin.kmeans; print('sklearn' in sys.modules)"
-    ran = subprocess.run([sys.executable, "-c", source], stdout=subprocess.PIPE, check=True, timeout=60)
-    assert ran.stdout.strip() == b"False"
+def test_only_a_training_imports_scikit_learn() -> None:
+    """The import takes a second, and every stack starts an AWS mock."""
+    source = "import sys; import harness.aws_mock.inference, harness.aws_mock.kmeans; print('sklearn' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", source], stdout=subprocess.PIPE, check=True, timeout=60)
+    assert result.stdout.strip() == b"False"

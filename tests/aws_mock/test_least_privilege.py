@@ -1,4 +1,4 @@
-"""The shipped policies against the pipeline's calls: they suffice, and no part of them could be left out."""
+"""The shipped policies suffice for the pipeline's calls, and every part is necessary."""
 
 from __future__ import annotations
 
@@ -9,102 +9,109 @@ from typing import Any
 import pytest
 
 from scenarios.policies import (
-    MISSED_BY,
+    FAILING_STEP,
     NAMES,
     UNCHECKED,
     Policy,
-    policies,
-    shipped_but,
-    sids,
-    to_take_out,
+    list_checked,
+    list_sids,
+    load_policies,
+    load_policies_without,
     without,
 )
-from tests.aws_twin.enforced import twin
-from tests.aws_twin.pipeline import account, first_failure
+from tests.aws_mock.mock_process import running_mock
+from tests.aws_mock.pipeline import create_account, find_first_failure
 
 Part = tuple[str, str, str, str]
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with twin(tmp_path_factory.mktemp("twin")) as running:
+    with running_mock(tmp_path_factory.mktemp("mock")) as running:
         yield running
 
 
-def listed(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def parts() -> list[Part]:
-    """(policy, sid, "Action" or "Resource", value) of every action and resource beside which there is another."""
+def list_parts() -> list[Part]:
+    """List (policy, sid, "Action" or "Resource", value) of all lists with more than one entry."""
     return [
         (name, statement["Sid"], kind, value)
-        for name, policy in policies().items()
+        for name, policy in load_policies().items()
         for statement in policy["Statement"]
         if statement["Sid"] not in UNCHECKED
         for kind in ("Action", "Resource")
-        for value in listed(statement.get(kind))
-        if len(listed(statement.get(kind))) > 1
+        for value in as_list(statement.get(kind))
+        if len(as_list(statement.get(kind))) > 1
     ]
 
 
 def shipped_but_part(name: str, sid: str, kind: str, value: str) -> dict[str, Policy]:
-    shipped = json.loads(json.dumps(policies()))
-    (statement,) = (one for one in shipped[name]["Statement"] if one["Sid"] == sid)
+    shipped = json.loads(json.dumps(load_policies()))
+    (statement,) = (each for each in shipped[name]["Statement"] if each["Sid"] == sid)
     statement[kind].remove(value)
-    found: dict[str, Policy] = shipped
-    return found
+    changed: dict[str, Policy] = shipped
+    return changed
 
 
 def test_the_policies_suffice(url: str) -> None:
-    assert first_failure(account(url, policies())) is None
+    assert find_first_failure(create_account(url, load_policies())) is None
 
 
-def test_the_unchecked_statements_are_that(url: str) -> None:
-    given = policies()
+def test_the_pipeline_passes_without_the_unchecked_statements(url: str) -> None:
+    given = load_policies()
     for sid in UNCHECKED:
-        given = {name: without(policy, sid) if sid in sids(policy) else policy for name, policy in given.items()}
-    assert first_failure(account(url, given)) is None
+        given = {name: without(policy, sid) if sid in list_sids(policy) else policy for name, policy in given.items()}
+    assert find_first_failure(create_account(url, given)) is None
 
 
-@pytest.mark.parametrize(("name", "sid"), to_take_out(), ids=[sid for _, sid in to_take_out()])
-def test_no_statement_can_be_left_out(url: str, name: str, sid: str) -> None:
-    assert first_failure(account(url, shipped_but(name, sid))) == MISSED_BY[sid]
+@pytest.mark.parametrize(("name", "sid"), list_checked(), ids=[sid for _, sid in list_checked()])
+def test_each_statement_is_necessary(url: str, name: str, sid: str) -> None:
+    assert find_first_failure(create_account(url, load_policies_without(name, sid))) == FAILING_STEP[sid]
 
 
-@pytest.mark.parametrize("part", parts(), ids=["-".join(part[1:]) for part in parts()])
-def test_no_action_or_resource_can_be_left_out(url: str, part: Part) -> None:
-    assert first_failure(account(url, shipped_but_part(*part))) is not None
+@pytest.mark.parametrize("part", list_parts(), ids=["-".join(part[1:]) for part in list_parts()])
+def test_each_action_and_resource_is_necessary(url: str, part: Part) -> None:
+    assert find_first_failure(create_account(url, shipped_but_part(*part))) is not None
 
 
-def test_each_statement_has_a_name_of_its_own_and_is_accounted_for() -> None:
-    names = [sid for policy in policies().values() for sid in sids(policy)]
+def test_statement_names_are_unique_and_listed() -> None:
+    names = [sid for policy in load_policies().values() for sid in list_sids(policy)]
     assert len(names) == len(set(names))
-    assert set(MISSED_BY) | set(UNCHECKED) == set(names)
-    assert not set(MISSED_BY) & set(UNCHECKED)
-    assert set(to_take_out()) == {(name, sid) for name in NAMES for sid in sids(policies()[name]) if sid in MISSED_BY}
-    assert all(sid.isalnum() for sid in names), "IAM takes letters and digits alone"
+    assert set(FAILING_STEP) | set(UNCHECKED) == set(names)
+    assert not set(FAILING_STEP) & set(UNCHECKED)
+    assert set(list_checked()) == {
+        (name, sid) for name in NAMES for sid in list_sids(load_policies()[name]) if sid in FAILING_STEP
+    }
+    assert all(sid.isalnum() for sid in names), "IAM accepts only letters and digits"
 
 
-def test_nothing_is_given_on_everything_but_what_has_no_resource() -> None:
+def test_only_actions_without_resources_have_wildcards() -> None:
     wide = {
         statement["Sid"]
-        for policy in policies().values()
+        for policy in load_policies().values()
         for statement in policy["Statement"]
-        if "*" in listed(statement.get("Resource")) or any("*" in action for action in listed(statement["Action"]))
+        if "*" in as_list(statement.get("Resource")) or any("*" in action for action in as_list(statement["Action"]))
     }
-    assert wide == {"WriteTheMetrics", "LogInToTheRegistry"}, "PutMetricData, GetAuthorizationToken know no resource"
+    assert wide == {"WriteTheMetrics", "LogInToTheRegistry"}, (
+        "PutMetricData and GetAuthorizationToken have no resources"
+    )
 
 
-def test_a_statement_is_taken_out() -> None:
+def test_without_removes_a_statement() -> None:
     policy = {"Version": "2012-10-17", "Statement": [{"Sid": "A"}, {"Sid": "B"}]}
     assert without(policy, "A") == {"Version": "2012-10-17", "Statement": [{"Sid": "B"}]}
-    assert sids(policy) == ("A", "B"), "the original is as it was"
+    assert list_sids(policy) == ("A", "B"), "the original is unchanged"
     with pytest.raises(KeyError, match="C"):
         without(policy, "C")
 
 
 @pytest.mark.parametrize("name", ["caller", "api"])
-def test_a_users_policy_fits_into_a_managed_one(name: str) -> None:
-    """6,144 characters without blanks: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html."""
-    assert len(json.dumps(policies()[name], separators=(",", ":"))) < 6144
+def test_a_users_policy_fits_the_limit_of_managed_policies(name: str) -> None:
+    """The limit is 6,144 characters without blanks.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html.
+    """
+    assert len(json.dumps(load_policies()[name], separators=(",", ":"))) < 6144

@@ -1,4 +1,7 @@
-"""IAM's rule of evaluation, by itself: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html."""
+"""The evaluation of IAM policies.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.aws_twin.policies import denies, permits, trusts
-from tests.aws_twin.enforced import Statement, allow, deny
+from harness.aws_mock.policies import denies, permits, trusts
+from tests.aws_mock.mock_process import Statement, allow, deny
 
 ACTION, RESOURCE = "s3:GetObject", "arn:aws:s3:::bucket/a.b"
 SAGEMAKER = "sagemaker.amazonaws.com"
@@ -18,43 +21,43 @@ def policy(*statements: Statement) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def allowed(*statements: Statement, context: dict[str, str] | None = None) -> bool:
+def is_allowed(*statements: Statement, context: dict[str, str] | None = None) -> bool:
     return permits([policy(*statements)], ACTION, RESOURCE, context)
 
 
-def test_nothing_is_allowed_that_no_statement_allows() -> None:
+def test_an_action_needs_a_statement_that_allows_it() -> None:
     assert not permits([], ACTION, RESOURCE)
-    assert not allowed(allow("s3:PutObject", RESOURCE))
-    assert not allowed(allow(ACTION, "arn:aws:s3:::bucket"))
-    assert allowed(allow(ACTION, RESOURCE))
+    assert not is_allowed(allow("s3:PutObject", RESOURCE))
+    assert not is_allowed(allow(ACTION, "arn:aws:s3:::bucket"))
+    assert is_allowed(allow(ACTION, RESOURCE))
 
 
-def test_statements_may_be_one_and_in_any_policy() -> None:
+def test_a_single_statement_and_any_policy_count() -> None:
     assert permits([{"Version": "2012-10-17", "Statement": allow(ACTION, RESOURCE)}], ACTION, RESOURCE)
     assert permits([policy(allow("s3:PutObject", "*")), policy(allow(ACTION, RESOURCE))], ACTION, RESOURCE)
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_deny_wins_wherever_it_stands(order: int) -> None:
+def test_a_deny_wins_in_any_position(order: int) -> None:
     both = [allow("s3:*", "*"), deny(ACTION, "arn:aws:s3:::bucket/*")][::order]
-    assert not allowed(*both)
-    assert not permits([policy(one) for one in both], ACTION, RESOURCE)
-    assert allowed(allow("s3:*", "*"), deny(ACTION, "arn:aws:s3:::other/*"))
+    assert not is_allowed(*both)
+    assert not permits([policy(statement) for statement in both], ACTION, RESOURCE)
+    assert is_allowed(allow("s3:*", "*"), deny(ACTION, "arn:aws:s3:::other/*"))
 
 
-def test_a_refusal_is_told_apart_from_a_missing_right() -> None:
+def test_denies_means_an_explicit_deny() -> None:
     assert denies([policy(allow("*", "*"), deny("*", "*"))], ACTION, RESOURCE)
     assert not denies([policy(allow("s3:PutObject", "*"))], ACTION, RESOURCE)
 
 
 @pytest.mark.parametrize("action", ["*", "s3:*", "s3:Get*", "S3:getobject", "s3:GetObjec?", ["s3:PutObject", ACTION]])
-def test_actions_have_wildcards_and_no_case(action: str | list[str]) -> None:
-    assert allowed(allow(action, RESOURCE))
+def test_actions_have_wildcards_and_ignore_case(action: str | list[str]) -> None:
+    assert is_allowed(allow(action, RESOURCE))
 
 
 @pytest.mark.parametrize("action", ["s3", "s3:Get", "s3:GetObject?", "3:GetObject", "s3.GetObject", []])
-def test_other_actions(action: str | list[str]) -> None:
-    assert not allowed(allow(action, RESOURCE))
+def test_other_actions_do_not_match(action: str | list[str]) -> None:
+    assert not is_allowed(allow(action, RESOURCE))
 
 
 @pytest.mark.parametrize(
@@ -75,11 +78,11 @@ def test_other_actions(action: str | list[str]) -> None:
         ("arn:aws:s3:::b/a", "x-arn:aws:s3:::b/a", False),
     ],
 )
-def test_resources_are_no_regular_expressions(pattern: str, resource: str, matches: bool) -> None:
+def test_resources_are_not_regular_expressions(pattern: str, resource: str, matches: bool) -> None:
     assert permits([policy(allow(ACTION, pattern))], ACTION, resource) == matches
 
 
-def test_what_is_said_by_exclusion() -> None:
+def test_not_action_and_not_resource_exclude() -> None:
     everything_but = {"Effect": "Allow", "NotAction": "s3:Put*", "Resource": "*"}
     assert permits([policy(everything_but)], ACTION, RESOURCE)
     assert not permits([policy(everything_but)], "s3:PutObject", RESOURCE)
@@ -117,17 +120,17 @@ def test_what_is_said_by_exclusion() -> None:
     ],
 )
 def test_conditions(condition: dict[str, Any], context: dict[str, str], met: bool) -> None:
-    assert allowed(allow(ACTION, RESOURCE, Condition=condition), context=context) == met
+    assert is_allowed(allow(ACTION, RESOURCE, Condition=condition), context=context) == met
     refused = deny(ACTION, RESOURCE, Condition=condition)
-    assert allowed(allow(ACTION, RESOURCE), refused, context=context) != met
+    assert is_allowed(allow(ACTION, RESOURCE), refused, context=context) != met
 
 
 @pytest.mark.parametrize("operator", ["DateLessThan", "ForAllValues:StringEquals", "NumericEquals", "Nonsense"])
-def test_a_condition_that_is_not_understood_never_helps(operator: str) -> None:
+def test_an_unknown_condition_operator_never_permits(operator: str) -> None:
     condition = {operator: {PASSED: SAGEMAKER}}
     context = {PASSED: SAGEMAKER}
-    assert not allowed(allow(ACTION, RESOURCE, Condition=condition), context=context)
-    assert not allowed(allow(ACTION, RESOURCE), deny(ACTION, RESOURCE, Condition=condition), context=context)
+    assert not is_allowed(allow(ACTION, RESOURCE, Condition=condition), context=context)
+    assert not is_allowed(allow(ACTION, RESOURCE), deny(ACTION, RESOURCE, Condition=condition), context=context)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +151,7 @@ def test_trust(principal: Any, action: str | list[str], trusted: bool) -> None:
     assert trusts(policy(statement), SAGEMAKER) == trusted
 
 
-def test_trust_can_be_denied_and_bound() -> None:
+def test_trust_can_be_denied_and_conditional() -> None:
     assume = {"Effect": "Allow", "Principal": {"Service": SAGEMAKER}, "Action": "sts:AssumeRole"}
     assert not trusts(policy(assume, {**assume, "Effect": "Deny"}), SAGEMAKER)
     assert not trusts(policy({**assume, "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}), SAGEMAKER)

@@ -1,4 +1,4 @@
-"""InvokeEndpoint as boto3 sees it, from a twin that runs as it does in its container."""
+"""InvokeEndpoint, tested through boto3 on an AWS mock that runs as in its container."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from harness.aws_twin.artefact import packed
-from tests.aws_twin.enforced import twin
-from tests.aws_twin.wire import recordio
+from harness.aws_mock.artefact import pack
+from tests.aws_mock.mock_process import running_mock
+from tests.aws_mock.wire import recordio
 
 REGION, ACCOUNT, BUCKET = "eu-west-1", "123456789012", "models"
 IMAGE = "438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:1"
@@ -28,23 +28,23 @@ TRUST = {
 RECORDIO, CSV, JSON = "application/x-recordio-protobuf", "text/csv", "application/json"
 ROW = [9.0, 2.0, 2.0]
 CENTROIDS = np.array([[0, 0, 0], [10, 0, 0]], dtype=np.float32)
-"""The second is three away from ROW."""
+"""The distance from ROW to the second centroid is 3."""
 
 Client = Callable[[str], Any]
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with twin(tmp_path_factory.mktemp("twin")) as url:
+    with running_mock(tmp_path_factory.mktemp("mock")) as url:
         yield url
 
 
 @pytest.fixture
 def client(url: str) -> Client:
-    """Makes boto3's clients of an emptied twin."""
+    """Reset the mock and return a function that creates its boto3 clients."""
     requests.post(f"{url}/moto-api/reset", timeout=10).raise_for_status()
 
-    def made(service: str) -> Any:
+    def create_client(service: str) -> Any:
         return boto3.client(
             service,
             endpoint_url=url,
@@ -54,13 +54,13 @@ def client(url: str) -> Client:
             config=Config(retries={"total_max_attempts": 1}, proxies={}),
         )
 
-    made("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    made("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(TRUST))
-    return made
+    create_client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    create_client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(TRUST))
+    return create_client
 
 
 def deploy(client: Client, name: str, artefact: bytes, update: bool = False, variant: str = "AllTraffic") -> None:
-    """Model and configuration `name`, at the endpoint `digits`."""
+    """Deploy a model and a configuration with this name to the endpoint `digits`."""
     client("s3").put_object(Bucket=BUCKET, Key=f"{name}/model.tar.gz", Body=artefact)
     sagemaker = client("sagemaker")
     sagemaker.create_model(
@@ -80,7 +80,7 @@ def invoke(client: Client, body: bytes, content_type: str = CSV, **more: str) ->
     return runtime.invoke_endpoint(EndpointName="digits", Body=body, ContentType=content_type, **more)
 
 
-def answer(client: Client, body: bytes, content_type: str = CSV) -> Any:
+def predict(client: Client, body: bytes, content_type: str = CSV) -> Any:
     return json.loads(invoke(client, body, content_type)["Body"].read())
 
 
@@ -94,93 +94,93 @@ def answer(client: Client, body: bytes, content_type: str = CSV) -> Any:
     ],
     ids=["recordio", "csv", "json", "nested json"],
 )
-def test_the_answer_is_the_artefacts(client: Client, content_type: str, body: bytes) -> None:
-    deploy(client, "first", packed(CENTROIDS))
-    answered = invoke(client, body, content_type)
-    assert json.loads(answered["Body"].read()) == {
+def test_the_artefact_determines_the_response(client: Client, content_type: str, body: bytes) -> None:
+    deploy(client, "first", pack(CENTROIDS))
+    response = invoke(client, body, content_type)
+    assert json.loads(response["Body"].read()) == {
         "predictions": [{"closest_cluster": 1.0, "distance_to_cluster": 3.0}],
     }
-    assert answered["ContentType"] == JSON
-    assert answered["InvokedProductionVariant"] == "AllTraffic"
-    assert answered["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert response["ContentType"] == JSON
+    assert response["InvokedProductionVariant"] == "AllTraffic"
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
-def test_bytes_that_are_no_text_arrive_as_they_were_sent(client: Client) -> None:
-    """moto decodes every body as UTF-8: 784 times 255.0 is none."""
+def test_a_binary_body_arrives_unchanged(client: Client) -> None:
+    """moto decodes every body as UTF-8; a record of 784 times 255.0 is not UTF-8."""
     white = recordio([[255.0] * 784])
     with pytest.raises(UnicodeDecodeError):
         white.decode()
-    deploy(client, "wide", packed(np.zeros((1, 784), dtype=np.float32)))
-    assert answer(client, white, RECORDIO) == {
+    deploy(client, "wide", pack(np.zeros((1, 784), dtype=np.float32)))
+    assert predict(client, white, RECORDIO) == {
         "predictions": [{"closest_cluster": 0.0, "distance_to_cluster": pytest.approx(255 * 28)}],
     }
 
 
-def test_the_variant_is_the_endpoints_own(client: Client) -> None:
-    deploy(client, "first", packed(CENTROIDS), variant="blue")
+def test_the_response_names_the_variant(client: Client) -> None:
+    deploy(client, "first", pack(CENTROIDS), variant="blue")
     assert invoke(client, b"9,2,2")["InvokedProductionVariant"] == "blue"
 
 
-def test_an_update_answers_from_the_new_artefact_alone(client: Client) -> None:
-    deploy(client, "first", packed(CENTROIDS))
-    assert answer(client, b"9,2,2")["predictions"] == [{"closest_cluster": 1.0, "distance_to_cluster": 3.0}]
-    deploy(client, "second", packed(np.array([[9, 2, 2]], dtype=np.float32)), update=True)
-    assert answer(client, b"9,2,2")["predictions"] == [{"closest_cluster": 0.0, "distance_to_cluster": 0.0}]
+def test_an_updated_endpoint_serves_only_the_new_artefact(client: Client) -> None:
+    deploy(client, "first", pack(CENTROIDS))
+    assert predict(client, b"9,2,2")["predictions"] == [{"closest_cluster": 1.0, "distance_to_cluster": 3.0}]
+    deploy(client, "second", pack(np.array([[9, 2, 2]], dtype=np.float32)), update=True)
+    assert predict(client, b"9,2,2")["predictions"] == [{"closest_cluster": 0.0, "distance_to_cluster": 0.0}]
 
 
-def test_an_artefact_that_is_overwritten_later_is_not_served(client: Client) -> None:
-    """A container has loaded its own when it began."""
-    deploy(client, "first", packed(CENTROIDS))
+def test_an_artefact_overwritten_after_deployment_is_not_served(client: Client) -> None:
+    """The container loads its artefact when it starts."""
+    deploy(client, "first", pack(CENTROIDS))
     client("sagemaker").get_waiter("endpoint_in_service").wait(EndpointName="digits")
-    client("s3").put_object(Bucket=BUCKET, Key="first/model.tar.gz", Body=packed(CENTROIDS[:1]))
-    assert answer(client, b"9,2,2")["predictions"][0]["closest_cluster"] == 1.0
+    client("s3").put_object(Bucket=BUCKET, Key="first/model.tar.gz", Body=pack(CENTROIDS[:1]))
+    assert predict(client, b"9,2,2")["predictions"][0]["closest_cluster"] == 1.0
 
 
-def test_no_such_endpoint(client: Client) -> None:
-    """Code and text: https://github.com/aws/amazon-sagemaker-examples/issues/293."""
-    with pytest.raises(ClientError) as refusal:
+def test_a_missing_endpoint_is_an_error(client: Client) -> None:
+    """Source of code and text: https://github.com/aws/amazon-sagemaker-examples/issues/293."""
+    with pytest.raises(ClientError) as caught:
         invoke(client, b"9,2,2")
-    error = refusal.value.response
+    error = caught.value.response
     assert error["Error"]["Code"] == "ValidationError"
     assert error["Error"]["Message"] == f"Endpoint digits of account {ACCOUNT} not found."
     assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
-def test_an_endpoint_that_was_deleted(client: Client) -> None:
-    deploy(client, "first", packed(CENTROIDS))
+def test_a_deleted_endpoint_is_an_error(client: Client) -> None:
+    deploy(client, "first", pack(CENTROIDS))
     invoke(client, b"9,2,2")
     client("sagemaker").delete_endpoint(EndpointName="digits")
     with pytest.raises(ClientError, match="Endpoint digits of account"):
         invoke(client, b"9,2,2")
 
 
-def test_an_endpoint_of_another_region(client: Client, url: str) -> None:
-    deploy(client, "first", packed(CENTROIDS))
+def test_an_endpoint_of_another_region_is_an_error(client: Client, url: str) -> None:
+    deploy(client, "first", pack(CENTROIDS))
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     elsewhere = boto3.client("sagemaker-runtime", endpoint_url=url, region_name="us-east-1", **keys)
     with pytest.raises(ClientError, match="Endpoint digits of account"):
         elsewhere.invoke_endpoint(EndpointName="digits", Body=b"9,2,2", ContentType=CSV)
 
 
-def test_one_that_is_being_made_does_not_answer(client: Client, url: str) -> None:
-    requests.post(f"{url}/twin/orders", json={"endpoint": {"looks": 2}}, timeout=10).raise_for_status()
-    deploy(client, "first", packed(CENTROIDS))
-    with pytest.raises(ClientError) as refusal:
+def test_an_endpoint_in_creation_does_not_respond(client: Client, url: str) -> None:
+    requests.post(f"{url}/mock/configuration", json={"endpoint": {"polls": 2}}, timeout=10).raise_for_status()
+    deploy(client, "first", pack(CENTROIDS))
+    with pytest.raises(ClientError) as caught:
         invoke(client, b"9,2,2")
-    assert refusal.value.response["Error"]["Code"] == "ValidationError"
+    assert caught.value.response["Error"]["Code"] == "ValidationError"
     statuses = [client("sagemaker").describe_endpoint(EndpointName="digits")["EndpointStatus"] for _ in range(3)]
-    assert statuses == ["Creating", "Creating", "InService"], "a refused invocation counts as no look"
-    assert answer(client, b"9,2,2")["predictions"][0]["closest_cluster"] == 1.0
+    assert statuses == ["Creating", "Creating", "InService"], "a failed invocation is not a poll"
+    assert predict(client, b"9,2,2")["predictions"][0]["closest_cluster"] == 1.0
 
 
-def test_one_that_failed_does_not_answer(client: Client, url: str) -> None:
-    orders = {"endpoint": {"fail": "no capacity"}}
-    requests.post(f"{url}/twin/orders", json=orders, timeout=10).raise_for_status()
-    deploy(client, "first", packed(CENTROIDS))
+def test_a_failed_endpoint_does_not_respond(client: Client, url: str) -> None:
+    parts = {"endpoint": {"fail": "no capacity"}}
+    requests.post(f"{url}/mock/configuration", json=parts, timeout=10).raise_for_status()
+    deploy(client, "first", pack(CENTROIDS))
     assert client("sagemaker").describe_endpoint(EndpointName="digits")["EndpointStatus"] == "Failed"
-    with pytest.raises(ClientError) as refusal:
+    with pytest.raises(ClientError) as caught:
         invoke(client, b"9,2,2")
-    assert refusal.value.response["Error"]["Code"] == "ValidationError"
+    assert caught.value.response["Error"]["Code"] == "ValidationError"
 
 
 @pytest.mark.parametrize(
@@ -192,16 +192,19 @@ def test_one_that_failed_does_not_answer(client: Client, url: str) -> None:
         (JSON, b"{", 400, "unable to evaluate payload provided"),
         ("image/jpeg", b"\xff\xd8", 415, "content type image/jpeg is not supported"),
     ],
-    ids=["too few features", "cut off", "no text", "no json", "a picture"],
+    ids=["too few features", "cut off", "not text", "not json", "a picture"],
 )
-def test_the_containers_refusal_as_aws_hands_it_on(
+def test_the_containers_error_is_wrapped_as_by_aws(
     client: Client, content_type: str, body: bytes, status: int, message: str
 ) -> None:
-    """https://github.com/aws/sagemaker-spark/issues/102 has code, status and text; botocore's model has the fields."""
-    deploy(client, "first", packed(CENTROIDS))
-    with pytest.raises(ClientError) as refusal:
+    """Source of code and text: https://github.com/aws/sagemaker-spark/issues/102.
+
+    The fields are those of botocore's model.
+    """
+    deploy(client, "first", pack(CENTROIDS))
+    with pytest.raises(ClientError) as caught:
         invoke(client, body, content_type)
-    error = refusal.value.response
+    error = caught.value.response
     assert error["ResponseMetadata"]["HTTPStatusCode"] == 424
     assert error["Error"]["Code"] == "ModelError"
     assert error["Error"]["Message"] == (
@@ -214,28 +217,28 @@ def test_the_containers_refusal_as_aws_hands_it_on(
     assert error["LogStreamArn"] == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/sagemaker/Endpoints/digits"
 
 
-def test_a_refusal_is_an_exception_of_its_own_in_boto3(client: Client) -> None:
-    deploy(client, "first", packed(CENTROIDS))
+def test_boto3_raises_model_error(client: Client) -> None:
+    deploy(client, "first", pack(CENTROIDS))
     runtime = client("sagemaker-runtime")
     with pytest.raises(runtime.exceptions.ModelError):
         runtime.invoke_endpoint(EndpointName="digits", Body=b"9,2", ContentType=CSV)
 
 
-def test_after_a_refusal_the_endpoint_answers_again(client: Client) -> None:
-    deploy(client, "first", packed(CENTROIDS))
+def test_an_endpoint_responds_after_an_error(client: Client) -> None:
+    deploy(client, "first", pack(CENTROIDS))
     with pytest.raises(ClientError):
         invoke(client, b"9,2")
-    assert answer(client, b"9,2,2")["predictions"][0]["closest_cluster"] == 1.0
+    assert predict(client, b"9,2,2")["predictions"][0]["closest_cluster"] == 1.0
 
 
-def test_the_asynchronous_form_stays_motos(client: Client) -> None:
+def test_asynchronous_invocation_stays_motos(client: Client) -> None:
     runtime = client("sagemaker-runtime")
-    answered = runtime.invoke_endpoint_async(EndpointName="digits", InputLocation="s3://models/body")
-    assert answered["OutputLocation"].startswith("s3://")
+    response = runtime.invoke_endpoint_async(EndpointName="digits", InputLocation="s3://models/body")
+    assert response["OutputLocation"].startswith("s3://")
 
 
-def test_what_was_trained_is_what_answers(client: Client) -> None:
-    """From records in S3 to an answer, with nothing put in between by hand."""
+def test_a_trained_model_can_be_deployed(client: Client) -> None:
+    """The whole path, from records in S3 to predictions."""
     near = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [-1, -1, 0]], dtype=np.float32)
     rows = np.concatenate([near, near + np.float32([100, 0, 0])])
     client("s3").put_object(Bucket=BUCKET, Key="rows", Body=recordio(rows.tolist(), range(8)))
@@ -255,6 +258,6 @@ def test_what_was_trained_is_what_answers(client: Client) -> None:
     assert [metric["MetricName"] for metric in job["FinalMetricDataList"]] == ["train:msd"]
     _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").split("/", 1)
     deploy(client, "trained", client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())
-    here, there = answer(client, b"0,0,0\n100,0,0\n")["predictions"]
+    here, there = predict(client, b"0,0,0\n100,0,0\n")["predictions"]
     assert here["closest_cluster"] != there["closest_cluster"]
     assert here["distance_to_cluster"] == there["distance_to_cluster"] == 0.0

@@ -1,4 +1,4 @@
-"""RecordIO-protobuf written by hand, byte by byte: no library, so that what decodes it is not tested with itself."""
+"""RecordIO-protobuf encoded byte by byte, independent of the decoder's library."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import struct
 from collections.abc import Iterable, Sequence
 
 MAGIC = bytes.fromhex("0a23d7ce")
-# Of each tensor: its field in Value, and struct's letter for a number of it.
+# Field of the tensor in Value, and struct's format letter of its numbers.
 FLOAT32, FLOAT64 = (2, "f"), (3, "d")
 INT32, BYTES = 7, 9
 
 
-def framed(payload: bytes) -> bytes:
+def frame(payload: bytes) -> bytes:
     return MAGIC + struct.pack("<I", len(payload)) + payload + bytes(-len(payload) % 4)
 
 
 def recordio(rows: Iterable[Sequence[float]], labels: Iterable[int] = ()) -> bytes:
-    """Dense float32 records, with labels where there are some."""
+    """Encode dense float32 records, with labels if given."""
     features = [entry(1, tensor(FLOAT32, row)) for row in rows]
-    wanted = [entry(2, integers([label])) for label in labels] or [b""] * len(features)
-    return b"".join(framed(one + label) for one, label in zip(features, wanted, strict=True))
+    encoded = [entry(2, integers([label])) for label in labels] or [b""] * len(features)
+    return b"".join(frame(row + label) for row, label in zip(features, encoded, strict=True))
 
 
 def entry(field: int, value: bytes, name: bytes = b"values") -> bytes:
-    """One entry of the map `features` (1) or `label` (2)."""
+    """Encode an entry of the map `features` (1) or `label` (2)."""
     return block(field, block(1, name) + block(2, value))
 
 
@@ -37,7 +37,7 @@ def integers(values: Sequence[int], field: int = INT32) -> bytes:
 
 
 def block(field: int, content: bytes) -> bytes:
-    """A length-delimited field."""
+    """Encode a length-delimited field."""
     return varint(field << 3 | 2) + varint(len(content)) + content
 
 

@@ -1,4 +1,4 @@
-"""The AWS twin as a process, and once more as the stand-in for MinIO where there is no `minio` program."""
+"""The AWS mock as a process, and a second one in place of a missing `minio` program."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NEEDED = ("moto", "flask", "sklearn", "google.protobuf")
 
 
 class AwsProcess(AwsService):
-    """The twin as a process."""
+    """The AWS mock as a process."""
 
     def __init__(self, keeping: Keeping, settings: Settings) -> None:
         self._keeping, self._timeout, self._port = keeping, settings.start_timeout, settings.aws_port
@@ -35,7 +35,7 @@ class AwsProcess(AwsService):
         self._process: Process | None = None
 
     def start(self) -> None:
-        self._process, port = start_twin(self._keeping, self.name, self._timeout, self._port)
+        self._process, port = start_aws_mock(self._keeping, self.name, self._timeout, self._port)
         self._up(port, self._timeout)
 
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
@@ -55,8 +55,8 @@ class AwsProcess(AwsService):
         self._process.await_ready(self._probe, timeout)
 
 
-class TwinAsMinio(MinioService):
-    """The twin's S3 in a process of its own, where MinIO is asked for: it takes any credentials and has no console."""
+class MockAsMinio(MinioService):
+    """S3 of an AWS mock in place of MinIO: it accepts any credentials and has no console."""
 
     def __init__(self, keeping: Keeping, settings: Settings) -> None:
         super().__init__(settings)
@@ -64,7 +64,7 @@ class TwinAsMinio(MinioService):
         self._process: Process | None = None
 
     def start(self) -> None:
-        self._process, port = start_twin(self._keeping, self.name, self._timeout, self._ports[0])
+        self._process, port = start_aws_mock(self._keeping, self.name, self._timeout, self._ports[0])
         self._up(port, self._timeout)
 
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
@@ -93,19 +93,19 @@ class TwinAsMinio(MinioService):
         self.reset()
 
 
-def start_twin(keeping: Keeping, name: str, timeout: float, port: int | None) -> tuple[Process, int]:
-    """A twin's server, and the port on which it says that it listens. Raises ServiceError."""
+def start_aws_mock(keeping: Keeping, name: str, timeout: float, port: int | None) -> tuple[Process, int]:
+    """Start an AWS mock. Returns its process and the port that it prints. Raises ServiceError."""
     missing = [module for module in NEEDED if find_spec(module) is None]
     if missing:
         raise ServiceError(PACKAGES_MISSING)
-    command = [sys.executable, "-m", "harness.aws_twin", "-H", LOOPBACK, "-p", str(port or 0)]
-    # PYTHONPATH, since its folder is the stack's and the harness may be no installed package.
+    command = [sys.executable, "-m", "harness.aws_mock", "-H", LOOPBACK, "-p", str(port or 0)]
+    # The process runs in the stack's folder, and the harness may not be an installed package: hence PYTHONPATH.
     env = {"PATH": os.defpath, "HOME": str(keeping.folder), "PYTHONPATH": str(PACKAGES), "PYTHONUNBUFFERED": "1"}
     process = keeping.start(name, command, env)
-    found: list[int] = []
+    ports: list[int] = []
 
-    def told() -> None:
-        found.append(int(LISTENS.findall(process.tail(1000))[-1]))
+    def read_port() -> None:
+        ports.append(int(LISTENS.findall(process.tail(1000))[-1]))
 
-    process.await_ready(told, timeout)
-    return process, found[-1]
+    process.await_ready(read_port, timeout)
+    return process, ports[-1]
