@@ -1,4 +1,4 @@
-"""What this machine has of its own (AWS profiles, proxies, metadata) changes nothing, and no packet leaves it."""
+"""This machine's AWS settings and proxies don't affect a run, which stays on this machine."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from scenarios.account import DATE, ENDPOINT, JOB, Account
 
 DAG = "aws_handwritten_digit_classifier"
 ELSEWHERE = "192.0.2.1"
-"""An address that is nobody's: RFC 5737 keeps it for examples."""
+"""An address without a host: RFC 5737 reserves it for documentation."""
 
 
 @pytest.fixture
 def decoy() -> Iterator[tuple[str, list[str]]]:
-    """URL of a server that nobody should ask, and the first lines of what asked it all the same."""
-    asked: list[str] = []
+    """URL of a server that no client should call, and the requests that it received."""
+    requests: list[str] = []
 
     def listen() -> None:
         while True:
             try:
                 connection, _ = server.accept()
             except OSError:
-                return  # closed
+                return  # The test has closed the server.
             with connection:
-                asked.append(connection.recv(200).decode(errors="replace").partition("\r")[0])
+                requests.append(connection.recv(200).decode(errors="replace").partition("\r")[0])
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=listen, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}", asked
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", requests
         server.shutdown(socket.SHUT_RDWR)
     thread.join(5)
 
 
-def test_the_machines_own_settings_change_nothing(
+def test_the_machines_settings_do_not_affect_a_run(
     world: World,
     aws_account: Account,
     decoy: tuple[str, list[str]],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    url, asked = decoy
+    url, requests = decoy
     home = tmp_path / "home" / ".aws"
     home.mkdir(parents=True)
     (home / "config").write_text(f"[profile mine]\nregion = us-east-1\nendpoint_url = {url}\nrole_arn = arn:x\n")
@@ -72,14 +72,14 @@ def test_the_machines_own_settings_change_nothing(
     run = world.run(DAG, DATE)
 
     assert world.evidence.aws.endpoints[ENDPOINT]["EndpointConfigName"] == JOB
-    assert asked == []
+    assert requests == []
     assert "MINE" not in run.log
 
 
 @pytest.mark.engine
 @pytest.mark.one_runner
-def test_no_packet_leaves(world: World, aws_account: Account) -> None:
-    """Counted where they leave: by a sniffer in the network that the run has to itself, in a container."""
+def test_a_run_sends_no_packet_outside(world: World, aws_account: Account) -> None:
+    """The run has its own container and network, where a sniffer counts the outgoing packets."""
     python = world.stack.images["python"].reference
     nothing = Spec(role="place", image=python, entrypoint=("sleep", "infinity"))
     with start_beside(world.stack, nothing, probe=lambda place: None, timeout=30) as place:
@@ -90,7 +90,7 @@ def test_no_packet_leaves(world: World, aws_account: Account) -> None:
             shares=place.container.id,
         )
 
-        with start_beside(world.stack, sniffer, probe=lambda tap: _says(tap.log_tail(1)), timeout=30) as tap:
+        with start_beside(world.stack, sniffer, probe=lambda tap: _check_ready(tap.log_tail(1)), timeout=30) as tap:
             run = run_in_image(
                 world.stack,
                 world.settings,
@@ -102,7 +102,7 @@ def test_no_packet_leaves(world: World, aws_account: Account) -> None:
                 timeout=world.settings.run_timeout,
                 shares=place.container.id,
             )
-            # That the sniffer would have seen one: a packet to nowhere.
+            # A packet to ELSEWHERE proves that the sniffer sees outgoing packets.
             send = f"import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'?', ('{ELSEWHERE}', 9))"
             assert place.container.exec_run(["python3", "-c", send]).exit_code == 0
             tap.container.stop(timeout=10)
@@ -111,10 +111,10 @@ def test_no_packet_leaves(world: World, aws_account: Account) -> None:
 
     assert run.failure is None, f"{run.failure}\n{run.log[-3000:]}"
     subnet = f"{own['Gateway']}/{own['IPPrefixLen']}"
-    assert sum(counts.values()) > 100, "the run talked to its services"
-    assert packets.beyond(counts, [subnet]) == {ELSEWHERE: 1}
+    assert sum(counts.values()) > 100, "the run called its services"
+    assert packets.find_external(counts, [subnet]) == {ELSEWHERE: 1}
 
 
-def _says(line: str) -> None:
+def _check_ready(line: str) -> None:
     if line != "sniffing":
-        raise OSError(f"the sniffer says {line!r}")
+        raise OSError(f"the sniffer is not ready, it printed {line!r}")

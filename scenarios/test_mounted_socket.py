@@ -1,4 +1,4 @@
-"""The guide's second way to the engine's socket: mounted into Airflow's container, and handed to the airflow user."""
+"""The guide's second way to the engine's socket: mounted and owned by the airflow user."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from harness import World, dag_files, engine_socket_owned, run_in_image
 from scenarios.expected import assert_crunched
-from scenarios.listings import load, made_up
+from scenarios.listings import create_listings, load
 
 pytestmark = pytest.mark.engine
 
@@ -18,12 +18,15 @@ AIRFLOW_UID = 50000
 
 
 @pytest.mark.one_runner
-def test_a_socket_handed_to_airflow_works_and_changes_its_owner(world: World, remark: Callable[[str], None]) -> None:
+def test_a_socket_given_to_airflow_works_and_changes_its_owner(world: World, remark: Callable[[str], None]) -> None:
     with world.sql("insideairbnb") as connection:
-        load(connection, {dt.date(2020, 12, 12): made_up(60, seed=1), dt.date(2021, 1, 16): made_up(60, seed=2)})
+        load(
+            connection,
+            {dt.date(2020, 12, 12): create_listings(60, seed=1), dt.date(2021, 1, 16): create_listings(60, seed=2)},
+        )
     engines = engine_socket_owned(world.stack)
 
-    world.run(DAG, "2021-01-01")  # the first way, through the relay
+    world.run(DAG, "2021-01-01")  # The first way: through the relay.
     behind_the_relay = engine_socket_owned(world.stack)
 
     run = run_in_image(
@@ -47,10 +50,10 @@ def test_a_socket_handed_to_airflow_works_and_changes_its_owner(world: World, re
     assert by_the_socket.image == through_the_relay.image == world.stack.images["numbercruncher"].reference
     assert by_the_socket.exit_code == 0
 
-    # The mounted one was owned as the engine's, and is not any more: so would the engine's be, for all of its host.
+    # The mounted socket had the engine's owner and now has another one. On the engine's host, so would the engine's.
     assert run.socket_before == engines
     assert run.socket_after.uid == AIRFLOW_UID
     assert behind_the_relay == engine_socket_owned(world.stack) == engines
 
-    remark(f"the socket, handed to airflow: {run.socket_before} -> {run.socket_after}")
+    remark(f"the socket given to airflow: {run.socket_before} -> {run.socket_after}")
     remark(f"the socket behind the relay: {engines} -> {behind_the_relay}")
