@@ -60,7 +60,7 @@ def pytest_runtest_makereport(
     """Record the durations of a scenario's runs, as measured by the harness."""
     world = getattr(item, "funcargs", {}).get("world")
     if call.when == "call" and world is not None:
-        item.user_properties += [(NOTE, ["run", run.seconds]) for run, _ in world.runs]
+        item.user_properties += [(NOTE, ["run", run.seconds]) for run in world.runs if run.refused is None]
     return (yield)
 
 

@@ -29,11 +29,6 @@ def from_nothing(turns: int) -> list[Line]:
     return lines
 
 
-def from_nothing_alone(turns: int) -> list[Line]:
-    """Row 5 without compose."""
-    return [_start_line(_starts(turns, None), "")]
-
-
 def _starts(turns: int, command: list[str] | None) -> inner.Session:
     more = {"BENCH_TURNS": str(turns), "BENCH_COMPOSE": json.dumps(command)}
     return inner.run_pytest(inner.project("starts", "starts"), more=more)
@@ -47,7 +42,6 @@ def _start_line(session: inner.Session, note: str) -> Line:
         unit="s",
         ours=session.noted("side by side"),
         against=session.noted("one after another"),
-        goal=Goal(0.6),
         note=note,
     )
 

@@ -59,7 +59,7 @@ def test_a_first_deploy(world: World, aws_account: Account) -> None:
 
     ((stream, messages),) = aws.logs[LOG_GROUP].items()
     assert stream.startswith(f"{JOB}/algo-1-")
-    log = world.runs[-1][0].log
+    log = world.runs[-1].log
     assert messages
     assert all(message in log for message in messages), "the operator prints the job's log"
 

@@ -20,10 +20,10 @@ from docker.models.containers import Container
 
 from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment, find_environment
-from harness.airflow.judge import failure_of
 from harness.airflow.metadata import fresh_database
+from harness.airflow.outcome import failure_of
 from harness.airflow.process import Finished
-from harness.airflow.run import Recorded, read_recorded
+from harness.airflow.snapshot import MetadataSnapshot, read_snapshot
 from harness.engine import connect, engine_errors
 from harness.errors import ServiceError
 from harness.images.obtain import Obtained, obtain
@@ -72,7 +72,7 @@ class InImage:
     exit_code: int | None
     log: str
     seconds: float
-    recorded: Recorded
+    recorded: MetadataSnapshot
     failure: str | None
     socket_before: Owned
     socket_after: Owned
@@ -115,7 +115,7 @@ def run_in_image(
         before = _owned_in(container)
         ended = run_once(stack, spec, timeout=timeout, files={**placed, ENTRYPOINT: HAND_OVER.encode()}, user="root")
         after = _owned_in(container)
-        recorded = read_recorded(url, dag_id, ended.output)
+        recorded = read_snapshot(url, dag_id, ended.output)
         failure = failure_of(Finished(ended.exit_code, ended.output, ended.seconds), recorded, timeout)
     return InImage(ended.exit_code, ended.output, ended.seconds, recorded, failure, before, after)
 

@@ -28,7 +28,7 @@ class AwsState:
     endpoint_configs: Described = field(default_factory=dict)
     endpoints: Described = field(default_factory=dict)
     logs: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
-    calls: Sequence[Mapping[str, Any]] = ()
+    calls: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> Self:

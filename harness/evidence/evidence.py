@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from harness.evidence.aws_state import AwsState
 from harness.evidence.normalise import normalised
 from harness.evidence.objects import Objects
 from harness.services.outside import Unproved
-from harness.services.relay import Sidecar
+from harness.services.sidecars import Sidecar
 
 SCHEMA_VERSION = 3
 
@@ -23,10 +23,10 @@ class Evidence:
     and are not known to be its own; they are left alone.
     """
 
-    objects: Objects
-    aws: AwsState
-    sidecars: tuple[Sidecar, ...]
-    warnings: tuple[str, ...]
+    objects: Objects = field(default_factory=dict)
+    aws: AwsState = field(default_factory=AwsState)
+    sidecars: tuple[Sidecar, ...] = ()
+    warnings: tuple[str, ...] = ()
     unproved: tuple[Unproved, ...] = ()
 
     def as_json(self) -> dict[str, Any]:

@@ -8,9 +8,6 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from packaging.markers import default_environment
-from packaging.requirements import Requirement
-
 from harness.images.tools import Log
 
 # Newest first; a wheel for any of them runs on the base images, whose glibc is 2.36 or later.
@@ -36,6 +33,10 @@ def install(lock: Path, target: Path, *, arch: str, python: str, log: Log) -> No
 
 def _for_target(lock: Path, arch: str, python: str) -> Iterator[str]:
     """The lock's entries whose marker holds in the image. pip itself would ask this machine's Python instead."""
+    # Imported here because every pytest imports this module through the catalogue's names.
+    from packaging.markers import default_environment
+    from packaging.requirements import Requirement
+
     environment: dict[str, str | AbstractSet[str]] = {
         **{name: str(value) for name, value in default_environment().items()},
         "python_version": ".".join(python.split(".")[:2]),

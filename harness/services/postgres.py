@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
@@ -14,7 +13,6 @@ from psycopg import sql
 
 from harness.errors import ServiceError
 from harness.services.postgres_server import SUPERUSER, PostgresServer
-from harness.services.spares import Spares
 
 SINCE_STRATEGY = 150000
 
@@ -42,7 +40,6 @@ class PostgresService:
         self._slot = slot
         self._fixed = passwords
         self._passwords = {name: passwords.get(name) or secrets.token_hex(16) for name in databases}
-        self._spares = Spares(self._scratch_copy, self.drop)
         self._server: PostgresServer
 
     @property
@@ -104,10 +101,6 @@ class PostgresService:
         """A new name for a database to throw away; one that a killed process left is dropped by who takes its slot."""
         return f"{self._scratch()}{secrets.token_hex(6)}"
 
-    def lend(self, template: str) -> AbstractContextManager[str]:
-        """The name of a clean copy of `template`, which is dropped afterwards. The next one is made meanwhile."""
-        return self._spares.lend(template)
-
     def url(self, database: str) -> str:
         """libpq URL from this machine, as the database's owner (the superuser for undeclared ones)."""
         if database not in self._databases:
@@ -144,15 +137,7 @@ class PostgresService:
 
     def close(self) -> None:
         """Ends this process's connection. The server goes on."""
-        try:
-            self._spares.close()
-        finally:
-            self._server.close()
-
-    def _scratch_copy(self, template: str) -> str:
-        name = self.scratch_name()
-        self.clone(template, name)
-        return name
+        self._server.close()
 
     def _own(self, name: str) -> str:
         """The declared database's name in this slot; no two of them meet, whatever names a project declares."""

@@ -40,26 +40,12 @@ from harness.services.local_http import LOCAL
 from harness.services.outside import Unproved, mark_of
 from harness.services.ready import POLL
 from harness.services.remove import remove_labelled
+from harness.services.sidecars import Sidecar
 
 PORT = 2375
 ENGINE_SOCKET = "/var/run/docker.sock"
 SIDECAR_ROLE = "sidecar"
 RECORD_TIMEOUT = 10.0
-
-
-@dataclass(frozen=True)
-class Sidecar:
-    """A container that the DAG started. `exit_code` is None where it was still running, or never started.
-
-    `past_relay`: by an engine that the DAG names itself, and proved to be this stack's (outside.py).
-    """
-
-    id: str
-    name: str
-    image: str
-    exit_code: int | None
-    output: str
-    past_relay: bool = False
 
 
 @dataclass(frozen=True)

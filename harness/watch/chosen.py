@@ -58,8 +58,9 @@ class Chosen:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
         world = item.stash.get(WORLD, None)
-        self._runs[item.nodeid] = [dag_id for dag_id, _ in world.attempts] if world else []
-        for run, _ in world.runs if world else ():
+        runs = world.runs if world else []
+        self._runs[item.nodeid] = [run.dag_id for run in runs]
+        for run in runs:
             self._dag_files.update(run.dag_files)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

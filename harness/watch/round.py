@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import importlib
 import io
 import json
 import os
@@ -24,6 +25,13 @@ from harness.airflow.warm.fork import PR_SET_PDEATHSIG, prctl
 from harness.watch.choice import Choice
 from harness.watch.notes import Told
 
+USED_BY_SCENARIOS = (
+    "harness.airflow.warm.client",
+    "harness.evidence.record",
+    "harness.report.gather",
+    "harness.services.kind",
+)
+"""What harness.fixtures imports at the first scenario; every round would wait for it."""
 OPTIONS = ("-q", "--no-header", "--continue-on-collection-errors")
 
 
@@ -43,6 +51,8 @@ def rehearse() -> None:
     silent = io.StringIO()
     with tempfile.TemporaryDirectory() as nothing, redirect_stdout(silent), redirect_stderr(silent):
         pytest.main(["-n0", "--noconftest", "-p", "harness.plugin", "-c", os.devnull, "--rootdir", nothing, nothing])
+    for module in USED_BY_SCENARIOS:
+        importlib.import_module(module)
     gc.collect()
     gc.freeze()  # a child's collector would touch, and so copy, every page
 

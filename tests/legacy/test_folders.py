@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.airflow.dagbag import DagBag, broken_files, read_dagbag
 from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment
-from harness.airflow.folder import Folder, broken_files, read_folder
 from harness.airflow.process import execute
+from harness.compatibility.find import in_broken_files, in_running_files
 from harness.errors import RunOutcomeError, RunRefusedError
-from harness.obstacles.find import of_broken, of_runs
 from harness.world import World
 
 FOLDERS = Path(__file__).parent / "folders"
@@ -31,22 +31,22 @@ def open_folder(world: World) -> Open:
 
 
 @pytest.fixture(scope="module")
-def every(harness_airflow: AirflowEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+def every(harness_airflow: AirflowEnvironment, tmp_path_factory: pytest.TempPathFactory) -> DagBag:
     """All folders in one DAG bag, except helper_package, which imports from its own folder."""
     home = tmp_path_factory.mktemp("read")
     dags = home / "folders"
     shutil.copytree(FOLDERS, dags, ignore=shutil.ignore_patterns("helper_package", "__pycache__"))
     env = run_environment(harness_airflow.python, home, dags, f"sqlite:///{home}/airflow.db", {}, {})
-    folder = read_folder(harness_airflow, dags, env, home, 120, execute)
-    assert folder is not None, (home / "folder.log").read_text()
+    folder = read_dagbag(harness_airflow, dags, env, home, 120, execute)
+    assert folder is not None, (home / "dagbag.log").read_text()
     return folder
 
 
-def find_root(folder: Folder) -> Path:
+def find_root(folder: DagBag) -> Path:
     return next(Path(facts.file).parents[1] for facts in folder.dags.values())
 
 
-def test_files_that_do_not_load(harness_airflow: AirflowEnvironment, every: Folder) -> None:
+def test_files_that_do_not_load(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
     broken = {Path(file).parent.name for file in broken_files(every)}
     assert broken == {
         "old_docker",
@@ -56,8 +56,9 @@ def test_files_that_do_not_load(harness_airflow: AirflowEnvironment, every: Fold
     }
 
 
-def test_each_finding_has_its_lines_and_the_modern_form(harness_airflow: AirflowEnvironment, every: Folder) -> None:
-    findings = {each.places: (each.what, each.modern) for each in of_broken(harness_airflow, every, find_root(every))}
+def test_each_finding_has_its_lines_and_the_modern_form(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
+    broken = in_broken_files(every.errors, find_root(every), harness_airflow.major, harness_airflow.folders)
+    findings = {each.places: (each.what, each.modern) for each in broken}
     on_both_lines = {
         ("old_docker/count_words.py:9",): ("DockerOperator refuses auto_remove=True", 'write auto_remove="success"'),
         ("old_providers/train.py:6",): modern("s3_copy_object", "S3CopyObjectOperator", "s3"),
@@ -81,8 +82,9 @@ def modern(module: str, name: str, now: str) -> tuple[str, str]:
     return f"{operators}.{module} has gone, with {name}", f"import it from {operators}.{now}"
 
 
-def test_findings_that_fail_only_at_run_time(harness_airflow: AirflowEnvironment, every: Folder) -> None:
-    findings = of_runs(harness_airflow, find_root(every), [Path(facts.file) for facts in every.dags.values()])
+def test_findings_that_fail_only_at_run_time(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
+    files = [Path(facts.file) for facts in every.dags.values()]
+    findings = in_running_files(find_root(every), files, harness_airflow.major)
     places = {each.what: (each.modern, each.places) for each in findings}
     lines = ("execution_date/by_date.py:11", "execution_date/by_date.py:16")
     expected = {
@@ -152,7 +154,7 @@ def test_findings_on_both_airflow_lines(open_folder: Open, folder: str, dag: str
         open_folder(folder).run(dag, DATE)
 
 
-def test_two_dags_with_one_id(every: Folder) -> None:
+def test_two_dags_with_one_id(every: DagBag) -> None:
     (message,) = (error for file, error in broken_files(every).items() if "same_id" in file)
     assert "DuplicatedId" in message
     assert "also found in" in message

@@ -15,7 +15,8 @@ from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect
 from harness.services import labeller, outside
 from harness.services.containers import labelled, remove
 from harness.services.outside import Unproved, mark_what_is_made
-from harness.services.relay import Sidecar, engine_socket
+from harness.services.relay import engine_socket
+from harness.services.sidecars import Sidecar
 from harness.services.stack import Stack
 
 pytestmark = pytest.mark.engine

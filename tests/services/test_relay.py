@@ -16,7 +16,7 @@ from tenacity import retry, stop_after_delay, wait_fixed
 from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect
 from harness.services import labeller
 from harness.services.containers import labelled
-from harness.services.relay import Sidecar
+from harness.services.sidecars import Sidecar
 from harness.services.stack import Stack
 
 pytestmark = pytest.mark.engine

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from harness.airflow.judge import failure_of, last_error
+from harness.airflow.facts import TaskResult
+from harness.airflow.outcome import failure_of, last_error
 from harness.airflow.process import Finished
-from harness.airflow.run import Recorded, TaskResult
+from harness.airflow.snapshot import MetadataSnapshot
 from harness.errors import RunError
 
 
-def recorded(state: str | None, **tasks: str | None) -> Recorded:
-    return Recorded(state, {name: TaskResult(name, s, 1, 0.1) for name, s in tasks.items()}, {})
+def recorded(state: str | None, **tasks: str | None) -> MetadataSnapshot:
+    return MetadataSnapshot(state, {name: TaskResult(name, s, 1, 0.1) for name, s in tasks.items()}, {})
 
 
 def test_a_run_that_did_its_work() -> None:

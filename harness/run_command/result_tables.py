@@ -1,4 +1,4 @@
-"""What `harness run` shows of what a run left."""
+"""Tables of a run's result, for `harness run`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.markup import escape
 
-from harness.airflow.run import Run
 from harness.evidence.evidence import Evidence
 from harness.evidence.objects import Objects
+from harness.run import Run
 from harness.tables import plain_table
 
 NUMBERS = ("tries", "seconds", "bytes")
 COLOURS = {"success": "green", "failed": "red", "upstream_failed": "red", "skipped": "magenta"}
 
 
-def show_left(console: Console, run: Run, evidence: Evidence, mask: Callable[[str], str]) -> None:
-    """Tables of the tasks, and of all that there is of the rest; what others printed goes through `mask`."""
+def show_result(console: Console, run: Run, mask: Callable[[str], str]) -> None:
+    """Print tables of the tasks and of the evidence; what containers and Airflow printed goes through `mask`."""
+    evidence = run.evidence
     tasks = plain_table("task", "state", "tries", "seconds", numbers=NUMBERS)
     for name, task in run.tasks.items():
         duration = "" if task.duration is None else f"{task.duration:.1f}"

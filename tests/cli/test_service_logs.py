@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import pytest
 from docker.models.containers import Container
 
+from harness.cli.service_logs import kept_log
 from harness.engine import LABEL_FLEET, LABEL_ROLE, connect
 from harness.errors import EngineError, ServiceError
 from harness.services.embedded.processes import Keeping, end_kept
 from harness.services.embedded.stack import kept_folders
 from harness.services.fleet import Fleet
-from harness.services.kept_log import kept_log
 from harness.services.stack import Stack
 
 PASSWORD = "a-password-of-the-note"
@@ -103,7 +103,7 @@ def test_the_rest_of_a_line_is_masked_when_none_was_asked_for(
             log.write(PASSWORD[-4:] + "\n")
         (folder / "talker.exit").write_text("1")
 
-    monkeypatch.setattr("harness.services.kept_log.time", SimpleNamespace(sleep=go_on))
+    monkeypatch.setattr("harness.cli.service_logs.time", SimpleNamespace(sleep=go_on))
     assert list(kept_log(tmp_path, "talker", 0, follow=True)) == ["***"]
 
 

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.compatibility.obstacle import Obstacle
 from harness.errors import RunError
-from harness.obstacles.obstacle import Obstacle
 
 INSTEAD = {"days_ago": "write a date: datetime(2021, 1, 1)", "provide_context": "leave it out: it is always so"}
 """Where ruff names nothing to write instead."""

@@ -1,4 +1,4 @@
-"""What came back from one `airflow dags test`."""
+"""What the metadata database says of a run."""
 
 from __future__ import annotations
 
@@ -11,53 +11,12 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from harness.airflow.facts import TaskResult
 from harness.airflow.xcom_values import decoded
 
 
 @dataclass(frozen=True)
-class TaskResult:
-    """One task instance. `duration` in seconds, None where it never started; `tries` counts started attempts.
-
-    `start` and `end` are those of the newest attempt.
-    """
-
-    task_id: str
-    state: str | None
-    tries: int
-    duration: float | None
-    start: dt.datetime | None = None
-    end: dt.datetime | None = None
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of one DAG for one date.
-
-    `state` is what the metadata database says, None where Airflow made no run. `tasks` by task id (mapped tasks as
-    `task[0]`), `xcoms` by (task id, key), decoded. `failure` is None for a run that did its work, else one line.
-    `dag_files` has the file of every DAG in the folder; nothing under 2.11, where such a run doesn't record them.
-    `edges` is the DAG's graph, each edge from a task to one downstream of it; None where it is not known.
-    """
-
-    dag_id: str
-    date: str
-    state: str | None
-    exit_code: int | None
-    tasks: Mapping[str, TaskResult]
-    xcoms: Mapping[tuple[str, str], Any]
-    log: str
-    seconds: float
-    failure: str | None
-    dag_files: Mapping[str, str] = field(default_factory=dict)
-    edges: tuple[tuple[str, str], ...] | None = None
-
-    @property
-    def succeeded(self) -> bool:
-        return self.failure is None
-
-
-@dataclass(frozen=True)
-class Recorded:
+class MetadataSnapshot:
     """What the metadata database holds of the newest run of a DAG."""
 
     state: str | None
@@ -78,7 +37,7 @@ SELECT dag.dag_id, dag.fileloc, newest.tasks FROM dag LEFT JOIN LATERAL (
 STARTED = re.compile(r"^\[(\S+)\] .*\[DAG TEST\] starting task_id=(\S+) map_index=(-?\d+)", re.M)
 
 
-def read_recorded(metadata_url: str, dag_id: str, log: str) -> Recorded:
+def read_snapshot(metadata_url: str, dag_id: str, log: str) -> MetadataSnapshot:
     """Reads the newest run from the database. The columns used are the same in Airflow 2.11 and 3.3.
 
     `log` is the run's output; it fills in when a task started where the database doesn't say.
@@ -89,7 +48,7 @@ def read_recorded(metadata_url: str, dag_id: str, log: str) -> Recorded:
             "SELECT run_id, state FROM dag_run WHERE dag_id = %s ORDER BY id DESC LIMIT 1", [dag_id]
         ).fetchone()
         if run is None:
-            return Recorded(None, {}, {})
+            return MetadataSnapshot(None, {}, {})
         key = [dag_id, run["run_id"]]
         tasks = connection.execute(
             "SELECT task_id, map_index, state, try_number, start_date, end_date FROM task_instance"
@@ -100,7 +59,7 @@ def read_recorded(metadata_url: str, dag_id: str, log: str) -> Recorded:
             "SELECT task_id, map_index, key, value FROM xcom WHERE dag_id = %s AND run_id = %s", key
         ).fetchall()
         files = connection.execute(FILES, [dag_id]).fetchall()
-    return Recorded(
+    return MetadataSnapshot(
         run["state"],
         {_name(row): _task(row, printed.get((row["task_id"], row["map_index"]))) for row in tasks},
         {(_name(row), row["key"]): decoded(row["value"]) for row in xcoms},

@@ -1,4 +1,4 @@
-"""What a scenario's runs left, in one JSON file: written by `--evidence DIR`, read to compare two sets of them."""
+"""A scenario's runs as a JSON file: written by `--evidence DIR`, read to compare two sets of them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.airflow.run import Run
-from harness.evidence.evidence import Evidence
 from harness.evidence.normalise import normalised
 from harness.output import write
+from harness.run import Run
 
 
-def recorded(run: Run, evidence: Evidence) -> dict[str, Any]:
-    """A run and its evidence as JSON, without its log and its times, which differ every time."""
+def as_record(run: Run) -> dict[str, Any]:
+    """Return a run and its evidence as JSON, without its log and its times, which differ every time."""
     return {
         "dag_id": run.dag_id,
         "date": run.date,
@@ -24,12 +23,12 @@ def recorded(run: Run, evidence: Evidence) -> dict[str, Any]:
         "failure": run.failure,
         "tasks": {name: {"state": task.state, "tries": task.tries} for name, task in sorted(run.tasks.items())},
         "xcoms": {f"{task}/{key}": _timeless(value) for (task, key), value in sorted(run.xcoms.items())},
-        "evidence": evidence.as_json(),
+        "evidence": run.evidence.as_json(),
     }
 
 
 def _timeless(value: Any) -> Any:
-    """An XCom may hold an answer of AWS's, which says when, how long, and which request it answers."""
+    """Leave out of an XCom what AWS answers differently every time: when, how long, and to which request."""
     if isinstance(value, dict):
         changing = ("ResponseMetadata", "TrainingTimeInSeconds", "BillableTimeInSeconds")
         return {key: _timeless(part) for key, part in value.items() if key not in changing}
@@ -38,8 +37,8 @@ def _timeless(value: Any) -> Any:
     return normalised(value) if isinstance(value, str) else value
 
 
-def write_record(folder: Path, scenario: str, runs: Sequence[tuple[Run, Evidence]], mask: Callable[[str], str]) -> None:
-    """One file for each scenario, named by its pytest node id."""
-    text = json.dumps([recorded(run, evidence) for run, evidence in runs], indent=1, default=str)
+def write_record(folder: Path, scenario: str, runs: Sequence[Run], mask: Callable[[str], str]) -> None:
+    """Write the runs that were made into one file, named by the scenario's pytest node id."""
+    text = json.dumps([as_record(run) for run in runs if run.refused is None], indent=1, default=str)
     name = re.sub(r"[^\w.-]+", "-", scenario).strip("-")
     write(folder / f"{name}.json", mask(text))

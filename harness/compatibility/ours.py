@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.obstacles.obstacle import Obstacle
+from harness.compatibility.obstacle import Obstacle
 
 GONE = {
     "execution_date": "logical_date",
