@@ -1,4 +1,4 @@
-"""The Pythons of the two Airflow lines."""
+"""The Python interpreters of the two Airflow lines."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ LINES = {"3.3": ROOT / ".venv" / "bin" / "python", "2.11": ROOT / ".tox" / "airf
 
 
 def python_of(line: str) -> Path:
-    """The Python with that Airflow; the environment of 2.11 is made where it isn't there (some minutes).
+    """Return the Python of an Airflow line; creating a missing environment takes minutes.
 
-    BENCH_PYTHON_2_11 names another. Raises BenchmarkError.
+    The variable BENCH_PYTHON_2_11 overrides the path. Raises BenchmarkError.
     """
     if chosen := os.environ.get(f"BENCH_PYTHON_{line.replace('.', '_')}"):
         return Path(chosen)
     if not LINES[line].exists():
         command = [str(LINES["3.3"].with_name("tox")), "run", "-q", "-e", f"airflow-{line}", "--notest"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise BenchmarkError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout[-1000:]}")
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            raise BenchmarkError(f"{' '.join(command)} ended with {result.returncode}: {result.stdout[-1000:]}")
     return LINES[line]

@@ -1,10 +1,10 @@
 """The rows of the speed table, each with the function that measures it.
 
-`turns`: how often what is compared is measured, in turn. `quick_turns`: the same for the gate in CI, 0 where the row is
-not among its rows. Those are the rows whose ratios stand for most of what can go wrong and that cost least: the clone
-(4) and the two ways into a warm host (2, 3), with one bare command a turn. Left out: what needs another environment
-(2.11, in-a-box), what repeats another row at length (1, 7, 9), what has no goal or one in seconds (5, 6, 12), and what
-two cores shared with a neighbour can't tell in two minutes (8, 11).
+`turns`: number of alternating measurements of both sides. `quick_turns`: the same for the gate in CI, 0 for rows that
+the gate skips. The gate's rows catch most regressions at the lowest cost: the clone (4) and both ways into a warm host
+(2, 3), with one bare command a turn. The gate skips rows that need another environment (2.11, in-a-box), rows that
+repeat another row at length (1, 7, 9), rows without a goal or with one in seconds (5, 6, 12), and rows that two minutes
+on two shared cores can't resolve (8, 11).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Row:
     turns: int
     quick_turns: int = 0
     quick: Callable[[int], list[Line]] | None = None
-    """What is measured for the gate, where that is not all of the row."""
+    """Measures a part of the row for the gate; None for the whole row."""
 
 
 ROWS = (

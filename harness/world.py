@@ -143,7 +143,7 @@ class World:
 
     @property
     def aws(self) -> AwsService:
-        """The AWS twin: clients, and orders to it."""
+        """The AWS mock: boto3 clients, and the configuration of jobs and endpoints."""
         return self.stack.aws
 
     def keys(self, bucket: str) -> list[str]:

@@ -32,7 +32,7 @@ class AwsState:
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> Self:
-        """From the document that the twin gives (harness/aws_twin/state.py)."""
+        """From the document that the twin gives (harness/aws_mock/state.py)."""
         objects = {
             bucket: {key: StoredObject(**stored) for key, stored in keys.items()}
             for bucket, keys in state["objects"].items()

@@ -12,7 +12,7 @@ from harness.images import debian, minio
 from harness.settings import Settings
 
 RECIPES = Path(__file__).parent / "recipes"
-AWS_TWIN = Path(__file__).parents[1] / "aws_twin"
+AWS_MOCK = Path(__file__).parents[1] / "aws_mock"
 BUILD = "build:"
 MOTO_VERSION = ("python3", "-c", "import importlib.metadata as m; print(m.version('moto'))")
 
@@ -71,9 +71,9 @@ _ALL = (
         probe=("sh", "-c", "initdb --version >/dev/null && psql --version >/dev/null && postgres -V | cut -d' ' -f3"),
         releases=r"\d+",
     ),
-    # No registry has the AWS mock: an image of moto alone lacks what the harness adds to it.
+    # Registries have only plain moto, which lacks the mock's behaviour, so nothing is pulled.
     Image("moto", None, "5.2.5", RECIPES / "moto", ("python",), probe=MOTO_VERSION),
-    Image("aws", None, "5.2.5", RECIPES / "aws", ("moto",), probe=MOTO_VERSION, files=(AWS_TWIN,)),
+    Image("aws", None, "5.2.5", RECIPES / "aws", ("moto",), probe=MOTO_VERSION, files=(AWS_MOCK,)),
     Image(
         "minio",
         "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z",

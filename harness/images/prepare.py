@@ -110,7 +110,7 @@ def _prepare_moto(context: BuildContext) -> BuildSpec:
 
 
 def _prepare_aws(context: BuildContext) -> BuildSpec:
-    return BuildSpec("harness/aws_twin", {"MOTO_IMAGE": context.resolve_parent("moto").reference})
+    return BuildSpec("harness/aws_mock", {"MOTO_IMAGE": context.resolve_parent("moto").reference})
 
 
 def _prepare_airflow(context: BuildContext) -> BuildSpec:

@@ -1,4 +1,4 @@
-"""The pipelines under test are imported as Airflow imports them: with the dags folder on the path."""
+"""The pipelines are imported as Airflow imports them: with the dags folder on the path."""
 
 import importlib
 import sys
@@ -15,7 +15,7 @@ sys.path.append(str(DAGS))
 
 @pytest.fixture(scope="session")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Airflow writes a configuration file where it is first imported: not into the developer's home."""
+    """Import Airflow with a temporary AIRFLOW_HOME, as the import writes a configuration file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
         patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")

@@ -1,4 +1,4 @@
-"""The pipeline's writer of RecordIO-protobuf, against bytes that SageMaker's own writer made, and another reader."""
+"""The pipeline's writer of RecordIO, against SageMaker's bytes and the mock's reader."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from digit_classifier.recordio import write_records
 
-from harness.aws_twin.recordio import records
+from harness.aws_mock.recordio import read_records
 
 GOLDEN = (
     "0a23d7ce2d0000000a1a0a0676616c7565731210120e0a0c000000000000803e0000003f120f0a0676616c75657312053a030a0105000000"
@@ -17,43 +17,43 @@ GOLDEN = (
 )
 
 
-def written(features: np.ndarray, labels: np.ndarray | None = None) -> bytes:
+def encode(features: np.ndarray, labels: np.ndarray | None = None) -> bytes:
     file = io.BytesIO()
     write_records(file, features, labels)
     return file.getvalue()
 
 
-def test_the_bytes_are_those_of_the_sdk() -> None:
+def test_the_bytes_equal_those_of_the_sdk() -> None:
     features = np.array([[0, 0.25, 0.5], [0.75, 1, 1.25]], dtype=np.float32)
-    assert written(features, np.array([5, 0])).hex() == GOLDEN
+    assert encode(features, np.array([5, 0])).hex() == GOLDEN
 
 
 @pytest.mark.parametrize(
     ("dtype", "labels", "size"),
     [(np.float32, np.array([7]), 3184), (np.float32, None, 3164), (np.float64, np.array([7.0]), 6324)],
-    ids=["labelled", "to be asked about", "float64"],
+    ids=["labelled", "unlabelled", "float64"],
 )
-def test_sizes(dtype: type, labels: np.ndarray | None, size: int) -> None:
-    assert len(written(np.zeros((1, 784), dtype=dtype), labels)) == size
+def test_the_size_of_a_record(dtype: type, labels: np.ndarray | None, size: int) -> None:
+    assert len(encode(np.zeros((1, 784), dtype=dtype), labels)) == size
 
 
-def test_a_white_picture() -> None:
-    content = written(np.full((1, 784), 255, dtype=np.float32))
+def test_the_record_of_a_white_picture_equals_that_of_the_sdk() -> None:
+    content = encode(np.full((1, 784), 255, dtype=np.float32))
     assert hashlib.sha256(content).hexdigest() == "d5424c6be7bc9cd389ab195e2d646282eab7b4bc73acbd2dbadaf814b2efdcf4"
 
 
 @pytest.mark.parametrize("width", [1, 3, 31, 32, 127, 128, 784, 5000])
-def test_what_was_written_is_read_back(width: int) -> None:
-    drawn = np.random.default_rng(width)
-    features = drawn.random((5, width), dtype=np.float32)
-    labels = drawn.integers(-3, 300, 5)
-    found, names = records(written(features, labels))
-    assert np.array_equal(found, features)
+def test_records_are_read_back_unchanged(width: int) -> None:
+    rng = np.random.default_rng(width)
+    features = rng.random((5, width), dtype=np.float32)
+    labels = rng.integers(-3, 300, 5)
+    rows, names = read_records(encode(features, labels))
+    assert np.array_equal(rows, features)
     assert np.array_equal(names, labels)
 
 
 @pytest.mark.parametrize(
-    ("features", "labels", "told"),
+    ("features", "labels", "message"),
     [
         (np.zeros(3, dtype=np.float32), None, "Array must be a Matrix"),
         (np.zeros((2, 3), dtype=np.float32), np.zeros((2, 1)), "Labels must be a Vector"),
@@ -65,21 +65,21 @@ def test_what_was_written_is_read_back(width: int) -> None:
         (np.full((1, 3), -(1 << 31) - 1), None, "A number on array is beyond 32 bits"),
     ],
 )
-def test_what_can_not_be_written(features: np.ndarray, labels: np.ndarray | None, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        written(features, labels)
+def test_invalid_input_is_an_error(features: np.ndarray, labels: np.ndarray | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        encode(features, labels)
 
 
-def test_the_widest_labels() -> None:
-    widest = np.array([-(1 << 31), (1 << 31) - 1])
-    _, labels = records(written(np.zeros((2, 1), dtype=np.float32), widest))
-    assert np.array_equal(labels, widest)
+def test_the_largest_labels_are_exact() -> None:
+    largest = np.array([-(1 << 31), (1 << 31) - 1])
+    _, labels = read_records(encode(np.zeros((2, 1), dtype=np.float32), largest))
+    assert np.array_equal(labels, largest)
 
 
-def test_no_rows() -> None:
-    assert written(np.zeros((0, 784), dtype=np.float32), np.zeros(0, dtype=int)) == b""
+def test_no_rows_give_no_bytes() -> None:
+    assert encode(np.zeros((0, 784), dtype=np.float32), np.zeros(0, dtype=int)) == b""
 
 
 def test_big_endian_numbers_are_written_little_endian() -> None:
     features = np.array([[1, 2]], dtype=">f4")
-    assert written(features) == written(features.astype("<f4"))
+    assert encode(features) == encode(features.astype("<f4"))

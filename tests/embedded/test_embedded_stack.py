@@ -132,7 +132,7 @@ def test_nobody_else_can_reach_it(own: Stack) -> None:
 
 def test_logs_are_there(own: Stack) -> None:
     assert "database system is ready" in own.postgres.log_tail(50)
-    assert "/twin/" in own.aws.log_tail(2000)
+    assert "/mock/" in own.aws.log_tail(2000)
 
 
 def test_one_that_is_kept_is_taken_over_clean_and_removed(tmp_path: Path, no_minio: None) -> None:

@@ -119,7 +119,7 @@ def test_everything_answers_where_and_to_whom_it_was_told(fixed: Settings, fixed
         assert connection.execute("SELECT count(*) FROM seen").fetchone() == (0,)
     with fixed_stack.postgres.connect("listings") as connection:
         assert connection.info.password == POSTGRES_PASSWORD
-    assert requests.get(f"http://localhost:{fixed.aws_port}/twin/", timeout=10).json() == {"twin": True}
+    assert requests.get(f"http://localhost:{fixed.aws_port}/mock/", timeout=10).json() == {"mock": True}
     assert docker.DockerClient(base_url=f"tcp://localhost:{fixed.relay_port}").ping()
 
 
