@@ -15,9 +15,9 @@ from minio import Minio
 from harness.airflow.environment import fernet_key
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import fresh_database
-from harness.airflow.process import Execute
 from harness.airflow.run import Run
 from harness.airflow.runner import Order, run_dag
+from harness.airflow.runners import Execute
 from harness.errors import RunOutcomeError
 from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence, warnings_in

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.airflow.process import Finished
 from harness.airflow.run import Recorded
+from harness.airflow.runners import ProcessResult
 from harness.errors import RunError
 
 # A task in one of these states was executed or ruled on; None and "removed" mean that nothing happened.
@@ -13,7 +13,7 @@ GOOD = ("success", "skipped")
 OVER = ("success", "failed")
 
 
-def failure_of(finished: Finished, recorded: Recorded, timeout: float) -> str | None:
+def failure_of(finished: ProcessResult, recorded: Recorded, timeout: float) -> str | None:
     """None where the run succeeded, else the reason in one line.
 
     Raises RunError where exit code and database contradict each other: Airflow has had releases in which a failed

@@ -1,7 +1,6 @@
 """One run: `airflow dags test DAG DATE` by a runner, in a clean metadata database, read and judged.
 
-A runner executes a command as a process would: `process` by a fresh one (process.execute), `warm` by a fork of a
-process in which Airflow has started already (warm.client).
+The package `runners` has the two ways to run the command.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from harness.airflow.folder import read_folder, why_no_run, why_no_task
 from harness.airflow.judge import failure_of
 from harness.airflow.metadata import Server, fresh_database
 from harness.airflow.preflight import refuse_misleading
-from harness.airflow.process import Execute, Finished
 from harness.airflow.run import Recorded, Run, read_recorded
+from harness.airflow.runners import Execute, ProcessResult
 from harness.errors import RunRefusedError
 from harness.obstacles.find import in_short, of_broken, why_it_failed
 
@@ -92,7 +91,7 @@ def _edges_in_folder(order: Order, env: Mapping[str, str], execute: Execute) -> 
 
 
 def _explained(
-    failure: str, order: Order, finished: Finished, recorded: Recorded, env: Mapping[str, str], execute: Execute
+    failure: str, order: Order, finished: ProcessResult, recorded: Recorded, env: Mapping[str, str], execute: Execute
 ) -> str:
     """A run that did nothing says little: the folder tells why. Raises RunRefusedError where the DAG isn't in it."""
     if recorded.tasks:

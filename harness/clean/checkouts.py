@@ -10,7 +10,7 @@ from pathlib import Path
 
 import docker
 
-from harness.airflow.warm.client import end_hosts, hosts_folder
+from harness.airflow.runners.warm import end_hosts, hosts_folder
 from harness.clean.left import Left
 from harness.clean.on_engine import things
 from harness.private import checkouts, private_folder
@@ -22,14 +22,14 @@ from harness.tables import counted
 
 
 def of_own(root: Path, client: docker.DockerClient | None) -> Iterator[Left]:
-    """Of the checkout at `root`: what is kept, its warm hosts, and what these have learned."""
+    """Of the checkout at `root`: what is kept, its warm hosts and their folders."""
     if kept := _kept(root, client):
         yield Left("kept stack", f"{kept} of {root}", partial(remove_kept, root))
     folder = hosts_folder(root)
-    for host in folder.glob("*.sock"):
-        yield Left("warm host", f"{host.stem} of {root}", partial(end_hosts, folder))
+    for host in folder.glob("*/socket"):
+        yield Left("warm host", f"{host.parent.name} of {root}", partial(end_hosts, folder))
     if any(folder.iterdir()):
-        yield Left("notes folder", str(folder), partial(shutil.rmtree, folder))
+        yield Left("hosts folder", str(folder), partial(shutil.rmtree, folder))
 
 
 def of_gone(root: Path, client: docker.DockerClient | None) -> Iterator[Left]:

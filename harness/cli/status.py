@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.airflow.warm.client import HostFacts, hosts_folder, living_hosts
+from harness.airflow.runners.warm import HostFacts, hosts_folder, living_hosts
 from harness.services.fleet import Fleet
 from harness.services.kept import KeptService, kept_services
 

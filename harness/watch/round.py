@@ -20,7 +20,7 @@ from typing import NoReturn
 
 import pytest
 
-from harness.airflow.warm.fork import PR_SET_PDEATHSIG, prctl
+from harness.airflow.inside.supervisor import PR_SET_PDEATHSIG, prctl
 from harness.watch.choice import Choice
 from harness.watch.notes import Told
 
