@@ -17,7 +17,7 @@ from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.folder import Folder, broken_files, read_folder
 from harness.airflow.preflight import check_folder
-from harness.airflow.process import execute
+from harness.airflow.runners.process import execute
 from harness.errors import RunError
 from harness.images.catalogue import BUILT_IN
 from harness.obstacles.find import of_broken, of_runs

@@ -42,4 +42,4 @@ def _tell(services: Sequence[KeptService], used: bool, hosts: Sequence[HostFacts
     if used:
         print("a test run is using it")
     for host in hosts:
-        print(f"warm host, process {host.pid}: {host.runs} runs under way")
+        print(f"warm host, process {host.pid}: {'making a run' if host.runs else 'idle'}")

@@ -12,7 +12,7 @@ import pytest
 from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.folder import Folder, broken_files, read_folder
-from harness.airflow.process import execute
+from harness.airflow.runners.process import execute
 from harness.errors import RunOutcomeError, RunRefusedError
 from harness.obstacles.find import of_broken, of_runs
 from harness.world import World

@@ -123,7 +123,6 @@ def a_session() -> Session:
                 title="hello",
                 outcome="passed",
                 seconds=0.6,
-                second_try="the warm host went away",
                 runs=(fine,),
                 stack_id="abc-0",
             ),
