@@ -22,8 +22,8 @@ from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.judge import failure_of
 from harness.airflow.metadata import fresh_database
-from harness.airflow.runners import ProcessResult
 from harness.airflow.run import Recorded, read_recorded
+from harness.airflow.runners import ProcessResult
 from harness.engine import connect, engine_errors
 from harness.errors import ServiceError
 from harness.images.obtain import Obtained, obtain

@@ -32,6 +32,7 @@ import os, sys
 preload = sys.modules.get("{NAME}.preload")
 if preload and (extra := os.environ.get("{INSTALLED}")):
     preload.INSTALLED += (extra + os.sep,)
+    preload.SECONDS = 1
 """,
     "airflow/__main__.py": "import airflow.configuration, airflow.settings\n",
     "airflow/utils/__init__.py": "",

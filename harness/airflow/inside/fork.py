@@ -41,8 +41,10 @@ class Origin:
     warned: tuple[list[Any], list[Any]]
 
 
-def be_the_run(origin: Origin, host: int, order: Mapping[str, Any], began: Callable[[], None], imported: Path) -> NoReturn:
-    """In the child: run the order's command and end. `began` is called when nothing but the command remains to be done.
+def be_the_run(
+    origin: Origin, host: int, order: Mapping[str, Any], began: Callable[[], None], imported: Path
+) -> NoReturn:
+    """In the child: call `began` when all is ready, run the order's command and end.
 
     The names of modules that the run was the first to import go into the file `imported`.
     """
@@ -97,7 +99,7 @@ def become(env: Mapping[str, str], folder: str, origin: Origin) -> None:
 
 
 def run_and_exit(command: Sequence[str], at_end: Callable[[], object]) -> NoReturn:
-    """Do what `command`, a call of this very Python with -m, -c or a path, would do, and end as the interpreter ends."""
+    """Do what `command`, this very Python with -m, -c or a path, would do, and end as the interpreter ends."""
     code = 1
     with suppress(AttributeError):  # Python 3.9
         sys.orig_argv[:] = command

@@ -120,7 +120,7 @@ def warm_up(folder: Path) -> Origin:
             del sys.modules[name]
     with warnings.catch_warnings():  # Python then shows a warning again that the warm-up was given
         pass
-    os.chdir("/")
+    os.chdir(folder)
     home = Path(os.environ["AIRFLOW_HOME"]).resolve()
     return Origin(path, home, internals.holders_of_dags_folder(), warned)
 
@@ -195,12 +195,9 @@ def listen(path: Path) -> socket.socket:
 
 
 def serve(host: Host, listener: socket.socket, idle: float) -> None:
-    """Answer clients, one after the other; preload while none waits."""
-    imported: list[str] = []
+    """Answer clients, one after the other; preload after each run."""
     while not host.ending:
-        if imported and not select.select([listener], [], [], 0)[0]:
-            keep(host, imported)
-            imported = []
+        imported: list[str] = []
         if not select.select([listener], [], [], idle)[0]:
             break
         with accept(listener) as client:
@@ -213,6 +210,8 @@ def serve(host: Host, listener: socket.socket, idle: float) -> None:
                 return
             else:
                 imported = make_run(host, listener, client, order)
+        if imported and not host.ending:
+            keep(host, imported)
     unlist(host)
 
 

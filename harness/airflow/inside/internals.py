@@ -13,10 +13,10 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
-from typing import Any, Iterator
+from typing import Any
 
 REST_SECONDS = 15.0
 # What loads plugins keeps them: in function caches (3.x), or in globals that start as None or empty (2.11). Listeners
@@ -107,8 +107,8 @@ def holders_of_dags_folder() -> list[Any]:
 def adopt_run(holders: list[Any]) -> None:
     """In a fork, when `os.environ` is the run's: take over the folders and secrets of the run.
 
-    All else that Airflow has read is the same for every run of a host. Relies on `configure_vars` and `prepare_syspath*`
-    of `airflow.settings`, `conf.mask_secrets`, and in 2.11 on the default of `ARG_SUBDIR`, which is the dags folder.
+    All else that Airflow has read is the same for each run of a host. Relies on `configure_vars` and `prepare_syspath*`
+    of `airflow.settings`, `conf.mask_secrets`, and in 2.x on the default of `ARG_SUBDIR`, which is the dags folder.
     """
     settings: Any = sys.modules["airflow.settings"]
     settings.configure_vars()

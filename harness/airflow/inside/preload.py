@@ -14,7 +14,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from . import internals
@@ -24,12 +24,14 @@ SECONDS = 8
 """For the trial, for those of single packages, and for the import itself: a run that comes meanwhile waits 30."""
 SCHEMES = ("purelib", "platlib", "stdlib", "platstdlib")
 INSTALLED = tuple(os.path.realpath(sysconfig.get_path(name)) + os.sep for name in SCHEMES)
+FOLDER = "the working directory"
 OF_THE_RUN = (
+    FOLDER,
     "AIRFLOW__API_AUTH__JWT_SECRET",
     "AIRFLOW__CORE__DAGS_FOLDER",
     "AIRFLOW__CORE__FERNET_KEY",
 )
-"""Variables that every run has with another value."""
+"""What every run has with another value: the rest are variables."""
 
 
 def newly_imported(newest: str) -> list[str]:
@@ -57,7 +59,8 @@ def preload(names: Sequence[str], reads: dict[str, str | None]) -> list[str]:
         by_package: dict[str, list[str]] = {}
         for name in names:
             by_package.setdefault(name.partition(".")[0], []).append(name)
-        groups = [one for one in by_package.values() if harmless(one, deadline - time.monotonic())]
+        if len(by_package) > 1:
+            groups = [one for one in by_package.values() if harmless(one, deadline - time.monotonic())]
     signal.alarm(SECONDS)
     with reading(reads):
         for group in groups:
@@ -108,7 +111,7 @@ def process_state() -> dict[str, Any]:
     """What an import must leave as it was, since runs that don't import the module would find it changed."""
     return {
         "environment": dict(os.environ),
-        "folder": os.getcwd(),
+        "folder": os.getcwd(),  # noqa: PTH109
         "path": list(sys.path),
         "finders": list(sys.meta_path),
         "threads": threading.active_count(),
@@ -118,9 +121,13 @@ def process_state() -> dict[str, Any]:
 
 @contextmanager
 def reading(reads: dict[str, str | None]) -> Iterator[None]:
-    """Note the variables that are read, with their values."""
+    """Note the variables that are read, with their values, and whether the working directory is asked for."""
     kind: Any = type(os.environ)
-    real = kind.__getitem__
+    real, getcwd = kind.__getitem__, os.getcwd
+
+    def folder() -> str:
+        reads[FOLDER] = None
+        return getcwd()
 
     def noted(self: Any, name: str) -> Any:
         try:
@@ -131,8 +138,8 @@ def reading(reads: dict[str, str | None]) -> Iterator[None]:
         reads.setdefault(name, value)
         return value
 
-    kind.__getitem__ = noted
+    kind.__getitem__, os.getcwd = noted, folder
     try:
         yield
     finally:
-        kind.__getitem__ = real
+        kind.__getitem__, os.getcwd = real, getcwd

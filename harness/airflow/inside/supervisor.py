@@ -38,7 +38,7 @@ def main() -> None:
         env=order["env"],
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=end_with_parent,  # noqa: PLW1509 - this process has one thread
+        preexec_fn=end_with_parent,
     )
     ended = await_end(child.pid, [] if order["lasting"] else [control])
     if not LINUX:

@@ -1,4 +1,4 @@
-"""Runners: how a command of Airflow's is run. `process`: by a new process. `warm`: by a fork of one that has started."""
+"""How a command of Airflow's is run: by a new process (`process`), or by a fork of one that has started (`warm`)."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ PROVED = {"2.11": "2.11.2", "3.3": "3.3.2"}
 
 
 def choose(wanted: Runner, line: str) -> tuple[Literal["warm", "process"], str | None]:
-    """Return the runner for an Airflow line such as `3.3`, and a line for the user if it is not what one might expect."""
+    """Return the runner for an Airflow line such as `3.3`, and a line for the user if it is not the one to expect."""
     if wanted == "process":
         return "process", None
     if sys.platform != "linux":
-        return "process", "runner: process, since the warm runner needs Linux; --runner process says so without this line"
+        return "process", "runner: process, since warm needs Linux; --runner process avoids this line"
     if wanted == "auto" and line not in PROVED:
         return "process", f"runner: process, since warm is not proved on Airflow {line}; --runner warm forces it"
     return "warm", None

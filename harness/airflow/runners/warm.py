@@ -35,14 +35,24 @@ START_TIMEOUT = WARM_UP_SECONDS + 5
 BEGIN_TIMEOUT = 30.0
 END_TIMEOUT = process.END_TIMEOUT
 STALE_LIMIT = 2
+LONGEST_PATH = 100
+"""Bytes; the kernel takes 107, and the socket has another name, a little longer, until it listens."""
 DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 SCHEME = "postgresql+psycopg2"
 SERVICE_FILE = "PGSERVICEFILE"
 SERVICE_URL = f"{SCHEME}:///?service=run"
 
 
-class HostUnfitError(Exception):
-    """No run has begun in this host. The message says why."""
+class NoHostError(Exception):
+    """A host can't be started or reached. The message says why."""
+
+
+class StaleHostError(Exception):
+    """The host has ended before the run began, as it no longer equals a new process. The message says why."""
+
+
+class SilentHostError(Exception):
+    """The host had to be ended since it did not begin the run in time. The message says which one."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +105,15 @@ class WarmRunner:
             try:
                 with self._slot(host_key(self.airflow, env)) as slot, self._connected(slot, env) as connection:
                     return run_in_host(connection, slot, command, env, folder, log_file, timeout)
-            except HostUnfitError as error:
+            except NoHostError as error:
+                self._give_up(str(error))
+            except StaleHostError as error:
                 self._stale += 1
                 if self._stale >= STALE_LIMIT:
                     self._give_up(str(error))
+            except SilentHostError as error:
+                self.remark(f"runner: a new process made one run, since {error}")
+                break
         return process.execute(command, env, folder, log_file, timeout)
 
     def close(self) -> None:
@@ -110,7 +125,7 @@ class WarmRunner:
 
     def _give_up(self, reason: str) -> None:
         self._given_up = True
-        self.remark(f"runner: process instead of warm, since {reason}; --runner process says so without this line")
+        self.remark(f"runner: process, since {reason}; --runner process avoids this line")
 
     @contextmanager
     def _slot(self, key: str) -> Iterator[Slot]:
@@ -130,11 +145,14 @@ class WarmRunner:
 
     def _start(self, slot: Slot, env: Mapping[str, str]) -> socket.socket:
         """Start a host there, and connect to it when it is warm."""
+        path = slot.folder / SOCKET
+        if len(os.fsencode(path)) > LONGEST_PATH:
+            raise NoHostError(f"{path} is too long for a socket: set XDG_RUNTIME_DIR to a folder with a shorter path")
         home, dags_folder = slot.folder / "warm-up", slot.folder / "dags"
-        for path in (home, dags_folder):
-            shutil.rmtree(path, ignore_errors=True)
-            path.mkdir()
-        (slot.folder / SOCKET).unlink(missing_ok=True)
+        for folder in (home, dags_folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        path.unlink(missing_ok=True)
         with self.warm_up_database() as url, slot.log.open("wb") as log:
             fresh = run_environment(self.airflow.python, home, dags_folder, url, {}, {})
             warm_up = constant(slot, {**fresh, **lasting(env)})
@@ -150,7 +168,7 @@ def unsuited(env: Mapping[str, str]) -> str | None:
     """Say why no host can make a run with this environment; None if one can."""
     if SERVICE_FILE in env:
         return f"the warm runner needs the variable {SERVICE_FILE}, which this project sets"
-    if not env[DATABASE].startswith(f"{SCHEME}://"):
+    if not env.get(DATABASE, "").startswith(f"{SCHEME}://"):
         return f"the warm runner needs a metadata database on Postgres by psycopg2, and {DATABASE} is of another kind"
     return None
 
@@ -192,7 +210,7 @@ def run_in_host(
     log_file: Path,
     timeout: float,
 ) -> ProcessResult:
-    """Raises HostUnfitError if the run did not begin, HostLostError if the host ended after that."""
+    """Raises StaleHostError or SilentHostError if the run did not begin, HostLostError if the host ended after that."""
     host = peer(connection)
     order = {
         "do": "run",
@@ -216,20 +234,20 @@ def run_in_host(
 
 
 def await_begin(connection: socket.socket, host: int, slot: Slot, order: Mapping[str, object]) -> None:
-    """Raises HostUnfitError; a host that does not answer in time is ended."""
+    """Raises StaleHostError, or SilentHostError when it has ended a host that did not answer in time."""
     connection.settimeout(BEGIN_TIMEOUT)
     try:
         connection.sendall(json.dumps(order).encode() + b"\n")
         answer = process.read_line(connection)
     except TimeoutError as error:
         end(host)
-        raise HostUnfitError(
-            f"the warm host, process {host}, did not begin a run within {BEGIN_TIMEOUT:g} s (its log: {slot.log})"
+        raise SilentHostError(
+            f"the warm host, process {host}, did not begin it within {BEGIN_TIMEOUT:g} s (its log: {slot.log})"
         ) from error
     except (OSError, ValueError) as error:
-        raise HostUnfitError(f"the warm host, process {host}, ended before the run (its log: {slot.log})") from error
+        raise StaleHostError(f"the warm host, process {host}, ended before the run (its log: {slot.log})") from error
     if "began" not in answer:
-        raise HostUnfitError(f"the warm host is stale: {answer.get('stale', f'see {slot.log}')}")
+        raise StaleHostError(f"the warm host keeps going stale ({answer.get('stale', f'see {slot.log}')})")
 
 
 def await_exit(connection: socket.socket, host: int, timeout: float) -> int | None:
@@ -276,16 +294,16 @@ def claim(folder: Path, key: str) -> Slot:
 
 
 def await_host(supervisor: Popen[bytes], slot: Slot) -> socket.socket:
-    """Raises HostUnfitError if the host ends, or is not warm in time."""
+    """Raises NoHostError if the host ends, or is not warm in time."""
     deadline = time.monotonic() + START_TIMEOUT
     try:
         while time.monotonic() < deadline:
             if connection := connect(slot.folder / SOCKET):
                 return connection
             if supervisor.poll() is not None:
-                raise HostUnfitError(f"no warm host could be started, see {slot.log}")
+                raise NoHostError(f"no warm host could be started, see {slot.log}")
             time.sleep(0.02)
-        raise HostUnfitError(f"the warm host was not warm after {START_TIMEOUT:g} s, see {slot.log}")
+        raise NoHostError(f"the warm host was not warm after {START_TIMEOUT:g} s, see {slot.log}")
     except BaseException:
         supervisor.kill()  # the host ends with its parent
         supervisor.wait()
@@ -293,22 +311,14 @@ def await_host(supervisor: Popen[bytes], slot: Slot) -> socket.socket:
 
 
 def connect(path: Path) -> socket.socket | None:
-    """Return a connection to the host that listens there; None if there is none.
-
-    Raises HostUnfitError if the path is too long for a socket.
-    """
+    """Return a connection to the host that listens there; None if there is none."""
     connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(BEGIN_TIMEOUT)
     try:
         connection.connect(str(path))
-    except (FileNotFoundError, ConnectionRefusedError):
+    except OSError:
         connection.close()
         return None
-    except OSError as error:
-        connection.close()
-        raise HostUnfitError(
-            f"no warm host can be reached at {path} ({error.strerror or error}): remove that, or set XDG_RUNTIME_DIR "
-            "to a folder with a shorter path"
-        ) from error
     return connection
 
 
@@ -354,17 +364,16 @@ def ask_hosts(folder: Path, what: str) -> list[dict[str, int]]:
     """Return the answers; an empty one of a host that had to be killed."""
     answers: list[dict[str, int]] = []
     for path in folder.glob(f"*/{SOCKET}"):
-        with suppress(HostUnfitError):
-            connection = connect(path)
-            if connection is None:
-                path.unlink(missing_ok=True)
-                continue
-            with connection:
-                connection.settimeout(END_TIMEOUT)
-                try:
-                    connection.sendall(json.dumps({"do": what}).encode() + b"\n")
-                    answers.append(process.read_line(connection))
-                except (OSError, ValueError):
-                    end(peer(connection))
-                    answers.append({})
+        connection = connect(path)
+        if connection is None:
+            path.unlink(missing_ok=True)
+            continue
+        with connection:
+            connection.settimeout(END_TIMEOUT)
+            try:
+                connection.sendall(json.dumps({"do": what}).encode() + b"\n")
+                answers.append(process.read_line(connection))
+            except (OSError, ValueError):
+                end(peer(connection))
+                answers.append({})
     return answers
