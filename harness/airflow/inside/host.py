@@ -137,7 +137,7 @@ def leave_young_sources_uncompiled() -> None:
         if time.time() - os.stat(self.path).st_mtime > YOUNG_SECONDS:  # noqa: PTH116 - as importlib does
             write(self, path, data, **options)
 
-    SourceFileLoader.set_data = set_data  # type: ignore[method-assign, assignment]
+    SourceFileLoader.set_data = set_data  # type: ignore[method-assign]
 
 
 def settle(host: Host, since: int) -> None:

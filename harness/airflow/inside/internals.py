@@ -25,6 +25,8 @@ PLUGIN_MODULES = (
     *("airflow.plugins_manager", "airflow.listeners.listener", "airflow.lineage.hook"),
     *("airflow.sdk.plugins_manager", "airflow.sdk.listener", "airflow.sdk.lineage"),
 )
+PREPARE_PATH = ("prepare_syspath", "prepare_syspath_for_config_and_plugins", "prepare_syspath_for_dags_folder")
+"""Functions that add folders to `sys.path`, as far as a line has them."""
 TASK_RUNNERS = ("airflow.sdk.definitions.dag", "airflow.models.dag")
 """Modules whose function `_run_task` runs one task of `dags test`."""
 
@@ -100,7 +102,7 @@ def come_to_rest() -> None:
 
 def holders_of_dags_folder() -> list[Any]:
     """Return the modules that have copied `airflow.settings.DAGS_FOLDER` under its own name."""
-    folder = sys.modules["airflow.settings"].DAGS_FOLDER  # type: ignore[attr-defined]
+    folder = sys.modules["airflow.settings"].DAGS_FOLDER
     return [one for one in list(sys.modules.values()) if getattr(one, "__dict__", {}).get("DAGS_FOLDER") == folder]
 
 
@@ -114,14 +116,14 @@ def adopt_run(holders: list[Any]) -> None:
     settings.configure_vars()
     for module in holders:
         module.DAGS_FOLDER = settings.DAGS_FOLDER
-    prepare = getattr(settings, "prepare_syspath_for_config_and_plugins", None) or settings.prepare_syspath
-    prepare()
+    for name in PREPARE_PATH:
+        getattr(settings, name, lambda: None)()
     configuration: Any = sys.modules["airflow.configuration"]
     configuration.conf.mask_secrets()
     subdir = getattr(sys.modules.get("airflow.cli.cli_config"), "ARG_SUBDIR", None)
     if subdir is not None and "default" in subdir.kwargs:
         subdir.kwargs["default"] = settings.DAGS_FOLDER
-        sys.modules["airflow.cli.cli_parser"].get_parser.cache_clear()  # type: ignore[attr-defined]
+        sys.modules["airflow.cli.cli_parser"].get_parser.cache_clear()
 
 
 @contextmanager

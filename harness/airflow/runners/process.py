@@ -68,7 +68,7 @@ def start(
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", supervisor.__file__],
             cwd=folder,
-            stdin=its,
+            stdin=its.fileno(),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a Ctrl-C at the terminal is not for the supervisor
