@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from harness.airflow.judge import failure_of, last_error
-from harness.airflow.runners import ProcessResult
 from harness.airflow.run import Recorded, TaskResult
+from harness.airflow.runners import ProcessResult
 from harness.errors import RunError
 
 
