@@ -82,8 +82,9 @@ bench-gate: images ## compare the quick rows' ratios with the last release's tab
 	@$(BIN)/python -m benchmarks --quick --json $(QUICK)
 	@$(BIN)/python -m benchmarks gate $(QUICK)
 
-soak: images ## the same scenarios in eight workers, a hundred times
+soak: images ## the same scenarios in eight workers, a hundred times, and twenty times beside two busy loops
 	@$(BIN)/python -m benchmarks.soak --workers 8 --times 100
+	@$(BIN)/python -m benchmarks.soak --workers 8 --times 20 --busy 2
 
 soak-ci: images
 	@$(BIN)/python -m benchmarks.soak --workers 4 --times 5

@@ -17,7 +17,7 @@ from docker.errors import APIError
 
 from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect
 from harness.errors import EngineError
-from harness.images.obtain import obtain
+from harness.images.resolve import resolve_image
 from harness.services.relay import SIDECAR_ROLE
 from harness.settings import Settings
 
@@ -82,7 +82,7 @@ def canaries(settings: Settings) -> Iterator[Canaries | None]:
     except EngineError:
         yield None
         return
-    made = Canaries(client, obtain(client, settings, "python").reference)
+    made = Canaries(client, resolve_image(client, settings, "python").reference)
     yield made
     lost = made.lost()
     made.remove()

@@ -13,7 +13,7 @@ from docker.models.containers import Container
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from harness.airflow.metadata import ensure_template
-from harness.airflow.process import Execute
+from harness.airflow.runners import Execute
 from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect
 from harness.services import labeller
 from harness.services.relay import ContainerPastRelay, Seen, Sidecar, engine_socket
