@@ -37,8 +37,9 @@ from airflow.providers.standard.operators.python import PythonOperator
 
 def list_all():
     engine = docker.DockerClient(base_url="{engine}")
-    print([container.id for container in engine.containers.list(all=True)])
-    return [container.id for container in engine.containers.list(all=True)]
+    found = [container.id for container in engine.containers.list(all=True, sparse=True)]
+    print(found)
+    return found
 
 
 with DAG("lists_all", start_date=datetime(2024, 1, 1), schedule=None):
