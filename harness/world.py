@@ -24,7 +24,6 @@ from harness.evidence.objects import gather_objects
 from harness.explain import explain
 from harness.run import Run
 from harness.services.aws import AwsService
-from harness.services.outside import mark_what_is_made
 from harness.services.stack import Stack
 from harness.settings import Settings
 
@@ -93,7 +92,6 @@ class World:
     ) -> Run:
         """Run the DAG in a clean metadata database, or that of metadata(), explain its failure, gather evidence."""
         home.mkdir(parents=True)
-        mark_what_is_made(home, self.stack.stack_id, self.stack.relay.docker_host)
         extra = {"AWS_DEFAULT_REGION": self.settings.region, **self.environment, **self._fernet_key, **environment}
         dags_folder, shared = self.settings.dags_folder, self._metadata_url
         with nullcontext(shared) if shared else fresh_database(self.airflow, self.stack.postgres) as url:
@@ -112,15 +110,13 @@ class World:
             facts = run_dag(request, self.execute)
             failure = explain(facts, request, self.execute)
         objects, aws = gather_objects(self.stack.minio.client()), AwsState.of(self.stack.aws.state())
-        seen = self.stack.relay.seen(
-            f"{facts.log}\n{facts.xcoms}"
-        )  # last: the engine may tell of a start a little late
+        seen = self.stack.relay.seen()  # last: the engine reports a start a little late
         evidence = Evidence(
             objects=objects,
             aws=aws,
             sidecars=seen.sidecars,
             warnings=warnings_in(facts.log, home),
-            unproved=seen.unproved,
+            containers_past_relay=seen.past_relay,
         )
         return Run(**{**vars(facts), "failure": failure}, evidence=evidence)
 

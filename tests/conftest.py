@@ -9,6 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from harness.services.stack import Stack
+from tests.canaries import canaries
+
+__all__ = ["canaries"]
 
 # Whoever starts the tests in the background of a script has them ignore Ctrl-C, and so would all that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -12,8 +12,7 @@ from harness.evidence.evidence import Evidence
 from harness.evidence.objects import StoredObject
 from harness.record import write_record
 from harness.run import Run
-from harness.services.outside import Unproved
-from harness.services.sidecars import Sidecar
+from harness.services.sidecars import ContainerPastRelay, Sidecar
 
 AT = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 RUN = Run(
@@ -41,7 +40,7 @@ RUN = Run(
         ),
         sidecars=(Sidecar("id", "name", "image:1", 7, "done 2026-01-02T03:04:05Z"),),
         warnings=("TIME a warning",),
-        unproved=(Unproved("i", "theirs", "busybox"),),
+        containers_past_relay=(ContainerPastRelay("i", "theirs", "busybox"),),
     ),
 )
 RECORD = {
@@ -64,9 +63,9 @@ RECORD = {
             "logs": {"g": {"j/algo-1-TIME": ["began TIME"]}},
             "calls": ["sagemaker CreateModel 200"],
         },
-        "sidecars": [{"image": "image:1", "exit_code": 7, "output": "done TIME", "past_relay": False}],
+        "sidecars": [{"image": "image:1", "exit_code": 7, "output": "done TIME"}],
         "warnings": ["TIME a warning"],
-        "unproved_containers": [{"image": "busybox", "name": "theirs"}],
+        "containers_past_relay": [{"image": "busybox", "name": "theirs"}],
     },
 }
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from typing import Any
 
+from moto.core.config import default_user_config
+from moto.moto_api import recorder, state_manager
 from moto.moto_api._internal.models import MotoAPIBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from werkzeug.wrappers import Request, Response
@@ -29,12 +32,19 @@ def install() -> None:
             return _handle(Request(environ))(environ, start)
         return answer(self, environ, start)
 
+    fresh_config = dict(deepcopy(default_user_config))
+
     def reset_all(self: MotoAPIBackend) -> None:
         with configuration.LOCK:
             configuration.reset()
             reset(self)
             calls.clear()
             authorization.relax()
+            # Calls below /moto-api/ can set these, and moto's reset keeps them.
+            self.set_config(deepcopy(fresh_config))
+            for model in list(state_manager._transitions):
+                state_manager.unset_transition(model)
+            recorder.stop_recording()
 
     DomainDispatcherApplication.__call__ = answer_or_control  # type: ignore[method-assign,assignment]
     MotoAPIBackend.reset = reset_all  # type: ignore[method-assign]

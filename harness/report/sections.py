@@ -44,8 +44,7 @@ def _logs(reported: ReportedRun) -> Iterator[Section]:
 def _sidecars(evidence: Evidence) -> Iterator[Section]:
     for sidecar in evidence.sidecars:
         lines = bounded(sidecar.output.splitlines(), SIDECAR_LINES)
-        past = ", started past the relay" if sidecar.past_relay else ""
-        title = f"sidecar {sidecar.image} (exit code {sidecar.exit_code}{past})"
+        title = f"sidecar {sidecar.image} (exit code {sidecar.exit_code})"
         yield title, "\n".join(lines) or "(it printed nothing)"
 
 

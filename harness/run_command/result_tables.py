@@ -31,11 +31,10 @@ def show_result(console: Console, run: Run, mask: Callable[[str], str]) -> None:
         sidecars = plain_table("sidecar", "exit code", "last line", numbers=NUMBERS)
         for one in evidence.sidecars:
             last = one.output.strip().splitlines()[-1:] or [""]
-            past = " (past the relay)" if one.past_relay else ""
-            sidecars.add_row(escape(one.image) + past, str(one.exit_code), escape(mask(last[0])))
+            sidecars.add_row(escape(one.image), str(one.exit_code), escape(mask(last[0])))
         console.print(sidecars)
-    for other in evidence.unproved:
-        console.print(f"left alone, since nothing proves it this run's: {escape(other.image)} {escape(other.name)}")
+    for other in evidence.containers_past_relay:
+        console.print(f"started past the relay and left alone: {escape(other.image)} {escape(other.name)}")
     for warning in evidence.warnings:
         console.print(f"warning: {escape(mask(warning))}", highlight=False)
 

@@ -1,4 +1,4 @@
-"""A container that a DAG started, as plain data."""
+"""Containers that came into being on the engine during a scenario, as plain data."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sidecar:
-    """A container that the DAG started. `exit_code` is None where it was still running, or never started.
+    """A container that the DAG started through the relay, which gave it the stack's labels.
 
-    `past_relay`: by an engine that the DAG names itself, and proved to be this stack's (outside.py).
+    `exit_code` is None if the container was still running, or never started.
     """
 
     id: str
@@ -17,4 +17,12 @@ class Sidecar:
     image: str
     exit_code: int | None
     output: str
-    past_relay: bool = False
+
+
+@dataclass(frozen=True)
+class ContainerPastRelay:
+    """A container without the harness's labels, created since the last reset by the DAG or by others; left alone."""
+
+    id: str
+    name: str
+    image: str

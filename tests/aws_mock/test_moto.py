@@ -41,6 +41,9 @@ DEPENDENCIES = {
     "moto.iam.access_control:create_access_key": ("2f59dd409cd7", "gets the caller of PassRole from it"),
     "moto.iam.access_control:IAMPolicy.__init__": ("1af3974f4f24", "parses policies with it"),
     "moto.moto_api._internal.models:MotoAPIBackend.reset": ("b0bd0f1d8f56", "clears the mock's state after it"),
+    "moto.moto_api._internal.models:MotoAPIBackend.set_config": ("39bc5c931cd0", "restores the configuration with it"),
+    "moto.moto_api._internal.recorder.models:Recorder.stop_recording": ("8b205faffa3b", "ends a recording with it"),
+    "moto.moto_api._internal.state_manager:StateManager": ("dedfe8b75393", "removes its transitions"),
     "moto.moto_server.werkzeug_app:DomainDispatcherApplication.__call__": (
         "7b12179deced",
         "wraps it, to record calls and to add its own",

@@ -79,8 +79,12 @@ class MockAsMinio(MinioService):
         return f"moto {metadata.version('moto')}, in MinIO's place"
 
     def reset(self) -> None:
+        self._replace()
+        for bucket in self._buckets:
+            self.client().make_bucket(bucket)
+
+    def _replace(self) -> None:
         LOCAL.request("POST", f"{self.endpoint.url}/moto-api/reset", timeout=30).raise_for_status()
-        super().reset()
 
     def log_tail(self, lines: int) -> str:
         return self._process.tail(lines) if self._process else ""
