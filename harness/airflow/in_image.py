@@ -26,7 +26,7 @@ from harness.airflow.process import Finished
 from harness.airflow.snapshot import MetadataSnapshot, read_snapshot
 from harness.engine import connect, engine_errors
 from harness.errors import ServiceError
-from harness.images.obtain import Obtained, obtain
+from harness.images.resolve import ResolvedImage, resolve_image
 from harness.services import aws, postgres_server, relay
 from harness.services.containers import Spec
 from harness.services.extra import extra_labels, run_once, start_beside
@@ -97,7 +97,7 @@ def run_in_image(
     id of a container whose network the run uses. Raises ServiceError, ImageError, EngineError, and RunError as
     run_dag() does.
     """
-    image = obtain(connect(), settings, IMAGE)
+    image = resolve_image(connect(), settings, IMAGE)
     airflow = find_environment(settings.airflow_python)
     with _socket(stack) as (volume, container), _metadata(airflow, stack, image) as (url, migrated):
         test = ["airflow", "dags", "test", dag_id, date]
@@ -176,7 +176,7 @@ def _environment(
 
 
 @contextmanager
-def _metadata(airflow: AirflowEnvironment, stack: Stack, image: Obtained) -> Iterator[tuple[str, bool]]:
+def _metadata(airflow: AirflowEnvironment, stack: Stack, image: ResolvedImage) -> Iterator[tuple[str, bool]]:
     """libpq URL of a database for the run, and whether it is migrated: if the image has this machine's Airflow."""
     if airflow.airflow_version == image.version.partition("-")[0]:
         with fresh_database(airflow, stack.postgres) as url:

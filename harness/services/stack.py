@@ -18,7 +18,7 @@ from testcontainers.core.network import Network
 
 from harness.engine import LABEL_EXTRA, LABEL_STACK, connect, engine_errors
 from harness.errors import EngineError, HarnessError, SettingsError
-from harness.images.obtain import Obtained, obtain
+from harness.images.resolve import ResolvedImage, resolve_image
 from harness.progress import Progress
 from harness.services.aws import AwsContainer, AwsService
 from harness.services.containers import Place, labelled, role_of
@@ -52,7 +52,7 @@ class Stack:
     postgres: PostgresService
     aws: AwsService
     relay: RelayService
-    images: Mapping[str, Obtained]
+    images: Mapping[str, ResolvedImage]
     seconds: Mapping[str, float]
     remarks: tuple[str, ...] = ()
 
@@ -93,7 +93,7 @@ def stack_in_fleet(
             f"{', '.join(sorted(databases)) or '(none)'}: declare it, or leave the password out"
         )
     client = connect()
-    images = {name: obtain(client, settings, name, progress) for name in (*SERVICE_IMAGES, *settings.images)}
+    images = {name: resolve_image(client, settings, name, progress) for name in (*SERVICE_IMAGES, *settings.images)}
     with fleet.slot() as slot:
         fleet.watch(client, images["reaper"].reference, settings.start_timeout)
         plan = _Plan(client, fleet, slot, settings, databases, images)
@@ -114,7 +114,7 @@ class _Plan:
         slot: int,
         settings: Settings,
         databases: Mapping[str, str],
-        images: Mapping[str, Obtained],
+        images: Mapping[str, ResolvedImage],
     ) -> None:
         self.client, self.fleet, self.slot = client, fleet, slot
         self.settings, self.databases, self.images = settings, databases, images

@@ -18,7 +18,7 @@ from minio.versioningconfig import VersioningConfig
 
 from harness.engine import connect
 from harness.errors import ServiceError
-from harness.images.obtain import obtain
+from harness.images.resolve import resolve_image
 from harness.services.embedded.postgres import _programs
 from harness.services.embedded.processes import PREFIX
 from harness.services.embedded.stack import NO_IMAGES, NO_MINIO, embedded_stack, end_embedded
@@ -198,7 +198,7 @@ def test_a_minio_program_is_used_where_there_is_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings_of_project: Settings
 ) -> None:
     client = connect()
-    image = obtain(client, settings_of_project, "minio")
+    image = resolve_image(client, settings_of_project, "minio")
     container = client.containers.create(image.reference)
     try:
         stream, _ = container.get_archive("/usr/bin/minio")

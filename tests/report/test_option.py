@@ -22,7 +22,7 @@ from harness.airflow.facts import TaskResult
 from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence
 from harness.evidence.objects import StoredObject
-from harness.images.present import Obtained
+from harness.images.local import ResolvedImage
 from harness.fixtures import WORLD
 from harness.run import Run
 from harness.services.sidecars import Sidecar
@@ -39,7 +39,7 @@ class Service:
 
 class FakeStack:
     stack_id, seconds = "fleet-0", {"minio": 1.5}
-    images = {"minio": Obtained("minio", f"minio:{SECRET}", "built", "RELEASE.1", 1)}
+    images = {"minio": ResolvedImage("minio", f"minio:{SECRET}", "built", "RELEASE.1", 1)}
     services = tuple(Service(name) for name in ("minio", "postgres", "aws", "relay"))
     def mask(self, text):
         return text.replace(SECRET, "***")

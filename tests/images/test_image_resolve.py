@@ -1,4 +1,4 @@
-"""Which way an image comes: present, else pulled, else built; and what is said when no way leads anywhere."""
+"""Resolving an image: the local image, else a pull, else a build, else an error."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ import pytest
 from docker.errors import ImageNotFound
 
 from harness.errors import ImageError
-from harness.images import make as make_module
-from harness.images import obtain as obtain_module
-from harness.images.catalogue import catalogue
-from harness.images.obtain import obtain
-from harness.images.prepare import Bench, Prepared
-from harness.images.present import LABEL_RECIPE, present
+from harness.images import recipe_build, resolve
+from harness.images.catalogue import load_catalogue
+from harness.images.local import LABEL_RECIPE, find_local
+from harness.images.prepare import BuildContext, BuildSpec
 from harness.images.pull import PullError
 from harness.images.recipe_hash import built_tag
+from harness.images.resolve import resolve_image
 from harness.settings import ImageMode, ProjectImage, Settings
 
 REFERENCE = "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z"
 
 
 class FakeEngine:
-    """As much of docker-py's client as the decision touches, and a list of what was done."""
+    """The calls of docker-py's client that resolving an image uses; `done` lists the actions."""
 
     def __init__(self) -> None:
         self.store: dict[str, dict[str, Any]] = {}
@@ -35,9 +34,9 @@ class FakeEngine:
     def get(self, reference: str) -> FakeEngine:
         if reference not in self.store:
             raise ImageNotFound("no such image")
-        found = FakeEngine()
-        found.attrs = self.store[reference]
-        return found
+        image = FakeEngine()
+        image.attrs = self.store[reference]
+        return image
 
     attrs: dict[str, Any]
 
@@ -68,34 +67,34 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
         engine.done.append(f"pull {reference}")
         engine.add(reference, pulled=True)
 
-    def prepare(bench: Bench) -> Prepared:
-        engine.done.append(f"build {bench.image.name} {bench.image.release}")
-        return Prepared("made up")
+    def prepare(context: BuildContext) -> BuildSpec:
+        engine.done.append(f"build {context.image.name} {context.image.release}")
+        return BuildSpec("fake recipe")
 
     def label_and_tag(client: object, image_id: str, tag: str, labels: dict[str, str], log: object) -> None:
         engine.add(tag, labels=labels)
 
-    monkeypatch.setattr(obtain_module, "pull", pull)
-    monkeypatch.setattr(make_module, "prepare", prepare)
-    monkeypatch.setattr(make_module, "build", lambda *_, **__: "sha256:1")
-    monkeypatch.setattr(make_module, "ask", lambda *_, **__: "1.2.3")
-    monkeypatch.setattr(make_module, "label_and_tag", label_and_tag)
+    monkeypatch.setattr(resolve, "pull", pull)
+    monkeypatch.setattr(recipe_build, "prepare", prepare)
+    monkeypatch.setattr(recipe_build, "build", lambda *_, **__: "sha256:1")
+    monkeypatch.setattr(recipe_build, "run_probe", lambda *_, **__: "1.2.3")
+    monkeypatch.setattr(recipe_build, "label_and_tag", label_and_tag)
     return engine
 
 
-def no_pull(monkeypatch: pytest.MonkeyPatch, missing: bool = False) -> None:
+def fail_pulls(monkeypatch: pytest.MonkeyPatch, missing: bool = False) -> None:
     def refuse(*_: object) -> NoReturn:
         raise PullError("quay.io can't be reached", missing)
 
-    monkeypatch.setattr(obtain_module, "pull", refuse)
+    monkeypatch.setattr(resolve, "pull", refuse)
 
 
-def chosen(settings: Settings, mode: ImageMode, **overrides: str) -> Settings:
+def with_mode(settings: Settings, mode: ImageMode, **overrides: str) -> Settings:
     return settings.model_copy(update={"image_mode": mode, "image_overrides": overrides})
 
 
 def tag(settings: Settings) -> str:
-    return built_tag(catalogue(settings), "minio")
+    return built_tag(load_catalogue(settings), "minio")
 
 
 BUILD = "build minio RELEASE.2025-09-07T16-13-09Z"
@@ -116,7 +115,7 @@ BUILD = "build minio RELEASE.2025-09-07T16-13-09Z"
         ("build", True, True, True, []),
     ],
 )
-def test_modes(
+def test_mode_selects_local_pull_or_build(
     settings: Settings,
     fake: FakeEngine,
     monkeypatch: pytest.MonkeyPatch,
@@ -126,105 +125,107 @@ def test_modes(
     can_pull: bool,
     expected: list[str] | str,
 ) -> None:
-    settings = chosen(settings, mode)
+    settings = with_mode(settings, mode)
     if has_reference:
         fake.add(REFERENCE, pulled=True)
     if has_built:
         fake.add(tag(settings))
     if not can_pull:
-        no_pull(monkeypatch)
+        fail_pulls(monkeypatch)
     if isinstance(expected, str):
         with pytest.raises(ImageError, match=expected):
-            obtain(fake, settings, "minio")  # type: ignore[arg-type]
+            resolve_image(fake, settings, "minio")  # type: ignore[arg-type]
         return
-    found = obtain(fake, settings, "minio")  # type: ignore[arg-type]
+    resolved = resolve_image(fake, settings, "minio")  # type: ignore[arg-type]
     assert fake.done == expected
-    assert found.reference == (tag(settings) if found.origin.startswith("built") else REFERENCE)
-    assert obtain(fake, settings, "minio").reference == found.reference  # type: ignore[arg-type]
-    assert fake.done == expected, "a second start did something"
+    assert resolved.reference == (tag(settings) if resolved.origin.startswith("built") else REFERENCE)
+    assert resolve_image(fake, settings, "minio").reference == resolved.reference  # type: ignore[arg-type]
+    assert fake.done == expected, "a second call acted again"
 
 
-def test_origin_and_version_are_told(settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    no_pull(monkeypatch)
-    built = obtain(fake, settings, "minio")  # type: ignore[arg-type]
-    assert (built.origin, built.version, built.size) == ("built: made up", "1.2.3", 7)
+def test_origin_and_version_are_recorded(settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_pulls(monkeypatch)
+    built = resolve_image(fake, settings, "minio")  # type: ignore[arg-type]
+    assert (built.origin, built.version, built.size) == ("built: fake recipe", "1.2.3", 7)
     fake.add("postgres:17.6", pulled=True)
-    pulled = obtain(fake, settings, "postgres")  # type: ignore[arg-type]
+    pulled = resolve_image(fake, settings, "postgres")  # type: ignore[arg-type]
     assert (pulled.origin, pulled.version) == ("pulled", "17.6")
     fake.add("alpine/socat:1.8.0.3")
-    assert obtain(fake, settings, "relay").origin == "present"  # type: ignore[arg-type]
+    assert resolve_image(fake, settings, "relay").origin == "present"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("mode", ["auto", "pull", "build"])
-def test_what_has_nothing_to_pull_is_built_in_every_mode(settings: Settings, fake: FakeEngine, mode: ImageMode) -> None:
-    settings = chosen(settings, mode)
-    found = obtain(fake, settings, "aws")  # type: ignore[arg-type]
-    assert found.origin == "built: made up"
-    assert present(fake, settings, catalogue(settings), "aws") == found  # type: ignore[arg-type]
-    # The stand-in for prepare() asks for no parent.
+def test_an_image_without_a_reference_is_built_in_every_mode(
+    settings: Settings, fake: FakeEngine, mode: ImageMode
+) -> None:
+    settings = with_mode(settings, mode)
+    resolved = resolve_image(fake, settings, "aws")  # type: ignore[arg-type]
+    assert resolved.origin == "built: fake recipe"
+    assert find_local(fake, settings, load_catalogue(settings), "aws") == resolved  # type: ignore[arg-type]
+    # The fake prepare() resolves no parent.
     assert fake.done == ["build aws 5.2.5"]
 
 
-def test_build_release_builds_although_the_default_is_present(settings: Settings, fake: FakeEngine) -> None:
+def test_build_override_builds_although_the_default_is_present(settings: Settings, fake: FakeEngine) -> None:
     fake.add(REFERENCE, pulled=True)
-    settings = chosen(settings, "auto", minio="build:RELEASE.2025-10-15T17-29-55Z")
-    assert "RELEASE.2025-10-15T17-29-55Z" in obtain(fake, settings, "minio").reference  # type: ignore[arg-type]
+    settings = with_mode(settings, "auto", minio="build:RELEASE.2025-10-15T17-29-55Z")
+    assert "RELEASE.2025-10-15T17-29-55Z" in resolve_image(fake, settings, "minio").reference  # type: ignore[arg-type]
     assert fake.done == ["build minio RELEASE.2025-10-15T17-29-55Z"]
 
 
 @pytest.mark.parametrize(
     ("missing", "message"), [(True, "image minio does not exist"), (False, "not present and can't be pulled")]
 )
-def test_a_named_image_is_never_replaced_by_a_built_one(
+def test_a_reference_override_is_never_built(
     settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, missing: bool, message: str
 ) -> None:
-    no_pull(monkeypatch, missing)
-    with pytest.raises(ImageError, match=message) as refused:
-        obtain(fake, chosen(settings, "build", minio="some/minio:tag"), "minio")  # type: ignore[arg-type]
-    assert "\n" not in str(refused.value)
+    fail_pulls(monkeypatch, missing)
+    with pytest.raises(ImageError, match=message) as raised:
+        resolve_image(fake, with_mode(settings, "build", minio="some/minio:tag"), "minio")  # type: ignore[arg-type]
+    assert "\n" not in str(raised.value)
     assert fake.done == []
 
 
 def test_an_unknown_image_is_named(settings: Settings, fake: FakeEngine) -> None:
-    with pytest.raises(ImageError, match="there is no image 'nosuch' in the catalogue; it holds base, "):
-        obtain(fake, settings, "nosuch")  # type: ignore[arg-type]
+    with pytest.raises(ImageError, match="image 'nosuch' is not in the catalogue: use base, "):
+        resolve_image(fake, settings, "nosuch")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("mode", ["auto", "pull", "build"])
-def test_a_projects_image_is_built_and_gets_the_name_that_its_dags_use(
+def test_a_project_image_is_built_and_tagged_for_its_dags(
     settings: Settings, fake: FakeEngine, mode: ImageMode
 ) -> None:
     (settings.root / "mine").mkdir()
-    own = {"mine": ProjectImage(tag="me/mine", context=Path("mine"))}
-    settings = chosen(settings, mode).model_copy(update={"images": own})
-    exact = obtain(fake, settings, "mine").reference  # type: ignore[arg-type]
+    project_images = {"mine": ProjectImage(tag="me/mine", context=Path("mine"))}
+    settings = with_mode(settings, mode).model_copy(update={"images": project_images})
+    exact = resolve_image(fake, settings, "mine").reference  # type: ignore[arg-type]
     assert exact.startswith("airflow-harness/mine:local-")
     assert fake.store["me/mine"]["Id"] == fake.store[exact]["Id"]
     assert fake.done == ["build mine local", "tag me/mine:latest"]
-    # Another checkout built its own under the same name.
+    # Another checkout built an image with the same tag.
     fake.add("me/mine", labels={LABEL_RECIPE: "another"})
-    obtain(fake, settings, "mine")  # type: ignore[arg-type]
+    resolve_image(fake, settings, "mine")  # type: ignore[arg-type]
     assert fake.store["me/mine"]["Id"] == fake.store[exact]["Id"] != "id of me/mine"
     assert fake.done == ["build mine local", "tag me/mine:latest", "tag me/mine:latest"]
-    # The user has an image of that name that the harness did not build.
+    # The user has an image with that tag, which the harness did not build.
     fake.add("me/mine")
-    assert obtain(fake, settings, "mine").reference == exact  # type: ignore[arg-type]
+    assert resolve_image(fake, settings, "mine").reference == exact  # type: ignore[arg-type]
     assert fake.store["me/mine"]["Id"] == "id of me/mine"
 
 
-def test_an_image_that_does_not_run_is_not_kept(
+def test_an_image_that_does_not_run_is_removed(
     settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     removed: list[str] = []
-    monkeypatch.setattr(make_module, "ask", lambda *_, **__: "")
-    monkeypatch.setattr(make_module, "discard", lambda client, image: removed.append(image))
+    monkeypatch.setattr(recipe_build, "run_probe", lambda *_, **__: "")
+    monkeypatch.setattr(recipe_build, "remove_image", lambda client, image: removed.append(image))
     with pytest.raises(ImageError, match="does not run"):
-        obtain(fake, chosen(settings, "build"), "minio")  # type: ignore[arg-type]
+        resolve_image(fake, with_mode(settings, "build"), "minio")  # type: ignore[arg-type]
     assert removed == ["sha256:1"]
-    assert present(fake, chosen(settings, "build"), catalogue(settings), "minio") is None  # type: ignore[arg-type]
+    assert find_local(fake, with_mode(settings, "build"), load_catalogue(settings), "minio") is None  # type: ignore[arg-type]
 
 
-def fails_with(error: BaseException) -> Callable[..., NoReturn]:
+def raise_error(error: BaseException) -> Callable[..., NoReturn]:
     def fail(*_: object, **__: object) -> NoReturn:
         raise error
 
@@ -232,21 +233,21 @@ def fails_with(error: BaseException) -> Callable[..., NoReturn]:
 
 
 @pytest.mark.parametrize("where", ["prepare", "build"])
-def test_a_full_disk_is_named_wherever_it_fills(
+def test_a_full_disk_is_reported_at_each_step(
     settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    monkeypatch.setattr(make_module, where, fails_with(OSError(28, "whatever this machine's language calls it")))
+    monkeypatch.setattr(recipe_build, where, raise_error(OSError(28, "the message in this machine's language")))
     with pytest.raises(ImageError, match="disk full while building minio: free space with `docker system prune`"):
-        obtain(fake, chosen(settings, "build"), "minio")  # type: ignore[arg-type]
+        resolve_image(fake, with_mode(settings, "build"), "minio")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("error", [ImageError("no"), KeyboardInterrupt(), RuntimeError("bug")])
-def test_nothing_stays_in_the_work_folder(
+def test_the_work_folder_is_emptied_after_a_failure(
     settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     killed = settings.cache_dir / "work" / "minio-0f_k1lle"
     killed.mkdir(parents=True)
-    monkeypatch.setattr(make_module, "build", fails_with(error))
+    monkeypatch.setattr(recipe_build, "build", raise_error(error))
     with pytest.raises(type(error)):
-        obtain(fake, chosen(settings, "build"), "minio")  # type: ignore[arg-type]
+        resolve_image(fake, with_mode(settings, "build"), "minio")  # type: ignore[arg-type]
     assert [file.name for file in (settings.cache_dir / "work").iterdir()] == ["minio.lock"]

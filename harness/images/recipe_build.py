@@ -1,4 +1,7 @@
-"""One image by its recipe: prepared, built, asked for its version, labelled. Two processes never make the same one."""
+"""Build one image by its recipe: prepare, build, probe, label.
+
+A lock keeps two processes from building the same image.
+"""
 
 from __future__ import annotations
 
@@ -13,46 +16,47 @@ from filelock import FileLock, Timeout
 
 from harness.engine import engine_errors
 from harness.errors import ImageError
-from harness.images.build import ask, build, discard, label_and_tag
+from harness.images.build import build, label_and_tag, remove_image, run_probe
 from harness.images.catalogue import Image
-from harness.images.prepare import Bench, Parent, prepare
-from harness.images.present import LABEL_ORIGIN, LABEL_RECIPE, LABEL_VERSION, Obtained, built_present
+from harness.images.local import LABEL_ORIGIN, LABEL_RECIPE, LABEL_VERSION, ResolvedImage, find_built
+from harness.images.prepare import BuildContext, ParentImage, prepare
 from harness.images.recipe_hash import built_tag, recipe_hash
-from harness.images.tools import Log, full_disk_named
+from harness.images.tools import BuildLog, translate_disk_full
 from harness.progress import Progress
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "s390x": "s390x", "ppc64le": "ppc64le"}
-LONGEST_WAIT = 2400
+LOCK_TIMEOUT = 2400
 """Seconds to wait for another process that builds the same image."""
 
 
-def make(
+def build_recipe(
     client: docker.DockerClient,
     cache: Path,
     images: Mapping[str, Image],
     image: Image,
-    parent: Callable[[str], Parent],
+    resolve_parent: Callable[[str], ParentImage],
     progress: Progress,
-) -> Obtained | None:
-    """Builds `image`, unless another process did while we waited for it. Raises ImageError, EngineError.
+) -> ResolvedImage | None:
+    """Build `image`, unless another process built it in the meantime.
 
-    None: it was built and something else removed it at once.
+    Raises ImageError, EngineError.
+    Returns None if another program removed the image right after the build.
     """
     work = cache / "work"
-    with full_disk_named(image.name), _alone(work, image.name, progress):
-        found = built_present(client, images, image)
-        if found:
-            return found
-        # Under the lock nobody else works here: what lies about was left by a process that was killed.
-        for left in work.glob(f"{image.name}-{8 * '?'}"):
-            shutil.rmtree(left, ignore_errors=True)
+    with translate_disk_full(image.name), _locked(work, image.name, progress):
+        built = find_built(client, images, image)
+        if built:
+            return built
+        # We hold the lock, so a killed process left these folders.
+        for abandoned in work.glob(f"{image.name}-{8 * '?'}"):
+            shutil.rmtree(abandoned, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=f"{image.name}-", dir=work, ignore_cleanup_errors=True) as folder:
-            _make_in(Path(folder), client, cache, images, image, parent, progress)
-    return built_present(client, images, image)
+            _build_in(Path(folder), client, cache, images, image, resolve_parent, progress)
+    return find_built(client, images, image)
 
 
 @contextmanager
-def _alone(work: Path, name: str, progress: Progress) -> Iterator[None]:
+def _locked(work: Path, name: str, progress: Progress) -> Iterator[None]:
     work.mkdir(parents=True, exist_ok=True)
     lock = FileLock(work / f"{name}.lock")
     try:
@@ -60,10 +64,10 @@ def _alone(work: Path, name: str, progress: Progress) -> Iterator[None]:
     except Timeout:
         progress.step(name, "another process builds it, waiting")
         try:
-            lock.acquire(timeout=LONGEST_WAIT)
+            lock.acquire(timeout=LOCK_TIMEOUT)
         except Timeout as error:
             raise ImageError(
-                f"image {name}: another process has been building it for {LONGEST_WAIT} s; end it, then run again"
+                f"image {name}: another process has been building it for {LOCK_TIMEOUT} s; end it, then run again"
             ) from error
     try:
         yield
@@ -71,58 +75,58 @@ def _alone(work: Path, name: str, progress: Progress) -> Iterator[None]:
         lock.release()
 
 
-def _make_in(
+def _build_in(
     folder: Path,
     client: docker.DockerClient,
     cache: Path,
     images: Mapping[str, Image],
     image: Image,
-    parent: Callable[[str], Parent],
+    resolve_parent: Callable[[str], ParentImage],
     progress: Progress,
 ) -> None:
     context, scratch = folder / "context", folder / "scratch"
     context.mkdir()
     scratch.mkdir()
-    log = Log(cache / "logs", image.name, scratch)
+    log = BuildLog(cache / "logs", image.name, scratch)
 
-    prepared = prepare(
-        Bench(
+    spec = prepare(
+        BuildContext(
             image=image,
-            context=context,
+            folder=context,
             scratch=scratch,
             cache=cache,
-            arch=_architecture(client),
+            arch=_read_architecture(client),
             log=log,
-            say=lambda text: progress.step(image.name, text),
-            parent=parent,
+            report=lambda text: progress.step(image.name, text),
+            resolve_parent=resolve_parent,
         )
     )
     built = build(
         client,
         context,
-        dockerfile=prepared.dockerfile,
-        args=prepared.args,
+        dockerfile=spec.dockerfile,
+        args=spec.args,
         scratch=scratch,
         log=log,
         progress=progress,
     )
     try:
-        version = prepared.version or ask(client, built, image.probe, image.name)
+        version = spec.version or run_probe(client, built, image.probe, image.name)
         if not version or "\n" in version:
             log.write(version)
             raise log.failure("it was built, but does not run")
         labels = {
             LABEL_RECIPE: recipe_hash(images, image.name),
             LABEL_VERSION: version,
-            LABEL_ORIGIN: prepared.origin,
+            LABEL_ORIGIN: spec.origin,
         }
         label_and_tag(client, built, built_tag(images, image.name), labels, log)
     except BaseException:
-        discard(client, built)
+        remove_image(client, built)
         raise
 
 
-def _architecture(client: docker.DockerClient) -> str:
-    with engine_errors("asking the engine for its architecture"):
+def _read_architecture(client: docker.DockerClient) -> str:
+    with engine_errors("reading the engine's architecture"):
         machine = str(client.info().get("Architecture", ""))
     return ARCHITECTURES.get(machine, machine)

@@ -1,4 +1,4 @@
-"""pytest's part of a round: only what was chosen is looked into and run, and what came of it is told."""
+"""The pytest plugin of a round: run the selected scenarios and report the results."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 
 from harness.fixtures import WORLD
-from harness.watch.choice import Choice
+from harness.watch.selection import Selection
 
 
-class Chosen:
-    """A plugin of one round. `looked_into` are the files that hold what was chosen; `tell` gets JSON (notes.Told)."""
+class RoundPlugin:
+    """A plugin for one round.
 
-    def __init__(self, choice: Choice, looked_into: frozenset[Path], tell: Callable[[str], None]) -> None:
-        self._choice, self._looked_into, self._tell = choice, looked_into, tell
+    `files` are the files with selected scenarios. `send` is called at the end, with a RoundReport as JSON.
+    """
+
+    def __init__(self, selection: Selection, files: frozenset[Path], send: Callable[[str], None]) -> None:
+        self._selection, self._files, self._send = selection, files, send
         self._collected: dict[str, str] = {}
         self._broken: list[str] = []
         self._outcomes: dict[str, str] = {}
@@ -26,11 +29,11 @@ class Chosen:
         self._dag_files: dict[str, str] = {}
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """Spares the import of files that hold nothing chosen."""
-        if self._choice.everything:
+        """Skip files without selected scenarios, so that they are not imported."""
+        if self._selection.everything:
             return None
-        here = _real(collection_path)
-        return None if any(file.is_relative_to(here) for file in self._looked_into) else True
+        path = _resolve(collection_path)
+        return None if any(file.is_relative_to(path) for file in self._files) else True
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(
@@ -43,17 +46,17 @@ class Chosen:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """A scenario is what asks for a world."""
+        """Keep the selected scenarios. A scenario is a test that requests the fixture `world`."""
         scenarios = [item for item in items if "world" in getattr(item, "fixturenames", ())]
         self._collected = {item.nodeid: str(item.path) for item in scenarios}
-        kept = [item for item in scenarios if self._is_chosen(item)]
-        if others := [item for item in items if item not in kept]:
+        selected = [item for item in scenarios if self._is_selected(item)]
+        if others := [item for item in items if item not in selected]:
             config.hook.pytest_deselected(items=others)
-        items[:] = kept
+        items[:] = selected
 
-    def _is_chosen(self, item: pytest.Item) -> bool:
-        chosen = self._choice
-        return chosen.everything or item.nodeid in chosen.scenarios or _real(item.path) in chosen.files
+    def _is_selected(self, item: pytest.Item) -> bool:
+        selection = self._selection
+        return selection.everything or item.nodeid in selection.scenarios or _resolve(item.path) in selection.files
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
@@ -65,20 +68,20 @@ class Chosen:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or not report.passed:
-            worst = self._outcomes.get(report.nodeid) == "failed"
-            self._outcomes[report.nodeid] = "failed" if worst else report.outcome
+            has_failed = self._outcomes.get(report.nodeid) == "failed"
+            self._outcomes[report.nodeid] = "failed" if has_failed else report.outcome
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        told: dict[str, Any] = {
+        report: dict[str, Any] = {
             "collected": self._collected,
             "broken": self._broken,
             "outcomes": self._outcomes,
             "runs": self._runs,
             "dag_files": self._dag_files,
         }
-        self._tell(json.dumps(told))
+        self._send(json.dumps(report))
 
 
-def _real(path: Path) -> Path:
+def _resolve(path: Path) -> Path:
     return Path(os.path.realpath(path))

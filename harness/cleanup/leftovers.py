@@ -1,4 +1,4 @@
-"""One thing that was left."""
+"""One thing that the harness created and no longer needs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Left:
-    """`kind` is a word in the singular; `remove` raises HarnessError or OSError where it can't."""
+class Leftover:
+    """`kind` is a noun in the singular. `remove` raises HarnessError or OSError if it fails."""
 
     kind: str
     name: str
