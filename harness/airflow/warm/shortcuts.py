@@ -39,7 +39,7 @@ def remember_migrations() -> None:
     """
     from alembic.script import ScriptDirectory
 
-    read: Callable[..., Any] = ScriptDirectory.from_config.__func__  # type: ignore[attr-defined]
+    read: Callable[..., Any] = ScriptDirectory.from_config.__func__
     known: dict[str | None, Any] = {}
 
     def from_config(cls: Any, config: Any) -> Any:
@@ -48,7 +48,7 @@ def remember_migrations() -> None:
             known[location] = read(cls, config)
         return known[location]
 
-    ScriptDirectory.from_config = classmethod(from_config)  # type: ignore[method-assign, assignment]
+    ScriptDirectory.from_config = classmethod(from_config)
 
 
 def remember_log_templates() -> None:
