@@ -120,9 +120,9 @@ test-engine:
 
 # $(error) so that a refused Python is one line, without make's own "Error 2" below it.
 venv:
-	$(call refuse,$(shell tools/environment refusal harness))
+	$(call refuse,$(shell PYTHON='$(PYTHON)' tools/environment refusal harness))
 	@tools/environment make harness
 airflow-%: venv
-	$(call refuse,$(shell tools/environment refusal $@))
+	$(call refuse,$(shell PYTHON='$(PYTHON)' tools/environment refusal $@))
 	@tools/environment make $@
 refuse = $(if $(1),$(error $(1)))

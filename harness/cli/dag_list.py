@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,6 +21,7 @@ from harness.airflow.preflight import check_folder
 from harness.airflow.process import execute
 from harness.errors import RunError
 from harness.images.catalogue import BUILT_IN
+from harness.obstacles import by_ruff
 from harness.obstacles.find import of_broken, of_runs
 from harness.obstacles.obstacle import Obstacle
 from harness.settings import Settings
@@ -48,6 +50,8 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
         print(json.dumps(found, indent=1))
     else:
         _show(Console(width=None if Console().is_terminal else 160), settings.dags_folder, folder, obstacles)
+    if folder.errors and airflow.major >= 3 and not by_ruff.is_installed():
+        print(by_ruff.MISSING, file=sys.stderr)
     return BROKEN if folder.errors else 0
 
 

@@ -47,7 +47,7 @@ def environment(name: str, root: Path = ROOT) -> Environment:
     if name == HARNESS:
         return Environment(name, root / ".venv", lock, HARNESS_PYTHONS, None)
     prefix, _, of_line = name.partition("-")
-    if prefix != "airflow":
+    if prefix != "airflow" or of_line not in LINES:
         raise KeyError(name)
     line = LINES[of_line]
     return Environment(name, root / ".harness" / "airflow" / of_line, lock, line.pythons, line.preferred)
