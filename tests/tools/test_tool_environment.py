@@ -31,7 +31,7 @@ UV = """\
 for last in "$@"; do :; done
 [ -z "$FAKE_UV" ] || { echo "$FAKE_UV"; exit 1; }
 echo "uv ${last#"$HOME/"}" >>"$HOME/calls"
-echo "#!$4" >"${4%python}tool"
+[ -e "${4%python}tool" ] || echo "#!$4" >"${4%python}tool"
 [ -z "$FAKE_SLOW" ] || { touch "$HOME/installing"; sleep "$FAKE_SLOW"; }
 """
 OWN = ".".join(map(str, sys.version_info[:3]))
