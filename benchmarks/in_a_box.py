@@ -86,17 +86,17 @@ def _their_project() -> Path:
 
 
 def _environment() -> Path:
-    """The Python of an environment with our Airflow and that package; made where it isn't there (some minutes)."""
+    """The Python of an environment with our Airflow and that package; made where it isn't there."""
     python, stamp = ENV / "bin" / "python", ENV / "made-from"
     wanted = hashlib.sha256(b"".join(lock.read_bytes() for lock in LOCKS)).hexdigest()
     if stamp.is_file() and stamp.read_text() == wanted:
         return python
     shutil.rmtree(ENV, ignore_errors=True)
-    venv.create(ENV, with_pip=True)
+    venv.create(ENV, with_pip=False)
     for lock in LOCKS:
-        command = [str(python), "-I", "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "-r"]
-        done = subprocess.run([*command, str(lock)], capture_output=True, text=True, check=False)
+        command = [str(inner.ROOT / "tools" / "environment"), "uv", "pip", "install", "--python", str(python)]
+        done = subprocess.run([*command, "--no-deps", "-r", str(lock)], capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise BenchmarkError(f"pip could not install {lock}: {done.stderr[-1000:]}")
+            raise BenchmarkError(f"uv could not install {lock}: {done.stderr[-1000:]}")
     stamp.write_text(wanted)
     return python

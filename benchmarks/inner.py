@@ -17,6 +17,7 @@ from benchmarks.figures import BenchmarkError
 ROOT = Path(__file__).parents[1]
 HERE = Path(__file__).parent
 WORK = ROOT / ".harness" / "bench"
+AIRFLOW_PYTHON = ROOT / ".harness" / "airflow" / "3.3" / "bin" / "python"
 PYTEST_TIMEOUT = 1800.0
 CONFTEST = 'pytest_plugins = ["harness.plugin"]\n'
 
@@ -89,13 +90,13 @@ def run_pytest(
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
-    """This process's, without what would steer the inner pytest; the checkout is on its path.
+    """This process's, without what would steer the inner pytest; Airflow 3.3, and the checkout on its path.
 
     Python keeps compiled modules, as on a user's machine: without them each start compiles the harness anew.
     """
     steering = ("PYTEST_", "HARNESS_", "PYTHONDONTWRITEBYTECODE", "GITHUB_STEP_SUMMARY")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
-    return {**kept, "PYTHONPATH": str(ROOT), **more}
+    return {**kept, "PYTHONPATH": str(ROOT), "HARNESS_AIRFLOW_PYTHON": str(AIRFLOW_PYTHON), **more}
 
 
 def _session(record: Path, seconds: float) -> Session:

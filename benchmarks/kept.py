@@ -11,9 +11,9 @@ from benchmarks.inner import environment
 from harness.airflow.warm import client
 
 
-def down(folder: Path, python: str | Path = sys.executable) -> None:
+def down(folder: Path) -> None:
     """`harness down` in the project `folder`; another project's host and stack are left alone."""
-    command = [str(python), "-m", "harness", "down"]
+    command = [sys.executable, "-m", "harness", "down"]
     done = subprocess.run(
         command, cwd=folder, env=environment({}), capture_output=True, text=True, timeout=120, check=False
     )

@@ -3,8 +3,8 @@
 `turns`: how often what is compared is measured, in turn. `quick_turns`: the same for the gate in CI, 0 where the row is
 not among its rows. Those are the rows whose ratios stand for most of what can go wrong and that cost least: the clone
 (4), the services side by side (5), and the two ways into a warm host (2, 3), with one bare command a turn. Left out:
-what needs another environment (2.11, in-a-box), what repeats another row at length (1, 7, 9), and what two cores shared
-with a neighbour can't tell in two minutes (8, 11).
+what needs another environment (2.11, in-a-box, 12), what repeats another row at length (1, 7, 9), and what two cores
+shared with a neighbour can't tell in two minutes (8, 11).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import export, in_a_box, many, metadata, runners, scenarios, services, workers
+from benchmarks import export, in_a_box, many, metadata, runners, scenarios, services, set_up, workers
 from benchmarks.figures import Line
 
 
@@ -46,4 +46,5 @@ ROWS = (
     Row(9, "500 empty scenarios", many.long_row, turns=1),
     Row(10, "against pytest-airflow-in-a-box", in_a_box.against, turns=3),
     Row(11, "export of a million listings", export.million, turns=3),
+    Row(12, "make scenarios on a fresh clone", set_up.of_a_fresh_clone, turns=1),
 )

@@ -21,7 +21,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Projects that tests make take this run's Airflow: they have no environment of their own, and pytest's has none."""
+    """Projects that tests make take the Airflow of this run, since they have none of their own."""
     named = config.getoption("harness_airflow_python", None) or os.environ.get("HARNESS_AIRFLOW_PYTHON")
     os.environ["HARNESS_AIRFLOW_PYTHON"] = os.path.abspath(config.rootpath / (named or AIRFLOW_PYTHON))  # noqa: PTH100
 

@@ -1,6 +1,6 @@
 """An object written and copied, in MinIO. Safe to run again for a date."""
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from airflow import DAG
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -14,7 +14,10 @@ def create_file(ds, **context):
 
 # A fixed start date, and so no catching up: "three days ago", as the guide has it, is another date every day.
 with DAG(
-    dag_id="01_s3_copy_object_fixed", schedule="@daily", start_date=datetime(2021, 1, 1, tzinfo=UTC), catchup=False
+    dag_id="01_s3_copy_object_fixed",
+    schedule="@daily",
+    start_date=datetime(2021, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
 ):
     create_file_task = PythonOperator(task_id="create_file_task", python_callable=create_file)
     copy_s3_object = S3CopyObjectOperator(

@@ -1,6 +1,6 @@
 """Inside Airbnb: a month of listings from Postgres to S3, then the price changes, computed in the worker."""
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from airflow import DAG
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -30,8 +30,8 @@ with DAG(
     dag_id="inside_airbnb",
     # Plain "@monthly" is a zero-width interval on Airflow 3; this timetable is the month before on both lines.
     schedule=CronDataIntervalTimetable("@monthly", timezone="UTC"),
-    start_date=datetime(2015, 1, 1, tzinfo=UTC),
-    end_date=datetime(2023, 12, 21, tzinfo=UTC),
+    start_date=datetime(2015, 1, 1, tzinfo=timezone.utc),
+    end_date=datetime(2023, 12, 21, tzinfo=timezone.utc),
     max_active_runs=1,
     catchup=True,
 ):

@@ -1,7 +1,7 @@
 """Inside Airbnb: a month of listings from Postgres to S3, then the price changes, computed in a container."""
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from airflow import DAG
 from airflow.providers.docker.operators.docker import DockerOperator
@@ -13,8 +13,8 @@ with DAG(
     dag_id="inside_airbnb_docker",
     # Plain "@monthly" is a zero-width interval on Airflow 3; this timetable is the month before on both lines.
     schedule=CronDataIntervalTimetable("@monthly", timezone="UTC"),
-    start_date=datetime(2015, 1, 1, tzinfo=UTC),
-    end_date=datetime(2023, 12, 21, tzinfo=UTC),
+    start_date=datetime(2015, 1, 1, tzinfo=timezone.utc),
+    end_date=datetime(2023, 12, 21, tzinfo=timezone.utc),
     max_active_runs=1,
     catchup=True,
 ):
