@@ -4,7 +4,8 @@
 # Variables: PYTHON (of .venv; default: the first of python3.12, 3.11, 3.13, 3.14 and python3 that is one of these),
 # ARGS (more arguments for pytest), WORKERS (processes that run tests side by side, default 2),
 # STACK (the services: containers, embedded, or auto, the default: containers if a Docker engine answers),
-# UPGRADE=1 (make locks takes newer releases), ROWS (rows of the speed table that make bench measures, by number).
+# UPGRADE=1 (make locks takes newer releases), ROWS (rows of the speed table that make bench measures, by number),
+# AIRFLOW (the lines that make lines runs, such as AIRFLOW="3.1 3.2").
 
 PYTHON ?=
 export PYTHON
@@ -13,6 +14,7 @@ WORKERS ?= 2
 STACK ?= auto
 export HARNESS_STACK = $(STACK)
 UPGRADE ?=
+AIRFLOW ?=
 ROWS ?=
 BIN := .venv/bin
 JUNIT := .harness/junit
@@ -98,7 +100,7 @@ docs: venv ## make the documentation's pages in .harness/docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -q
 
 lines: images ## every scenario that can run on the other Airflow lines, by the process runner: ends in a table
-	@$(BIN)/python -m tools.airflow_lines -n $(WORKERS) $(ARGS)
+	@$(BIN)/python -m tools.airflow_lines $(addprefix --line=,$(AIRFLOW)) -n $(WORKERS) $(ARGS)
 
 # Pins that a lock has are kept, so that this changes nothing until an input changes (or UPGRADE=1).
 locks: venv ## write the locks from pyproject.toml and every .in file

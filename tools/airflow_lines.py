@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -39,9 +40,12 @@ class Outcome:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the lines in turn, with more arguments for pytest. LINES="3.1 3.2" chooses lines."""
-    chosen = os.environ.get("LINES", "").split() or [name for name, line in LINES.items() if line.preferred]
-    outcomes = [run(line, arguments) for line in chosen]
+    """Run the lines in turn; other arguments are for pytest."""
+    parser = argparse.ArgumentParser(prog="airflow_lines", description=__doc__)
+    parser.add_argument("--line", action="append", choices=list(LINES), help="this line only; may be repeated")
+    chosen, others = parser.parse_known_args(arguments)
+    lines = chosen.line or [name for name, line in LINES.items() if line.preferred]
+    outcomes = [run(line, others) for line in lines]
     show(Console(width=None if Console().is_terminal else 160), outcomes)
     return 0 if all(outcome.is_good for outcome in outcomes) else FAILED
 
