@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures the rows of the speed table; `gate` compares what was measured with the release."""
+"""Measure the speed table with `python -m benchmarks`; `gate` compares with the release."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RELEASED = HERE / "released.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0: done, or nothing is slower. 1: a row could not be measured, or the gate refuses."""
+    """Return 0, or 1 if a row could not be measured or the gate fails."""
     chosen = _parser().parse_args(arguments)
     if chosen.command == "gate":
         return _gate(read(chosen.measured), read(chosen.released))
@@ -33,8 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--rows", type=_numbers, metavar="1,2,4", help="these rows only")
-    parser.add_argument("--quick", action="store_true", help="the gate's rows, few turns each: about two minutes")
+    parser.add_argument("--rows", type=_numbers, metavar="1,2,4", help="measure only these rows")
+    parser.add_argument(
+        "--quick", action="store_true", help="measure the gate's rows with few turns: about two minutes"
+    )
     parser.add_argument("--json", type=Path, default=WORK / "table.json", metavar="FILE", help="default: %(default)s")
     commands = parser.add_subparsers(dest="command", metavar="gate")
     gate_parser = commands.add_parser("gate", help="compare a measured FILE with the release's table")

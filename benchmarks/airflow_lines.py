@@ -1,4 +1,4 @@
-"""The Pythons of the two Airflow lines."""
+"""The Python interpreters of the two Airflow lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.environments.pythons import NoPythonError
 
 
 def python_of(line: str) -> Path:
-    """The Python with that Airflow; its environment is made where it is not there. Raises BenchmarkError."""
+    """Return the Python of an Airflow line, creating its environment if needed. Raises BenchmarkError."""
     try:
         return make(f"airflow-{line}", ROOT, os.environ).folder / "bin" / "python"
     except (FailedError, NoPythonError) as error:

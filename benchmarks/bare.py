@@ -1,4 +1,4 @@
-"""The bare command: what a user types, and nothing of the harness around it."""
+"""The bare command: what a user types, without the harness."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ TIMEOUT = 300.0
 
 
 def bare_run(airflow: AirflowEnvironment, server: Server, dags_folder: Path, dag_id: str, home: Path) -> float:
-    """Seconds of the process `airflow dags test`, in the environment of a run and a clean metadata database."""
+    """Measure `airflow dags test` in seconds, with a clean metadata database."""
     home.mkdir(parents=True, exist_ok=True)
     with fresh_database(airflow, server) as url:
-        return _timed(airflow, home, dags_folder, url, "dags", "test", dag_id, "2021-01-01")
+        return _measure(airflow, home, dags_folder, url, "dags", "test", dag_id, "2021-01-01")
 
 
 def bare_migration(airflow: AirflowEnvironment, server: Server, home: Path) -> float:
-    """Seconds of the process `airflow db migrate` on an empty database."""
+    """Measure `airflow db migrate` on an empty database, in seconds."""
     empty = home / "no-dags"
     empty.mkdir(parents=True)
     name = server.scratch_name()
     server.create(name)
     try:
-        return _timed(airflow, home, empty, server.direct_url(name), "db", "migrate")
+        return _measure(airflow, home, empty, server.direct_url(name), "db", "migrate")
     finally:
         server.drop(name)
 
 
-def _timed(airflow: AirflowEnvironment, home: Path, dags_folder: Path, metadata_url: str, *arguments: str) -> float:
+def _measure(airflow: AirflowEnvironment, home: Path, dags_folder: Path, metadata_url: str, *arguments: str) -> float:
     env = run_environment(airflow.python, home, dags_folder, metadata_url, {}, {})
     with (home / "bare.log").open("wb") as log:
         began = time.monotonic()

@@ -1,9 +1,8 @@
-"""Row 5's other side: the same services by `docker compose up --wait`, where a compose that has --wait is installed.
+"""The baseline of row 5: the same services by `docker compose up --wait`, if installed.
 
-The compose file is written from a stack of ours as it runs, so both start the same images with the same commands,
-variables, folders in memory, volumes and ports on loopback. What compose has no part in is left out: the reaper, and
-what makes the services clean (buckets, databases). Compose waits for health checks inside the containers. These are as
-quick as can be: each begins soon and waits by itself for what it checks.
+The compose file is generated from a running stack, so both start the same images with the same commands, variables,
+tmpfs mounts, volumes and ports on loopback. Compose has no reaper and creates no buckets or databases. It waits for
+health checks inside the containers. These checks are fast: each starts early and waits in a loop for its condition.
 """
 
 from __future__ import annotations
@@ -26,34 +25,34 @@ HEALTHY = {
     "minio": r"""bash -c 'exec 3<>/dev/tcp/127.0.0.1/9000 && printf "GET /minio/health/ready HTTP/1.0\r\n"""
     r"""Host: minio\r\n\r\n" >&3 && grep -q "200 OK" <&3'""",
     "postgres": "pg_isready -q -h 127.0.0.1 -U postgres",
-    "aws": """python3 -c 'import urllib.request as r; r.urlopen("http://127.0.0.1:5000/twin/")'""",
+    "aws": """python3 -c 'import urllib.request as r; r.urlopen("http://127.0.0.1:5000/mock/")'""",
     "labeller": "test -S /relay/docker.sock",
     "relay": "socat -u /dev/null tcp:127.0.0.1:2375",
 }
-"""By role, for a shell in its container."""
+"""Role -> health check, a shell command in the container."""
 ONCE = "test -e /tmp/healthy && exec sleep 60; until {check}; do sleep 0.05; done; touch /tmp/healthy"
-"""Docker 20.10 dies of a health check that begins while its container is being killed, so after the first that has
-succeeded there is one more, which lasts."""
-PATIENCE = 120.0
+"""Docker 20.10 crashes if a health check starts while its container is being killed. So after the first success only
+one more check runs, which sleeps."""
+TIMEOUT = 120.0
 CHECKED = {"interval": "50ms", "timeout": "60s", "retries": 1}
 
 
-def installed() -> list[str] | None:
-    """The command of an installed compose that can wait."""
+def find_command() -> list[str] | None:
+    """Return the command of an installed compose with --wait, or None."""
     for command in (["docker", "compose"], ["docker-compose"]):
         if shutil.which(command[0]):
-            done = subprocess.run([*command, "up", "--help"], capture_output=True, text=True, check=False)
-            if done.returncode == 0 and "--wait" in done.stdout:
+            result = subprocess.run([*command, "up", "--help"], capture_output=True, text=True, check=False)
+            if result.returncode == 0 and "--wait" in result.stdout:
                 return command
     return None
 
 
-def version(command: Sequence[str]) -> str:
+def format_version(command: Sequence[str]) -> str:
     return f"compose {_run([*command, 'version', '--short']).strip()}"
 
 
-def described(client: docker.DockerClient, fleet_id: str) -> dict[str, Any]:
-    """A compose file, as data for JSON, which is YAML too, of the services that a fleet runs with one stack."""
+def describe_services(client: docker.DockerClient, fleet_id: str) -> dict[str, Any]:
+    """Return a compose file, as data for JSON, of the services of a session with one stack."""
     running = client.containers.list(filters={"label": f"{LABEL_FLEET}={fleet_id}"})
     containers = {container.labels[LABEL_ROLE]: container.attrs for container in running}
     services = {role: _service(containers[role], HEALTHY[role]) for role in HEALTHY}
@@ -87,12 +86,15 @@ def _literals(words: Sequence[str] | None) -> list[str] | None:
 
 
 def _literal(word: str) -> str:
-    """As compose gives it to the engine: it puts variables in place of what has a dollar."""
+    """Escape dollars, because compose replaces variables."""
     return word.replace("$", "$$")
 
 
 def seconds_until_healthy(command: Sequence[str], file: Path, project: str) -> float:
-    """What `up --wait` of a compose file takes; it is taken down again. Raises BenchmarkError."""
+    """Measure `up --wait` of a compose file in seconds, then take it down.
+
+    Raises BenchmarkError.
+    """
     whole = [*command, "-f", str(file), "-p", project]
     try:
         began = time.monotonic()
@@ -108,14 +110,14 @@ def seconds_until_healthy(command: Sequence[str], file: Path, project: str) -> f
 def _await_lasting_checks(project: str) -> None:
     running = connect().containers.list(filters={"label": f"com.docker.compose.project={project}"})
     if not all(container.attrs["ExecIDs"] for container in running):
-        raise BenchmarkError("a service's lasting health check has not begun")
+        raise BenchmarkError("the sleeping health check of a service has not started")
 
 
 def _run(command: Sequence[str]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
     except subprocess.TimeoutExpired as error:
-        raise BenchmarkError(f"{' '.join(command)} did not end within {PATIENCE:g} s") from error
-    if done.returncode != 0:
-        raise BenchmarkError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
-    return done.stdout
+        raise BenchmarkError(f"{' '.join(command)} did not end within {TIMEOUT:g} s") from error
+    if result.returncode != 0:
+        raise BenchmarkError(f"{' '.join(command)} ended with {result.returncode}: {result.stderr.strip()[-500:]}")
+    return result.stdout

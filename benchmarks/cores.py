@@ -1,7 +1,7 @@
-"""What a second core is worth on this machine: two processes that only count, against one.
+"""The speed-up of a second core: two processes that only count against one.
 
-Cores of a virtual machine share caches, memory and clock, so two do less than twice the work of one, on some days more
-than on others. Two workers that keep both busy can't come further than this.
+The cores of a virtual machine share caches, memory and clock, so two cores do less than twice the work of one, and how
+much less varies. The result is an upper bound for two workers that keep both cores busy.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ COUNT = "for number in range(40_000_000): pass"
 
 
 def second_core(row: int, turns: int) -> Line:
-    """A line to stand beside the row's own, measured right after it."""
+    """Measure a line for the table, to compare with the row that was measured just before."""
     one, two = [], []
     for _ in range(turns):
-        one.append(1 / _seconds(1))
-        two.append(2 / _seconds(2))
+        one.append(1 / _measure(1))
+        two.append(2 / _measure(2))
     return Line(
         row=row,
         key=f"{row} machine",
@@ -28,11 +28,11 @@ def second_core(row: int, turns: int) -> Line:
         unit="counts/s",
         ours=tuple(two),
         against=tuple(one),
-        note="measured right after the workers; they leave less, as one scenario keeps more than one core busy already",
+        note="measured right after the workers, which gain less, as one scenario keeps more than one core busy",
     )
 
 
-def _seconds(processes: int) -> float:
+def _measure(processes: int) -> float:
     began = time.monotonic()
     counting = [subprocess.Popen([sys.executable, "-S", "-c", COUNT]) for _ in range(processes)]
     for process in counting:

@@ -1,4 +1,4 @@
-"""Row 11: a million listings from Postgres to MinIO, the DAG's operator against a plain script."""
+"""Row 11: export a million listings to MinIO, with the DAG's operator and a plain script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a measurement gives: lines of figures, as plain data and as JSON."""
+"""The lines of the speed table, as plain data and as JSON."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 
 class BenchmarkError(Exception):
-    """A row could not be measured. The message says why."""
+    """A row that could not be measured. The message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a figure has to be: at most `bound`, or at least."""
+    """A goal for a figure: at most `bound`, or at least `bound`."""
 
     bound: float
     at_least: bool = False
@@ -23,21 +23,21 @@ class Goal:
         return figure >= self.bound if self.at_least else figure <= self.bound
 
     def best(self, figures: Sequence[float]) -> float:
-        """The figure that comes nearest to the goal, or beyond."""
+        """Return the best figure: the largest or the smallest, by the kind of goal."""
         return max(figures) if self.at_least else min(figures)
 
     def times_worse(self, figure: float, than: float) -> float:
-        """How many times worse `figure` is: 2 is twice as bad, 1 is equal."""
+        """Return how many times worse `figure` is: 2 is twice as bad, 1 is equal."""
         small, big = (figure, than) if self.at_least else (than, figure)
         return big / small if small else float("inf")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table: `ours` measured, in `unit`, and what it is held `against`, measured in turn with it.
+    """A line of the table: measurements `ours` and `against`, the baseline's.
 
-    `key` names the line in every run; `row` is its number in the table of the issue. Without `against` the figure is
-    `ours` itself, else the ratio of the two.
+    `unit`: unit of both. `key`: name of the line in every run. `row`: number of its row. Without `against` the figure
+    is `ours` itself, else the ratio of both.
     """
 
     row: int
@@ -59,16 +59,16 @@ class Line:
 
     @property
     def figure(self) -> float:
-        """The ratio of the medians, or the median."""
+        """The ratio of the medians, or the median without a baseline."""
         ours = statistics.median(self.ours)
         return ours / statistics.median(self.against) if self.is_ratio else ours
 
     @property
     def figures(self) -> tuple[float, ...]:
-        """The ratio of each pair that was measured one right after the other, or each measurement."""
+        """The ratio of each pair of measurements, or each measurement without a baseline."""
         if not self.is_ratio:
             return self.ours
-        return tuple(one / other for one, other in zip(self.ours, self.against, strict=False))
+        return tuple(ours / against for ours, against in zip(self.ours, self.against, strict=False))
 
     @property
     def met(self) -> bool | None:
@@ -80,7 +80,7 @@ def as_json(line: Line) -> dict[str, Any]:
 
 
 def from_json(entry: Mapping[str, Any]) -> Line:
-    """Reads what as_json wrote; the figure is computed anew."""
+    """Read the output of as_json. The figure is computed again."""
     goal = entry["goal"]
     return Line(
         row=entry["row"],

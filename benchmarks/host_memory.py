@@ -1,4 +1,4 @@
-"""The memory of warm hosts, as Linux counts it."""
+"""The memory of warm hosts (PSS)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def host_megabytes(hosts: Path) -> float:
-    """Megabytes (10^6 bytes) of the hosts whose folder is `hosts`: PSS, in which a shared page counts in parts.
+    """Return the PSS of the hosts in the folder `hosts`, in megabytes (10^6 bytes).
 
-    Raises LookupError where there is none.
+    PSS divides a shared page among its processes. Raises LookupError if no host is alive.
     """
     found = [
         _pss(process) for process in Path("/proc").iterdir() if process.name.isdigit() and _is_host(process, hosts)

@@ -1,4 +1,4 @@
-"""Row 10: against pytest-airflow-in-a-box, which has its own driver and one SQLite database for all tests."""
+"""Row 10: comparison with pytest-airflow-in-a-box, which uses one SQLite database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FEW = 5
 
 
 def against(turns: int) -> list[Line]:
-    """Each turn: twenty scenarios without a host, twenty with the host that those left, twenty tests of the other."""
+    """Measure twenty scenarios without a host, twenty with one, and twenty of the plugin."""
     python = _environment()
     kept = ("--runner", "warm", "--reuse")
     more = {"BENCH_TIMES": str(TIMES)}
@@ -73,7 +73,7 @@ def against(turns: int) -> list[Line]:
 
 
 def _added(session: inner.Session) -> float:
-    """Without the first ones, which warm up, and the last one, which holds the session's end."""
+    """Return the median without the first tests and the last one, which include start and end."""
     return statistics.median(session.of("test_")[FEW:-1])
 
 
@@ -86,17 +86,17 @@ def _their_project() -> Path:
 
 
 def _environment() -> Path:
-    """The Python of an environment with our Airflow and that package; made where it isn't there."""
+    """Return the Python of an environment with Airflow and the plugin, creating it if needed."""
     python, stamp = ENV / "bin" / "python", ENV / "made-from"
-    wanted = hashlib.sha256(b"".join(lock.read_bytes() for lock in LOCKS)).hexdigest()
-    if stamp.is_file() and stamp.read_text() == wanted:
+    digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in LOCKS)).hexdigest()
+    if stamp.is_file() and stamp.read_text() == digest:
         return python
     shutil.rmtree(ENV, ignore_errors=True)
     venv.create(ENV, with_pip=False)
     for lock in LOCKS:
         command = [str(inner.ROOT / "tools" / "environment"), "uv", "pip", "install", "--python", str(python)]
-        done = subprocess.run([*command, "--no-deps", "-r", str(lock)], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise BenchmarkError(f"uv could not install {lock}: {done.stderr[-1000:]}")
-    stamp.write_text(wanted)
+        result = subprocess.run([*command, "--no-deps", "-r", str(lock)], capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            raise BenchmarkError(f"uv can't install {lock}: {result.stderr[-1000:]}")
+    stamp.write_text(digest)
     return python

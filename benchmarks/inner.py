@@ -1,4 +1,4 @@
-"""The inner pytest: a project in a folder of its own, run from outside as a user runs it, with what each test took."""
+"""The inner pytest: run a generated project as a user does, and time each test."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ CONFTEST = 'pytest_plugins = ["harness.plugin"]\n'
 
 @dataclass(frozen=True)
 class Session:
-    """One pytest that has ended well.
+    """A passed pytest.
 
-    `seconds`: of the whole process, as from a shell prompt. `phases` maps each test's name, in order, to the seconds of
-    its setup, call and teardown; `notes` maps a test's name to what it noted, by name.
+    `seconds`: duration of the whole process. `phases`: test -> seconds of setup, call and teardown, in the order of the
+    run. `notes`: test -> name -> values that the test noted.
     """
 
     seconds: float
@@ -35,21 +35,24 @@ class Session:
     notes: Mapping[str, Mapping[str, list[float]]]
 
     def of(self, prefix: str) -> tuple[float, ...]:
-        """Setup, call and teardown of the tests whose name begins so, in the order of their run."""
+        """Return the seconds (setup, call and teardown) of the tests with this prefix, in order."""
         return tuple(sum(phases.values()) for name, phases in self.phases.items() if name.startswith(prefix))
 
     def noted(self, name: str) -> tuple[float, ...]:
-        """Everything noted under `name`, in the order of the tests."""
+        """Return all values noted under `name`, in the order of the tests."""
         return tuple(value for notes in self.notes.values() for value in notes.get(name, ()))
 
 
 def project(name: str, probe: str, dags: Path = HERE / "dags", table: str = "") -> Path:
-    """A fresh project under .harness/bench with `probes/PROBE.py` as its one test file; `table` joins its settings."""
+    """Create a project under .harness/bench with the test file `probes/PROBE.py`.
+
+    `table` extends its settings.
+    """
     folder = WORK / "projects" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "conftest.py").write_text(CONFTEST)
-    # Its own table for pytest too, else pytest would go on to the checkout's.
+    # Without its own table for pytest the project would use the checkout's.
     (folder / "pyproject.toml").write_text(
         f'[tool.pytest.ini_options]\n[tool.harness]\ndags_folder = "{dags}"\n{table}\n'
     )
@@ -60,18 +63,21 @@ def project(name: str, probe: str, dags: Path = HERE / "dags", table: str = "") 
 def run_pytest(
     folder: Path, *arguments: str, python: str | Path = sys.executable, more: Mapping[str, str] | None = None
 ) -> Session:
-    """Runs pytest in `folder`. Raises BenchmarkError, with the end of its output, where it does not pass."""
+    """Run pytest in `folder`.
+
+    Raises BenchmarkError with the errors of the output if pytest fails.
+    """
     record = folder / "record.jsonl"
     record.unlink(missing_ok=True)
     record.touch()
     command = [
         *(str(python), "-m", "pytest", "-q", "-p", "benchmarks.recording"),
-        *("-p", "no:anyio"),  # imports trio where that is installed, which only selenium brings, for a test of ours
+        *("-p", "no:anyio"),  # It would import trio, which the environment has only through selenium.
         *("--rootdir", str(folder), "--basetemp", str(folder / "tmp")),
         *arguments,
     ]
     began = time.monotonic()
-    done = subprocess.run(
+    result = subprocess.run(
         command,
         cwd=folder,
         env=environment({"BENCH_RECORD": str(record), **(more or {})}),
@@ -81,21 +87,24 @@ def run_pytest(
         check=False,
     )
     seconds = time.monotonic() - began
-    if done.returncode != 0:
+    if result.returncode != 0:
         log = folder / "pytest.log"
-        log.write_text(done.stdout + done.stderr)
-        told = [line for line in log.read_text().splitlines() if line.startswith(("E  ", "ERROR"))]
-        raise BenchmarkError(f"pytest in {folder} ended with {done.returncode}: {' '.join(told)[:500]} (all: {log})")
+        log.write_text(result.stdout + result.stderr)
+        errors = [line for line in log.read_text().splitlines() if line.startswith(("E  ", "ERROR"))]
+        raise BenchmarkError(
+            f"pytest in {folder} ended with {result.returncode}: {' '.join(errors)[:500]} (all: {log})"
+        )
     return _session(record, seconds)
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
-    """This process's, without what would steer the inner pytest; Airflow 3.3, and the checkout on its path.
+    """Return this process's environment without variables that affect the inner pytest.
 
-    Python keeps compiled modules, as on a user's machine: without them each start compiles the harness anew.
+    PYTHONPATH has the checkout. Python may write compiled modules, as on a user's machine: without them each start
+    compiles the harness again.
     """
-    steering = ("PYTEST_", "HARNESS_", "PYTHONDONTWRITEBYTECODE", "GITHUB_STEP_SUMMARY")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
+    prefixes = ("PYTEST_", "HARNESS_", "PYTHONDONTWRITEBYTECODE", "GITHUB_STEP_SUMMARY")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
     return {**kept, "PYTHONPATH": str(ROOT), "HARNESS_AIRFLOW_PYTHON": str(AIRFLOW_PYTHON), **more}
 
 

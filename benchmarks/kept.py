@@ -1,4 +1,4 @@
-"""Ending what a benchmark's project keeps between pytests: its warm host and its stack."""
+"""End the warm host and the stack that a benchmark's project reuses between pytests."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from harness.airflow.warm import client
 
 
 def down(folder: Path) -> None:
-    """`harness down` in the project `folder`; another project's host and stack are left alone."""
+    """Run `harness down` in the project `folder`.
+
+    Other projects' hosts and stacks keep running.
+    """
     command = [sys.executable, "-m", "harness", "down"]
-    done = subprocess.run(
+    result = subprocess.run(
         command, cwd=folder, env=environment({}), capture_output=True, text=True, timeout=120, check=False
     )
-    if done.returncode != 0:
-        raise BenchmarkError(f"{' '.join(command)} in {folder} ended with {done.returncode}: {done.stderr[-500:]}")
+    if result.returncode != 0:
+        raise BenchmarkError(f"{' '.join(command)} in {folder} ended with {result.returncode}: {result.stderr[-500:]}")
 
 
 def end_hosts(folder: Path) -> None:
-    """Ends the project's warm hosts and leaves its stack."""
+    """End the project's warm hosts, not its stack."""
     client.end_hosts(client.hosts_folder(folder))

@@ -1,4 +1,4 @@
-"""Row 9: many empty scenarios in a long row."""
+"""Row 9: many empty scenarios in one pytest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ PART = 100
 
 
 def long_row(turns: int) -> list[Line]:
-    """Row 9. Each turn is a pytest of its own; the first scenario, in which the services start, is left out."""
+    """Measure row 9.
+
+    Each turn is a new pytest, whose first scenario, with the start of the services, doesn't count.
+    """
     folder = inner.project("long", "many")
     sessions: list[inner.Session] = []
     try:
@@ -35,12 +38,12 @@ def long_row(turns: int) -> list[Line]:
             ours=tuple(last),
             against=tuple(first),
             goal=Goal(1.05),
-            note="medians of twenty; without the very first and last, which hold the session's start and end",
+            note="medians of twenty; without the first and the last, which include the session's start and end",
         ),
         Line(
             row=9,
             key="9 memory",
-            what=f"memory of the host after scenario {LONG}, more than after scenario {PART}",
+            what=f"growth of the host's memory from scenario {PART} to scenario {LONG}",
             unit="MB",
             ours=tuple(session.noted("megabytes")[1] - session.noted("megabytes")[0] for session in sessions),
             goal=Goal(50),
@@ -50,5 +53,8 @@ def long_row(turns: int) -> list[Line]:
 
 
 def _parts(seconds: Sequence[float]) -> list[float]:
-    """The median of every twenty: the two ends can't be measured in turn, so that the spread must show a neighbour."""
+    """Return the median of every twenty values.
+
+    Both ends can't alternate, so the spread must show other load on the machine.
+    """
     return [statistics.median(seconds[at : at + 20]) for at in range(0, len(seconds), 20)]

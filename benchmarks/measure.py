@@ -1,4 +1,4 @@
-"""Measuring rows, and keeping what came of it: a JSON file and a Markdown table."""
+"""Measure rows and write the results: a JSON file and a Markdown table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmarks.rows import Row
 
 @dataclass(frozen=True)
 class Measured:
-    """`failed` maps the number of a row that could not be measured to the reason."""
+    """The results. `failed`: number of a row that could not be measured -> reason."""
 
     machine: str
     lines: list[Line]
@@ -29,11 +29,11 @@ class Measured:
 
 
 def measure(rows: Sequence[Row], quick: bool) -> Iterator[Measured]:
-    """Measures row after row, and yields what there is so far after each: all of it is long to lose.
+    """Measure row by row, and yield all results so far after each row.
 
-    One that fails doesn't keep the others from being measured.
+    A row that fails doesn't stop the others.
     """
-    where = machine()  # its load is that of the neighbours: nothing of ours runs yet
+    where = machine()  # Before any row runs, so the load is that of other processes.
     lines: list[Line] = []
     failed: dict[str, str] = {}
     for row in rows:
@@ -41,18 +41,18 @@ def measure(rows: Sequence[Row], quick: bool) -> Iterator[Measured]:
         began = time.monotonic()
         try:
             function = row.quick if quick and row.quick else row.measure
-            found = function(row.quick_turns if quick else row.turns)
-        except Exception as error:  # whatever it is, the other rows are still worth having
-            found = []
+            measured = function(row.quick_turns if quick else row.turns)
+        except Exception as error:  # Any failure must leave the other rows' results.
+            measured = []
             failed[str(row.number)] = f"{type(error).__name__}: {error}"
-        told = ", ".join(table.figure(line) for line in found) or "could not be measured"
-        print(f"{told} [{time.monotonic() - began:.0f} s]")
-        lines += found
+        figures = ", ".join(table.figure(line) for line in measured) or "could not be measured"
+        print(f"{figures} [{time.monotonic() - began:.0f} s]")
+        lines += measured
         yield Measured(where, lines, failed)
 
 
 def machine() -> str:
-    """One line: when, on what, with which versions."""
+    """Describe date, machine and versions in one line."""
     now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
     load = os.getloadavg()[0]
     versions = f"Airflow {metadata.version('apache-airflow')}, Python {platform.python_version()}"
@@ -60,7 +60,7 @@ def machine() -> str:
 
 
 def keep(measured: Measured, file: Path) -> None:
-    """Writes `file` as JSON and the table as Markdown beside it."""
+    """Write the results to `file` as JSON, and the table as Markdown next to `file`."""
     WORK.mkdir(parents=True, exist_ok=True)
     file.parent.mkdir(parents=True, exist_ok=True)
     content = {

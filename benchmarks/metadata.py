@@ -1,4 +1,4 @@
-"""Row 4: a clean metadata database for a scenario against `airflow db migrate`."""
+"""Row 4: a clean metadata database for a scenario, compared with `airflow db migrate`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.figures import BenchmarkError, Goal, Line
 
 
 def clean_database(turns: int) -> list[Line]:
-    """The clone against a migration; and that nothing migrates once the dump is in the cache."""
+    """Compare the clone with a migration, and count migrations once the dump is in the cache."""
     folder = inner.project("metadata", "metadata")
     session = inner.run_pytest(folder, "-k", "test_clean", more={"BENCH_TURNS": str(turns)})
     return [
@@ -21,7 +21,7 @@ def clean_database(turns: int) -> list[Line]:
             ours=session.noted("clean"),
             against=session.noted("migration"),
             goal=Goal(0.02),
-            note="each of twenty made and dropped one after another",
+            note="each of twenty databases, created and dropped one after another",
         ),
         Line(
             row=4,
@@ -36,18 +36,18 @@ def clean_database(turns: int) -> list[Line]:
 
 
 def _migrations_with_a_dump() -> int:
-    """How often the second pytest with a cache folder of its own migrates, after a first one that has to."""
+    """Return the number of migrations of the second pytest with a new cache folder."""
     folder = inner.project("metadata-cache", "metadata")
     more = {"BENCH_TURNS": "0", "HARNESS_CACHE_DIR": str(folder / "cache")}
     inner.run_pytest(folder, "-k", "test_up", more=more)
-    if not _migrated(folder):
+    if not _count_migrations(folder):
         raise BenchmarkError(
             "the first pytest with a new cache folder left no migrate.log, so the second proves nothing"
         )
     inner.run_pytest(folder, "-k", "test_up", more=more)
-    return _migrated(folder)
+    return _count_migrations(folder)
 
 
-def _migrated(folder: Path) -> int:
-    """pytest empties its folder `tmp` at its start, so these are the last one's."""
+def _count_migrations(folder: Path) -> int:
+    """Count the migrations of the last pytest, as each pytest empties `tmp` when it starts."""
     return len(list((folder / "tmp").rglob("migrate.log")))

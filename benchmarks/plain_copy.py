@@ -1,7 +1,7 @@
-"""The plain script that row 11 holds the operator against: COPY ... TO STDOUT, piped to the object as it comes.
+"""The baseline of row 11: a plain script that pipes COPY ... TO STDOUT to an object.
 
-Prints the seconds from its first connection to MinIO's last answer. Arguments: a libpq URL, MinIO's host:port, key,
-secret, and which COPY: `plain` is the shortest there is, `quoted` makes the operator's very bytes, but for the header.
+Prints the seconds from its first connection to MinIO's last response. Arguments: a libpq URL, MinIO's host:port, key,
+secret, and the form of COPY: `plain` is the shortest, `quoted` writes the operator's bytes without the header.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ COLUMNS = "SELECT column_name FROM information_schema.columns WHERE table_name =
 
 
 class Pipe:
-    """Blocks of a COPY as a file to read from."""
+    """A readable file of the blocks of a COPY."""
 
     def __init__(self, blocks: Iterator[bytes | memoryview]) -> None:
         self._blocks, self._left = blocks, b""
@@ -29,13 +29,13 @@ class Pipe:
         while length < size and (block := next(self._blocks, None)):
             pieces.append(bytes(block))
             length += len(block)
-        got = b"".join(pieces)
-        self._left = got[size:]
-        return got[:size]
+        content = b"".join(pieces)
+        self._left = content[size:]
+        return content[:size]
 
 
-def quoted(cursor: psycopg.Cursor) -> str:
-    """NULL as two quotes, which no option of COPY gives."""
+def format_quoted_copy(cursor: psycopg.Cursor) -> str:
+    """Return the COPY that writes NULL as two quotes, for which COPY has no option."""
     fields = ", ".join(f"coalesce({name}::text, '')" for (name,) in cursor.execute(COLUMNS))
     return f"COPY (SELECT {fields} FROM listings) TO STDOUT (FORMAT csv, FORCE_QUOTE *)"  # noqa: S608
 
@@ -44,7 +44,7 @@ def main(dsn: str, endpoint: str, key: str, secret: str, which: str) -> None:
     began = time.monotonic()
     client = Minio(endpoint, key, secret, secure=False)
     with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
-        statement = PLAIN if which == "plain" else quoted(cursor)
+        statement = PLAIN if which == "plain" else format_quoted_copy(cursor)
         with cursor.copy(statement.encode()) as blocks:
             client.put_object("export", "listings.csv", Pipe(iter(blocks)), -1, part_size=PART)  # type: ignore[arg-type]
     print(time.monotonic() - began)

@@ -1,8 +1,8 @@
-"""A pytest plugin for the inner pytest of a benchmark: it writes down what each test took.
+"""A pytest plugin for the inner pytest of a benchmark: record the duration of each test.
 
-`-p benchmarks.recording` appends a line of JSON for every phase of every test to the file that BENCH_RECORD names. A
-test that has measured something itself notes it with the fixture `note`. Tests with a parameter `turn` run turn by
-turn, so that what is compared alternates; BENCH_ROUNDS gives every test that parameter, with so many values.
+`-p benchmarks.recording` appends a line of JSON for every phase of every test to the file BENCH_RECORD. A test records
+its own measurements with the fixture `note`. Tests with a parameter `turn` run turn by turn, so that both sides of a
+comparison alternate. BENCH_ROUNDS adds that parameter to every test, with so many values.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ Note = Callable[[str, float], None]
 
 @pytest.fixture
 def note(request: pytest.FixtureRequest) -> Note:
-    """Notes one measurement under a name."""
+    """A function that records a measurement under a name."""
 
-    def noted(name: str, value: float) -> None:
+    def record(name: str, value: float) -> None:
         request.node.user_properties.append((NOTE, [name, value]))
 
-    return noted
+    return record
 
 
 @pytest.fixture
 def turn(request: pytest.FixtureRequest) -> int:
-    """There has to be a fixture of that name; most tests don't ask for it."""
+    """The number of the turn, which the indirect parameter needs even in tests without it."""
     return int(request.param)
 
 
@@ -57,15 +57,15 @@ def _turn(item: pytest.Item) -> int:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Notes what the runs inside a scenario took, as the harness says."""
+    """Record the durations of a scenario's runs, as measured by the harness."""
     world = getattr(item, "funcargs", {}).get("world")
     if call.when == "call" and world is not None:
-        item.user_properties += [(NOTE, ["run", run.seconds]) for run, _ in world.runs]
+        item.user_properties += [(NOTE, ["run", run.seconds]) for run in world.runs if run.refused is None]
     return (yield)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Called in the controller, once for each phase, whichever worker of xdist ran it."""
+    """Write a line for each phase, in the controller of xdist only."""
     if os.environ.get("PYTEST_XDIST_WORKER"):
         return
     notes = [value for name, value in report.user_properties if name == NOTE] if report.when == "teardown" else []

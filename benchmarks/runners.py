@@ -1,4 +1,4 @@
-"""Rows 1 to 3: a scenario of the empty DAG against the bare `airflow dags test` inside it."""
+"""Rows 1 to 3: a scenario of the empty DAG, compared with the bare `airflow dags test`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.kept import down
 
 
 def process(turns: int) -> list[Line]:
-    """Row 1. The first scenario is left out: the services start in its setup."""
+    """Measure row 1, without the first scenario, in whose setup the services start."""
     session = _in_turn("process", turns + 1, "--runner", "process")
     return [
         Line(
@@ -27,12 +27,12 @@ def process(turns: int) -> list[Line]:
 
 
 def warm(turns: int) -> list[Line]:
-    """Row 2, on both Airflow lines."""
+    """Measure row 2 on both Airflow lines."""
     return [_warm(line, goal, turns) for line, goal in (("3.3", 0.05), ("2.11", 0.10))]
 
 
 def warm_on_33(turns: int) -> list[Line]:
-    """Row 2 without the second Airflow line."""
+    """Measure row 2 without Airflow 2.11."""
     return [_warm("3.3", 0.05, turns)]
 
 
@@ -51,7 +51,7 @@ def _warm(line: str, goal: float, turns: int) -> Line:
 
 
 def first_of_a_process(turns: int) -> list[Line]:
-    """Row 3: every turn is a pytest process of its own, whose first test is the scenario."""
+    """Measure row 3: every turn is a new pytest process, whose first test is the scenario."""
     folder = inner.project("first", "turns")
     kept = ("--runner", "warm", "--reuse")
     try:

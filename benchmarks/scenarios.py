@@ -1,4 +1,4 @@
-"""Row 7: this project's own scenarios, warm, against the bare commands inside them."""
+"""Row 7: this project's scenarios with the warm runner, compared with the bare commands."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from benchmarks.figures import Goal, Line
 from benchmarks.kept import down
 
 WAITING = (
+    "test_accuracy.py",
     "test_aws_credentials.py",
     "test_aws_digit_classifier.py",
     "test_digit_api.py",
     "test_inside_airbnb_docker.py",
+    "test_isolation.py",
     "test_mc.py",
-    "test_nothing_leaves.py",
+    "test_mounted_socket.py",
     "test_policies.py",
-    "test_socket_of_its_own.py",
-    "test_worth.py",
 )
-"""Files of scenarios that wait for something that is not Airflow: a container of their own, a job in the twin."""
+"""Files of scenarios that wait for something other than Airflow, such as a container or a job in the AWS mock."""
 
 
 def all_warm(turns: int) -> list[Line]:
-    """The scenarios of a copy of the checkout, first by the process runner, which tells what each bare command took."""
+    """Run this project's scenarios: with the process runner for the bare commands, then warm."""
     folder = copy_of_checkout("scenarios")
     quiet = without_waiting(folder)
     ours: list[float] = []
@@ -45,13 +45,13 @@ def all_warm(turns: int) -> list[Line]:
 
 
 def without_waiting(folder: Path) -> list[str]:
-    """The files of scenarios whose DAGs don't wait, of the checkout in `folder`."""
+    """List the files of scenarios whose DAGs don't wait, in the checkout `folder`."""
     files = sorted((folder / "scenarios").glob("test_*.py"))
     return [f"scenarios/{file.name}" for file in files if file.name not in WAITING]
 
 
 def copy_of_checkout(name: str) -> Path:
-    """A project `name` of its own, so that the user's own kept stack and host are left alone."""
+    """Create a project `name`, so that the user's reused stack and host keep running."""
     folder = inner.WORK / "projects" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

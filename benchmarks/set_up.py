@@ -1,4 +1,4 @@
-"""Row 12: `make scenarios` on a fresh clone, with packages cached on this machine and no Docker engine."""
+"""Row 13: `make scenarios` on a fresh clone, with packages cached on this machine and no Docker engine."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def pytest_runtest_call():
 """A plugin that notes when the first test's own code begins, in whichever worker."""
 
 
-def of_a_fresh_clone(turns: int) -> list[Line]:
+def fresh_clone(turns: int) -> list[Line]:
     """Each turn clones what is committed. Before the first scenario: until its own code begins, with services up."""
     _clone_and_run()  # fills the caches
     measured = [_clone_and_run() for _ in range(turns)]
     what = "make scenarios on a fresh clone, packages cached, no engine"
     return [
         Line(
-            row=12,
-            key="12 first",
+            row=13,
+            key="13 first",
             what=f"{what}: before its first scenario",
             unit="s",
             ours=tuple(first for first, _ in measured),
             goal=Goal(25),
         ),
         Line(
-            row=12,
-            key="12 all",
+            row=13,
+            key="13 all",
             what=f"{what}: in all",
             unit="s",
             ours=tuple(in_all for _, in_all in measured),
@@ -60,7 +60,7 @@ def _clone_and_run() -> tuple[float, float]:
     first_began = CLONE / "first-scenario"
     (CLONE / "note_first.py").write_text(NOTE.format(file=str(first_began)))
     began = time.time()
-    done = subprocess.run(
+    result = subprocess.run(
         ["make", "scenarios", "ARGS=-p note_first"],
         cwd=CLONE,
         env=env,
@@ -72,6 +72,6 @@ def _clone_and_run() -> tuple[float, float]:
         check=False,
     )
     in_all = time.time() - began
-    if done.returncode != 0:
-        raise BenchmarkError(f"make scenarios in {CLONE} ended with {done.returncode}: {done.stdout[-1000:]}")
+    if result.returncode != 0:
+        raise BenchmarkError(f"make scenarios in {CLONE} ended with {result.returncode}: {result.stdout[-1000:]}")
     return float(first_began.read_text()) - began, in_all

@@ -1,8 +1,9 @@
-"""The soak: the same scenarios in many workers, again and again. `python -m benchmarks.soak --workers 8 --times 100`.
+"""The soak test: run the same scenarios in many workers, repeatedly.
 
-Every pass is a pytest of its own. It must be green and leave what the first pass left. Stacks are kept from pass to
-pass, as `--reuse` does, and every FRESH passes all of them are removed, so that both ways are soaked. After every pass
-the engine may hold one server and, for each worker, one of each other service; after the removal nothing.
+`python -m benchmarks.soak --workers 8 --times 100`. Every pass is a new pytest that must pass with the same results as
+the first one. Passes reuse their stacks (`--reuse`), and every FRESH passes all stacks are removed, which tests both
+ways. After every pass the engine may have one Postgres and, for each worker, one of each other service; after a removal
+none.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ KEPT_FOR_EACH_WORKER = ("minio", "aws", "relay", "labeller")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0: every pass was like the first. 1: one was not, and what is wrong has been printed."""
+    """Return 0 if every pass equals the first, else print the difference and return 1."""
     parser = argparse.ArgumentParser(prog="benchmarks.soak", description=__doc__)
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--times", type=int, default=100)
@@ -42,26 +43,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seen, seconds = one_pass(folder, chosen.workers, chosen.runner, last)
             first = first or seen
             if different := sorted(name for name in first | seen if first.get(name) != seen.get(name)):
-                raise BenchmarkError(f"not what the first pass left: {', '.join(different)} in {folder / 'seen'}")
+                raise BenchmarkError(
+                    f"results differ from those of the first pass: {', '.join(different)} in {folder / 'seen'}"
+                )
             print(f"pass {number} of {chosen.times}: {len(seen)} scenarios, {seconds:.1f} s", flush=True)
     except BenchmarkError as error:
         print(f"pass {number}: {error}", file=sys.stderr)
         return 1
     finally:
         down(folder)
-    print(f"{chosen.times} passes in {chosen.workers} workers, all alike, {time.monotonic() - began:.0f} s")
+    print(f"{chosen.times} passes in {chosen.workers} workers, all equal, {time.monotonic() - began:.0f} s")
     return 0
 
 
 def one_pass(folder: Path, workers: int, runner: str, last: bool) -> tuple[dict[str, str], float]:
-    """What each scenario saw, by its file's name, and the seconds it took. Raises BenchmarkError.
+    """Run a pass.
 
-    After the `last` pass before a removal nothing may be left.
+    Returns the results of the scenarios by file name, and the seconds of the pytest.
+    The `last` pass before a removal also removes all stacks. Raises BenchmarkError.
     """
     seen = folder / "seen"
     shutil.rmtree(seen, ignore_errors=True)
     seen.mkdir()
-    # As in CI, where a scenario that is green only at its second try is a failure.
+    # As in CI, where a scenario that passes only at its second attempt fails.
     more = {"BENCH_SEEN": str(seen), "CI": "true"}
     session = inner.run_pytest(folder, "-n", str(workers), "--runner", runner, "--reuse", more=more)
     fleets, stacks = ([file.name for file in (seen / kind).iterdir()] for kind in ("fleets", "stacks"))
@@ -78,15 +82,18 @@ def one_pass(folder: Path, workers: int, runner: str, last: bool) -> tuple[dict[
 
 
 def check_engine(fleet: str, allowed: Counter[str]) -> None:
-    """Counts what bears the fleet's label: containers by role, networks, volumes. Raises BenchmarkError."""
+    """Count the containers by role, networks and volumes of a session.
+
+    Raises BenchmarkError for any excess.
+    """
     client = connect()
     ours: dict[str, str | list[str] | bool] = {"label": f"{LABEL_FLEET}={fleet}"}
     containers = client.containers.list(all=True, filters=ours, ignore_removed=True)
-    found = Counter(str(container.labels.get(LABEL_ROLE)) for container in containers)
-    found["network"] = len(client.networks.list(filters=ours))
-    found["volume"] = len(client.volumes.list(filters=ours))
-    if excess := found - allowed:
-        raise BenchmarkError(f"more on the engine than there should be: {dict(excess)}")
+    counts = Counter(str(container.labels.get(LABEL_ROLE)) for container in containers)
+    counts["network"] = len(client.networks.list(filters=ours))
+    counts["volume"] = len(client.volumes.list(filters=ours))
+    if excess := counts - allowed:
+        raise BenchmarkError(f"unexpected resources on the engine: {dict(excess)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The table: as Markdown, and on the terminal."""
+"""Print the speed table on the terminal, and write it as Markdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADINGS = ("#", "what", "ours", "against", "figure", "goal", "")
 
 
 def cells(line: Line) -> tuple[str, ...]:
-    """One line of the table; medians with (min .. max) of what was measured."""
+    """Format a line of the table: medians with (min .. max) of the measurements."""
     return (
         str(line.row),
         f"{line.what} ({line.note})" if line.note else line.what,
@@ -38,7 +38,7 @@ def figure(line: Line) -> str:
 
 
 def spread(values: Sequence[float], unit: str) -> str:
-    """`0.42 s (0.40 .. 0.51)`: the median, and how far the measurements lie apart."""
+    """Format the median with minimum and maximum: `0.42 s (0.40 .. 0.51)`."""
     ordered = sorted(values)
     middle = len(ordered) // 2
     median = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
@@ -47,7 +47,7 @@ def spread(values: Sequence[float], unit: str) -> str:
 
 
 def number(value: float) -> str:
-    """Three significant digits, without an exponent."""
+    """Format a number with about three significant digits, without an exponent."""
     if value == 0 or abs(value) >= 100:
         return f"{value:.0f}"
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"

@@ -1,7 +1,7 @@
-"""Row 8: scenarios in two workers against one process: empty ones, this project's own, and what the machine can do.
+"""Row 8: scenarios in two workers compared with one process, and a second core's speed-up.
 
-A worker with an empty scenario does nothing but what the harness costs, and a part of that, on another core, is done
-beside the run already; so empty ones gain the least from a second worker.
+An empty scenario costs only the harness's own work, and a part of that already runs in parallel on another core. So
+empty scenarios gain the least from a second worker.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from benchmarks.figures import Goal, Line
 from benchmarks.kept import down
 from benchmarks.scenarios import copy_of_checkout, without_waiting
 
-# So many that the start of the workers, a second or two, is a small part.
+# With this many scenarios the start of the workers, a second or two, is a small part.
 EMPTY = 150
 ROUNDS = 3
 
 
 def two_workers(turns: int) -> list[Line]:
-    """With the warm runner; the services and the hosts are up before, on both sides."""
+    """Measure with the warm runner, after the services and the hosts have started."""
     own = copy_of_checkout("workers-own")
     many, rounds = {"BENCH_TIMES": str(EMPTY)}, {"BENCH_ROUNDS": str(ROUNDS)}
     quiet = f"the scenarios whose DAGs don't wait, {ROUNDS} times"
@@ -38,9 +38,9 @@ def _line(key: str, what: str, folder: Path, tests: list[str], more: Mapping[str
     try:
         inner.run_pytest(folder, *kept, "-n", "2", more=more)
         for _ in range(turns):
-            for workers, seen in speeds.items():
+            for workers, values in speeds.items():
                 session = inner.run_pytest(folder, *kept, "-n", workers, more=more)
-                seen.append(len(session.phases) / session.seconds)
+                values.append(len(session.phases) / session.seconds)
     finally:
         down(folder)
     return Line(

@@ -10,8 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.airflow.facts import TaskResult
     from harness.airflow.in_image import dag_files, engine_socket_owned, run_in_image
-    from harness.airflow.run import Run, TaskResult
     from harness.errors import (
         EngineError,
         HarnessError,
@@ -26,17 +26,18 @@ if TYPE_CHECKING:
     from harness.evidence.aws_state import AwsState
     from harness.evidence.evidence import Evidence
     from harness.evidence.objects import StoredObject
+    from harness.run import Run
     from harness.services.containers import Spec
     from harness.services.extra import Beside, Ended, catalogue_image, run_once, start_beside
     from harness.services.local_http import LOCAL
-    from harness.services.relay import Sidecar
+    from harness.services.sidecars import Sidecar
     from harness.services.stack import Stack
     from harness.settings import Settings
     from harness.world import World
 
 _FROM = {
+    "harness.airflow.facts": ("TaskResult",),
     "harness.airflow.in_image": ("dag_files", "engine_socket_owned", "run_in_image"),
-    "harness.airflow.run": ("Run", "TaskResult"),
     "harness.errors": (
         *("EngineError", "HarnessError", "HostLostError", "ImageError"),
         *("RunError", "RunOutcomeError", "RunRefusedError", "ServiceError", "SettingsError"),
@@ -44,10 +45,11 @@ _FROM = {
     "harness.evidence.aws_state": ("AwsState",),
     "harness.evidence.evidence": ("Evidence",),
     "harness.evidence.objects": ("StoredObject",),
+    "harness.run": ("Run",),
     "harness.services.containers": ("Spec",),
     "harness.services.extra": ("Beside", "Ended", "catalogue_image", "run_once", "start_beside"),
     "harness.services.local_http": ("LOCAL",),
-    "harness.services.relay": ("Sidecar",),
+    "harness.services.sidecars": ("Sidecar",),
     "harness.services.stack": ("Stack",),
     "harness.settings": ("Settings",),
     "harness.world": ("World",),

@@ -1,4 +1,7 @@
-"""The Docker engine: reaching it, naming what is ours on it, and one-line errors when it goes away."""
+"""Connect to the Docker engine, and turn its failures into one-line errors.
+
+The labels of everything that the harness creates there are defined here too.
+"""
 
 from __future__ import annotations
 
@@ -13,39 +16,40 @@ from urllib3.exceptions import HTTPError
 
 from harness.errors import EngineError
 
-# Everything that the harness starts carries these labels; nothing without them is ever touched.
+# Everything that the harness creates on the engine has these labels. Objects without them are never changed.
 LABEL_FLEET = "airflow-harness.fleet"
 LABEL_STACK = "airflow-harness.stack"
 LABEL_ROLE = "airflow-harness.role"
 LABEL_EXTRA = "airflow-harness.extra"
-"""Of what a scenario starts beside the stack's services."""
+"""The label of a container that a scenario starts beside the stack's services."""
 
 CALL_TIMEOUT = 60.0
-"""Seconds one call to the engine may take before it counts as gone. Builds and pulls stream, so each chunk counts."""
+"""Seconds after which a call to the engine fails. Builds and pulls stream, so the limit is for each chunk."""
 
 
 def connect(timeout: float = CALL_TIMEOUT) -> docker.DockerClient:
-    """A client of the engine that DOCKER_HOST or the current docker context names, else of the local socket.
+    """Return a client of the Docker engine.
 
-    Raises EngineError when none answers.
+    The engine is that of DOCKER_HOST, of the current docker context or of the local socket, in this order.
+    `timeout` is in seconds, for each call. Raises EngineError if no engine answers.
     """
     try:
-        # testcontainers' client knows docker contexts (Docker Desktop, colima), docker-py's does not.
+        # testcontainers' client reads docker contexts (Docker Desktop, colima). docker-py's client does not.
         client = DockerClient(timeout=int(timeout)).client
         client.ping()
     except (DockerException, requests.RequestException) as error:
         raise EngineError(
-            "no Docker engine answers: start one (in the harness's checkout `make engine` gets it on Debian or "
-            "Ubuntu), or check DOCKER_HOST; scenarios that need none run with --stack embedded"
+            "no Docker engine answers: start one (`make engine` in the harness's checkout, on Debian and Ubuntu), "
+            "or check DOCKER_HOST; scenarios that need no engine run with --stack embedded"
         ) from error
     return client
 
 
 @contextmanager
 def engine_errors(doing: str) -> Iterator[None]:
-    """Turns the ways an engine can vanish during `doing` into EngineError.
+    """Turn a lost connection to the engine during `doing` into EngineError.
 
-    What the engine answers (APIError) passes through: callers know what their own refusals mean.
+    The engine's own error answers (APIError) pass through, because their meaning depends on the call.
     """
     try:
         yield

@@ -7,49 +7,46 @@ A project says in its pyproject what its DAGs need, or overrides three small fix
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from harness import second_try
-from harness.airflow import process
-from harness.airflow.environments import AirflowEnvironment, find_environment
-from harness.airflow.metadata import ensure_template, fresh_database
-from harness.airflow.process import Execute
-from harness.airflow.warm.client import WarmHosts, hosts_folder
 from harness.declared import rendered, schemas, values
 from harness.errors import HarnessError
-from harness.evidence.record import write_record
 from harness.plugin import FLEET, SETTINGS
-from harness.progress import Progress
-from harness.report.collect import REMARK
-from harness.report.gather import part_of
-from harness.report.sections import attach, mask_report, told
-from harness.report.terminal import PROGRESS, TerminalProgress
-from harness.services.kind import open_stack, stack_kind
-from harness.services.stack import Stack
-from harness.settings import Settings, StackKind
-from harness.world import World
 
-KIND = pytest.StashKey[Callable[[], StackKind]]()
-WORLD = pytest.StashKey[World]()
+# The rest is imported where it is used: a pytest that runs no scenario should not wait for the clients of the services.
+if TYPE_CHECKING:
+    from harness.airflow.environments import AirflowEnvironment
+    from harness.airflow.process import Execute
+    from harness.progress import Progress
+    from harness.services.stack import Stack
+    from harness.settings import Settings, StackKind
+    from harness.world import World
+
+KIND = pytest.StashKey["StackKind"]()
+WORLD = pytest.StashKey["World"]()
 NO_ENGINE = (
     "needs a Docker engine, and the stack is embedded: "
     "where one answers (`make engine` gets it on Debian or Ubuntu), --stack containers runs it"
 )
 
 
-@pytest.hookimpl(trylast=True)  # the settings come first
-def pytest_configure(config: pytest.Config) -> None:
-    kind: Callable[[], StackKind] = cache(partial(stack_kind, config.stash[SETTINGS]))
-    config.stash[KIND] = kind
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A scenario that needs an engine is not run where the stack is embedded."""
-    if item.get_closest_marker("engine") and item.config.stash[KIND]() == "embedded":
+    """Skip a scenario that needs an engine where the stack is embedded."""
+    if item.get_closest_marker("engine") and _kind(item.config) == "embedded":
         pytest.skip(NO_ENGINE)
+
+
+def _kind(config: pytest.Config) -> StackKind:
+    from harness.services.kind import stack_kind
+
+    if KIND not in config.stash:
+        config.stash[KIND] = stack_kind(config.stash[SETTINGS])
+    return config.stash[KIND]
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +58,8 @@ def settings(pytestconfig: pytest.Config) -> Settings:
 @pytest.fixture(scope="session")
 def harness_airflow(settings: Settings) -> AirflowEnvironment:
     """The Airflow environment: the interpreter that runs `airflow`, and what is installed there."""
+    from harness.airflow.environments import find_environment
+
     return find_environment(settings.airflow_python)
 
 
@@ -79,6 +78,9 @@ def stack(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
     """The services, up and ready; one stack for each test process."""
+    from harness.airflow.metadata import ensure_template
+    from harness.services.kind import open_stack
+
     fleet = pytestconfig.stash[FLEET]
     with open_stack(fleet, settings, databases, _progress(pytestconfig)) as running:
         ensure_template(harness_airflow, running.postgres, settings.cache_dir, tmp_path_factory.mktemp("migration"))
@@ -88,6 +90,10 @@ def stack(
 @pytest.fixture(scope="session")
 def execute(settings: Settings, harness_airflow: AirflowEnvironment, stack: Stack) -> Execute:
     """The runner that was chosen."""
+    from harness.airflow import process
+    from harness.airflow.metadata import fresh_database
+    from harness.airflow.warm.client import WarmHosts, hosts_folder
+
     if settings.runner == "process":
         return process.execute
     database = partial(fresh_database, harness_airflow, stack.postgres)
@@ -118,6 +124,9 @@ def world(
     tmp_path: Path,
 ) -> Iterator[World]:
     """A clean world: empty buckets, databases as their schema left them, no sidecar. Runs are made with world.run()."""
+    from harness.report.collect import REMARK
+    from harness.world import World
+
     stack.reset()
     graph = bool(request.config.getoption("--report"))
     made = World(settings, stack, harness_airflow, execute, connections, environment, tmp_path, graph=graph)
@@ -130,6 +139,8 @@ def world(
 @pytest.fixture
 def remark(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """For what a scenario has found out and its reader should know: a line under the table, and in JUnit."""
+    from harness.report.collect import REMARK
+
     return lambda text: request.node.user_properties.append((REMARK, f"{request.node.name}: {text}"))
 
 
@@ -152,17 +163,27 @@ def pytest_runtest_makereport(
     second_try.note_loss(item, call)
     error = call.excinfo.value if call.excinfo else None
     if error and (known := harness_error(error)):
+        from harness.report.sections import told
+
         line = f"{type(known).__name__}: {known}"
         report.longrepr, error = told(report, line, line), known
+    if "world" in getattr(item, "fixturenames", ()):
+        _report_scenario(item, report, error)
+    return report
+
+
+def _report_scenario(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> None:
+    from harness.record import write_record
+    from harness.report.gather import part_of
+    from harness.report.sections import attach, mask_report
+
     world = item.stash.get(WORLD, None)
     if world is not None:
         mask_report(report, world.stack.mask)
-    tried = report.when == "call" or (report.when == "setup" and not report.passed)
-    if tried and "world" in getattr(item, "fixturenames", ()):
+    if report.when == "call" or (report.when == "setup" and not report.passed):
         attach(report, part_of(item, world, report, error, whole=bool(item.config.getoption("--report"))))
     if world is not None and report.when == "call" and (folder := item.config.getoption("--evidence")):
         write_record(folder, item.nodeid, world.runs, world.stack.mask)
-    return report
 
 
 def harness_error(error: BaseException) -> HarnessError | None:
@@ -175,6 +196,8 @@ def harness_error(error: BaseException) -> HarnessError | None:
 
 def _progress(config: pytest.Config) -> Progress:
     """Shows long work on the terminal although pytest captures output; a worker of xdist has no terminal."""
+    from harness.report.terminal import PROGRESS, TerminalProgress
+
     if PROGRESS in config.stash:
         return config.stash[PROGRESS]
     return TerminalProgress(config.pluginmanager.getplugin("capturemanager"))

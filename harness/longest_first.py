@@ -1,79 +1,76 @@
-"""Where workers of xdist share the scenarios, the longest begin first: else one may begin when all others are done.
+"""Start the longest tests first where xdist's workers share them, so that none is left running alone at the end.
 
-How long a test took when it last ran is kept in pytest's cache. With `-n` the controller deals the long ones first, one
-at a time, and then the others as xdist does: in the order of the files, a handful at once. So a first run, of which
-nothing is known, goes by the files, as do other ways to distribute (`--dist`, a project's own scheduler), a run that is
-asked for another order (`--failed-first`, `--new-first`, `--stepwise`), and one with `-p no:longest-first`.
+pytest's cache keeps how long each long test took. With `-n` the controller hands these durations to the workers, and
+every worker orders what it collected in the same way. The order of the files stays without `-n`, in a first run, with
+another `--dist`, with `--failed-first`, `--new-first` and `--stepwise`, and with `-p no:longest-first`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 NAME = "longest-first"
 KEPT = f"harness/{NAME}"
-"""In pytest's cache: the seconds of each long test, by its node id."""
+"""Key in pytest's cache and in xdist's workerinput: the seconds of each long test, by its node id."""
 LONG = 1.0
-"""Seconds. Less is not worth another order, which tears tests from neighbours that share a fixture with them."""
+"""Seconds. Moving a shorter test gains less than parting it from tests that share a fixture with it."""
 OTHER_ORDERS = ("failedfirst", "newfirst", "stepwise")
 
 
 class LongestFirst:
-    """The plugin, in the process that sees every report."""
+    """Plugin of every pytest process: the controller or a lone pytest keeps durations, workers order their tests."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._workerinput: Mapping[str, Any] | None = getattr(config, "workerinput", None)
         self._cache: pytest.Cache | None = getattr(config, "cache", None)  # none with `-p no:cacheprovider`
+        self._known = {} if self._workerinput else self._read()
         self._seen: dict[str, float] = {}
 
-    @pytest.hookimpl(optionalhook=True, wrapper=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Generator[None, Any, Any]:
-        from xdist.scheduler import LoadScheduling
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        option = self._config.option
+        if option.dist == "load" and not any(getattr(option, name, False) for name in OTHER_ORDERS):
+            node.workerinput[KEPT] = self._known
 
-        chosen = yield
-        if type(chosen) is not LoadScheduling or any(config.getoption(name, False) for name in OTHER_ORDERS):
-            return chosen
-        known = self._known()
-        return scheduler(config, log, known) if known else chosen
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        if self._workerinput and (known := self._workerinput.get(KEPT)):
+            order = dealt([known.get(item.nodeid, 0.0) for item in items], self._workerinput["workercount"])
+            items[:] = [items[number] for number in order]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call":  # not the setup: for one test of each worker it has the start of the services
+        if report.when == "call":  # the setup of a worker's first scenario holds the start of the services
             self._seen[report.nodeid] = report.duration
 
     def pytest_sessionfinish(self) -> None:
-        if self._cache and self._seen:
+        if self._cache and self._seen and not self._workerinput:
             root = self._config.rootpath
-            latest = self._known() | self._seen
+            latest = self._known | self._seen
             there = {test for test in latest if (root / test.partition("::")[0]).exists()}
             self._cache.set(KEPT, {test: latest[test] for test in sorted(there) if latest[test] >= LONG})
 
-    def _known(self) -> dict[str, float]:
-        """Whatever else somebody may have left there is nothing."""
+    def _read(self) -> dict[str, float]:
+        """The durations in the cache; empty where it holds anything else."""
         found = self._cache.get(KEPT, None) if self._cache else None
         return {k: v for k, v in found.items() if isinstance(v, float)} if isinstance(found, dict) else {}
 
 
-def scheduler(config: pytest.Config, log: Any, seconds: Mapping[str, float]) -> Any:
-    """xdist's own, but for what is sent to a worker: first those tests that are in `seconds`, by node id.
+def dealt(seconds: Sequence[float], workers: int) -> list[int]:
+    """An order of tests, as indices into `seconds`, in which each worker's first share begins with long tests.
 
-    Sending is xdist's inner affair, with no hook; tests/test_longest_first.py deals by it and would notice a change.
+    xdist hands each worker a share of consecutive tests at the start, and the rest on demand. The long tests are dealt
+    to these shares in turn; all others keep their order.
     """
-    from xdist.scheduler import LoadScheduling
-
-    class Scheduler(LoadScheduling):  # type: ignore[misc]  # xdist says nothing of its types
-        def _send_tests(self, node: Any, num: int) -> None:
-            def taken(test: int) -> float:
-                return seconds.get(self.collection[test], 0.0)
-
-            if any(map(taken, self.pending)):
-                *others, longest = sorted(self.pending, key=taken)
-                # A worker begins a test when it has another one to go on with: that is to be short.
-                chosen = [longest] if self.node2pending[node] else [longest, *others][: min(num, 2)]
-                self.pending[:] = chosen + [test for test in self.pending if test not in chosen]
-                num = len(chosen)
-            super()._send_tests(node, num)
-
-    return Scheduler(config, log)
+    share = max(len(seconds) // workers // 4, 2)  # as xdist's LoadScheduling does; a wrong guess costs only balance
+    long = sorted((n for n, taken in enumerate(seconds) if taken >= LONG), key=lambda n: -seconds[n])
+    short = [n for n, taken in enumerate(seconds) if taken < LONG]
+    order: list[int] = []
+    for worker in range(workers):
+        own = long[worker : workers * share : workers]
+        order += own + short[: share - len(own)]
+        del short[: share - len(own)]
+    return order + long[workers * share :] + short

@@ -1,16 +1,9 @@
-"""pytest: options, settings, the fleet, the report; and harness.fixtures in the processes that run scenarios.
-
-xdist's controller runs none: there it spares the import of what makes services and runs.
-"""
+"""pytest: options, settings, the fleet and the report; brings harness.fixtures with it."""
 
 from __future__ import annotations
 
-import argparse
-import gc
-import os
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from functools import cache
+import hashlib
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,14 +17,11 @@ from harness.report.collect import Collector
 from harness.services.fleet import Fleet, new_run
 from harness.settings import ImageMode, Runner, Settings, StackChoice, find_root
 
+pytest_plugins = ["harness.fixtures"]  # here, so that a project's own plugins and conftests can replace fixtures
 SETTINGS = pytest.StashKey[Settings]()
 FLEET = pytest.StashKey[Fleet]()
 ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """Exit codes of a run that came to its end, however it ended."""
-FIXTURES = "harness.fixtures"
-WORKER = "PYTEST_XDIST_WORKER"
-HANDED = "harness_run"
-"""Under this name xdist's workers are told which test run's fleet they belong to."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -87,52 +77,21 @@ def pytest_configure(config: pytest.Config) -> None:
             f"each worker of -n has a stack of its own, and one stack alone can have the ports that the settings fix "
             f"({', '.join(settings.fixed_ports)}): run with -n 0, or without these settings"
         )
-    handed = getattr(config, "workerinput", {}).get(HANDED)
     config.addinivalue_line("markers", "engine: needs a Docker engine; not run where the stack is embedded")
-    config.stash[FLEET] = Fleet(settings.root, None if settings.reuse else handed or new_run())
+    config.stash[FLEET] = Fleet(settings.root, None if settings.reuse else _run_id(config, settings.root))
+    config.pluginmanager.register(LongestFirst(config), NAME)
     if not hasattr(config, "workerinput"):
         _collect(config)
-    if not _controls(config.option):  # by now xdist has read its options, and may have thought better of it
-        config.pluginmanager.import_plugin(FIXTURES)
 
 
-def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:
-    """The fixtures come with this plugin, so that a project's own plugins and conftests can replace them."""
-    config = manager.get_plugin("pytestconfig")
-    if config is None:
-        return
-    if not manager.has_plugin(FIXTURES) and not _controls(config.known_args_namespace):
-        with _no_garbage_sought():
-            manager.import_plugin(FIXTURES)
-    _freeze_what_is_imported()
-
-
-@cache
-def _freeze_what_is_imported() -> None:
-    """Once, before anything of the project's tests is loaded: what is there now stays.
-
-    pytest and Python look through all objects for garbage when they end, again and again: 0.3 s for these.
-    """
-    gc.freeze()
-
-
-@contextmanager
-def _no_garbage_sought() -> Iterator[None]:
-    """Imports leave hardly any, and looking for it takes a sixth of their time."""
-    sought = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if sought:
-            gc.enable()
-
-
-def _controls(options: argparse.Namespace) -> bool:
-    """Whether it is xdist's controller, as far as these options tell, and not to list tests or fixtures."""
-    workers = getattr(options, "numprocesses", 0) or (getattr(options, "dist", "no") != "no" and options.tx)
-    lists = options.collectonly or options.showfixtures or options.show_fixtures_per_test
-    return bool(workers) and not lists and WORKER not in os.environ
+def _run_id(config: pytest.Config, root: Path) -> str:
+    """The same id in xdist's controller and workers, by xdist's own id of a test run; without xdist a new one."""
+    if hasattr(config, "workerinput"):
+        given = config.workerinput["testrunuid"]
+    else:
+        given = config.option.testrunuid = config.getoption("testrunuid", None) or new_run()
+    # A user can set xdist's id to anything (--testrunuid), also to the same in two checkouts.
+    return hashlib.sha256(f"{root} {given}".encode()).hexdigest()[:12]
 
 
 def _collect(config: pytest.Config) -> None:
@@ -143,12 +102,6 @@ def _collect(config: pytest.Config) -> None:
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(Collector(config.getoption("--report")), "harness-report")
-    config.pluginmanager.register(LongestFirst(config), NAME)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    node.workerinput[HANDED] = node.config.stash[FLEET].run
 
 
 @pytest.hookimpl(optionalhook=True)

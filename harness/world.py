@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -12,27 +12,27 @@ from typing import Any, Literal
 import psycopg
 from minio import Minio
 
-from harness.airflow.environment import fernet_key
+from harness.airflow.environment import fernet_key, run_environment
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import fresh_database
 from harness.airflow.process import Execute
-from harness.airflow.run import Run
-from harness.airflow.runner import Order, run_dag
-from harness.errors import RunOutcomeError
+from harness.airflow.runner import RunRequest, run_dag
+from harness.errors import HarnessError, RunOutcomeError
 from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence, warnings_in
 from harness.evidence.objects import gather_objects
+from harness.explain import explain
+from harness.run import Run
 from harness.services.aws import AwsService
-from harness.services.outside import mark_what_is_made
 from harness.services.stack import Stack
 from harness.settings import Settings
 
 
 @dataclass(repr=False)  # its repr would fill the head of every traceback
 class World:
-    """What a scenario holds in its hands.
+    """What a scenario holds in its hands: clean services, and run() to run a DAG in them.
 
-    Each call of run() adds to `attempts` (DAG and date), and to `runs` what came of it, unless it was refused.
+    `runs` has every attempt in order. One that was refused, or broke off, says why in `refused`.
     """
 
     settings: Settings
@@ -42,10 +42,9 @@ class World:
     connections: Mapping[str, str]
     environment: Mapping[str, str]
     folder: Path
-    runs: list[tuple[Run, Evidence]] = field(default_factory=list)
-    attempts: list[tuple[str, str]] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
     graph: bool = False
-    """Whether runs are to have their DAG's graph at any price: see runner.Order."""
+    """Whether runs are to have their DAG's graph at any price: see runner.RunRequest."""
     _metadata_url: str | None = None
     _fernet_key: Mapping[str, str] = field(default_factory=dict)
 
@@ -59,56 +58,75 @@ class World:
         environment: Mapping[str, str] | None = None,
         conf: Mapping[str, Any] | None = None,
     ) -> Run:
-        """Runs `airflow dags test DAG DATE` and gathers what it left.
+        """Run `airflow dags test DAG DATE` and return the run with its evidence.
 
         `connections` and `environment` add to, or replace, what the project's fixtures declare. Raises
-        RunOutcomeError where the run does not end as expected, HarnessError where it could not be made.
+        RunOutcomeError if the run does not end as expected, HarnessError if it could not be made.
         """
         __tracebackhide__ = True  # a scenario's failure is its own line and the reason, not the harness's inside
-        self.attempts.append((dag_id, date))
-        home = self.folder / f"run-{len(self.attempts)}"
-        home.mkdir(parents=True)
-        mark_what_is_made(home, self.stack.stack_id, self.stack.relay.docker_host)
-        order = Order(
-            airflow=self.airflow,
-            dag_id=dag_id,
-            date=date,
-            dags_folder=self.settings.dags_folder,
-            home=home,
-            connections={**self.connections, **(connections or {})},
-            extra={
-                "AWS_DEFAULT_REGION": self.settings.region,
-                **self.environment,
-                **self._fernet_key,
-                **(environment or {}),
-            },
-            conf=conf,
-            timeout=self.settings.run_timeout,
-            metadata_url=self._metadata_url,
-            graph=self.graph,
-        )
-        run = run_dag(order, self.stack.postgres, self.execute)
-        objects, aws = gather_objects(self.stack.minio.client()), AwsState.of(self.stack.aws.state())
-        seen = self.stack.relay.seen(f"{run.log}\n{run.xcoms}")  # last: the engine may tell of a start a little late
-        evidence = Evidence(
-            objects=objects,
-            aws=aws,
-            sidecars=seen.sidecars,
-            warnings=warnings_in(run.log, home),
-            unproved=seen.unproved,
-        )
-        self.runs.append((run, evidence))
+        number = len(self.runs)
+        self.runs.append(Run(dag_id, date, refused="it was broken off"))
+        home = self.folder / f"run-{number + 1}"
+        try:
+            self.runs[number] = run = self._make_run(
+                dag_id, date, home, {**self.connections, **(connections or {})}, environment or {}, conf
+            )
+        except HarnessError as error:
+            self.runs[number] = Run(dag_id, date, refused=str(error))
+            raise
         if expect == "success" and not run.succeeded:
-            why = "; ".join((str(run.failure), *evidence.aws.hints()))
+            why = "; ".join((str(run.failure), *run.evidence.aws.hints()))
             raise RunOutcomeError(self.stack.mask(f"{dag_id} for {date}: {why}"))
         if expect == "failure" and run.succeeded:
             raise RunOutcomeError(f"{dag_id} for {date} succeeded, although the scenario expects it to fail")
         return run
 
+    def _make_run(
+        self,
+        dag_id: str,
+        date: str,
+        home: Path,
+        connections: Mapping[str, str],
+        environment: Mapping[str, str],
+        conf: Mapping[str, Any] | None,
+    ) -> Run:
+        """Run the DAG in a clean metadata database, or that of metadata(), explain its failure, gather evidence."""
+        home.mkdir(parents=True)
+        extra = {"AWS_DEFAULT_REGION": self.settings.region, **self.environment, **self._fernet_key, **environment}
+        dags_folder, shared = self.settings.dags_folder, self._metadata_url
+        with nullcontext(shared) if shared else fresh_database(self.airflow, self.stack.postgres) as url:
+            request = RunRequest(
+                airflow=self.airflow,
+                dag_id=dag_id,
+                date=date,
+                dags_folder=dags_folder,
+                home=home,
+                env=run_environment(self.airflow.python, home, dags_folder, url, connections, extra),
+                metadata_url=url,
+                timeout=self.settings.run_timeout,
+                conf=conf,
+                graph=self.graph,
+            )
+            facts = run_dag(request, self.execute)
+            failure = explain(facts, request, self.execute)
+        objects, aws = gather_objects(self.stack.minio.client()), AwsState.of(self.stack.aws.state())
+        seen = self.stack.relay.seen()  # last: the engine reports a start a little late
+        evidence = Evidence(
+            objects=objects,
+            aws=aws,
+            sidecars=seen.sidecars,
+            warnings=warnings_in(facts.log, home),
+            containers_past_relay=seen.past_relay,
+        )
+        return Run(**{**vars(facts), "failure": failure}, evidence=evidence)
+
     @property
     def evidence(self) -> Evidence:
-        """What the last run left."""
-        return self.runs[-1][1]
+        """The evidence of the last run that was made. Raises LookupError if there is none yet."""
+        made = [run for run in self.runs if run.refused is None]
+        if not made:
+            raise LookupError("no run was made yet: call world.run() first")
+        return made[-1].evidence
 
     @contextmanager
     def metadata(self) -> Iterator[psycopg.Connection]:
@@ -125,7 +143,7 @@ class World:
 
     @property
     def aws(self) -> AwsService:
-        """The AWS twin: clients, and orders to it."""
+        """The AWS mock: boto3 clients, and the configuration of jobs and endpoints."""
         return self.stack.aws
 
     def keys(self, bucket: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The AWS account that the digit classifier expects, made in the twin, and names of what a run leaves there."""
+"""The AWS account of the digit classifier, and the names of the resources of a run."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import World
-from harness.aws_twin.artefact import Centroids, unpacked
-from scenarios.digits import Digits, packed
+from harness.aws_mock.artefact import Centroids, unpack
+from scenarios.digits import Digits, pack
 
 DATE = "2021-03-04"
 JOB = "mnistclassifier-2021-03-04-00-00-00"
@@ -24,24 +24,24 @@ POLICIES = Path(__file__).parents[1] / "dags" / "digit_classifier" / "policies"
 
 @dataclass(frozen=True)
 class Account:
-    """What is in the account before a run."""
+    """The account before a run: `digits` is its sample data."""
 
     digits: Digits
 
 
-def opened(world: World, digits: Digits) -> Account:
-    """Both buckets, the sample data in the first, and the role that SageMaker may assume."""
+def create_account(world: World, digits: Digits) -> Account:
+    """Create both buckets, the sample data in the first, and the role for SageMaker."""
     s3, iam = world.aws.client("s3"), world.aws.client("iam")
     for bucket in (SOURCE_BUCKET, BUCKET):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    s3.put_object(Bucket=SOURCE_BUCKET, Key=SOURCE_KEY, Body=packed(digits))
+    s3.put_object(Bucket=SOURCE_BUCKET, Key=SOURCE_KEY, Body=pack(digits))
     trust = (POLICIES / "execution-role-trust.json").read_text()
-    rights = (POLICIES / "execution-role.json").read_text()
+    permissions = (POLICIES / "execution-role.json").read_text()
     iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=trust)
-    iam.put_role_policy(RoleName=ROLE, PolicyName="execution", PolicyDocument=rights)
+    iam.put_role_policy(RoleName=ROLE, PolicyName="execution", PolicyDocument=permissions)
     return Account(digits)
 
 
-def trained(world: World) -> Centroids:
-    """What the run of DATE trained, read from its artefact."""
-    return unpacked(world.aws.client("s3").get_object(Bucket=BUCKET, Key=ARTEFACT)["Body"].read())
+def read_centroids(world: World) -> Centroids:
+    """Read the centroids of the artefact that the run of DATE wrote."""
+    return unpack(world.aws.client("s3").get_object(Bucket=BUCKET, Key=ARTEFACT)["Body"].read())

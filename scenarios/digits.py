@@ -1,4 +1,4 @@
-"""Handwritten digits: scikit-learn's bundled ones in the layout of MNIST, and files of MNIST itself."""
+"""Handwritten digits: scikit-learn's in the format of MNIST, and MNIST's own files."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ Pixels = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class DigitsError(HarnessError):
-    """A file of digits can't be used."""
+    """An invalid file of digits."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """`array`: a row of 784 pixels from 0 to 1 for each digit, float32; `labels`: which digit it is, int64."""
+    """Digits and their labels.
+
+    `array`: digits x 784 pixels from 0 to 1, float32. `labels`: the digits' values, int64.
+    """
 
     array: Pixels
     labels: np.ndarray[Any, np.dtype[np.int64]]
@@ -42,51 +45,51 @@ class Digits:
 
 
 @cache
-def bundled() -> Digits:
-    """scikit-learn's 1,797 digits of 8 x 8 pixels, brought to 28 x 28; two thirds to train with."""
+def load_bundled() -> Digits:
+    """Load scikit-learn's 1,797 digits, enlarged to 28 x 28 pixels; two thirds for training."""
     from sklearn.datasets import load_digits
 
-    found = load_digits()
-    array = np.stack([_enlarged(image) for image in found.images])
-    labels = found.target.astype(np.int64)
+    data = load_digits()
+    array = np.stack([_enlarge(image) for image in data.images])
+    labels = data.target.astype(np.int64)
     parts = [Part(array[begin:end], labels[begin:end]) for begin, end in ((0, 1200), (1200, 1400), (1400, None))]
     return Digits(*parts)
 
 
-def _enlarged(image: np.ndarray[Any, Any]) -> Pixels:
-    """Of 8 x 8 pixels from 0 to 16. In steps of 255ths, as MNIST's are."""
+def _enlarge(image: np.ndarray[Any, Any]) -> Pixels:
+    """Enlarge 8 x 8 pixels from 0 to 16. The result has steps of 1/255, as MNIST has."""
     grey = Image.fromarray((image / 16 * 255).round().astype(np.uint8))
     return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BILINEAR), dtype=np.float32).reshape(-1) / 255
 
 
-def packed(digits: Digits) -> bytes:
-    """As mnist.pkl.gz: a pickle of three pairs. The same bytes for the same digits."""
+def pack(digits: Digits) -> bytes:
+    """Encode digits as mnist.pkl.gz, a pickle of three pairs. Equal digits give equal bytes."""
     pairs = tuple((part.array, part.labels) for part in (digits.train, digits.valid, digits.test))
     return gzip.compress(pickle.dumps(pairs, protocol=2), compresslevel=1, mtime=0)
 
 
 def read(file: Path) -> Digits:
-    """An mnist.pkl.gz of the classic layout, by the pipeline's own reader. Raises DigitsError."""
+    """Read an mnist.pkl.gz of three pairs with the pipeline's reader. Raises DigitsError."""
     from digit_classifier.pickled import RefusedPickleError, load
 
     try:
-        with file.open("rb") as opened:
-            parts = [Part(array, labels) for array, labels in load(opened)]
+        with file.open("rb") as stream:
+            parts = [Part(array, labels) for array, labels in load(stream)]
     except OSError as error:
-        raise DigitsError(f"--mnist {file} can't be read: {error.strerror}") from error
+        raise DigitsError(f"--mnist {file}: {error.strerror}. Give a readable mnist.pkl.gz.") from error
     except RefusedPickleError as error:
         raise DigitsError(f"--mnist {file}: {error}") from error
     return Digits(*parts)
 
 
-def jpeg(pixels: Pixels) -> bytes:
-    """One digit as an image file of 28 x 28 grey pixels."""
+def encode_jpeg(pixels: Pixels) -> bytes:
+    """Encode a digit as a grey JPEG of 28 x 28 pixels."""
     grey = Image.fromarray((pixels.reshape(SIDE, SIDE) * 255).round().astype(np.uint8))
     file = io.BytesIO()
     grey.save(file, "JPEG", quality=95)
     return file.getvalue()
 
 
-def pixels(image: bytes) -> Pixels:
-    """What an image file shows, as 784 pixels from 0 to 1: JPEG changes them a little."""
+def decode_pixels(image: bytes) -> Pixels:
+    """Decode an image file into 784 pixels from 0 to 1. JPEG changes them slightly."""
     return np.asarray(Image.open(io.BytesIO(image)).convert("L"), dtype=np.float32).reshape(-1) / 255

@@ -1,4 +1,4 @@
-"""The digit classifier's API, in its container beside the stack."""
+"""The digit classifier's API, in a container next to the stack."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
 }
-"""What boto3 needs to find the twin from inside the stack's network."""
+"""Environment of boto3 for calls to the AWS mock inside the stack's network."""
 
 
 class Api:
-    """The API as a client sees it.
+    """Client of the API.
 
-    A session of its own: Chalice's server closes a connection that the client wants closed without saying so, and the
-    harness's own session would try to use it again.
+    It has its own session: Chalice's server closes connections without announcing it, and the harness's shared session
+    would reuse them.
     """
 
     def __init__(self, url: str) -> None:
@@ -36,7 +36,7 @@ class Api:
         return self._session.get(f"{self.url}/hello", timeout=10)
 
     def classify(self, picture: bytes, content_type: str = "image/jpeg") -> requests.Response:
-        """POSTs a picture; at most 30 s."""
+        """POST a picture and return the response. The timeout is 30 s."""
         return self._session.post(self.url, data=picture, headers={"Content-Type": content_type}, timeout=30)
 
     def close(self) -> None:
@@ -45,14 +45,17 @@ class Api:
 
 @contextmanager
 def digits_api(stack: Stack, environment: Mapping[str, str] | None = None, timeout: float = 30) -> Iterator[Api]:
-    """The API, ready, until the end of the context. `environment` adds to ENVIRONMENT or replaces what is there."""
-    wanted = Spec(
+    """Run the API and yield its client once ready.
+
+    `environment` overrides variables of ENVIRONMENT.
+    """
+    spec = Spec(
         role=IMAGE,
         image=stack.images[IMAGE].reference,
         ports=(PORT,),
         env={**ENVIRONMENT, **(environment or {})},
     )
-    with start_beside(stack, wanted, probe=_probe, timeout=timeout) as beside:
+    with start_beside(stack, spec, probe=_probe, timeout=timeout) as beside:
         api = Api(beside.url(PORT))
         try:
             yield api

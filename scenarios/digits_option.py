@@ -1,4 +1,4 @@
-"""The option --mnist FILE, and the two sources of digits that scenarios run on: bundled, and MNIST's own."""
+"""The option --mnist FILE, and fixtures for the digits of scikit-learn and of MNIST."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.digits import Digits, bundled, read
+from scenarios.digits import Digits, load_bundled, read
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("chapter", "The chapter's data").addoption(
-        "--mnist", metavar="FILE", help="an mnist.pkl.gz of the classic layout: the digit scenarios run on it, too"
+        "--mnist", metavar="FILE", help="also run the digit scenarios on this mnist.pkl.gz (a pickle of three pairs)"
     )
 
 
 @pytest.fixture(params=["bundled", "mnist"])
 def both_digits(request: pytest.FixtureRequest) -> Digits:
-    """scikit-learn's digits, and MNIST's where --mnist names them."""
+    """scikit-learn's digits, and MNIST's if --mnist is given."""
     if request.param == "bundled":
-        return bundled()
-    given = request.config.getoption("--mnist")
-    if given is None:
-        pytest.skip("not run: give --mnist FILE, an mnist.pkl.gz of the classic layout")
-    return read(Path(given))
+        return load_bundled()
+    file = request.config.getoption("--mnist")
+    if file is None:
+        pytest.skip("not run: give --mnist FILE, an mnist.pkl.gz with three pairs")
+    return read(Path(file))
 
 
 @pytest.fixture
 def digits() -> Digits:
     """scikit-learn's digits."""
-    return bundled()
+    return load_bundled()

@@ -1,4 +1,4 @@
-"""What the number cruncher must find, computed by Postgres instead of pandas."""
+"""The expected results of the number cruncher, computed by Postgres instead of pandas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness import World
 
 BIGGEST = """
 WITH priced AS (
-    -- seen twice on one date: the lower price counts; without a price: not at all
+    -- Several rows on one date: the lowest price counts. Rows without a price don't count.
     SELECT id, download_date AS day, min(price) AS price
     FROM listings WHERE price IS NOT NULL GROUP BY id, download_date
 ), ends AS (
@@ -25,8 +25,8 @@ SELECT id, first, last, oldest.price, latest.price,
 FROM ends
 JOIN priced oldest USING (id) JOIN priced latest USING (id)
 WHERE oldest.day = first AND latest.day = last
--- Rounded here too: unrounded, equal quotients may differ in their last digits. Unequal ones stay apart, as whole
--- prices over fewer than 100,000 days are at least 10^-10 apart.
+-- Rounding makes equal quotients equal. Different quotients stay different: those of whole prices over fewer than
+-- 100,000 days differ by at least 10^-10.
 ORDER BY 6 {direction}, id
 LIMIT 5
 """
@@ -34,8 +34,8 @@ LIMIT 5
 Changes = list[dict[str, Any]]
 
 
-def biggest_changes(connection: psycopg.Connection) -> tuple[Changes, Changes]:
-    """The five biggest increases and decreases in price per day, in the cruncher's fields."""
+def query_biggest_changes(connection: psycopg.Connection) -> tuple[Changes, Changes]:
+    """Query the five biggest increases and decreases in price per day."""
     increase, decrease = (
         [_record(row) for row in connection.execute(BIGGEST.format(direction=direction).encode()).fetchall()]
         for direction in ("DESC", "ASC")
@@ -44,16 +44,16 @@ def biggest_changes(connection: psycopg.Connection) -> tuple[Changes, Changes]:
 
 
 def assert_crunched(world: World, increase_key: str, decrease_key: str) -> None:
-    """The results in the bucket are exactly what SQL finds in the table, five each way."""
+    """Assert that both results in the bucket equal those of SQL, five records each."""
     with world.sql("insideairbnb") as connection:
-        increase, decrease = biggest_changes(connection)
+        increase, decrease = query_biggest_changes(connection)
     assert len(increase) == len(decrease) == 5
-    assert parsed(world.read("inside-airbnb", increase_key)) == increase
-    assert parsed(world.read("inside-airbnb", decrease_key)) == decrease
+    assert parse(world.read("inside-airbnb", increase_key)) == increase
+    assert parse(world.read("inside-airbnb", decrease_key)) == decrease
 
 
-def parsed(body: bytes) -> Changes:
-    """A result of the cruncher with its decimals exactly as written."""
+def parse(body: bytes) -> Changes:
+    """Parse a result of the cruncher, with its decimals as written."""
     return [dict(record) for record in json.loads(body, parse_float=Decimal)]
 
 

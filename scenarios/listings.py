@@ -1,4 +1,4 @@
-"""Inside Airbnb's listings: loading files of theirs into Postgres, and making up small ones."""
+"""Inside Airbnb's listings: load real files into Postgres, and generate small ones."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ TABLE = "listings"
 
 
 class ListingsError(HarnessError):
-    """A listings file can't be loaded."""
+    """An invalid listings file."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A row of Inside Airbnb's `visualisations/listings.csv`, the 18 columns of today. None is NULL."""
+    """A row of Inside Airbnb's `visualisations/listings.csv` with its current 18 columns.
+
+    None is NULL.
+    """
 
     id: int
     name: str | None
@@ -54,7 +57,7 @@ class Listing:
 COLUMNS = tuple(field.name for field in fields(Listing))
 COLUMNS_UNTIL_2021 = COLUMNS[:16]
 
-# Names that have broken exports before: separators, quotes, every kind of line break, emoji, COPY's own end mark.
+# Names that often break exports: separators, quotes, every kind of line break, emoji, COPY's end-of-data marker.
 AWKWARD_NAMES = (
     "Canal view, 2 rooms",
     'The "Golden" Age loft',
@@ -77,15 +80,15 @@ SNAPSHOT_DATES = tuple(
 )
 
 
-def made_up(count: int, seed: int = 7) -> list[Listing]:
-    """`count` listings with prices drawn anew; the same for the same seed. Ids reach beyond 32 bits."""
-    drawn = random.Random(seed)
+def create_listings(count: int, seed: int = 7) -> list[Listing]:
+    """Create listings with random prices, equal for equal seeds. Some ids exceed 32 bits."""
+    rng = random.Random(seed)
     return [
         Listing(
             id=(2**33 if number % 5 == 0 else 2818) + number,
             name=AWKWARD_NAMES[number % len(AWKWARD_NAMES)],
-            # Few different prices, so that ties are the rule; now and then none at all.
-            price=None if drawn.random() < 0.05 else drawn.choice((50, 60, 75, 100, 160, 250)),
+            # Few different prices make many ties; a few listings have no price.
+            price=None if rng.random() < 0.05 else rng.choice((50, 60, 75, 100, 160, 250)),
             last_review=dt.date(2019, 12, 7) if number % 3 else None,
             reviews_per_month="0.37" if number % 2 else None,
         )
@@ -94,7 +97,7 @@ def made_up(count: int, seed: int = 7) -> list[Listing]:
 
 
 def load(connection: psycopg.Connection, snapshots: Mapping[dt.date, Iterable[Listing]]) -> None:
-    """Puts snapshots into the listings table, each under its download date."""
+    """Insert snapshots into the listings table, each with its download date."""
     with connection.cursor() as cursor:
         for day, listings in snapshots.items():
             with cursor.copy(_copy(COLUMNS)) as copy:
@@ -103,15 +106,15 @@ def load(connection: psycopg.Connection, snapshots: Mapping[dt.date, Iterable[Li
 
 
 def load_files(connection: psycopg.Connection, folder: Path) -> list[dt.date]:
-    """Loads every `*.csv` and `*.csv.gz` of the folder under the date in its name; returns the dates, in order.
+    """Load every `*.csv` and `*.csv.gz` of a folder; return the dates in their names, sorted.
 
-    Takes the 16 columns of the files until 2021 and today's 18. Raises ListingsError.
+    The files have either the 16 columns in use until 2021 or the current 18. Raises ListingsError.
     """
     files: dict[dt.date, Path] = {}
     for file in _files(folder):
         day = _day(file)
         if day in files:
-            raise ListingsError(f"{files[day]} and {file} are both of {day}: leave one of them in the folder")
+            raise ListingsError(f"{files[day]} and {file} have the same date, {day}: remove one of them")
         files[day] = file
     for day, file in files.items():
         _load_file(connection, file, day)
@@ -119,37 +122,37 @@ def load_files(connection: psycopg.Connection, folder: Path) -> list[dt.date]:
 
 
 def _files(folder: Path) -> list[Path]:
-    give = "give a folder of Inside Airbnb listings"
-    with _told_of(folder):
+    advice = "give a folder of Inside Airbnb listings"
+    with _naming_errors(folder):
         if not folder.exists():
-            raise ListingsError(f"{folder} does not exist: {give}")
+            raise ListingsError(f"{folder} does not exist: {advice}")
         if not folder.is_dir():
-            raise ListingsError(f"{folder} is not a folder: {give}")
+            raise ListingsError(f"{folder} is not a folder: {advice}")
         files = sorted(file for file in folder.iterdir() if file.name.lower().endswith((".csv", ".csv.gz")))
     if not files:
-        raise ListingsError(f"{folder} holds no .csv or .csv.gz file: {give}")
+        raise ListingsError(f"{folder} has no .csv or .csv.gz file: {advice}")
     return files
 
 
 def _load_file(connection: psycopg.Connection, file: Path, day: dt.date) -> None:
-    with _told_of(file), _opened(file) as text, connection.cursor() as cursor:
+    with _naming_errors(file), _open(file) as text, connection.cursor() as cursor:
         rows = csv.reader(text)
         header = next(rows, None)
         if header is None:
-            raise ListingsError(f"{file} is empty: download it again")
+            raise ListingsError(f"{file} is empty. Download the file again.")
         columns = tuple(header)
         if columns not in (COLUMNS, COLUMNS_UNTIL_2021):
-            odd = ", ".join(sorted(set(columns) ^ set(COLUMNS_UNTIL_2021))) or "their order"
+            difference = ", ".join(sorted(set(columns) ^ set(COLUMNS_UNTIL_2021))) or "their order"
             raise ListingsError(
-                f"{file}: not the columns of Inside Airbnb's visualisations/listings.csv "
-                f"(look at: {textwrap.shorten(odd, 400)})"
+                f"{file}: the columns differ from Inside Airbnb's visualisations/listings.csv: "
+                f"{textwrap.shorten(difference, 400)}"
             )
         with cursor.copy(_copy(columns)) as copy:
             for row in rows:
                 if len(row) != len(columns):
                     raise ListingsError(f"{file}: line {rows.line_num} has {len(row)} fields, not {len(columns)}")
                 if any("\0" in value for value in row):
-                    raise ListingsError(f"{file}: line {rows.line_num} holds a NUL byte, which Postgres does not take")
+                    raise ListingsError(f"{file}: line {rows.line_num} has a NUL byte, which Postgres rejects")
                 copy.write_row((*(value or None for value in row), day))
 
 
@@ -159,39 +162,43 @@ def _copy(columns: Iterable[str]) -> sql.Composed:
 
 
 def _day(file: Path) -> dt.date:
-    found = re.search(r"\d{4}-?\d{2}-?\d{2}", file.name)
+    match = re.search(r"\d{4}-?\d{2}-?\d{2}", file.name)
     try:
-        return dt.date.fromisoformat(found[0] if found else "")
+        return dt.date.fromisoformat(match[0] if match else "")
     except ValueError as error:
-        raise ListingsError(f"{file}: its name holds no date such as 2021-04-09, the day it was downloaded") from error
+        raise ListingsError(
+            f"{file}: no date in the file's name. Add the date of the download, such as 2021-04-09."
+        ) from error
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[IO[str]]:
-    packed = file.suffix.lower() == ".gz"
-    # "-sig": a byte order mark, as spreadsheets write it, is not part of the first column's name.
+def _open(file: Path) -> Iterator[IO[str]]:
+    compressed = file.suffix.lower() == ".gz"
+    # "-sig" drops the byte order mark that spreadsheets write before the first column's name.
     encoding = "utf-8-sig"
     with (
         gzip.open(file, "rt", encoding=encoding, newline="")
-        if packed
+        if compressed
         else file.open(encoding=encoding, newline="") as text
     ):
         yield text
 
 
 @contextmanager
-def _told_of(file: Path) -> Iterator[None]:
-    """What can be wrong with a file, as one line that names it."""
+def _naming_errors(file: Path) -> Iterator[None]:
+    """Turn errors of reading a file into a ListingsError of one line that names the file."""
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ListingsError(f"{file}: the gzip data is cut off or broken ({error}): download it again") from error
+        raise ListingsError(
+            f"{file}: the gzip data is truncated or damaged ({error}). Download the file again."
+        ) from error
     except UnicodeDecodeError as error:
-        raise ListingsError(f"{file}: not a text in UTF-8 ({error})") from error
+        raise ListingsError(f"{file}: not UTF-8 text ({error})") from error
     except csv.Error as error:
-        raise ListingsError(f"{file}: can't be read as CSV ({error})") from error
+        raise ListingsError(f"{file}: not CSV ({error})") from error
     except psycopg.DataError as error:
-        where = (error.diag.context or "").split("COPY listings, ")[-1]
-        raise ListingsError(f"{file}: {error.diag.message_primary} ({where})") from error
+        position = (error.diag.context or "").split("COPY listings, ")[-1]
+        raise ListingsError(f"{file}: {error.diag.message_primary} ({position})") from error
     except OSError as error:
-        raise ListingsError(f"{file}: can't be read ({error.strerror})") from error
+        raise ListingsError(f"{file}: unreadable ({error.strerror})") from error

@@ -1,4 +1,4 @@
-"""Months, as the DAGs count them."""
+"""Dates of the monthly runs."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import datetime as dt
 
 
 def run_date(day: dt.date) -> str:
-    """The run that exports `day`: the first of the month after it."""
+    """Return the date of the run that exports `day`: the first of the following month."""
     return (day.replace(day=1) + dt.timedelta(days=32)).replace(day=1).isoformat()

@@ -1,4 +1,7 @@
-"""Where packets go: a sniffer that shares a container's network, run in a container of its own by this text."""
+"""A sniffer that counts the packets of a network.
+
+Its container runs the source of this module.
+"""
 
 from __future__ import annotations
 
@@ -15,30 +18,31 @@ IPV4, IPV6 = 0x0800, 0x86DD
 
 
 def sniff() -> None:
-    """Counts outgoing packets by destination until SIGTERM, then prints them as one line of JSON."""
-    found: collections.Counter[str] = collections.Counter()
+    """Count outgoing packets by destination until SIGTERM, then print the counts as JSON."""
+    counts: collections.Counter[str] = collections.Counter()
 
-    def told(*_: object) -> None:
-        sys.stdout.write(json.dumps(found) + "\n")
+    def print_counts(*_: object) -> None:
+        sys.stdout.write(json.dumps(counts) + "\n")
         sys.stdout.flush()
         raise SystemExit
 
-    signal.signal(signal.SIGTERM, told)
+    signal.signal(signal.SIGTERM, print_counts)
     tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(EVERYTHING))
     sys.stdout.write("sniffing\n")
     sys.stdout.flush()
     while True:
         packet, (_, protocol, kind, *_rest) = tap.recvfrom(65535)
         if kind == OUTGOING and protocol == IPV4:
-            found[socket.inet_ntop(socket.AF_INET, packet[16:20])] += 1
+            counts[socket.inet_ntop(socket.AF_INET, packet[16:20])] += 1
         elif kind == OUTGOING and protocol == IPV6:
-            found[socket.inet_ntop(socket.AF_INET6, packet[24:40])] += 1
+            counts[socket.inet_ntop(socket.AF_INET6, packet[24:40])] += 1
 
 
-def beyond(counts: dict[str, int], local: list[str]) -> dict[str, int]:
-    """The destinations that lie neither in the machine itself nor in one of the `local` networks.
+def find_external(counts: dict[str, int], local: list[str]) -> dict[str, int]:
+    """Return the destinations outside the machine and outside the `local` networks.
 
-    Instance metadata has an IPv4 address of the link-local kind, so only IPv6's own housekeeping there is let pass.
+    IPv6's link-local and multicast housekeeping counts as local. IPv4's link-local addresses don't, because the
+    instance metadata service has one.
     """
     networks = [ipaddress.ip_network(network, strict=False) for network in local]
 

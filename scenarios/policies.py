@@ -1,7 +1,7 @@
-"""The digit classifier's IAM policies (dags/digit_classifier/policies), and the account's users and role with them.
+"""The digit classifier's IAM policies (dags/digit_classifier/policies), and their users.
 
-`caller` is Airflow's user, `api` the prediction API's, `execution-role` what SageMaker works with, and
-`execution-role-trust` who may take that role.
+`caller` is the policy of Airflow's user, `api` that of the prediction API's user, `execution-role` that of SageMaker's
+role, and `execution-role-trust` names who may assume that role.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Policy = Mapping[str, Any]
 
 NAMES = ("caller", "api", "execution-role", "execution-role-trust")
 
-MISSED_BY: Mapping[str, str] = {
+FAILING_STEP: Mapping[str, str] = {
     "ReadTheSample": "copy_mnist_data",
     "WriteTheDigits": "copy_mnist_data",
     "SayThatTheCopyIsPrivate": "copy_mnist_data",
@@ -39,23 +39,27 @@ MISSED_BY: Mapping[str, str] = {
     "WriteTheTrainingLog": "log",
     "SageMakerWorksWithThisRole": "sagemaker_train_model",
 }
-"""Who fails when a statement is taken out: a task; `api`, a prediction; `log`, nobody, but the job has no log."""
+"""Statement -> what fails without it: a task; `api`, the prediction; or `log`, the job passes without a log."""
 
 UNCHECKED: Mapping[str, str] = {
-    "WriteTheEndpointLog": "the twin's endpoints write no log",
-    "FindTheLogs": "asked for by AWS's agent that ships a container's log; the twin writes the log itself",
-    "WriteTheMetrics": "the twin has no CloudWatch metrics of instances",
-    "LogInToTheRegistry": "the twin pulls no image",
-    "PullTheImage": "the twin pulls no image; and AWS pulls those of its own algorithms with its own credentials",
+    "WriteTheEndpointLog": "endpoints of the AWS mock write no log",
+    "FindTheLogs": "AWS's log agent needs the permission; the AWS mock has no such agent",
+    "WriteTheMetrics": "the AWS mock has no CloudWatch metrics of instances",
+    "LogInToTheRegistry": "the AWS mock pulls no image",
+    "PullTheImage": "the AWS mock pulls no image, and AWS pulls its own algorithms with its own credentials",
 }
-"""What AWS's pages say the role needs and the twin can't tell. Nobody has seen that it suffices, or is needed.
+"""Statement -> why the AWS mock can't check it. AWS's documentation lists these; they are untested.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html (the roles of CreateTrainingJob and CreateModel),
-https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AlgorithmSpecification.html (whose credentials pull).
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AlgorithmSpecification.html (the credentials of the pull).
 """
 
-NOBODY = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"}
-"""IAM takes no trust policy without a statement: this one trusts the account itself, so no service."""
+TRUST_NO_SERVICE = {
+    "Effect": "Allow",
+    "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+    "Action": "sts:AssumeRole",
+}
+"""A statement for an empty trust policy, which IAM rejects: it trusts the account and no service."""
 
 
 @dataclass(frozen=True)
@@ -73,56 +77,63 @@ class Users:
     api: User
 
 
-def policies() -> dict[str, Policy]:
-    """All of NAMES, as they are shipped."""
+def load_policies() -> dict[str, Policy]:
+    """Load the shipped policies, by name."""
     return {name: json.loads((POLICIES / f"{name}.json").read_text()) for name in NAMES}
 
 
-def sids(policy: Policy) -> tuple[str, ...]:
+def list_sids(policy: Policy) -> tuple[str, ...]:
     return tuple(statement["Sid"] for statement in policy["Statement"])
 
 
-def to_take_out() -> list[tuple[str, str]]:
-    """(policy, sid) of every statement that the pipeline must miss when it is gone: all but the unchecked ones."""
-    return [(name, sid) for name, policy in policies().items() for sid in sids(policy) if sid not in UNCHECKED]
+def list_checked() -> list[tuple[str, str]]:
+    """List (policy, sid) of every statement that the AWS mock checks."""
+    return [
+        (name, sid) for name, policy in load_policies().items() for sid in list_sids(policy) if sid not in UNCHECKED
+    ]
 
 
 def without(policy: Policy, sid: str) -> Policy:
-    """The policy with that statement taken out. Raises KeyError where it has none of that name."""
-    if sid not in sids(policy):
+    """Return the policy without a statement.
+
+    Raises KeyError if the policy has no such statement.
+    """
+    if sid not in list_sids(policy):
         raise KeyError(sid)
     return {**policy, "Statement": [statement for statement in policy["Statement"] if statement["Sid"] != sid]}
 
 
-def shipped_but(name: str, sid: str) -> dict[str, Policy]:
-    """All policies, one of them without a statement."""
-    shipped = policies()
+def load_policies_without(name: str, sid: str) -> dict[str, Policy]:
+    """Load all policies, one of them without a statement."""
+    shipped = load_policies()
     return {**shipped, name: without(shipped[name], sid)}
 
 
-def applied(iam: Any, given: Mapping[str, Policy]) -> Users:
-    """Gives the role of `account.opened` these rights and this trust, and makes both users, with a key each.
+def apply(iam: Any, given: Mapping[str, Policy]) -> Users:
+    """Set the policies of the role, and create both users with a key each.
 
-    `iam` is a boto3 client. A user's rights are a managed policy, as they have to be in AWS: those written into a user
-    may not exceed 2,048 characters (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+    `iam` is a boto3 client. The users have managed policies, as AWS limits inline policies to 2,048 characters
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
     """
     trust = given["execution-role-trust"]
-    iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps({**trust, "Statement": _trusted(trust)}))
+    iam.update_assume_role_policy(
+        RoleName=ROLE, PolicyDocument=json.dumps({**trust, "Statement": _list_trusted(trust)})
+    )
     iam.put_role_policy(RoleName=ROLE, PolicyName="execution", PolicyDocument=json.dumps(given["execution-role"]))
     return Users(
-        caller=_user(iam, "airflow-book", given["caller"]),
-        api=_user(iam, "airflow-book-api", given["api"]),
+        caller=_create_user(iam, "airflow-book", given["caller"]),
+        api=_create_user(iam, "airflow-book-api", given["api"]),
     )
 
 
-def _trusted(trust: Policy) -> list[Any]:
-    return list(trust["Statement"]) or [NOBODY]
+def _list_trusted(trust: Policy) -> list[Any]:
+    return list(trust["Statement"]) or [TRUST_NO_SERVICE]
 
 
-def _user(iam: Any, name: str, policy: Policy) -> User:
+def _create_user(iam: Any, name: str, policy: Policy) -> User:
     arn = iam.create_user(UserName=name)["User"]["Arn"]
     if policy["Statement"]:
-        made = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))
-        iam.attach_user_policy(UserName=name, PolicyArn=made["Policy"]["Arn"])
+        created = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))
+        iam.attach_user_policy(UserName=name, PolicyArn=created["Policy"]["Arn"])
     key = iam.create_access_key(UserName=name)["AccessKey"]
     return User(arn, key["AccessKeyId"], key["SecretAccessKey"])

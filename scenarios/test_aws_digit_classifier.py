@@ -1,4 +1,4 @@
-"""The DAG aws_handwritten_digit_classifier: copy, extract, train and deploy, in the AWS twin."""
+"""The DAG aws_handwritten_digit_classifier: copy, extract, train and deploy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from harness import RunOutcomeError, World
-from scenarios.account import ARTEFACT, BUCKET, DATE, ENDPOINT, JOB, LOG_GROUP, ROLE_ARN, Account, opened
+from scenarios.account import ARTEFACT, BUCKET, DATE, ENDPOINT, JOB, LOG_GROUP, ROLE_ARN, Account, create_account
 
 DAG = "aws_handwritten_digit_classifier"
 IMAGE = "438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest"
@@ -55,11 +55,11 @@ def test_a_first_deploy(world: World, aws_account: Account) -> None:
     assert sorted(aws.objects[BUCKET]) == ["mnist.pkl.gz", "mnist_data", ARTEFACT]
     assert aws.objects[BUCKET]["mnist_data"].size == rows * 3184
     assert aws.objects[BUCKET][ARTEFACT].size > 0
-    assert world.keys("data") == [], "nothing went to MinIO"
+    assert world.keys("data") == [], "MinIO stays empty"
 
     ((stream, messages),) = aws.logs[LOG_GROUP].items()
     assert stream.startswith(f"{JOB}/algo-1-")
-    log = world.runs[-1][0].log
+    log = world.runs[-1].log
     assert messages
     assert all(message in log for message in messages), "the operator prints the job's log"
 
@@ -73,13 +73,13 @@ def test_a_second_deploy_updates_the_endpoint(world: World, aws_account: Account
     assert set(aws.models) == {JOB, LATER_JOB}, "the old model is still there"
     assert aws.endpoints[ENDPOINT]["EndpointConfigName"] == LATER_JOB
     assert aws.endpoints[ENDPOINT]["EndpointStatus"] == "InService"
-    answers = {call["action"]: call["status"] for call in aws.calls if "Endpoint" in call["action"]}
-    assert answers["UpdateEndpoint"] == 200
+    statuses = {call["action"]: call["status"] for call in aws.calls if "Endpoint" in call["action"]}
+    assert statuses["UpdateEndpoint"] == 200
 
 
 @pytest.mark.fresh_later
 def test_an_update_needs_a_new_model_name(world: World, aws_account: Account) -> None:
-    """The guide: for an update, Model.ModelName must not exist."""
+    """The guide says that Model.ModelName must not exist before an update."""
     world.run(DAG, DATE)
 
     again = {"DIGITS_DEPLOY_OPERATION": "update", "DIGITS_MODEL_NAME": JOB}
@@ -88,36 +88,39 @@ def test_an_update_needs_a_new_model_name(world: World, aws_account: Account) ->
     assert run.failure == "the run failed: sagemaker_deploy_model failed"
     assert run.tasks["sagemaker_train_model"].state == "success"
     assert f'Cannot create already existing model "arn:aws:sagemaker:eu-west-1:123456789012:model/{JOB}"' in run.log
-    assert world.evidence.aws.endpoints[ENDPOINT]["EndpointConfigName"] == JOB, "the endpoint is as it was"
+    assert world.evidence.aws.endpoints[ENDPOINT]["EndpointConfigName"] == JOB, "the endpoint is unchanged"
 
 
 @pytest.mark.fresh_later
-def test_the_guides_two_model_names(world: World, aws_account: Account) -> None:
-    """As the guide's code has it: an update, by a config that asks for a model `mnistclassifier` that nobody makes."""
+def test_the_guides_two_model_names_fail_with_a_hint(world: World, aws_account: Account) -> None:
+    """The guide's code updates with a configuration for a missing model `mnistclassifier`."""
     shipped = {"DIGITS_VARIANT_MODEL_NAME": "mnistclassifier", "DIGITS_DEPLOY_OPERATION": "update"}
 
-    with pytest.raises(RunOutcomeError) as failed:
+    with pytest.raises(RunOutcomeError) as caught:
         world.run(DAG, DATE, environment=shipped)
 
-    told = str(failed.value)
-    assert "the run failed: sagemaker_deploy_model failed" in told
-    assert "asks for the model 'mnistclassifier' (EndpointConfig.ProductionVariants[0].ModelName)" in told
-    assert f"there is '{JOB}' (Model.ModelName)" in told
+    message = str(caught.value)
+    assert "the run failed: sagemaker_deploy_model failed" in message
+    assert "asks for the model 'mnistclassifier' (EndpointConfig.ProductionVariants[0].ModelName)" in message
+    assert f"there is '{JOB}' (Model.ModelName)" in message
     assert world.evidence.aws.endpoints == {}
 
 
 @pytest.mark.fresh_later
-def test_what_the_tasks_hand_on_is_json(world: World, aws_account: Account) -> None:
-    """The guide turns pickling on for these two. Today's operators hand on JSON, and the switch changes nothing."""
+def test_xcoms_are_json_with_and_without_pickling(world: World, aws_account: Account) -> None:
+    """The guide enables pickling for these XComs.
+
+    Current operators push JSON, so the setting has no effect.
+    """
     plain = world.run(DAG, DATE)
     world.stack.reset()
-    opened(world, aws_account.digits)
+    create_account(world, aws_account.digits)
     switched = world.run(DAG, DATE, environment=PICKLING)
 
     keys = {("sagemaker_train_model", "return_value"), ("sagemaker_deploy_model", "return_value")}
     assert plain.xcoms.keys() == switched.xcoms.keys() >= keys
     for key in keys:
-        # Airflow 3 wraps what is not JSON of itself: a pickle is a text here, see harness/airflow/xcom_values.py.
+        # Airflow 3 wraps values that are not JSON; the evidence has a pickle as text (harness/airflow/xcom_values.py).
         assert isinstance(plain.xcoms[key], dict)
         assert "__classname__" not in json.dumps(plain.xcoms[key])
         assert shape(switched.xcoms[key]) == shape(plain.xcoms[key])
@@ -126,14 +129,14 @@ def test_what_the_tasks_hand_on_is_json(world: World, aws_account: Account) -> N
 
 
 def shape(value: Any) -> Any:
-    """Names and types: the values are times and request ids, too."""
+    """Keep names and types only: some values are times and request ids."""
     if isinstance(value, dict):
         return {key: shape(part) for key, part in value.items()}
     return [shape(part) for part in value] if isinstance(value, list) else type(value)
 
 
-@pytest.mark.one_runner  # the operator puts the time of day into the name of a second job
-def test_a_date_that_is_run_again_deploys_what_it_trained(world: World, aws_account: Account) -> None:
+@pytest.mark.one_runner  # The operator adds the time of day to the name of a second job.
+def test_a_second_run_of_a_date_deploys_its_own_model(world: World, aws_account: Account) -> None:
     world.run(DAG, DATE)
     world.run(DAG, DATE)
 
@@ -146,8 +149,8 @@ def test_a_date_that_is_run_again_deploys_what_it_trained(world: World, aws_acco
 
 
 @pytest.mark.fresh_later
-def test_a_training_that_fails(world: World, aws_account: Account) -> None:
-    world.aws.order(training={"fail": "AlgorithmError: out of patience"})
+def test_a_failed_training_fails_the_run(world: World, aws_account: Account) -> None:
+    world.aws.configure(training={"fail": "AlgorithmError: out of patience"})
 
     run = world.run(DAG, DATE, expect="failure")
 
@@ -162,8 +165,8 @@ def test_a_training_that_fails(world: World, aws_account: Account) -> None:
 
 
 @pytest.mark.fresh_later
-def test_a_training_that_takes_too_long(world: World, aws_account: Account) -> None:
-    world.aws.order(training={"takes": 86401})
+def test_a_training_beyond_its_limit_fails_the_run(world: World, aws_account: Account) -> None:
+    world.aws.configure(training={"duration": 86401})
 
     run = world.run(DAG, DATE, expect="failure")
 
@@ -175,10 +178,10 @@ def test_a_training_that_takes_too_long(world: World, aws_account: Account) -> N
 
 
 @pytest.mark.fresh_later
-def test_a_training_that_is_stopped_from_outside(world: World, aws_account: Account) -> None:
-    world.aws.order(training={"until_stopped": True})
+def test_a_stopped_training_fails_the_run(world: World, aws_account: Account) -> None:
+    world.aws.configure(training={"until_stopped": True})
     with ThreadPoolExecutor(max_workers=1) as pool:
-        stopped = pool.submit(stop_when_begun, world, JOB)
+        stopped = pool.submit(stop_once_started, world, JOB)
 
         run = world.run(DAG, DATE, expect="failure")
 
@@ -190,22 +193,20 @@ def test_a_training_that_is_stopped_from_outside(world: World, aws_account: Acco
     assert ARTEFACT not in world.evidence.aws.objects[BUCKET]
 
 
-def stop_when_begun(world: World, job: str) -> None:
+def stop_once_started(world: World, job: str) -> None:
     sagemaker = world.aws.client("sagemaker")
-    waiting = Retrying(
-        stop=stop_after_delay(120), wait=wait_fixed(0.05), retry=retry_if_result(lambda found: not found)
-    )
+    waiting = Retrying(stop=stop_after_delay(120), wait=wait_fixed(0.05), retry=retry_if_result(lambda jobs: not jobs))
     waiting(lambda: sagemaker.list_training_jobs(NameContains=job)["TrainingJobSummaries"])
     sagemaker.stop_training_job(TrainingJobName=job)
 
 
-@pytest.mark.parametrize("looks", [1])
+@pytest.mark.parametrize("polls", [1])
 @pytest.mark.fresh_later
-def test_an_endpoint_that_takes_its_time(world: World, aws_account: Account, looks: int) -> None:
-    world.aws.order(endpoint={"looks": looks})
+def test_the_operator_polls_an_endpoint_in_creation(world: World, aws_account: Account, polls: int) -> None:
+    world.aws.configure(endpoint={"polls": polls})
 
     world.run(DAG, DATE)
 
-    seen = [call for call in world.evidence.aws.calls if call["action"] == "DescribeEndpoint"]
-    assert len(seen) > looks
+    calls = [call for call in world.evidence.aws.calls if call["action"] == "DescribeEndpoint"]
+    assert len(calls) > polls
     assert world.evidence.aws.endpoints[ENDPOINT]["EndpointStatus"] == "InService"

@@ -1,4 +1,4 @@
-"""The DAG inside_airbnb_docker: the same months, crunched in a container that the DAG starts through the relay."""
+"""The DAG inside_airbnb_docker: crunch the export in a container started via the relay."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from harness import RunRefusedError, World
 from scenarios.expected import assert_crunched
-from scenarios.listings import load, made_up
+from scenarios.listings import create_listings, load
 from scenarios.listings_option import Seed
 from scenarios.months import run_date
 
@@ -26,7 +26,7 @@ def test_the_number_cruncher_runs_through_the_relay(world: World, two_snapshots:
         world.run(DAG, run_date(day))
 
     assert_crunched(world, INCREASE, DECREASE)
-    # The operator removed its container; what it did is known all the same.
+    # The operator removes its container, but the evidence has its exit code and output.
     sidecar = world.evidence.sidecars[-1]
     assert sidecar.image == world.stack.images["numbercruncher"].reference
     assert sidecar.exit_code == 0
@@ -42,7 +42,7 @@ def test_an_empty_month(world: World) -> None:
 
 def test_a_failing_cruncher_fails_the_run(world: World) -> None:
     with world.sql(DATABASE) as connection:
-        load(connection, {dt.date(2020, 12, 12): made_up(5)})
+        load(connection, {dt.date(2020, 12, 12): create_listings(5)})
 
     run = world.run(DAG, "2021-01-01", environment={"S3_SECRET_KEY": "wrong"}, expect="failure")
 
@@ -56,15 +56,15 @@ def test_a_failing_cruncher_fails_the_run(world: World) -> None:
     assert "SignatureDoesNotMatch" in sidecar.output
 
 
-def test_the_guides_docker_host_is_refused(world: World) -> None:
-    """The guide prints port 2376; its relay listens on 2375."""
+def test_the_guides_docker_host_is_rejected(world: World) -> None:
+    """The guide's DAG uses port 2376, but its relay listens on 2375."""
     with pytest.raises(RunRefusedError, match=r"host socat, port 2376 .*relay listens on 2375"):
         world.run(DAG, "2021-01-01", environment={"DOCKER_HOST": "tcp://socat:2376"})
 
     assert not list(world.folder.rglob("run.log")), "Airflow was not started"
 
 
-def test_a_docker_host_where_nobody_listens_is_refused(world: World) -> None:
+def test_an_unreachable_docker_host_is_rejected(world: World) -> None:
     with pytest.raises(RunRefusedError, match=r"host 127\.0\.0\.1, port 9 "):
         world.run(DAG, "2021-01-01", environment={"DOCKER_HOST": "tcp://127.0.0.1:9"})
 

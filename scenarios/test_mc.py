@@ -1,4 +1,4 @@
-"""What the guide's `mc` commands did, by the real `mc`: the loop that never ends, and the wrong key."""
+"""The guide's `mc` commands, run with the real `mc`: an endless loop and a wrong key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEY = "algorithms/kmeans/mnist/mnist.pkl.gz"
 FILE = "/dataset/mnist.pkl.gz"
 CONTENT = b"as good as any digits"
 BOUND = 3.0
-"""Seconds that the guide's loop is given: enough for two rounds of it."""
+"""Timeout of the guide's loop in seconds, enough for two iterations."""
 
 
 @pytest.fixture
@@ -25,60 +25,66 @@ def bucket(world: World) -> str:
     return BUCKET
 
 
-def mc(world: World, script: str, timeout: float = 20, mounted: bool = True) -> Ended:
-    """What became of a shell script in the container of `mc`, with the guide's data file in it unless not `mounted`."""
+def run_mc(world: World, script: str, timeout: float = 20, mounted: bool = True) -> Ended:
+    """Run a shell script in a container of `mc`.
+
+    `mounted`: whether the guide's data file is in the container.
+    """
     spec = Spec(role="mc", image=catalogue_image(world.settings, "mc"), entrypoint=("/bin/sh", "-c"), command=(script,))
     return run_once(world.stack, spec, timeout=timeout, files={FILE: CONTENT} if mounted else None)
 
 
-def signed_in(world: World, and_then: str) -> str:
+def with_alias(world: World, command: str) -> str:
     s3 = world.stack.minio.endpoint
     alias = ["mc", "alias", "set", "locals3", f"http://{s3.internal}", s3.access_key, s3.secret_key]
-    return f"{shlex.join(alias)} && {and_then}"
+    return f"{shlex.join(alias)} && {command}"
 
 
-def found(world: World, bucket: str) -> list[str]:
+def list_keys(world: World, bucket: str) -> list[str]:
     return sorted(str(entry.object_name) for entry in world.s3().list_objects(bucket, recursive=True))
 
 
-def test_the_guides_loop_is_stopped_by_its_bound_and_says_why(world: World, request: pytest.FixtureRequest) -> None:
-    """`mc config` went in May 2025; the guide's loop takes any failure for a server that is not up yet."""
+def test_the_guides_loop_ends_by_timeout_and_prints_the_reason(world: World, request: pytest.FixtureRequest) -> None:
+    """`mc config` went away in May 2025; the guide's loop takes any failure for a slow start."""
     s3 = world.stack.minio.endpoint
     host = f"mc config host add locals3 http://{s3.internal} {s3.access_key} {s3.secret_key}"
 
-    ended = mc(world, f"while ! {host}; do echo 'MinIO not up and running yet'; sleep 1; done", timeout=BOUND)
-    request.node.add_report_section("call", f"what the loop printed in {BOUND:g} s", ended.output)
+    ended = run_mc(world, f"while ! {host}; do echo 'MinIO not up and running yet'; sleep 1; done", timeout=BOUND)
+    request.node.add_report_section("call", f"output of the loop in {BOUND:g} s", ended.output)
 
-    assert ended.exit_code is None, "the loop ended by itself"
+    assert ended.exit_code is None, "the loop ended before the timeout"
     assert ended.output.count("MinIO not up and running yet") >= 2
     assert "mc: <ERROR> `config` is not a recognized command." in ended.output
-    # The server was up all the while.
-    assert mc(world, signed_in(world, "mc ls locals3")).exit_code == 0
+    # The server was up during the loop.
+    assert run_mc(world, with_alias(world, "mc ls locals3")).exit_code == 0
 
 
-def test_the_guides_copy_puts_the_object_under_the_wrong_key(world: World, bucket: str) -> None:
-    """`--attr` gives metadata; the object's key is what follows the bucket in the target, else the file's name."""
-    ended = mc(world, signed_in(world, f"mc cp --attr key={KEY} {FILE} locals3/{bucket}"))
+def test_the_guides_copy_writes_the_wrong_key(world: World, bucket: str) -> None:
+    """`--attr` sets metadata.
+
+    The key is the target's path after the bucket, by default the file's name.
+    """
+    ended = run_mc(world, with_alias(world, f"mc cp --attr key={KEY} {FILE} locals3/{bucket}"))
 
     assert ended.exit_code == 0, ended.output
-    assert found(world, bucket) == ["mnist.pkl.gz"], f"the chapter's DAGs look for {KEY}"
+    assert list_keys(world, bucket) == ["mnist.pkl.gz"], f"the chapter's DAGs read {KEY}"
     metadata = world.s3().stat_object(bucket, "mnist.pkl.gz").metadata
     assert metadata is not None
     assert metadata["x-amz-meta-key"] == KEY
 
 
-def test_without_the_data_mounted_the_guides_copy_says_what_is_missing(world: World, bucket: str) -> None:
-    """The guide's container of `mc` had no folder mounted, which is why its copy never worked."""
-    ended = mc(world, signed_in(world, f"mc cp --attr key={KEY} {FILE} locals3/{bucket}"), mounted=False)
+def test_the_guides_copy_without_the_data_file_is_an_error(world: World, bucket: str) -> None:
+    """The guide's container of `mc` mounts no folder, so its copy never works."""
+    ended = run_mc(world, with_alias(world, f"mc cp --attr key={KEY} {FILE} locals3/{bucket}"), mounted=False)
 
     assert ended.exit_code == 1
     assert f"Requested path `{FILE}` not found" in ended.output
-    assert found(world, bucket) == []
+    assert list_keys(world, bucket) == []
 
 
-def test_the_right_form_puts_it_where_the_dags_look(world: World, bucket: str) -> None:
-    ended = mc(world, signed_in(world, f"mc cp {FILE} locals3/{bucket}/{KEY}"))
+def test_a_copy_with_the_key_in_the_target_works(world: World, bucket: str) -> None:
+    ended = run_mc(world, with_alias(world, f"mc cp {FILE} locals3/{bucket}/{KEY}"))
 
     assert ended.exit_code == 0, ended.output
-    assert found(world, bucket) == [KEY]
+    assert list_keys(world, bucket) == [KEY]
     assert world.read(bucket, KEY) == CONTENT

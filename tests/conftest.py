@@ -10,6 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from harness.services.stack import Stack
+from tests.canaries import canaries
+
+__all__ = ["canaries"]
 
 collect_ignore = ["dags"]
 """tests/test_dag_code.py runs them."""

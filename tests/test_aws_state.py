@@ -1,4 +1,4 @@
-"""What is taken from the AWS twin's state, and what it says about a failure."""
+"""Evidence from the AWS mock's state, and its hints about failures."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ def call(action: str, status: int, **rest: Any) -> dict[str, Any]:
     return {"service": "sagemaker", "action": action, "region": "eu-west-1", "status": status, **rest}
 
 
-def test_the_twins_document_becomes_plain_data() -> None:
+def test_the_mocks_state_becomes_plain_data() -> None:
     state = AwsState.of(STATE)
     assert state.objects == {"bucket": {"key": StoredObject(3, "ab")}}
     assert list(state.models) == ["right"]
 
 
-def test_what_differs_from_run_to_run_is_left_out() -> None:
+def test_values_that_differ_between_runs_are_dropped() -> None:
     calls = [call("DescribeEndpoint", 200)] * 3 + [call("CreateModel", 200)]
-    found = AwsState.of({**STATE, "calls": calls}).as_json()
-    assert found["logs"] == {"group": {"job/algo-1-TIME": ["began TIME"]}}
-    assert found["calls"] == ["sagemaker CreateModel 200", "sagemaker DescribeEndpoint 200"]
+    document = AwsState.of({**STATE, "calls": calls}).as_json()
+    assert document["logs"] == {"group": {"job/algo-1-TIME": ["began TIME"]}}
+    assert document["calls"] == ["sagemaker CreateModel 200", "sagemaker DescribeEndpoint 200"]
 
 
-def test_a_config_for_a_model_that_nobody_made_is_explained_once() -> None:
-    asked = {"ProductionVariants": [{"ModelName": "right"}, {"ModelName": "wrong"}]}
+def test_a_config_for_a_missing_model_gives_one_hint() -> None:
+    parameters = {"ProductionVariants": [{"ModelName": "right"}, {"ModelName": "wrong"}]}
     error = {"code": "ValidationException", "message": "Could not find model"}
-    failed = call("CreateEndpointConfig", 400, parameters=asked, error=error)
+    failed = call("CreateEndpointConfig", 400, parameters=parameters, error=error)
     assert AwsState.of({**STATE, "calls": [failed, failed]}).hints() == (
         "CreateEndpointConfig asks for the model 'wrong' (EndpointConfig.ProductionVariants[1].ModelName), which does "
         "not exist; there is 'right' (Model.ModelName): make the two names the same",
     )
 
 
-def test_a_call_that_succeeded_needs_no_explanation() -> None:
-    asked = {"ProductionVariants": [{"ModelName": "deleted since"}]}
-    assert AwsState.of({**STATE, "calls": [call("CreateEndpointConfig", 200, parameters=asked)]}).hints() == ()
+def test_a_successful_call_gives_no_hint() -> None:
+    parameters = {"ProductionVariants": [{"ModelName": "deleted since"}]}
+    assert AwsState.of({**STATE, "calls": [call("CreateEndpointConfig", 200, parameters=parameters)]}).hints() == ()

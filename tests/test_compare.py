@@ -45,8 +45,8 @@ def test_a_list_of_another_length_is_one_difference(tmp_path: Path) -> None:
 
 
 def test_what_others_do_on_the_engine_is_no_difference(tmp_path: Path) -> None:
-    before = written(tmp_path / "before", one=[{"evidence": {"unproved_containers": [], "warnings": []}}])
-    after = written(tmp_path / "after", one=[{"evidence": {"unproved_containers": [{"name": "x"}], "warnings": []}}])
+    before = written(tmp_path / "before", one=[{"evidence": {"containers_past_relay": [], "warnings": []}}])
+    after = written(tmp_path / "after", one=[{"evidence": {"containers_past_relay": [{"name": "x"}], "warnings": []}}])
     assert differences(before, after) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,13 +18,12 @@ def test_it():
     assert "harness.plugin" not in sys.modules
     assert "docker" not in sys.modules
 """
-CONTROLLER = """
+HEAVY = """
 import sys
 
-def pytest_sessionfinish(session):
-    if not hasattr(session.config, "workerinput"):
-        heavy = {"docker", "minio", "psycopg", "harness.fixtures", "harness.world"} & sys.modules.keys()
-        print(f"HEAVY {sorted(heavy)}")
+def pytest_sessionfinish():
+    heavy = {"boto3", "docker", "jinja2", "minio", "psycopg", "requests", "rich", "tenacity", "testcontainers"}
+    print(f"HEAVY {sorted(heavy & sys.modules.keys())}")
 """
 ASKS = "def test_it(settings):\n    assert settings.dags_folder.name == 'own'\n"
 
@@ -57,17 +57,21 @@ def test_a_project_that_uses_it(
     assert "1 passed" in run(tmp_path, pytestconfig.rootpath, *arguments).stdout
 
 
-@pytest.mark.parametrize(("workers", "heavy"), [("2", False), ("0", True)])
-def test_a_controller_of_workers_is_light(
-    tmp_path: Path, pytestconfig: pytest.Config, workers: str, heavy: bool
+@pytest.mark.parametrize("arguments", [(), ("-n2",), ("--collect-only",), ("--fixtures",)], ids=" ".join)
+def test_a_session_without_scenarios_is_light(
+    tmp_path: Path, pytestconfig: pytest.Config, arguments: tuple[str, ...]
 ) -> None:
-    """It runs no scenario, and every worker waits for it to start."""
+    """A project's other tests don't wait for the clients of the services."""
     (tmp_path / "test_it.py").write_text(ASKS)
-    (tmp_path / "conftest.py").write_text(CONTROLLER)
-    done = run(tmp_path, pytestconfig.rootpath, "-s", "--dags-folder=own", "-n", workers)
-    assert "1 passed" in done.stdout
-    assert ("HEAVY []" not in done.stdout) == heavy, done.stdout
-    assert "world" in run(tmp_path, pytestconfig.rootpath, "--dags-folder=own", "-n", workers, "--fixtures").stdout
+    (tmp_path / "conftest.py").write_text(HEAVY)
+    done = run(tmp_path, pytestconfig.rootpath, "-s", "--dags-folder=own", *arguments)
+    assert done.returncode == 0, done.stdout
+    assert set(re.findall("HEAVY .*", done.stdout)) == {"HEAVY []"}
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_fixtures_are_listed(tmp_path: Path, pytestconfig: pytest.Config, workers: str) -> None:
+    assert "\nworld" in run(tmp_path, pytestconfig.rootpath, "--dags-folder=own", "-n", workers, "--fixtures").stdout
 
 
 SHARED = """
@@ -113,35 +117,25 @@ def test_collecting_for_workers_knows_all_fixtures(tmp_path: Path, pytestconfig:
     assert "'stack'" in done.stdout, done.stdout
 
 
-KNOTS = """
-import gc
+RUN_ID = """
+import os
 from pathlib import Path
 
-class Knot:
-    def __init__(self, file):
-        self.itself = self
-        self.file = file.open("w")
-        self.file.write("written")
+from harness.plugin import FLEET
 
-    def __del__(self):
-        self.file.close()
-
-THROUGHOUT = Knot(Path("throughout"))
-
-def test_it(settings):
-    Knot(Path("within"))
-    assert gc.isenabled()
-    assert gc.get_freeze_count() > 50_000, "what was imported is not looked through again and again"
+def pytest_sessionfinish(session):
+    name = os.environ.get("PYTEST_XDIST_WORKER", "controller")
+    Path(f"run-{name}").write_text(str(session.config.stash[FLEET].run))
 """
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
-def test_what_tests_leave_in_circles_is_ended_and_written(
-    tmp_path: Path, pytestconfig: pytest.Config, workers: str
-) -> None:
-    (tmp_path / "test_it.py").write_text(KNOTS)
-    (tmp_path / "pyproject.toml").write_text("[tool.harness]\n")
-    done = run(tmp_path, pytestconfig.rootpath, "-n", workers)
+@pytest.mark.parametrize("given", [(), ("--testrunuid=nightly/7",)], ids=["xdist's own", "given"])
+def test_xdists_processes_share_a_run(tmp_path: Path, pytestconfig: pytest.Config, given: tuple[str, ...]) -> None:
+    (tmp_path / "test_it.py").write_text(ASKS)
+    (tmp_path / "conftest.py").write_text(RUN_ID)
+    done = run(tmp_path, pytestconfig.rootpath, "--dags-folder=own", "-n2", *given)
     assert done.returncode == 0, done.stdout
-    for knot in ("within", "throughout"):
-        assert (tmp_path / knot).read_text() == "written"
+    ids = {file.name: file.read_text() for file in tmp_path.glob("run-*")}
+    assert sorted(ids) == ["run-controller", "run-gw0", "run-gw1"]
+    assert len(set(ids.values())) == 1
+    assert ids["run-gw0"].isalnum()

@@ -11,7 +11,7 @@ import pytest
 
 import harness
 
-FILE_FORMATS = {"harness.aws_twin.artefact", "harness.aws_twin.recordio"}
+FILE_FORMATS = {"harness.aws_mock.artefact", "harness.aws_mock.recordio"}
 """Readers of what SageMaker's own algorithms write and read: modules of their own, described in the reference."""
 
 

@@ -7,13 +7,14 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
-from tenacity import retry, stop_after_delay, wait_fixed
 
 from harness.airflow import metadata
 from harness.airflow.environments import AirflowEnvironment
 from harness.errors import RunOutcomeError, RunRefusedError
+from harness.run import Run
 from harness.services.stack import Stack
 from harness.settings import Settings
 from harness.world import World
@@ -35,7 +36,9 @@ def examples(world: World) -> World:
 def test_the_result_of_a_run(examples: World) -> None:
     run = examples.run("hello", "2021-01-01")
 
-    assert (run.state, run.exit_code, run.failure) == ("success", 0, None)
+    assert examples.runs == [run]
+    assert examples.evidence is run.evidence
+    assert (run.state, run.exit_code, run.failure, run.refused) == ("success", 0, None, None)
     assert {name: (task.state, task.tries) for name, task in run.tasks.items()} == {
         "answer": ("success", 1),
         "second_try": ("success", 2),
@@ -132,13 +135,38 @@ def test_two_runs_that_are_refused_do_not_meet(examples: World) -> None:
     for date in ("nonsense", "more nonsense"):
         with pytest.raises(RunRefusedError, match="is not a date"):
             examples.run("hello", date)
-    assert examples.attempts == [("hello", "nonsense"), ("hello", "more nonsense")]
+    assert [(run.dag_id, run.date) for run in examples.runs] == [("hello", "nonsense"), ("hello", "more nonsense")]
+
+
+def test_a_refused_attempt_stays_before_a_later_run_of_the_same_dag_and_date(examples: World) -> None:
+    with pytest.raises(RunRefusedError, match="DOCKER_HOST is not an address"):
+        examples.run("hello", "2021-01-01", environment={"DOCKER_HOST": "nonsense://"})
+    run = examples.run("hello", "2021-01-01")
+
+    assert examples.runs == [
+        Run("hello", "2021-01-01", refused="DOCKER_HOST is not an address: write tcp://HOST:PORT or unix:///PATH"),
+        run,
+    ]
+    assert not examples.runs[0].succeeded
+    assert run.succeeded
+    assert examples.evidence is run.evidence
+
+
+def test_an_attempt_that_the_user_breaks_off_is_kept(examples: World) -> None:
+    def interrupted(*arguments: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        dataclasses.replace(examples, execute=interrupted).run("hello", "2021-01-01")
+    assert examples.runs == [Run("hello", "2021-01-01", refused="it was broken off")]
+    with pytest.raises(LookupError, match="no run was made yet"):
+        _ = examples.evidence
 
 
 def test_evidence_holds_sizes_and_digests(examples: World) -> None:
     examples.s3().put_object("data", "a/b", io.BytesIO(b"abc"), 3)
-    examples.run("hello", "2021-01-01")
-    assert examples.evidence.as_json()["objects"]["data"] == {
+    run = examples.run("hello", "2021-01-01")
+    assert run.evidence.as_json()["objects"]["data"] == {
         "a/b": {"size": 3, "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
     }
 
@@ -148,10 +176,6 @@ def test_databases_of_runs_do_not_pile_up(examples: World) -> None:
     for _ in range(2):
         examples.run("hello", "2021-01-01")
 
-    @retry(stop=stop_after_delay(10), wait=wait_fixed(0.05), reraise=True)
-    def only_the_spare_is_left() -> None:
-        with examples.sql("postgres") as connection:
-            left = connection.execute("SELECT 1 FROM pg_database WHERE starts_with(datname, %s)", [own]).fetchall()
-        assert len(left) == 1
-
-    only_the_spare_is_left()
+    with examples.sql("postgres") as connection:
+        left = connection.execute("SELECT 1 FROM pg_database WHERE starts_with(datname, %s)", [own]).fetchall()
+    assert not left

@@ -33,9 +33,10 @@ def stack():
 @pytest.fixture
 def world(request, stack):
     from harness.fixtures import WORLD
+    from harness.run import Run
     from harness.world import World
     made = World(None, stack, None, None, {}, {}, None)
-    made.attempts += [("a_dag", "2021-01-01"), ("a_dag", "2021-02-01")]
+    made.runs += [Run("a_dag", date, refused="for a test") for date in ("2021-01-01", "2021-02-01")]
     request.node.stash[WORLD] = made
     return made
 

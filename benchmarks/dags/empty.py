@@ -1,4 +1,4 @@
-"""A DAG that does next to nothing: what a run of it costs is the cost of running."""
+"""A DAG that does nothing: its run costs only Airflow's overhead."""
 
 import datetime as dt
 

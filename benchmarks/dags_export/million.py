@@ -1,7 +1,7 @@
-"""The export of the DAG inside_airbnb alone, with its own operator, over the whole table.
+"""The export of the DAG inside_airbnb, with its operator, over the whole table.
 
-It returns the seconds of the operator's work: between the start and the end that Airflow records lie also those in
-which it starts the API that a task talks to.
+The task returns the seconds of the operator's work. Airflow's recorded start and end also include the start of the API
+server that a task calls.
 """
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""DAGs that use one name for everything: bucket `shared`, key `key`, table `seen`, queue `shared`."""
+"""DAGs that share all names: bucket `shared`, key `key`, table `seen`, queue `shared`."""
 
 import datetime as dt
 import os
@@ -12,7 +12,7 @@ START = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 
 
 def meet() -> dict[str, Any]:
-    """Leaves this scenario's number with every service, and returns what else it finds there."""
+    """Store this scenario's number in every service, and return the other data found there."""
     import boto3
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
     from airflow.providers.postgres.hooks.postgres import PostgresHook

@@ -1,7 +1,7 @@
-"""In turn: a million listings exported by the DAG's operator, and by a plain script in two forms.
+"""Alternate: export a million listings with the DAG's operator, and with a plain script.
 
-BENCH_SCHEMA names the file with the table's schema. Noted are rows a second, from the first connection to the last
-answer.
+BENCH_SCHEMA is the file with the table's schema. The probe notes rows a second, from the first connection to the last
+response.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness.services.stack import Stack
 from harness.world import World
 
 ROWS = 1_000_000
-# Values of the length and kind that Inside Airbnb's are of, NULLs among them.
+# Values like Inside Airbnb's in length and kind, including NULLs.
 FILL = f"""
 INSERT INTO listings
 SELECT 2818 + n, 'Quiet Garden View Room & Super Fast "WiFi", number ' || n, 3159 + n / 3, 'Daniel', NULL,
@@ -29,7 +29,7 @@ SELECT 2818 + n, 'Quiet Garden View Room & Super Fast "WiFi", number ' || n, 315
        CASE WHEN n % 20 > 0 THEN 50 + n % 200 END, 1 + n % 5, n % 300, date '2019-12-07' - (n % 700)::int,
        CASE WHEN n % 7 > 0 THEN (n % 500) / 100.0 END, 1, n % 365, n % 9, NULL, date '2020-12-12'
 FROM generate_series(1, {ROWS}) AS n
-"""  # noqa: S608 - a number of our own
+"""  # noqa: S608 - the number is a constant
 
 
 @pytest.fixture(scope="session")
@@ -56,16 +56,16 @@ def test_export(world: World, turn: int, note: Note) -> None:
     note("operator", ROWS / run.xcoms["export", "return_value"])
     exported = world.read("export", "listings.csv")
 
-    note("quoted", ROWS / by_script(world, "quoted"))
+    note("quoted", ROWS / run_script(world, "quoted"))
     header, rows = exported.split(b"\n", 1)
     assert header.count(b",") == 18
-    assert world.read("export", "listings.csv") == rows, "the script makes the very bytes, after the header"
+    assert world.read("export", "listings.csv") == rows, "the script writes the same bytes after the header"
 
-    note("plain", ROWS / by_script(world, "plain"))
+    note("plain", ROWS / run_script(world, "plain"))
 
 
-def by_script(world: World, which: str) -> float:
-    """Seconds, as the script says."""
+def run_script(world: World, which: str) -> float:
+    """Run the plain script and return the seconds that it prints."""
     s3 = world.stack.minio.endpoint
     where = (s3.url.removeprefix("http://"), s3.access_key, s3.secret_key)
     command = [sys.executable, plain_copy.__file__, world.stack.postgres.url("insideairbnb"), *where, which]

@@ -1,4 +1,4 @@
-"""pytest-airflow-in-a-box, as its own documentation shows it, on the same empty DAG; BENCH_TIMES tests."""
+"""BENCH_TIMES tests of pytest-airflow-in-a-box with the same empty DAG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Empty scenarios, BENCH_TIMES of them. After those that BENCH_WEIGH numbers the warm host's megabytes are noted."""
+"""BENCH_TIMES empty scenarios.
+
+After the scenarios numbered in BENCH_WEIGH the probe notes the host's megabytes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In turn: a clean metadata database for a scenario, made and dropped, and `airflow db migrate` on an empty one."""
+"""Alternate: create and drop a clean metadata database, and run `airflow db migrate`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import fresh_database
 from harness.services.stack import Stack
 
-# Many at a stretch: one alone is lent from a stock, and what filling that up costs would not be seen.
+# Many in a row, because a single one comes from the pool and would not show the cost of refilling the pool.
 ROW = 20
 
 

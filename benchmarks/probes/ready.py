@@ -1,4 +1,4 @@
-"""Nothing but a clean world."""
+"""A test that only needs a clean world."""
 
 from __future__ import annotations
 

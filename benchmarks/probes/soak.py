@@ -1,7 +1,7 @@
-"""Scenarios that all use the same names; each must find what it left itself, and nothing else.
+"""Scenarios that all use the same names: each must find only its own data.
 
-What each one saw goes into the folder BENCH_SEEN, as one file of JSON a scenario; its fleet and stack into `fleets` and
-`stacks` there, a file a name.
+Each scenario writes its results to a JSON file in the folder BENCH_SEEN, and the names of its session and stack to
+files in `fleets` and `stacks` there.
 """
 
 from __future__ import annotations
@@ -52,22 +52,22 @@ def known(stack: Stack) -> None:
 
 @pytest.mark.parametrize("number", MEETING)
 def test_meet(world: World, number: int) -> None:
-    """Twice in a row: the second run meets what the first one left, and only that."""
+    """Run twice in a row: the second run finds the data of the first one, and nothing else."""
     world.s3().put_object("shared", "seed", io.BytesIO(b"%d" % number), 3)
-    found = []
+    results = []
     for _ in range(2):
         run = world.run("meet", "2021-01-01", environment={"SOAK_NUMBER": str(number)})
-        found.append(run.xcoms["meet", "return_value"])
+        results.append(run.xcoms["meet", "return_value"])
         with world.sql("rows") as connection:
             rows = [n for (n,) in connection.execute("SELECT n FROM seen")]
         assert set(rows) == {number}
         assert world.keys("shared") == ["key", "seed"]
         assert world.read("shared", "key") == world.read("shared", "seed") == b"%d" % number
-        (SEEN / f"meet-{number}.json").write_text(json.dumps({"found": found, "rows": rows}))
-        if len(found) == 1:
-            assert found == [{"rows": [], "keys": ["seed"], "messages": [str(number)]}]
+        (SEEN / f"meet-{number}.json").write_text(json.dumps({"results": results, "rows": rows}))
+        if len(results) == 1:
+            assert results == [{"rows": [], "keys": ["seed"], "messages": [str(number)]}]
             world.s3().remove_object("shared", "key")
-    assert found[1] == {"rows": [number], "keys": ["seed"], "messages": [str(number)]}
+    assert results[1] == {"rows": [number], "keys": ["seed"], "messages": [str(number)]}
     assert world.evidence.sidecars == ()
 
 

@@ -1,4 +1,7 @@
-"""In turn: all services from nothing side by side, one after another, and by compose. Images are there before."""
+"""Alternate: start all services in parallel, one after another, and with compose.
+
+The images exist.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +39,12 @@ if command := json.loads(os.environ["BENCH_COMPOSE"]):
 
     @pytest.fixture(scope="module")
     def compose_file(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """Written from a stack as it runs."""
+        """A compose file generated from a running stack."""
         file = tmp_path_factory.mktemp("compose") / "compose.json"
         fleet = Fleet(settings.root, new_run())
         try:
             with stack_in_fleet(fleet, settings, {}, SILENT):
-                file.write_text(json.dumps(compose.described(connect(), fleet.ident)))
+                file.write_text(json.dumps(compose.describe_services(connect(), fleet.ident)))
         finally:
             fleet.end(orderly=True)
         return file

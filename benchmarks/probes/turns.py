@@ -1,6 +1,6 @@
-"""In turn: a scenario of the empty DAG, and the bare command inside it. BENCH_TURNS says how often.
+"""Alternate: a scenario of the empty DAG, and its bare command, BENCH_TURNS times.
 
-With BENCH_BARE=0 scenarios only.
+BENCH_BARE=0 skips the bare commands.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def test_scenario(world: World, turn: int) -> None:
     world.run("empty", "2021-01-01")
 
 
-@pytest.mark.skipif(os.environ.get("BENCH_BARE") == "0", reason="not asked for")
+@pytest.mark.skipif(os.environ.get("BENCH_BARE") == "0", reason="BENCH_BARE is 0")
 @pytest.mark.parametrize("turn", TURNS)
 def test_bare(
     harness_airflow: AirflowEnvironment, stack: Stack, settings: Settings, tmp_path: Path, turn: int, note: Note

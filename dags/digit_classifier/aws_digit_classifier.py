@@ -1,4 +1,4 @@
-"""The digits through SageMaker: copied, extracted, trained with k-means, and deployed behind an endpoint."""
+"""Copy and extract the digits, train k-means with SageMaker, and deploy the model."""
 
 from datetime import datetime, timezone
 
@@ -12,9 +12,9 @@ from digit_classifier.extract import extract_mnist_data
 
 AWS_CONN_ID = "aws_conn"
 
-# A job whose name is taken gets another one from the operator. What is deployed is therefore named after the job that
-# ran, and points to what that job made: a training that is run again never deploys the older model. A deployment that
-# is cleared alone fails, since its model exists: clear the training with it.
+# The operator renames a job whose name is taken. So the model and its configuration have the name of the job that ran
+# and point to that job's artefact: a second training never deploys the older model. A deployment that is cleared
+# without its training fails, because its model exists.
 JOB = "mnistclassifier-{{ logical_date.strftime('%Y-%m-%d-%H-%M-%S') }}"
 TRAINED = "(ti.xcom_pull(task_ids='sagemaker_train_model') or {})['Training']"
 TRAINED_JOB = f"{{{{ {TRAINED}['TrainingJobName'] }}}}"

@@ -1,4 +1,4 @@
-"""An object written and copied, in MinIO. Safe to run again for a date."""
+"""Write an object to MinIO and copy it. A date can be run again."""
 
 from datetime import datetime, timezone
 
@@ -12,7 +12,7 @@ def create_file(ds, **context):
     S3Hook(aws_conn_id="locals3").load_string(string_data=ds, key=f"/data/{ds}.json", bucket_name="data", replace=True)
 
 
-# A fixed start date, and so no catching up: "three days ago", as the guide has it, is another date every day.
+# The start date is fixed, so catchup is off. The guide's "three days ago" is a different date every day.
 with DAG(
     dag_id="01_s3_copy_object_fixed",
     schedule="@daily",

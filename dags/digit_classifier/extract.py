@@ -1,4 +1,4 @@
-"""From mnist.pkl.gz to what SageMaker's k-means reads, both in S3."""
+"""Convert mnist.pkl.gz to the input format of SageMaker's k-means, both in S3."""
 
 import tempfile
 
@@ -6,8 +6,11 @@ from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
 
 def extract_mnist_data(aws_conn_id, bucket):
-    """Writes the training digits of `mnist.pkl.gz` in the bucket to `mnist_data`, through files, not memory."""
-    # Imported here: a scheduler that parses a DAG need not load numpy.
+    """Convert the training digits of the bucket's `mnist.pkl.gz` to `mnist_data`.
+
+    The data goes through temporary files, not through memory.
+    """
+    # Imported here so that parsing the DAG doesn't import numpy.
     from digit_classifier.pickled import load
     from digit_classifier.recordio import write_records
 

@@ -1,4 +1,4 @@
-"""The digits in MinIO, brought to the format that SageMaker reads. Needs RUN_FIRST_setup_env before it."""
+"""Convert the digits in MinIO to SageMaker's input format. Run RUN_FIRST_setup_env first."""
 
 from datetime import datetime, timezone
 

@@ -1,6 +1,7 @@
-"""mnist.pkl.gz, read without running it: a pickle may name any function, and this one may name numpy's arrays.
+"""Read mnist.pkl.gz safely: the reader admits only numpy arrays.
 
-Nor does numpy read it: what numpy does with a pickle trusts it, and reads past the end of a list that is too short.
+A pickle may call any function. numpy's own unpickling isn't used: it trusts the pickle and reads past the end of a list
+that is too short.
 """
 
 import gzip
@@ -10,17 +11,20 @@ import re
 import numpy as np
 
 LIMIT = 2**30
-"""Bytes that are unpacked, or made of a text, at most; the full data set has a fifth of it."""
+"""Largest number of bytes that are decompressed or encoded; the full data set has a fifth of it."""
 
 NUMBERS = re.compile(r"[biuf]\d{1,2}")
 
 
 class RefusedPickleError(Exception):
-    """The file is not what it should be, or asks for more than arrays."""
+    """The file has another format, or its pickle calls more than array constructors."""
 
 
 class _Named:
-    """What a pickle names: it may call it, and no more. Of a plain function it could set attributes."""
+    """A function that the pickle can only call.
+
+    On a plain function it could also set attributes.
+    """
 
     def __init__(self, call):
         self.call = call
@@ -33,7 +37,7 @@ class _Named:
 
 
 class _Array:
-    """In place of numpy.ndarray, which a pickle makes empty and then fills."""
+    """Replacement for numpy.ndarray, which a pickle creates empty and then fills."""
 
     def __init__(self, encode):
         self.encode = encode
@@ -41,7 +45,7 @@ class _Array:
 
     def __setstate__(self, state):
         _, shape, dtype, by_column, content = state
-        if isinstance(content, str):  # bytes that Python 2 wrote
+        if isinstance(content, str):  # Python 2 writes bytes as str.
             content = self.encode(content)
         self.fill(content, dtype, shape, "F" if by_column else "C")
 
@@ -50,7 +54,7 @@ class _Array:
 
 
 class _Dtype:
-    """In place of numpy.dtype: the type of a number."""
+    """Replacement for numpy.dtype that admits only number types."""
 
     def __init__(self, code, *_):
         if not (isinstance(code, str) and NUMBERS.fullmatch(code)):
@@ -62,7 +66,7 @@ class _Dtype:
 
 
 class _Bounded:
-    """A file of which no more than LIMIT bytes are read, whatever a small archive unpacks to."""
+    """A file that yields at most LIMIT bytes: a small archive may decompress to a huge size."""
 
     def __init__(self, file):
         self.file, self.left = file, LIMIT
@@ -74,7 +78,10 @@ class _Bounded:
         return self._counted(self.file.readline(self.left + 1))
 
     def encode(self, text, encoding="latin1"):
-        """Counted, as a pickle may ask for it again and again. Other encodings give more bytes than they get."""
+        """Encode and count, as a pickle may call this repeatedly.
+
+        Other encodings return more bytes than they get.
+        """
         if encoding != "latin1":
             raise RefusedPickleError("the pickle asks for another encoding than latin1")
         return self._counted(text.encode(encoding))
@@ -86,8 +93,8 @@ class _Bounded:
         return content
 
 
-# The unpickler that Python keeps beside the one in C: that one makes a table as long as the highest number that a
-# pickle gives to a part of it, however short the pickle (python/cpython#115952).
+# Python's own unpickler. The one in C allocates a table as long as the highest memo number in the pickle, however short
+# the pickle is (python/cpython#115952).
 class _Arrays(pickle._Unpickler):
     def __init__(self, file):
         super().__init__(file, encoding="latin1")
@@ -101,14 +108,14 @@ class _Arrays(pickle._Unpickler):
             return array
 
         self.admitted = {
-            # Where numpy has its makers of arrays, since version 2 and before.
+            # numpy's array constructors in version 2 and before.
             ("numpy._core.multiarray", "_reconstruct"): _Named(reconstruct),
             ("numpy.core.multiarray", "_reconstruct"): _Named(reconstruct),
             ("numpy._core.numeric", "_frombuffer"): _Named(from_buffer),
             ("numpy.core.numeric", "_frombuffer"): _Named(from_buffer),
             ("numpy", "ndarray"): _Named(_refuse),
             ("numpy", "dtype"): _Named(_Dtype),
-            # So Python 3 writes bytes into a pickle of an old protocol.
+            # Python 3 writes bytes like this in old protocols.
             ("_codecs", "encode"): _Named(file.encode),
             ("__builtin__", "bytes"): _Named(lambda: b""),
         }
@@ -125,26 +132,26 @@ def _refuse(*_):
 
 
 def load(file):
-    """((array, labels), ...) for training, validation and test, from an open mnist.pkl.gz.
+    """Return ((array, labels), ...) for training, validation and test from an mnist.pkl.gz.
 
-    The arrays can't be written to. Raises RefusedPickleError.
+    The arrays are read-only. Raises RefusedPickleError.
     """
     try:
         with gzip.GzipFile(fileobj=file) as unpacked:
-            found = _Arrays(_Bounded(unpacked)).load()
+            pairs = _Arrays(_Bounded(unpacked)).load()
     except RefusedPickleError:
         raise
-    except Exception as error:  # a broken pickle raises nearly anything
+    except Exception as error:  # A damaged pickle may raise any exception.
         raise RefusedPickleError(f"the file can't be read as a gzipped pickle: {error!r}") from error
-    if not _is_data(found):
+    if not _is_data(pairs):
         raise RefusedPickleError("the pickle does not hold three pairs of an array and its labels")
-    return tuple((array.array, labels.array) for array, labels in found)
+    return tuple((array.array, labels.array) for array, labels in pairs)
 
 
-def _is_data(found):
+def _is_data(pairs):
     return (
-        isinstance(found, tuple | list)
-        and len(found) == 3
-        and all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in found)
-        and all(isinstance(part, _Array) and part.array is not None for pair in found for part in pair)
+        isinstance(pairs, tuple | list)
+        and len(pairs) == 3
+        and all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs)
+        and all(isinstance(part, _Array) and part.array is not None for pair in pairs for part in pair)
     )

@@ -1,4 +1,4 @@
-"""RecordIO-protobuf, written: the format that SageMaker's own algorithms read.
+"""Write RecordIO-protobuf, the input format of SageMaker's algorithms.
 
 The SageMaker SDK dropped its writer in version 3. Each record is the magic 0xCED7230A, the payload's length, the
 payload (a protobuf message aialgs.data.Record with one dense tensor for the features and one for the label) and zeros
@@ -11,17 +11,17 @@ import numpy as np
 
 MAGIC = 0xCED7230A
 BYTES = 2
-"""Protobuf's wire type of whatever has a length: messages, texts, packed numbers."""
+"""Protobuf's wire type of length-delimited values: messages, strings and packed numbers."""
 FEATURES, LABEL = 1, 2
 KEY, VALUE = 1, 2
 NAME = b"values"
 
 
 def write_records(file, features, labels=None):
-    """Writes one record for each row of `features` (a matrix) to `file`, with its label of `labels` (a vector), if any.
+    """Write a record for each row of `features` (a matrix) to `file`.
 
-    float32, float64 and the platform's int go into tensors of their kind. Raises ValueError for another type or shape,
-    and for an int that does not fit into the format's 32 bits.
+    `labels`: a vector with a label for each row, or None. float32, float64 and the platform's int become tensors of the
+    same type. Raises ValueError for another type or shape, and for an int of more than 32 bits.
     """
     if features.ndim != 2:
         raise ValueError("Array must be a Matrix")
@@ -40,7 +40,7 @@ def write_records(file, features, labels=None):
 
 
 def _tensor_of(numbers, what):
-    """The function that makes a Value message of some of these numbers."""
+    """Return a function that encodes a row of these numbers as a Value message."""
     dtype = numbers.dtype.newbyteorder("=")
     if dtype == np.dtype("float32"):
         return lambda row: _field(2, _field(1, row.astype("<f4").tobytes()))
@@ -54,7 +54,7 @@ def _tensor_of(numbers, what):
 
 
 def _entry(number, value):
-    """An entry of a protobuf map: SageMaker's name for the one tensor, and the tensor."""
+    """Encode an entry of a protobuf map: SageMaker's name of the tensor, and the tensor."""
     return _field(number, _field(KEY, NAME) + _field(VALUE, value))
 
 
@@ -63,7 +63,7 @@ def _field(number, content):
 
 
 def _varint(value):
-    """Seven bits to a byte, lowest first; a negative number as its 64-bit complement."""
+    """Encode seven bits a byte, lowest first; a negative number becomes its 64-bit complement."""
     value &= 0xFFFFFFFFFFFFFFFF
     parts = bytearray()
     while value > 0x7F:

@@ -1,4 +1,7 @@
-"""The sample data in MinIO, and the connection aws_conn in Airflow's own database. Safe to run again."""
+"""Upload the sample data to MinIO, and add the connection aws_conn to Airflow's database.
+
+Can be run again.
+"""
 
 import json
 import subprocess
@@ -25,12 +28,12 @@ def upload():
 
 
 def aws_conn_is_missing():
-    """Asked of the command line: a task of Airflow 3 must not look into the database itself."""
+    """Query connections through Airflow's CLI: tasks of Airflow 3 can't access the database."""
     command = [sys.executable, "-m", "airflow", "connections", "list", "--output", "json"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    # Other lines may come first; the answer is the last one that is JSON.
-    answer = [line for line in printed.splitlines() if line.startswith("[")][-1]
-    return all(connection["conn_id"] != "aws_conn" for connection in json.loads(answer))
+    # Log lines may precede the JSON line.
+    connections = [line for line in printed.splitlines() if line.startswith("[")][-1]
+    return all(connection["conn_id"] != "aws_conn" for connection in json.loads(connections))
 
 
 with DAG(dag_id="RUN_FIRST_setup_env", schedule=None, start_date=datetime(2021, 1, 1, tzinfo=timezone.utc)):
@@ -48,8 +51,8 @@ with DAG(dag_id="RUN_FIRST_setup_env", schedule=None, start_date=datetime(2021, 
     )
     add_aws_conn = BashOperator(
         task_id="add_aws_conn",
-        # Airflow 2 answers with the whole URI, and Airflow 3 repeats one that it refuses: neither the log nor an XCom
-        # is to have the secret in it. A variable of this kind may hold a URI or JSON.
+        # Output goes to /dev/null and XCom is off to hide the secret: Airflow 2 prints the whole URI, and Airflow 3
+        # prints a URI that it rejects. The variable may hold a URI or JSON.
         bash_command="""
             case "$AIRFLOW_CONN_AWS_CONN" in "{"*) form=--conn-json ;; *) form=--conn-uri ;; esac
             airflow connections add aws_conn "$form" "$AIRFLOW_CONN_AWS_CONN" >/dev/null 2>&1 ||

@@ -1,4 +1,4 @@
-"""One copy in AWS: it shows that the connection aws_conn works, from the environment alone."""
+"""Copy an object in AWS to check the connection aws_conn."""
 
 from datetime import datetime, timezone
 

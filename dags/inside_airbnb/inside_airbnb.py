@@ -1,4 +1,4 @@
-"""Inside Airbnb: a month of listings from Postgres to S3, then the price changes, computed in the worker."""
+"""Export a month of Inside Airbnb's listings to S3; compute price changes in the worker."""
 
 from datetime import datetime, timezone
 
@@ -14,7 +14,7 @@ S3_BUCKET = "inside-airbnb"
 
 
 def crunch_listings() -> None:
-    # Imported here: a scheduler that parses this file need not load pandas.
+    # Imported here so that parsing this file doesn't import pandas.
     from inside_airbnb.numbercruncher.numbercruncher import connect, crunch
 
     hook = S3Hook(aws_conn_id=S3_CONN_ID)
@@ -28,7 +28,7 @@ def crunch_listings() -> None:
 
 with DAG(
     dag_id="inside_airbnb",
-    # Plain "@monthly" is a zero-width interval on Airflow 3; this timetable is the month before on both lines.
+    # On Airflow 3 plain "@monthly" has an empty interval; with this timetable it is the previous month on both lines.
     schedule=CronDataIntervalTimetable("@monthly", timezone="UTC"),
     start_date=datetime(2015, 1, 1, tzinfo=timezone.utc),
     end_date=datetime(2023, 12, 21, tzinfo=timezone.utc),
@@ -38,8 +38,8 @@ with DAG(
     download_from_postgres = PostgresToS3Operator(
         task_id="download_from_postgres",
         postgres_conn_id="inside_airbnb",
-        # Half-open, so that a snapshot of the first of a month is exported once. Ordered, so that the same
-        # run twice writes the same bytes.
+        # A half-open interval exports a snapshot of the first of a month once. The order makes repeated
+        # runs write equal bytes.
         query="""
             SELECT * FROM listings
             WHERE download_date >= '{{ data_interval_start | ds }}'

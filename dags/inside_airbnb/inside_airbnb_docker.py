@@ -1,4 +1,4 @@
-"""Inside Airbnb: a month of listings from Postgres to S3, then the price changes, computed in a container."""
+"""Export a month of Inside Airbnb's listings to S3; compute price changes in a container."""
 
 import os
 from datetime import datetime, timezone
@@ -11,7 +11,7 @@ from inside_airbnb.postgres_to_s3 import PostgresToS3Operator
 
 with DAG(
     dag_id="inside_airbnb_docker",
-    # Plain "@monthly" is a zero-width interval on Airflow 3; this timetable is the month before on both lines.
+    # On Airflow 3 plain "@monthly" has an empty interval; with this timetable it is the previous month on both lines.
     schedule=CronDataIntervalTimetable("@monthly", timezone="UTC"),
     start_date=datetime(2015, 1, 1, tzinfo=timezone.utc),
     end_date=datetime(2023, 12, 21, tzinfo=timezone.utc),
@@ -21,8 +21,8 @@ with DAG(
     download_from_postgres = PostgresToS3Operator(
         task_id="download_from_postgres",
         postgres_conn_id="inside_airbnb",
-        # Half-open, so that a snapshot of the first of a month is exported once. Ordered, so that the same
-        # run twice writes the same bytes.
+        # A half-open interval exports a snapshot of the first of a month once. The order makes repeated
+        # runs write equal bytes.
         query="""
             SELECT * FROM listings
             WHERE download_date >= '{{ data_interval_start | ds }}'
@@ -47,7 +47,7 @@ with DAG(
             "S3_ENDPOINT": os.environ.get("S3_ENDPOINT", "localhost:9000"),
             "S3_ACCESS_KEY": os.environ.get("S3_ACCESS_KEY"),
         },
-        # Not among the rendered fields that Airflow stores and shows.
+        # Airflow stores and shows `environment`, but not `private_environment`.
         private_environment={"S3_SECRET_KEY": os.environ.get("S3_SECRET_KEY")},
     )
 

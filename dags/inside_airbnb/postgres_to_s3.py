@@ -20,16 +20,17 @@ except ImportError:  # Airflow 2
 
 class PostgresToS3Operator(BaseOperator):
     """
-    Write a query's result to an S3 object, byte for byte as `csv.writer(QUOTE_ALL, lineterminator="\\n")` would.
+    Write a query's result to an S3 object as CSV with every field quoted.
 
-    Postgres itself writes the CSV (COPY), row by row into a temporary file, which S3 then gets in parts.
-    Values are in Postgres's own text form, NULL is an empty field, and the first line holds the column names.
+    The bytes equal those of `csv.writer(QUOTE_ALL, lineterminator="\\n")`. Postgres writes the CSV
+    (COPY) row by row to a temporary file, which is uploaded in parts. Values have Postgres's text form, NULL is an
+    empty field, and the first line has the column names.
 
     :param postgres_conn_id: connection to read from
-    :param query: one SELECT, templated; a semicolon or comment at its end does no harm
+    :param query: one SELECT, templated; may end with semicolons and comments
     :param s3_conn_id: connection to write to
     :param s3_bucket: bucket of the object
-    :param s3_key: key of the object, templated; an object of that key is replaced
+    :param s3_key: key of the object, templated; an existing object is replaced
     """
 
     template_fields: Sequence[str] = ("query", "s3_key")
@@ -58,7 +59,7 @@ class PostgresToS3Operator(BaseOperator):
             rows = self._export(export)
             size = export.tell()
             export.seek(0)
-            # Part after part: side by side they would hold a hundred megabytes of the file in memory.
+            # Without threads one part at a time is in memory; with threads it would be a hundred megabytes.
             s3 = S3Hook(aws_conn_id=self.s3_conn_id, transfer_config_args={"use_threads": False})
             s3.load_file_obj(export, key=self.s3_key, bucket_name=self.s3_bucket, replace=True)
         self.log.info("Wrote %d rows (%d bytes) to s3://%s/%s", rows, size, self.s3_bucket, self.s3_key)
@@ -77,7 +78,7 @@ class PostgresToS3Operator(BaseOperator):
 
 
 def without_end(query: str) -> str:
-    """Leave out semicolons, comments and blanks at the end: what is left can stand in parentheses."""
+    """Remove trailing semicolons, comments and blanks, so that the query fits in parentheses."""
     pieces = list(tokenize(query))
     while pieces and (pieces[-1][0] in tokens.Whitespace or pieces[-1][0] in tokens.Comment or pieces[-1][1] == ";"):
         pieces.pop()
@@ -92,10 +93,10 @@ def csv_header(columns: Sequence[str]) -> bytes:
 
 def csv_copy(query: str, columns: int) -> str:
     """
-    COPY statement for a query of that many columns.
+    Return the COPY statement for a query with that many columns.
 
-    FORCE_QUOTE leaves NULL unquoted, hence the coalesce. The columns get names of our own, since those of the
-    query may need quoting or occur twice.
+    FORCE_QUOTE leaves NULL unquoted, hence the coalesce. The columns are renamed, because the query's names may
+    need quoting or occur twice.
     """
     names = [f"c{number}" for number in range(columns)]
     fields = ", ".join(f"coalesce({name}::text, '')" for name in names)
@@ -106,7 +107,7 @@ def csv_copy(query: str, columns: int) -> str:
 
 
 def copy_to(cursor: Any, statement: str, file: IO[bytes]) -> None:
-    """The hook's driver is psycopg 3 beside SQLAlchemy 2 (Airflow 3), and psycopg2 beside 1.4 (Airflow 2.11)."""
+    """Run COPY with the hook's driver, psycopg 3 (Airflow 3) or psycopg2 (Airflow 2.11)."""
     if hasattr(cursor, "copy_expert"):
         cursor.copy_expert(statement, file)
     else:

@@ -1,5 +1,5 @@
--- Inside Airbnb's summary listings and the date they were downloaded on. The 16 columns of the older files, the
--- two that later files added (number_of_reviews_ltm, license), then download_date. Ids outgrew 32 bits in 2022.
+-- Inside Airbnb's summary listings with their download date: the 16 columns of older files, the two that later files
+-- added (number_of_reviews_ltm, license), then download_date. Ids exceed 32 bits since 2022.
 CREATE TABLE IF NOT EXISTS listings (
     id                             BIGINT,
     name                           TEXT,

@@ -20,13 +20,13 @@ from docker.models.containers import Container
 
 from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment, find_environment
-from harness.airflow.judge import failure_of
 from harness.airflow.metadata import fresh_database
+from harness.airflow.outcome import failure_of
 from harness.airflow.process import Finished
-from harness.airflow.run import Recorded, read_recorded
+from harness.airflow.snapshot import MetadataSnapshot, read_snapshot
 from harness.engine import connect, engine_errors
 from harness.errors import ServiceError
-from harness.images.obtain import Obtained, obtain
+from harness.images.resolve import ResolvedImage, resolve_image
 from harness.services import aws, postgres_server, relay
 from harness.services.containers import Spec
 from harness.services.extra import extra_labels, run_once, start_beside
@@ -72,7 +72,7 @@ class InImage:
     exit_code: int | None
     log: str
     seconds: float
-    recorded: Recorded
+    recorded: MetadataSnapshot
     failure: str | None
     socket_before: Owned
     socket_after: Owned
@@ -97,7 +97,7 @@ def run_in_image(
     id of a container whose network the run uses. Raises ServiceError, ImageError, EngineError, and RunError as
     run_dag() does.
     """
-    image = obtain(connect(), settings, IMAGE)
+    image = resolve_image(connect(), settings, IMAGE)
     airflow = find_environment(settings.airflow_python)
     with _socket(stack) as (volume, container), _metadata(airflow, stack, image) as (url, migrated):
         test = ["airflow", "dags", "test", dag_id, date]
@@ -115,7 +115,7 @@ def run_in_image(
         before = _owned_in(container)
         ended = run_once(stack, spec, timeout=timeout, files={**placed, ENTRYPOINT: HAND_OVER.encode()}, user="root")
         after = _owned_in(container)
-        recorded = read_recorded(url, dag_id, ended.output)
+        recorded = read_snapshot(url, dag_id, ended.output)
         failure = failure_of(Finished(ended.exit_code, ended.output, ended.seconds), recorded, timeout)
     return InImage(ended.exit_code, ended.output, ended.seconds, recorded, failure, before, after)
 
@@ -176,7 +176,7 @@ def _environment(
 
 
 @contextmanager
-def _metadata(airflow: AirflowEnvironment, stack: Stack, image: Obtained) -> Iterator[tuple[str, bool]]:
+def _metadata(airflow: AirflowEnvironment, stack: Stack, image: ResolvedImage) -> Iterator[tuple[str, bool]]:
     """libpq URL of a database for the run, and whether it is migrated: if the image has this machine's Airflow."""
     if airflow.airflow_version == image.version.partition("-")[0]:
         with fresh_database(airflow, stack.postgres) as url:

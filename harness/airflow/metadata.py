@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -29,7 +29,7 @@ class Server(Protocol):
     def scratch_name(self) -> str: ...
     def exists(self, name: str) -> bool: ...
     def create(self, name: str) -> None: ...
-    def lend(self, template: str) -> AbstractContextManager[str]: ...
+    def clone(self, template: str, name: str) -> None: ...
     def rename(self, name: str, new: str) -> None: ...
     def drop(self, name: str) -> None: ...
     def dump(self, database: str) -> bytes: ...
@@ -92,8 +92,12 @@ def _restored(server: Server, file: Path, made: str) -> bool:
 @contextmanager
 def fresh_database(airflow: AirflowEnvironment, server: Server) -> Iterator[str]:
     """The libpq URL of a clean metadata database, which is dropped afterwards."""
-    with server.lend(template_name(airflow)) as name:
+    name = server.scratch_name()
+    server.clone(template_name(airflow), name)
+    try:
         yield server.direct_url(name)
+    finally:
+        server.drop(name)
 
 
 def _migrate(airflow: AirflowEnvironment, server: Server, database: str, work_dir: Path) -> None:

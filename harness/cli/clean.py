@@ -1,4 +1,4 @@
-"""`harness clean`: what this tool made goes, and nothing else."""
+"""`harness clean`: remove what the harness created and no longer needs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.clean.cache import of_cache
-from harness.clean.checkouts import of_embedded, of_gone, of_own
-from harness.clean.images import of_images
-from harness.clean.left import Left
-from harness.clean.runs import of_runs
+from harness.cleanup.cache import find_cache_files
+from harness.cleanup.checkouts import find_dead_embedded_stacks, find_deleted_checkouts, find_kept
+from harness.cleanup.images import find_built_images
+from harness.cleanup.leftovers import Leftover
+from harness.cleanup.runs import find_dead_runs
 from harness.engine import connect
 from harness.errors import EngineError, HarnessError, ServiceError
 from harness.images.catalogue import BUILT_IN
@@ -22,74 +22,78 @@ from harness.services.fleet import fleets
 from harness.settings import Settings
 from harness.tables import counted
 
-STAYED = 1
+INCOMPLETE = 1
+"""Exit code if something could not be removed."""
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
     parser = commands.add_parser(
         "clean",
-        help="remove what this tool left: what `up` and --reuse kept for this checkout, and what killed runs left",
+        help="remove what `up` and --reuse kept for this checkout, and what killed test runs left behind",
     )
-    parser.add_argument("--dry-run", action="store_true", help="remove nothing, only tell")
-    parser.add_argument("--images", action="store_true", help="the images that it built, too")
-    parser.add_argument("--cache", action="store_true", help="the cache folder's contents, too")
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    parser.add_argument("--dry-run", action="store_true", help="list what would be removed, and remove nothing")
+    parser.add_argument("--images", action="store_true", help="remove the images that the harness built, too")
+    parser.add_argument("--cache", action="store_true", help="remove the contents of the cache folder, too")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
     settings = Settings.load(root, BUILT_IN)
-    # Images and the cache belong to all checkouts.
-    asked = {root, *(checkouts() if chosen.images or chosen.cache else ())}
-    if busy := next((one for one in sorted(asked) if any(fleet.used() for fleet in fleets(one))), None):
-        raise ServiceError(f"a test run is under way in {busy}: wait until it has ended, or end it")
-    done, stayed = _removed(list(_finders(settings, chosen)), chosen.dry_run)
+    # All checkouts share the images and the cache.
+    affected = {root, *(checkouts() if chosen.images or chosen.cache else ())}
+    if busy := next((path for path in sorted(affected) if any(session.used() for session in fleets(path))), None):
+        raise ServiceError(f"a test run is in progress in {busy}: wait until it ends, or end it")
+    removed, failures = _remove_all(list(_create_finders(settings, chosen)), chosen.dry_run)
     if chosen.json:
-        plain = [{"kind": one.kind, "name": one.name} for one in done]
-        print(json.dumps({"would_remove" if chosen.dry_run else "removed": plain, "stayed": stayed}, indent=1))
-        return STAYED if stayed else 0
+        plain = [{"kind": leftover.kind, "name": leftover.name} for leftover in removed]
+        print(json.dumps({"would_remove" if chosen.dry_run else "removed": plain, "stayed": failures}, indent=1))
+        return INCOMPLETE if failures else 0
     if chosen.dry_run:
-        for one in done:
-            print(f"would remove {one.kind} {one.name}")
-    elif done:
-        print(f"removed {counted(Counter(one.kind for one in done))}")
-    for reason in stayed:
-        print(f"stayed: {reason}")
-    if not done and not stayed:
-        print("nothing was left")
-    return STAYED if stayed else 0
+        for leftover in removed:
+            print(f"would remove {leftover.kind} {leftover.name}")
+    elif removed:
+        print(f"removed {counted(Counter(leftover.kind for leftover in removed))}")
+    for reason in failures:
+        print(f"not removed: {reason}")
+    if not removed and not failures:
+        print("nothing to remove")
+    return INCOMPLETE if failures else 0
 
 
-def _removed(finders: Sequence[Iterator[Left]], dry_run: bool) -> tuple[list[Left], list[str]]:
-    """What went, or would go, and why the rest stayed. Each is looked for when what comes before it has gone."""
-    done: list[Left] = []
-    stayed: list[str] = []
+def _remove_all(finders: Sequence[Iterator[Leftover]], dry_run: bool) -> tuple[list[Leftover], list[str]]:
+    """Return what was, or would be, removed, and the errors of the rest.
+
+    A finder starts after the leftovers of the finder before it are removed.
+    """
+    removed: list[Leftover] = []
+    failures: list[str] = []
     for finder in finders:
         try:
-            for one in finder:
+            for leftover in finder:
                 try:
                     if not dry_run:
-                        one.remove()
-                    done.append(one)
+                        leftover.remove()
+                    removed.append(leftover)
                 except (HarnessError, OSError) as error:
-                    stayed.append(str(error))
+                    failures.append(str(error))
         except (HarnessError, OSError) as error:
-            stayed.append(str(error))
-    return done, stayed
+            failures.append(str(error))
+    return removed, failures
 
 
-def _finders(settings: Settings, chosen: argparse.Namespace) -> Iterator[Iterator[Left]]:
+def _create_finders(settings: Settings, chosen: argparse.Namespace) -> Iterator[Iterator[Leftover]]:
     try:
         client = connect()
     except EngineError:
         if chosen.images:
             raise
         client = None
-    yield of_own(settings.root, client)
-    yield of_gone(settings.root, client)
-    yield of_embedded()
-    yield of_runs(client)
+    yield find_kept(settings.root, client)
+    yield find_deleted_checkouts(settings.root, client)
+    yield find_dead_embedded_stacks()
+    yield find_dead_runs(client)
     if client and chosen.images:
-        yield of_images(client, settings)
+        yield find_built_images(client, settings)
     if chosen.cache:
-        yield of_cache(settings.cache_dir)
+        yield find_cache_files(settings.cache_dir)

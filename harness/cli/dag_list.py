@@ -14,16 +14,16 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from harness.airflow.dagbag import DagBag, broken_files, read_dagbag
 from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment, find_environment
-from harness.airflow.folder import Folder, broken_files, read_folder
 from harness.airflow.preflight import check_folder
 from harness.airflow.process import execute
+from harness.compatibility import by_ruff
+from harness.compatibility.find import in_broken_files, in_running_files
+from harness.compatibility.obstacle import Obstacle
 from harness.errors import RunError
 from harness.images.catalogue import BUILT_IN
-from harness.obstacles import by_ruff
-from harness.obstacles.find import of_broken, of_runs
-from harness.obstacles.obstacle import Obstacle
 from harness.settings import Settings
 from harness.tables import plain_table
 
@@ -43,7 +43,10 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     airflow = find_environment(settings.airflow_python)
     folder = _read(airflow, settings)
     read = [Path(facts.file) for facts in folder.dags.values()]
-    obstacles = (*of_broken(airflow, folder, settings.dags_folder), *of_runs(airflow, settings.dags_folder, read))
+    obstacles = (
+        *in_broken_files(folder.errors, settings.dags_folder, airflow.major, airflow.folders),
+        *in_running_files(settings.dags_folder, read, airflow.major),
+    )
     if chosen.json:
         dags = {dag_id: asdict(facts) for dag_id, facts in folder.dags.items()}
         found = {"dags": dags, "errors": broken_files(folder), "obstacles": [asdict(one) for one in obstacles]}
@@ -55,7 +58,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     return BROKEN if folder.errors else 0
 
 
-def _read(airflow: AirflowEnvironment, settings: Settings) -> Folder:
+def _read(airflow: AirflowEnvironment, settings: Settings) -> DagBag:
     """Read by Airflow, whose database nobody needs for that. Raises RunError."""
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
@@ -63,14 +66,14 @@ def _read(airflow: AirflowEnvironment, settings: Settings) -> Folder:
         # No connection is used: what psycopg2 would be needed for is not asked.
         url = f"sqlite:///{home}/airflow.db"
         env = run_environment(airflow.python, home, settings.dags_folder, url, {}, region)
-        folder = read_folder(airflow, settings.dags_folder, env, home, settings.run_timeout, execute)
+        folder = read_dagbag(airflow, settings.dags_folder, env, home, settings.run_timeout, execute)
         if folder is None:
-            said = (home / "folder.log").read_text(errors="replace").strip().splitlines()[-1:]
+            said = (home / "dagbag.log").read_text(errors="replace").strip().splitlines()[-1:]
             raise RunError(f"Airflow could not read {settings.dags_folder}: {' '.join(said) or 'it said nothing'}")
         return folder
 
 
-def _show(console: Console, dags_folder: Path, folder: Folder, obstacles: Sequence[Obstacle]) -> None:
+def _show(console: Console, dags_folder: Path, folder: DagBag, obstacles: Sequence[Obstacle]) -> None:
     table = plain_table("DAG", "schedule", "start", "end", "file")
     for dag_id, facts in sorted(folder.dags.items()):
         file = Path(facts.file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -38,14 +38,12 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
     # Only who runs has pytest imported.
-    from harness.airflow.run import Run
+    from harness.cli.endpoints import started
     from harness.errors import RunOutcomeError
-    from harness.evidence.evidence import Evidence
-    from harness.evidence.record import recorded
-    from harness.services.told import started
-    from harness.single.session import in_session
-    from harness.single.shown import show_left
-    from harness.single.tasks import followed
+    from harness.record import as_record
+    from harness.run_command.result_tables import show_result
+    from harness.run_command.session import in_session
+    from harness.run_command.task_states import followed
     from harness.world import World
 
     # Before anything is started for it.
@@ -56,7 +54,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     out = sys.stderr if chosen.json else sys.stdout
     console = Console(file=out, width=None if out.isatty() else 120)
     failures: list[str] = []
-    done: list[tuple[Run, Evidence, Callable[[str], str]]] = []
+    worlds: list[World] = []
 
     def work(world: World) -> None:
         progress.step("services", started(world.stack), last=True)
@@ -67,18 +65,18 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
         except RunOutcomeError as error:
             failures.append(str(error))
         progress.step("Airflow", "ended", last=True)
-        ran, evidence = world.runs[-1]
-        done.append((ran, evidence, world.stack.mask))
+        worlds.append(world)
 
     with shown(console) as progress:
         progress.step("services", "starting")
         in_session(root, work, _options(chosen), progress)
-    ((ran, evidence, mask),) = done
-    text = mask(json.dumps(recorded(ran, evidence), indent=1, default=str))
+    (world,) = worlds
+    (made,) = world.runs
+    text = world.stack.mask(json.dumps(as_record(made), indent=1, default=str))
     if chosen.json:
         print(text)
     else:
-        show_left(console, ran, evidence, mask)
+        show_result(console, made, world.stack.mask)
         verdict = failures[0] if failures else f"{chosen.dag} for {chosen.date}: succeeded"
         console.print(verdict, highlight=False, markup=False, soft_wrap=True)
     if chosen.evidence:

@@ -1,4 +1,4 @@
-"""`harness doctor`: whether this machine can run scenarios."""
+"""`harness doctor`: check whether this machine can run scenarios."""
 
 from __future__ import annotations
 
@@ -21,41 +21,43 @@ from harness.tables import plain_table
 
 FAILED = 1
 CHECKS = (
-    engine.engine,
-    machine.ports,
-    machine.disk,
-    machine.memory,
-    python.python,
-    python.airflow,
-    python.locks,
-    machine.clock,
+    engine.check_engine,
+    machine.check_ports,
+    machine.check_disk,
+    machine.check_memory,
+    python.check_python,
+    python.check_airflow,
+    python.check_locks,
+    machine.check_clock,
 )
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
-    parser = commands.add_parser("doctor", help="whether this machine can run scenarios, and what to do where not")
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
-    parser.add_argument("--offline", action="store_true", help="ask no image registry")
+    parser = commands.add_parser("doctor", help="check whether this machine can run scenarios, and say what to fix")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.add_argument("--offline", action="store_true", help="contact no image registry")
     parser.set_defaults(run=run)
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
     settings = Settings.load(root, BUILT_IN)
-    checks = CHECKS if chosen.offline else (*CHECKS, engine.registries)
+    checks = CHECKS if chosen.offline else (*CHECKS, engine.check_registries)
     findings = [finding for check in checks for finding in check(settings)]
     if chosen.json:
-        print(json.dumps([asdict(one) for one in findings], indent=1))
+        print(json.dumps([asdict(finding) for finding in findings], indent=1))
     elif (console := Console()).is_terminal:
-        console.print(_table(findings))
+        console.print(_create_table(findings))
     else:
-        for one in findings:
-            print(f"{one.status}: {one.check}: {one.found}{f' - {one.todo}' if one.todo else ''}")
-    return FAILED if any(one.status == "fail" for one in findings) else 0
+        for finding in findings:
+            todo = f" - {finding.todo}" if finding.todo else ""
+            print(f"{finding.status}: {finding.check}: {finding.found}{todo}")
+    return FAILED if any(finding.status == "fail" for finding in findings) else 0
 
 
-def _table(findings: Sequence[Finding]) -> Table:
-    table = plain_table("", "what", "found", "to do")
-    for one in findings:
-        table.add_row(f"[{COLOURS[one.status]}]{one.status}[/]", one.check, escape(one.found), escape(one.todo))
+def _create_table(findings: Sequence[Finding]) -> Table:
+    table = plain_table("", "check", "found", "to do")
+    for finding in findings:
+        status = f"[{COLOURS[finding.status]}]{finding.status}[/]"
+        table.add_row(status, finding.check, escape(finding.found), escape(finding.todo))
     return table

@@ -1,4 +1,4 @@
-"""`harness images`: what images there are, and getting them."""
+"""`harness images`: list the images, and pull or build them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from harness.settings import Settings
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
-    parser = commands.add_parser("images", help="list the images that scenarios need, or get them")
+    parser = commands.add_parser("images", help="list the images that scenarios need, or pull and build them")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--get", nargs="*", metavar="NAME", help="obtain these images (none named: all) before listing")
+    which.add_argument("--get", nargs="*", metavar="NAME", help="pull or build these images (default: all), then list")
     which.add_argument(
-        "--for-stack", action="store_true", help="obtain what the stack needs; nothing where it is embedded"
+        "--for-stack",
+        action="store_true",
+        help="pull or build the images of the stack, then list; an embedded stack has none",
     )
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
     parser.add_argument("--image-mode", metavar="MODE", help="auto (default), pull or build")
@@ -31,16 +33,16 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
     keys = ("image_mode", *(f"{name}_image" for name in chosen.image_names))
-    # argparse turns every dash of an option into an underscore; an image's name may hold one.
+    # argparse turns the dashes of an option into underscores, and an image's name may contain dashes.
     settings = Settings.load(root, BUILT_IN, {key: getattr(chosen, key.replace("-", "_")) for key in keys})
     if chosen.for_stack and stack_kind(settings) == "embedded":
-        print("the stack is embedded: it needs no images")
+        print("the stack is embedded and needs no images")
         return 0
     client = connect()
     if chosen.for_stack:
         chosen.get = []
     if chosen.get is not None:
         with shown() as progress:
-            listing.get(client, settings, chosen.get, progress)
-    listing.render(listing.lines(client, settings), chosen.json)
+            listing.resolve_images(client, settings, chosen.get, progress)
+    listing.print_images(listing.list_images(client, settings), chosen.json)
     return 0

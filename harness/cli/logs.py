@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.cli.service_logs import kept_log
 from harness.images.catalogue import BUILT_IN
-from harness.services.kept_log import kept_log
 from harness.settings import Settings
 
 

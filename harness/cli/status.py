@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.airflow.warm.client import HostFacts, hosts_folder, living_hosts
+from harness.cli.service_status import KeptService, kept_services
 from harness.services.fleet import Fleet
-from harness.services.kept import KeptService, kept_services
 
 NOT_UP = 1
 

@@ -23,10 +23,10 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
     # Only who asks for services has pytest imported. By it, since the project's conftest says what databases there are.
+    from harness.cli.endpoints import credentials, endpoints, started
+    from harness.run_command.session import in_session
     from harness.services.fleet import Fleet
     from harness.services.stack import Stack
-    from harness.services.told import credentials, endpoints, started
-    from harness.single.session import in_session
 
     found: dict[str, dict[str, str]] = {}
 

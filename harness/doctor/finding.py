@@ -1,4 +1,4 @@
-"""What one check found."""
+"""The result of one check."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ Status = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True)
 class Finding:
-    """`todo` is empty where there is nothing to do. `warn`: scenarios run, though maybe not all."""
+    """The result of `check`. `todo` is the remedy, or empty.
+
+    With status `warn` scenarios run, though perhaps not all of them.
+    """
 
     check: str
     status: Status

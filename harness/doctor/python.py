@@ -1,4 +1,4 @@
-"""What is installed: Python, Airflow, the locks."""
+"""Check the installed software: Python, Airflow, and Airflow's packages against the lock."""
 
 from __future__ import annotations
 
@@ -18,59 +18,60 @@ from harness.settings import Settings
 
 DISTRIBUTION = "airflow-scenario-harness"
 LINES = ("2.11", "3.3")
-"""Airflow's lines on which the harness is tested."""
+"""The Airflow lines that the harness is tested on."""
 
 
-def python(settings: Settings) -> Iterator[Finding]:
+def check_python(settings: Settings) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     try:
-        wanted = metadata.metadata(DISTRIBUTION)["Requires-Python"]
+        required = metadata.metadata(DISTRIBUTION)["Requires-Python"]
     except metadata.PackageNotFoundError:
-        yield Finding("Python", "warn", version, "install the harness: it runs from a folder")
+        yield Finding("Python", "warn", version, "install the harness: it runs from a folder without package metadata")
         return
-    if version in SpecifierSet(wanted):
+    if version in SpecifierSet(required):
         yield Finding("Python", "ok", version)
     else:
-        yield Finding("Python", "fail", version, f"use one that is {wanted}")
+        yield Finding("Python", "fail", version, f"use Python {required}")
 
 
-def airflow(settings: Settings) -> Iterator[Finding]:
-    try:
-        found = find_environment(settings.airflow_python)
-    except SettingsError as error:
-        why, _, todo = str(error).rpartition(": ")
-        yield Finding("Airflow", "fail", why, todo)
-        return
-    what = f"{found.airflow_version} on Python {found.python_version}, {found.python}"
-    if found.line in LINES:
-        yield Finding("Airflow", "ok", what)
-    else:
-        yield Finding("Airflow", "warn", what, f"the harness is tested on {' and '.join(LINES)}")
-
-
-def locks(settings: Settings) -> Iterator[Finding]:
-    """What the Airflow environment has against the checkout's lock of its line, where there is one."""
+def check_airflow(settings: Settings) -> Iterator[Finding]:
     try:
         environment = find_environment(settings.airflow_python)
-    except SettingsError:  # which airflow() reports
+    except SettingsError as error:
+        reason, _, todo = str(error).rpartition(": ")
+        yield Finding("Airflow", "fail", reason, todo)
+        return
+    found = f"{environment.airflow_version} on Python {environment.python_version}, {environment.python}"
+    if environment.line in LINES:
+        yield Finding("Airflow", "ok", found)
+    else:
+        yield Finding("Airflow", "warn", found, f"the harness is tested on {' and '.join(LINES)}")
+
+
+def check_locks(settings: Settings) -> Iterator[Finding]:
+    """Compare the Airflow environment with the checkout's lock for its line, if there is one."""
+    try:
+        environment = find_environment(settings.airflow_python)
+    except SettingsError:  # check_airflow() reports this error.
         return
     lock = settings.root / "requirements" / f"airflow-{environment.line}.txt"
     if not lock.is_file():
         yield Finding("locks", "ok", f"no lock in {settings.root}")
         return
-    pinned = _pins(lock, environment)
+    pins = _read_pins(lock, environment)
     installed = environment.packages
-    others = [f"{name} {installed[name]}" for name, pin in pinned.items() if installed.get(name, pin) != pin]
-    if others:
-        found = f"{len(others)} not as in {lock.name}: {', '.join(sorted(others)[:3])}"
+    different = [f"{name} {installed[name]}" for name, pin in pins.items() if installed.get(name, pin) != pin]
+    if different:
+        found = f"{len(different)} packages differ from {lock.name}: {', '.join(sorted(different)[:3])}"
         yield Finding("locks", "warn", found, f"install from {lock.relative_to(settings.root)}")
     else:
-        yield Finding("locks", "ok", f"none other than in {lock.name}")
+        yield Finding("locks", "ok", f"every package is as in {lock.name}")
 
 
-def _pins(lock: Path, environment: AirflowEnvironment) -> dict[str, str]:
-    """By name the version that is meant for the environment's Python and this system."""
+def _read_pins(lock: Path, environment: AirflowEnvironment) -> dict[str, str]:
+    """Return the lock's versions by package name, for the environment's Python."""
     lines = (line.removesuffix("\\").strip() for line in lock.read_text().splitlines() if line[:1].isalnum())
     python = {"python_version": environment.python_minor, "python_full_version": environment.python_version}
-    wanted = (one for one in map(Requirement, lines) if one.marker is None or one.marker.evaluate(python))
-    return {canonicalize_name(one.name): str(one.specifier).removeprefix("==") for one in wanted}
+    entries = map(Requirement, lines)
+    applicable = (entry for entry in entries if entry.marker is None or entry.marker.evaluate(python))
+    return {canonicalize_name(entry.name): str(entry.specifier).removeprefix("==") for entry in applicable}

@@ -28,11 +28,11 @@ class AwsState:
     endpoint_configs: Described = field(default_factory=dict)
     endpoints: Described = field(default_factory=dict)
     logs: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
-    calls: Sequence[Mapping[str, Any]] = ()
+    calls: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> Self:
-        """From the document that the twin gives (harness/aws_twin/state.py)."""
+        """From the document that the twin gives (harness/aws_mock/state.py)."""
         objects = {
             bucket: {key: StoredObject(**stored) for key, stored in keys.items()}
             for bucket, keys in state["objects"].items()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-NOT_COMPARED = {"unproved_containers"}
+NOT_COMPARED = {"containers_past_relay"}
 """What others do on the same engine."""
 
 

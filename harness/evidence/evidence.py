@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.evidence.aws_state import AwsState
 from harness.evidence.normalise import normalised
 from harness.evidence.objects import Objects
-from harness.services.outside import Unproved
-from harness.services.relay import Sidecar
+from harness.services.sidecars import ContainerPastRelay, Sidecar
 
 SCHEMA_VERSION = 3
 
@@ -19,15 +18,15 @@ SCHEMA_VERSION = 3
 @dataclass(frozen=True)
 class Evidence:
     """`objects` of MinIO, `aws` all that is in the twin. `sidecars` in the order they were started.
-    `warnings`: lines of the run's log. `unproved`: containers that were made past the relay since the scenario began,
-    and are not known to be its own; they are left alone.
+    `warnings`: lines of the run's log. `containers_past_relay`: made on the engine since the scenario began, by the DAG
+    or by others, without the harness's labels; they are left alone.
     """
 
-    objects: Objects
-    aws: AwsState
-    sidecars: tuple[Sidecar, ...]
-    warnings: tuple[str, ...]
-    unproved: tuple[Unproved, ...] = ()
+    objects: Objects = field(default_factory=dict)
+    aws: AwsState = field(default_factory=AwsState)
+    sidecars: tuple[Sidecar, ...] = ()
+    warnings: tuple[str, ...] = ()
+    containers_past_relay: tuple[ContainerPastRelay, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Without what differs from run to run: ids, names, times."""
@@ -43,13 +42,12 @@ class Evidence:
                     "image": sidecar.image,
                     "exit_code": sidecar.exit_code,
                     "output": normalised(sidecar.output),
-                    "past_relay": sidecar.past_relay,
                 }
                 for sidecar in self.sidecars
             ],
             "warnings": list(self.warnings),
             # Whoever else uses the engine has a part in this, so compare.py does not look at it.
-            "unproved_containers": [{"image": one.image, "name": one.name} for one in self.unproved],
+            "containers_past_relay": [{"image": one.image, "name": one.name} for one in self.containers_past_relay],
         }
 
 

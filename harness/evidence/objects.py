@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from minio import Minio
+if TYPE_CHECKING:  # the types of this module are loaded where no service is talked to
+    from minio import Minio
 
 
 @dataclass(frozen=True)

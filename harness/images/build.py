@@ -1,4 +1,7 @@
-"""Building an image in the engine from a folder, with the classic builder: it is in every engine, buildx is not."""
+"""Build an image from a folder with the engine's classic builder.
+
+Some engines lack buildx; all have the classic builder.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ import urllib3
 from docker.errors import APIError
 
 from harness.engine import LABEL_ROLE, engine_errors
-from harness.images.recipe_hash import context_files, file_mode
-from harness.images.tools import Log
+from harness.images.recipe_hash import file_mode, list_context_files
+from harness.images.tools import BuildLog
 from harness.progress import SILENT, Progress
 
-SILENCE = 900
-"""Seconds a build step may print nothing."""
+STEP_TIMEOUT = 900
+"""Seconds without output after which a build step fails."""
 
 
 def build(
@@ -31,19 +34,27 @@ def build(
     dockerfile: str,
     args: Mapping[str, str],
     scratch: Path,
-    log: Log,
+    log: BuildLog,
     progress: Progress,
 ) -> str:
-    """Builds `context` and returns the new image's id. Raises ImageError with the engine's own words, EngineError."""
+    """Build the folder `context` and return the new image's id.
+
+    Raises ImageError with the builder's reason, EngineError.
+    """
     with tempfile.TemporaryFile(dir=scratch) as tar:
         _pack(context, tar)
         tar.seek(0)
-        return _result(client, _stream(client, tar, dockerfile, args), log, progress)
+        return _read_result(client, _start_build(client, tar, dockerfile, args), log, progress)
 
 
-def label_and_tag(client: docker.DockerClient, image_id: str, tag: str, labels: Mapping[str, str], log: Log) -> None:
-    """Gives an image its labels and name, by a build of one line (an engine has no other way to label)."""
-    with engine_errors(f"naming {log.name}"):
+def label_and_tag(
+    client: docker.DockerClient, image_id: str, tag: str, labels: Mapping[str, str], log: BuildLog
+) -> None:
+    """Give an image its labels and its tag.
+
+    The engine can't label an existing image, so this is a build of one line. Raises ImageError, EngineError.
+    """
+    with engine_errors(f"tagging {log.name}"):
         repository, _, release = tag.rpartition(":")
         lines = client.api.build(
             fileobj=io.BytesIO(f"FROM {image_id}\n".encode()),
@@ -51,15 +62,18 @@ def label_and_tag(client: docker.DockerClient, image_id: str, tag: str, labels: 
             decode=True,
             rm=True,
             forcerm=True,
-            timeout=SILENCE,
+            timeout=STEP_TIMEOUT,
         )
-        labelled = _result(client, lines, log, SILENT)
+        labelled = _read_result(client, lines, log, SILENT)
         client.api.tag(labelled, repository, release, force=True)
 
 
-def ask(client: docker.DockerClient, image: str, command: tuple[str, ...], name: str) -> str:
-    """What `command` prints in a container of `image`, which is gone afterwards. Without network."""
-    with engine_errors(f"asking {name} for its version"):
+def run_probe(client: docker.DockerClient, image: str, command: tuple[str, ...], name: str) -> str:
+    """Return the output of `command` in a temporary container of `image`, without network.
+
+    `name` is the image's name for errors. Raises EngineError.
+    """
+    with engine_errors(f"reading the version of {name}"):
         container = client.containers.create(
             image,
             entrypoint=[command[0]],
@@ -80,7 +94,13 @@ def ask(client: docker.DockerClient, image: str, command: tuple[str, ...], name:
             raise
 
 
-def _stream(
+def remove_image(client: docker.DockerClient, image_id: str) -> None:
+    """Remove an unusable image if it still exists."""
+    with suppress(APIError), engine_errors("removing an unusable image"):
+        client.api.remove_image(image_id, force=True)
+
+
+def _start_build(
     client: docker.DockerClient, tar: IO[bytes], dockerfile: str, args: Mapping[str, str]
 ) -> Iterator[dict[str, Any]]:
     stream: Iterator[dict[str, Any]] = client.api.build(
@@ -88,17 +108,19 @@ def _stream(
         custom_context=True,
         dockerfile=dockerfile,
         buildargs=dict(args),
-        # Steps that install packages reach the mirrors as this machine does, name lookup and proxies included.
+        # Build steps install packages through this machine's name lookup and proxies.
         network_mode="host",
         decode=True,
         rm=True,
         forcerm=True,
-        timeout=SILENCE,
+        timeout=STEP_TIMEOUT,
     )
     return stream
 
 
-def _result(client: docker.DockerClient, lines: Iterator[dict[str, Any]], log: Log, progress: Progress) -> str:
+def _read_result(
+    client: docker.DockerClient, lines: Iterator[dict[str, Any]], log: BuildLog, progress: Progress
+) -> str:
     image_id = None
     with engine_errors(f"building {log.name}"):
         try:
@@ -107,8 +129,8 @@ def _result(client: docker.DockerClient, lines: Iterator[dict[str, Any]], log: L
                 log.write(text)
                 if line.get("error"):
                     code = re.search(r"returned a non-zero code: (\d+)", text)
-                    what = f"a build step failed with exit code {code[1]}" if code else "the engine's build failed"
-                    raise log.failure(what)
+                    reason = f"a build step failed with exit code {code[1]}" if code else "the engine's build failed"
+                    raise log.failure(reason)
                 if re.match(r"Step \d+/\d+ : (RUN|COPY|ADD) ", text):
                     progress.step(log.name, re.sub(r"\s+", " ", text)[:100].strip())
                 image_id = (line.get("aux") or {}).get("ID", image_id)
@@ -118,16 +140,16 @@ def _result(client: docker.DockerClient, lines: Iterator[dict[str, Any]], log: L
             log.write(f"{error}\n")
             raise log.failure("the engine refused the build") from error
         if image_id is None:
-            # An engine that dies just stops talking; ping tells which it was.
+            # An engine that dies ends the stream without an error. In this case ping() raises.
             client.ping()
             raise log.failure("the engine ended the build without an image")
     return str(image_id)
 
 
 def _pack(context: Path, out: IO[bytes]) -> None:
-    """A tar whose owners, times and modes say nothing of this machine."""
+    """Write a tar of `context` with owners, times and modes that don't depend on this machine."""
     with tarfile.open(fileobj=out, mode="w") as tar:
-        for relative, file in context_files(context):
+        for relative, file in list_context_files(context):
             info = tar.gettarinfo(file, arcname=relative)
             info.uid = info.gid = info.mtime = 0
             info.uname = info.gname = ""
@@ -137,9 +159,3 @@ def _pack(context: Path, out: IO[bytes]) -> None:
             info.mode = file_mode(file)
             with file.open("rb") as content:
                 tar.addfile(info, content)
-
-
-def discard(client: docker.DockerClient, image_id: str) -> None:
-    """Removes an image that turned out unusable, if it is still there."""
-    with suppress(APIError), engine_errors("removing an unusable image"):
-        client.api.remove_image(image_id, force=True)

@@ -1,4 +1,4 @@
-"""What images there are: the reference to pull, and the recipe for machines that can't pull it."""
+"""The image catalogue: for each image the reference to pull and the recipe that builds it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.images import debian, minio
 from harness.settings import Settings
 
 RECIPES = Path(__file__).parent / "recipes"
-AWS_TWIN = Path(__file__).parents[1] / "aws_twin"
+AWS_MOCK = Path(__file__).parents[1] / "aws_mock"
 BUILD = "build:"
 MOTO_VERSION = ("python3", "-c", "import importlib.metadata as m; print(m.version('moto'))")
 
@@ -21,10 +21,15 @@ MOTO_VERSION = ("python3", "-c", "import importlib.metadata as m; print(m.versio
 class Image:
     """One image.
 
-    `reference` is what to pull (None: nothing), `release` what a recipe would build, `recipe` the folder that the
-    recipe starts from (None: it can only be pulled), `parents` the images it may stand on. `forced`: the user asked
-    for the recipe. `tag` is the name that a project's own DAGs use. `probe`, run inside, prints the version. `files`
-    are files and folders from elsewhere that the recipe needs; each is put beside its Dockerfile, by its own name.
+    - `reference`: the reference to pull; None if no registry has the image.
+    - `release`: the version that the recipe builds.
+    - `recipe`: the folder with the Dockerfile; None if the image can only be pulled.
+    - `parents`: the images that the recipe may build on.
+    - `forced`: the image is always built, never pulled.
+    - `tag`: the tag that the project's DAGs use.
+    - `probe`: the command that prints the version of the image's software.
+    - `files`: further files and folders for the recipe, copied beside the Dockerfile under their own names.
+    - `releases`: a pattern of the releases that `build:` accepts; empty means only `release`.
     """
 
     name: str
@@ -37,7 +42,6 @@ class Image:
     probe: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     releases: str = field(default="", repr=False)
-    """A pattern of what may follow `build:`, where that is not the release alone."""
 
 
 _ALL = (
@@ -67,9 +71,9 @@ _ALL = (
         probe=("sh", "-c", "initdb --version >/dev/null && psql --version >/dev/null && postgres -V | cut -d' ' -f3"),
         releases=r"\d+",
     ),
-    # An image that is moto alone would be no twin, so there is none to pull.
+    # Registries have only plain moto, which lacks the mock's behaviour, so nothing is pulled.
     Image("moto", None, "5.2.5", RECIPES / "moto", ("python",), probe=MOTO_VERSION),
-    Image("aws", None, "5.2.5", RECIPES / "aws", ("moto",), probe=MOTO_VERSION, files=(AWS_TWIN,)),
+    Image("aws", None, "5.2.5", RECIPES / "aws", ("moto",), probe=MOTO_VERSION, files=(AWS_MOCK,)),
     Image(
         "minio",
         "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z",
@@ -108,44 +112,46 @@ _ALL = (
 BUILT_IN = tuple(image.name for image in _ALL)
 
 
-def catalogue(settings: Settings) -> dict[str, Image]:
-    """Every image by name, the project's own included, as the settings want it.
+def load_catalogue(settings: Settings) -> dict[str, Image]:
+    """Return every image by name, including the project's own images.
 
-    Raises ImageError for an override that means nothing.
+    The overrides in the settings are applied. Raises ImageError if an override is invalid.
     """
     images = {image.name: image for image in _ALL}
-    # The base is whatever Debian or Ubuntu this machine runs.
-    images["base"] = replace(images["base"], release=debian.own_suite(), releases=r"[a-z]+")
+    # The base image has the Debian or Ubuntu release of this machine.
+    images["base"] = replace(images["base"], release=debian.host_suite(), releases=r"[a-z]+")
     for name, own in settings.images.items():
         if name in images:
-            raise ImageError(f"image {name}: the harness brings one of that name; rename yours in pyproject.toml")
+            raise ImageError(
+                f"image {name}: the harness has a built-in image of that name; rename yours in pyproject.toml"
+            )
         context = settings.root / own.context
         files = tuple(settings.root / file for file in own.files)
         images[name] = Image(name, None, "local", context, ("python",), forced=True, tag=own.tag, files=files)
-    return images | _overridden(images, settings.image_overrides)
+    return images | _apply_overrides(images, settings.image_overrides)
 
 
-def _overridden(images: Mapping[str, Image], overrides: Mapping[str, str]) -> dict[str, Image]:
+def _apply_overrides(images: Mapping[str, Image], overrides: Mapping[str, str]) -> dict[str, Image]:
     changed = {}
     for name, value in overrides.items():
         image = images.get(name)
         if image is None:
-            raise unknown(name, images)
+            raise unknown_image_error(name, images)
         if value.startswith(BUILD):
             release = value.removeprefix(BUILD)
             allowed = image.releases or re.escape(image.release)
             if not re.fullmatch(allowed, release):
                 raise ImageError(
-                    f"image {name}: {value!r} names nothing that its recipe can build; "
-                    f"the default is {BUILD}{image.release}"
+                    f"image {name}: its recipe can't build {value!r}; write for example {BUILD}{image.release}"
                 )
             changed[name] = replace(image, release=release, forced=True)
         elif not re.fullmatch(r"[\w][\w./:@-]*", value):
-            raise ImageError(f"image {name}: {value!r} is neither an image reference nor {BUILD}RELEASE")
+            raise ImageError(f"image {name}: {value!r} is not an image reference; write NAME:TAG or {BUILD}RELEASE")
         elif value != image.reference:
             changed[name] = replace(image, reference=value, recipe=None, forced=False, tag=None)
     return changed
 
 
-def unknown(name: str, images: Mapping[str, Image]) -> ImageError:
-    return ImageError(f"there is no image {name!r} in the catalogue; it holds {', '.join(images)}")
+def unknown_image_error(name: str, images: Mapping[str, Image]) -> ImageError:
+    """Create the error for an image that the catalogue lacks."""
+    return ImageError(f"image {name!r} is not in the catalogue: use {', '.join(images)}")

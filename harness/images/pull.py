@@ -1,4 +1,7 @@
-"""Pulling an image: bounded, and without asking a registry again that did not answer."""
+"""Pull an image within a time limit.
+
+A registry that did not answer is not contacted again by this process.
+"""
 
 from __future__ import annotations
 
@@ -16,27 +19,30 @@ from docker.errors import APIError, DockerException
 from docker.utils import parse_repository_tag
 
 from harness.engine import engine_errors
-from harness.images.tools import FULL, disk_full
+from harness.images.tools import DISK_FULL_TEXT, disk_full
 from harness.progress import Progress
 
-SILENCE = 45.0
-"""Seconds a pull may say nothing before it counts as failed."""
-LONGEST = 1800.0
-"""Seconds a pull may take in all."""
+STALL_TIMEOUT = 45.0
+"""Seconds without an event after which a pull fails."""
+TOTAL_TIMEOUT = 1800.0
+"""Seconds after which a pull fails in any case."""
 
 _MISSING = re.compile(
     r"not found|manifest unknown|access denied|denied:|unauthorized|does not exist|invalid reference", re.I
 )
 _UNREACHABLE = re.compile(
     r"no such host|timeout|timed out|refused|unreachable|server misbehaving|proxyconnect|no route|x509|"
-    r"temporary failure|exceeded while awaiting|said nothing|EOF|reset by peer",
+    r"temporary failure|exceeded while awaiting|made no progress|EOF|reset by peer",
     re.I,
 )
-_unreachable: dict[str, str] = {}  # registry: what was said, for this process
+_unreachable: dict[str, str] = {}  # The reason by registry, for the life of this process.
 
 
 class PullError(Exception):
-    """Why a pull failed, in few words. `missing`: the registry answered that there is no such image for us."""
+    """A pull failed for `reason`.
+
+    `missing` is true if the registry answered that it has no such image, or none without a login.
+    """
 
     def __init__(self, reason: str, missing: bool = False) -> None:
         super().__init__(reason)
@@ -44,18 +50,18 @@ class PullError(Exception):
 
 
 def pull(client: docker.DockerClient, reference: str, name: str, progress: Progress) -> None:
-    """Pulls `reference` for image `name`. Raises PullError, ImageError when the disk is full, EngineError."""
-    registry = registry_of(reference)
+    """Pull `reference` for image `name`. Raises PullError, DiskFullError, EngineError."""
+    registry = parse_registry(reference)
     if registry in _unreachable:
         raise PullError(_unreachable[registry])
     progress.step(name, f"pulling {reference}")
     try:
-        _follow(_bounded(_events(client, reference)), name, progress)
-    except _FailedError as error:
+        _show_progress(_read_bounded(_start_pull(client, reference)), name, progress)
+    except _PullFailedError as error:
         text = str(error)
-        if FULL in text.lower():
+        if DISK_FULL_TEXT in text.lower():
             raise disk_full(name) from error
-        # What failed may have been the engine itself.
+        # The engine itself may have failed.
         with engine_errors(f"pulling {reference}"):
             client.ping()
         if _MISSING.search(text) and not _UNREACHABLE.search(text):
@@ -66,58 +72,62 @@ def pull(client: docker.DockerClient, reference: str, name: str, progress: Progr
         raise PullError(f"{registry} answered: {text.strip()[:160]}") from error
 
 
-class _FailedError(Exception):
-    pass
+class _PullFailedError(Exception):
+    """The engine reported an error, or the pull took too long."""
 
 
-def registry_of(reference: str) -> str:
-    """The host that an image reference names, by the rule of the engine."""
+def parse_registry(reference: str) -> str:
+    """Return the registry host of an image reference, by the engine's own rule."""
     first, slash, _ = reference.partition("/")
     named = slash and ("." in first or ":" in first or first == "localhost")
     return first if named else "docker.io"
 
 
-def _events(client: docker.DockerClient, reference: str) -> Iterator[dict[str, Any]]:
+def _start_pull(client: docker.DockerClient, reference: str) -> Iterator[dict[str, Any]]:
     repository, tag = parse_repository_tag(reference)
-    # A generator, so that the request itself is made on the thread that reads it.
+    # A generator sends the request on the thread that reads it.
     yield from client.api.pull(repository, tag=tag or "latest", stream=True, decode=True)
 
 
-def _bounded(events: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The same events, read on a thread: docker-py's pull has no timeout of its own."""
-    arrived: queue.Queue[dict[str, Any] | Exception | None] = queue.Queue()
+def _read_bounded(events: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield `events` within the time limits. Raises _PullFailedError.
+
+    A thread reads the events, because docker-py's pull takes no timeout.
+    """
+    received: queue.Queue[dict[str, Any] | Exception | None] = queue.Queue()
 
     def read() -> None:
         try:
             for event in events:
-                arrived.put(event)
-            arrived.put(None)
+                received.put(event)
+            received.put(None)
         except Exception as error:
-            arrived.put(error)
+            received.put(error)
 
     threading.Thread(target=read, name="image-pull", daemon=True).start()
-    end = time.monotonic() + LONGEST
+    deadline = time.monotonic() + TOTAL_TIMEOUT
     while True:
         try:
-            event = arrived.get(timeout=max(0.0, min(SILENCE, end - time.monotonic())))
+            event = received.get(timeout=max(0.0, min(STALL_TIMEOUT, deadline - time.monotonic())))
         except queue.Empty:
-            raise _FailedError(f"the pull said nothing for {SILENCE:.0f} s, or took over {LONGEST:.0f} s") from None
+            limits = f"{STALL_TIMEOUT:.0f} s, or took over {TOTAL_TIMEOUT:.0f} s"
+            raise _PullFailedError(f"the pull made no progress for {limits}") from None
         if event is None:
             return
         if isinstance(event, (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError)):
             text = event.explanation if isinstance(event, APIError) else None
-            raise _FailedError(str(text or event)) from event
+            raise _PullFailedError(str(text or event)) from event
         if isinstance(event, Exception):
             raise event
         yield event
 
 
-def _follow(events: Iterator[dict[str, Any]], name: str, progress: Progress) -> None:
+def _show_progress(events: Iterator[dict[str, Any]], name: str, progress: Progress) -> None:
     layers: dict[str, tuple[int, int]] = {}
     shown = 0
     for event in events:
         if event.get("error"):
-            raise _FailedError(str(event["error"]))
+            raise _PullFailedError(str(event["error"]))
         detail = event.get("progressDetail") or {}
         if event.get("status") == "Downloading" and detail.get("total"):
             layers[str(event.get("id"))] = (int(detail.get("current", 0)), int(detail["total"]))

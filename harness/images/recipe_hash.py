@@ -1,4 +1,4 @@
-"""What a built image stands for, as one hash: another hash means that the image at hand is out of date."""
+"""The hash that identifies a built image. An image with another hash is out of date."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ PREFIX = "airflow-harness"
 
 
 def recipe_hash(images: Mapping[str, Image], name: str) -> str:
-    """64 hex digits over the recipe's files, release and parents. The same on every machine with the same sources."""
+    """Return 64 hex digits over the recipe's files, release and parents.
+
+    Machines with the same files and package sources get the same hash. Raises ImageError if a file is missing.
+    """
     image = images[name]
     digest = hashlib.sha256()
     for part in (image.name, image.release, image.reference or ""):
         digest.update(part.encode() + b"\0")
     if image.recipe is not None:
-        for relative, file in recipe_files(image.recipe, image.files):
+        for relative, file in list_recipe_files(image.recipe, image.files):
             digest.update(f"{relative}\0{file_mode(file):o}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
         if name == "base":
             digest.update(debian.fingerprint().encode())
@@ -30,28 +33,29 @@ def recipe_hash(images: Mapping[str, Image], name: str) -> str:
 
 
 def built_tag(images: Mapping[str, Image], name: str) -> str:
-    """The local name of what the recipe builds."""
+    """Return the local tag of the image that the recipe builds."""
     return f"{PREFIX}/{name}:{images[name].release}-{recipe_hash(images, name)[:12]}"
 
 
-def recipe_files(recipe: Path, more: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    """As context_files(), for a recipe with `more` files and folders, each under its own name beside the Dockerfile.
+def list_recipe_files(recipe: Path, extra: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    """Yield (name inside the context, file) of a recipe's files and its `extra` paths.
 
-    Raises ImageError where one of them is missing.
+    Each file or folder of `extra` keeps its own name and lies beside the Dockerfile.
+    Raises ImageError if one of `extra` does not exist.
     """
-    yield from context_files(recipe)
-    for one in more:
-        if one.is_dir():
-            for relative, file in context_files(one):
-                yield f"{one.name}/{relative}", file
-        elif one.is_file():
-            yield one.name, one
+    yield from list_context_files(recipe)
+    for path in extra:
+        if path.is_dir():
+            for relative, file in list_context_files(path):
+                yield f"{path.name}/{relative}", file
+        elif path.is_file():
+            yield path.name, path
         else:
-            raise ImageError(f"an image is to be built with {one}, which does not exist: correct its `files`")
+            raise ImageError(f"{path}, which an image lists in `files`, does not exist: correct the list")
 
 
-def context_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """(name inside the context, file) of everything that goes into a build, in a fixed order."""
+def list_context_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield (name inside the context, file) of a folder's files, in a fixed order."""
     for file in sorted(folder.rglob("*")):
         relative = file.relative_to(folder)
         if file.is_file() and "__pycache__" not in relative.parts and file.suffix != ".pyc":
@@ -59,9 +63,9 @@ def context_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def file_mode(file: Path) -> int:
-    """The mode that `file` gets in a build: readable by all, whatever this machine's umask was.
+    """Return the mode that `file` gets in a build, independent of this machine's umask.
 
-    A script is executable by its first line: the bit gets lost where the harness was installed from a wheel.
+    A file that starts with `#!` is executable too, because installing from a wheel loses the executable bit.
     """
     if file.stat().st_mode & 0o100:
         return 0o755

@@ -1,4 +1,4 @@
-"""Running tools of this machine for a recipe: logged, stopped with us, and honest about a full disk."""
+"""Run this machine's tools for a recipe, log their output and recognise a full disk."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pathlib import Path
 
 from harness.errors import ImageError
 
-# What the engine's builder says after the line that tells what went wrong.
-NO_REASON = ("The command ", "Removing intermediate container", " ---> ")
-NOTHING_LEFT = 1 << 20
-"""Bytes free below which a failure is put down to the disk."""
-FULL = "no space left on device"
+# The engine's builder prints lines like these after the line that states the reason.
+BUILDER_NOISE = ("The command ", "Removing intermediate container", " ---> ")
+MIN_FREE_BYTES = 1 << 20
+"""With less free space, a failure is blamed on the disk."""
+DISK_FULL_TEXT = "no space left on device"
 
 
 class DiskFullError(ImageError):
-    """The disk of this machine, or the engine's, filled up."""
+    """The disk of this machine or of the engine is full."""
 
 
 def disk_full(name: str, detail: str = "") -> DiskFullError:
-    """The error for a disk that filled up while image `name` was made."""
+    """Create the error for a disk that filled up during the build of image `name`."""
     return DiskFullError(
         f"disk full while building {name}: free space with `docker system prune` or in the cache folder, "
         f"then run again{detail}"
@@ -34,22 +34,22 @@ def disk_full(name: str, detail: str = "") -> DiskFullError:
 
 
 @contextmanager
-def full_disk_named(name: str) -> Iterator[None]:
-    """Turns ENOSPC, and the engine's words for it, into the one-line error. Everything else passes."""
+def translate_disk_full(name: str) -> Iterator[None]:
+    """Turn ENOSPC, and the engine's text for it, into DiskFullError."""
     try:
         yield
     except ImageError:
         raise
     except Exception as error:
-        if getattr(error, "errno", None) == errno.ENOSPC or FULL in str(error).lower():
+        if getattr(error, "errno", None) == errno.ENOSPC or DISK_FULL_TEXT in str(error).lower():
             raise disk_full(name) from error
         raise
 
 
-class Log:
-    """The file that gets what the tools print, and the name of the image it is about.
+class BuildLog:
+    """The log file of one image's build, and a runner for tools that write to it.
 
-    `scratch` is where the tools put their temporary files: with the image's other ones, to be removed with them.
+    `scratch` is the folder for the tools' temporary files. It is deleted together with the rest of the build.
     """
 
     def __init__(self, folder: Path, name: str, scratch: Path) -> None:
@@ -63,15 +63,18 @@ class Log:
         with self.file.open("a", errors="replace") as out:
             out.write(text)
 
-    def failure(self, what: str) -> ImageError:
-        """The error for `what` failing: its last line, the log's name; or the full disk if that was it."""
+    def failure(self, reason: str) -> ImageError:
+        """Create the error for `reason`: it quotes the log's last line and names the log.
+
+        If the disk is full, the error is a DiskFullError.
+        """
         text = self.file.read_text(errors="replace")
-        # On a full disk the tool's own complaint may not have reached the log.
-        if FULL in text.lower() or shutil.disk_usage(self.scratch).free < NOTHING_LEFT:
+        # On a full disk the tool may have been unable to write its error to the log.
+        if DISK_FULL_TEXT in text.lower() or shutil.disk_usage(self.scratch).free < MIN_FREE_BYTES:
             return disk_full(self.name, f" (log: {self.file})")
-        lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(NO_REASON)]
+        lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(BUILDER_NOISE)]
         last = lines[-1][:200] if lines else "it printed nothing"
-        return ImageError(f"image {self.name} can't be built: {what}: {last} (log: {self.file})")
+        return ImageError(f"image {self.name} can't be built: {reason}: {last} (log: {self.file})")
 
     def run(
         self,
@@ -81,9 +84,9 @@ class Log:
         timeout: float = 1800,
         doing: str | None = None,
     ) -> None:
-        """Runs `command` with its output in the log. Its whole process group ends with us.
+        """Run `command` with its output in the log. Its process group ends with this call.
 
-        `timeout` is in seconds. Raises ImageError naming `doing` (default: the program).
+        `timeout` is in seconds. Raises ImageError, which names `doing` (default: the program).
         """
         program = doing or Path(command[0]).name
         self.write(f"$ {shlex.join(str(part) for part in command)}\n")
@@ -106,13 +109,13 @@ class Log:
                 f"image {self.name} can't be built: {program} took longer than {timeout:.0f} s (log: {self.file})"
             ) from error
         finally:
-            # Also when it ended well or we were interrupted: nothing of its group may outlive us.
-            _end_group(process)
+            # After success and after an interrupt too: a child of the tool may still be running.
+            _kill_group(process)
         if code != 0:
             raise self.failure(f"{program} failed with exit code {code}")
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

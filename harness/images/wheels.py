@@ -1,4 +1,7 @@
-"""Python packages for an image, resolved on this machine so that its pip configuration stays out of the image."""
+"""Download an image's Python packages on this machine.
+
+The machine's pip configuration stays out of the image this way.
+"""
 
 from __future__ import annotations
 
@@ -8,34 +11,39 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from packaging.markers import default_environment
-from packaging.requirements import Requirement
+from harness.images.tools import BuildLog
 
-from harness.images.tools import Log
-
-# Newest first; a wheel for any of them runs on the base images, whose glibc is 2.36 or later.
+# Newest first. A wheel for any of these platforms runs on the base images, whose glibc is 2.36 or later.
 MANYLINUX = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
-def install(lock: Path, target: Path, *, arch: str, python: str, log: Log) -> None:
-    """Unpacks the wheels that `lock` pins by hash into `target`, for Linux, `arch` (amd64, arm64) and `python` (3.11).
+def install(lock: Path, target: Path, *, arch: str, python: str, log: BuildLog) -> None:
+    """Unpack the wheels that `lock` pins by hash into `target`.
 
-    Command-line scripts are left out: they would name this machine's Python. Raises ImageError.
+    `arch` (amd64, arm64) and `python` (3.11) are those of the image, which runs Linux.
+    Command-line scripts are removed, because they would name this machine's Python. Raises ImageError.
     """
-    chosen = target.with_name("chosen-requirements.txt")
-    chosen.write_text("".join(_for_target(lock, arch, python)))
+    requirements = target.with_name("selected-requirements.txt")
+    requirements.write_text("".join(_select_entries(lock, arch, python)))
     machine = MACHINES.get(arch, arch)
     platforms = [f"--platform={name}_{machine}" for name in MANYLINUX]
     selection = ["--implementation=cp", f"--python-version={python}", "--only-binary=:all:", *platforms]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps", "--require-hashes"]
-    log.run([*pip, *selection, f"--target={target}", f"--requirement={chosen}"], doing="pip")
-    chosen.unlink()
+    log.run([*pip, *selection, f"--target={target}", f"--requirement={requirements}"], doing="pip")
+    requirements.unlink()
     shutil.rmtree(target / "bin", ignore_errors=True)
 
 
-def _for_target(lock: Path, arch: str, python: str) -> Iterator[str]:
-    """The lock's entries whose marker holds in the image. pip itself would ask this machine's Python instead."""
+def _select_entries(lock: Path, arch: str, python: str) -> Iterator[str]:
+    """Yield the lock's entries whose markers hold in the image.
+
+    pip would evaluate the markers for this machine's Python.
+    """
+    # Imported here because every pytest imports this module through the catalogue's names.
+    from packaging.markers import default_environment
+    from packaging.requirements import Requirement
+
     environment: dict[str, str | AbstractSet[str]] = {
         **{name: str(value) for name, value in default_environment().items()},
         "python_version": ".".join(python.split(".")[:2]),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harness.report.model import Run, Task
+from harness.airflow.facts import RunFacts, TaskResult
 
 CHARACTER, PADDING, NARROWEST, LONGEST_LABEL = 7.6, 24, 96, 26
 BOX_HEIGHT, GAP, STEP = 46, 18, 82
@@ -20,7 +20,7 @@ WORST = ("failed", "upstream_failed", "up_for_retry", "running", "queued", "sche
 class Bar:
     """One task of the Gantt chart; `left` and `width` in percent of the run, None where it never ran."""
 
-    task: Task
+    task: TaskResult
     left: float | None
     width: float | None
 
@@ -57,12 +57,14 @@ class Graph:
     described: str
 
 
-def gantt(run: Run) -> Gantt:
+def gantt(run: RunFacts) -> Gantt:
     """The tasks in the order in which they started; those that never did come last."""
-    timed = {t.task_id: (t.start.timestamp(), t.end.timestamp()) for t in run.tasks if t.start and t.end and t.tries}
+    timed = {
+        t.task_id: (t.start.timestamp(), t.end.timestamp()) for t in run.tasks.values() if t.start and t.end and t.tries
+    }
     first = min((start for start, _ in timed.values()), default=0.0)
     whole = max((end for _, end in timed.values()), default=0.0) - first or 1e-3
-    ordered = sorted(run.tasks, key=lambda task: (task.task_id not in timed, timed.get(task.task_id, (0, 0))))
+    ordered = sorted(run.tasks.values(), key=lambda task: (task.task_id not in timed, timed.get(task.task_id, (0, 0))))
     bars = []
     for task in ordered:
         if task.task_id in timed:
@@ -80,12 +82,12 @@ def _ticks(whole: float) -> tuple[tuple[float, str], ...]:
     return tuple((round(100 * n * step / whole, 3), f"{n * step:g} s") for n in range(int(whole / step) + 1))
 
 
-def graph(run: Run) -> Graph | None:
+def graph(run: RunFacts) -> Graph | None:
     """From top to bottom, each task below all that it waits for. None where the graph is not known."""
     if run.edges is None:
         return None
-    instances: dict[str, list[Task]] = defaultdict(list)
-    for task in run.tasks:
+    instances: dict[str, list[TaskResult]] = defaultdict(list)
+    for task in run.tasks.values():
         instances[task.task_id.partition("[")[0]].append(task)
     names = list(dict.fromkeys([*instances, *(name for edge in run.edges for name in edge)]))
     said = {name: _state(instances[name]) for name in names}
@@ -154,7 +156,7 @@ def _row_width(row: Sequence[str], widths: Mapping[str, float]) -> float:
     return sum(widths[name] for name in row) + GAP * (len(row) - 1)
 
 
-def _state(instances: Sequence[Task]) -> tuple[str | None, str]:
+def _state(instances: Sequence[TaskResult]) -> tuple[str | None, str]:
     if not instances:
         return None, "not begun"
     rank = {state: number for number, state in enumerate(WORST)}

@@ -13,7 +13,6 @@ from harness.errors import OutputError
 from harness.report.model import Image, Part, Scenario, Session, Stack
 from harness.report.outcome import failure_line, outcome_of, reason_of
 from harness.report.sections import PART
-from harness.report.terminal import scenario_table, show_remarks
 from harness.report.versions import UNKNOWN, session_versions
 from harness.report.write import append_summary, write_report
 from harness.second_try import NOTE
@@ -99,7 +98,10 @@ class Collector:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._scenarios:
+            from harness.report.terminal import scenario_table  # with rich, for which an empty session need not wait
+
             scenario_table(list(self._scenarios.values()), terminalreporter)
-        show_remarks(list(self._remarks), terminalreporter)
+        for remark in self._remarks:
+            terminalreporter.write_line(remark)
         for line, red in self._told:
             terminalreporter.write_line(line, red=red)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from harness.airflow.run import Run as AirflowRun
 from harness.errors import RunRefusedError
-from harness.evidence.evidence import Evidence as Gathered
+from harness.evidence.evidence import Evidence
 from harness.report import model
 from harness.report.outcome import failure_line, outcome_of, reason_of
 from harness.report.task_log import last, newest_attempts, trouble
 from harness.report.versions import session_versions
+from harness.run import Run
 from harness.services.service import Service
 from harness.world import World
 
@@ -46,7 +47,7 @@ def part_of(
             seconds=report.duration,
             reason=reason_of(report) if report.skipped else None,
             failure=failure_line(report, error) if failed else None,
-            runs=_runs(world, failed, whole) if world else (),
+            runs=tuple(_reported(run, failed, whole) for run in world.runs) if world else (),
             services=tuple(
                 model.ServiceLines(name=service.name, lines=lines)
                 for service in services
@@ -71,45 +72,20 @@ def masked(value: Any, mask: Callable[[str], str]) -> Any:
     return value
 
 
-def _runs(world: World, failed: bool, whole: bool) -> tuple[model.Run, ...]:
-    """A run for each attempt, in order."""
-    made = list(world.runs)
-    runs: list[model.Run] = []
-    for dag_id, date in world.attempts:
-        if made and (made[0][0].dag_id, made[0][0].date) == (dag_id, date):
-            runs.append(_run(*made.pop(0), failed, whole))
-        else:
-            runs.append(model.Run(dag_id=dag_id, date=date, refused=True))
-    return tuple(runs)
-
-
-def _run(run: AirflowRun, evidence: Gathered, failed: bool, whole: bool) -> model.Run:
-    return model.Run(
-        dag_id=run.dag_id,
-        date=run.date,
-        state=run.state,
-        exit_code=run.exit_code,
-        seconds=run.seconds,
-        failure=run.failure,
-        tasks=tuple(
-            model.Task(
-                task_id=task.task_id,
-                state=task.state,
-                tries=task.tries,
-                start=task.start,
-                end=task.end,
-                seconds=task.duration,
-            )
-            for task in run.tasks.values()
-        ),
-        edges=run.edges,
-        trouble=_trouble(run) if failed or (whole and run.failure) else (),
-        log=run.log[-WHOLE_LOG:] if whole else None,
-        evidence=_evidence(evidence) if failed or whole else None,
+def _reported(run: Run, failed: bool, whole: bool) -> model.ReportedRun:
+    """Take along of the run what the report has a use for."""
+    made = run.refused is None
+    carried = replace(
+        run,
+        log=run.log[-WHOLE_LOG:] if whole else "",
+        xcoms=run.xcoms if whole else {},
+        dag_files={},
+        evidence=run.evidence if failed or whole else Evidence(),
     )
+    return model.ReportedRun(run=carried, trouble=_trouble(run) if made and (failed or (whole and run.failure)) else ())
 
 
-def _trouble(run: AirflowRun) -> tuple[model.TaskLog, ...]:
+def _trouble(run: Run) -> tuple[model.TaskLog, ...]:
     """Of each failed task, in the order in which they ended; of the whole run, where no task tells of its failure."""
     failed = sorted(
         (task for task in run.tasks.values() if task.state not in FINE),
@@ -130,42 +106,18 @@ def _trouble(run: AirflowRun) -> tuple[model.TaskLog, ...]:
     return (model.TaskLog(task_id=None, attempt=None, lines=lines),) if lines else ()
 
 
-def _evidence(evidence: Gathered) -> model.Evidence:
-    stores = {"minio": evidence.objects, "aws": evidence.aws.objects}
-    return model.Evidence(
-        objects=tuple(
-            model.Object(store=store, bucket=bucket, key=key, size=stored.size, sha256=stored.sha256)
-            for store, buckets in stores.items()
-            for bucket, keys in sorted(buckets.items())
-            for key, stored in sorted(keys.items())
-        ),
-        buckets=tuple(f"{store}: {bucket}" for store, buckets in stores.items() for bucket in sorted(buckets)),
-        aws={name: found for name, found in evidence.aws.as_json().items() if name != "objects"},
-        sidecars=tuple(
-            model.Sidecar(
-                image=sidecar.image,
-                exit_code=sidecar.exit_code,
-                output=sidecar.output,
-                past_relay=sidecar.past_relay,
-            )
-            for sidecar in evidence.sidecars
-        ),
-        warnings=evidence.warnings,
-        unproved=tuple(model.Unproved(image=one.image, name=one.name) for one in evidence.unproved),
-    )
-
-
 def _last_lines(service: Service) -> tuple[str, ...]:
     return tuple(service.log_tail(SERVICE_LINES).splitlines()[-SERVICE_LINES:])
 
 
 def _used(service: str, world: World | None) -> bool:
     """Whether the last run had to do with it. Where nothing came back, any service may be the cause."""
-    if world is None or not world.runs:
+    made = [run for run in world.runs if run.refused is None] if world else []
+    if not made:
         return True
-    run, evidence = world.runs[-1]
+    evidence = made[-1].evidence
     return {
         "minio": bool(evidence.objects),
         "aws": bool(evidence.aws.calls),
-        "relay": bool(evidence.sidecars) or "docker" in run.log.lower(),
+        "relay": bool(evidence.sidecars) or "docker" in made[-1].log.lower(),
     }.get(service, True)

@@ -42,8 +42,9 @@ def _row(scenario: Scenario) -> str:
 
 def _failure(scenario: Scenario) -> Iterator[str]:
     yield from ("", f"### ❌ {_text(scenario.title)}", "", _text(scenario.failure or "(no message)"))
-    for run in scenario.runs:
-        for log in run.trouble if run.failure else ():
+    for one in scenario.runs:
+        run = one.run
+        for log in one.trouble if run.failure else ():
             whose = f"task {log.task_id}, attempt {log.attempt}, of " if log.task_id else ""
             yield from ("", _text(f"log of {whose}{run.dag_id} {run.date}:"), "", fenced("\n".join(log.lines)))
 

@@ -1,23 +1,26 @@
 """A test session as plain data. report.json is this; the page, the summary, the table and pytest's sections show it.
 
-Times are UTC, seconds are seconds, sizes are bytes. Every text is masked before it gets here.
+Its runs are harness.run.Run. Times are UTC, seconds are seconds, sizes are bytes. Every text is masked before it gets
+here.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 1
+from harness.run import Run
+
+SCHEMA_VERSION = 2
 """Goes up when a field changes its meaning or goes away; fields may be added under the same one."""
 
 Outcome = Literal["passed", "failed", "not run"]
 
 
 class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class Image(_Data):
@@ -44,17 +47,6 @@ class Stack(_Data):
     start_seconds: dict[str, float]
 
 
-class Task(_Data):
-    """One task instance; mapped ones are `task[0]`. `start` and `end` are those of the newest attempt."""
-
-    task_id: str
-    state: str | None
-    tries: int
-    start: dt.datetime | None = None
-    end: dt.datetime | None = None
-    seconds: float | None = None
-
-
 class TaskLog(_Data):
     """The lines of a task's newest attempt that tell of trouble. `task_id` None: those of the whole run."""
 
@@ -63,62 +55,15 @@ class TaskLog(_Data):
     lines: tuple[str, ...]
 
 
-class Object(_Data):
-    """An object in a bucket of `store`, which is `minio` or `aws` (the twin)."""
+class ReportedRun(_Data):
+    """An attempt at a run, and what the report adds: excerpts of its log, and the files that lie beside the page.
 
-    store: str
-    bucket: str
-    key: str
-    size: int
-    sha256: str
-
-
-class Sidecar(_Data):
-    """A container that the DAG started. `past_relay`: by an engine that it names itself."""
-
-    image: str
-    exit_code: int | None
-    output: str
-    past_relay: bool = False
-
-
-class Unproved(_Data):
-    """A container that somebody made during the run; nothing proves that it was the DAG, so it was left alone."""
-
-    image: str
-    name: str
-
-
-class Evidence(_Data):
-    """What a run left. `aws` is harness.evidence.aws_state.AwsState as JSON, without its objects."""
-
-    objects: tuple[Object, ...] = ()
-    buckets: tuple[str, ...] = ()
-    aws: dict[str, Any] = Field(default_factory=dict)
-    sidecars: tuple[Sidecar, ...] = ()
-    warnings: tuple[str, ...] = ()
-    unproved: tuple[Unproved, ...] = ()
-
-
-class Run(_Data):
-    """One `airflow dags test`. `refused`: Airflow was not started, or nothing came back; then there is no more of it.
-
-    `edges` is None where the DAG's graph is not known. `log` and `evidence` are there with `--report` alone, `trouble`
-    and the evidence also where the scenario failed. The files lie beside the page.
+    `trouble` is there where the scenario or the run failed. Without `--report` the run has no log and no XComs, and no
+    evidence unless the scenario failed; `dag_files` is always left out.
     """
 
-    dag_id: str
-    date: str
-    refused: bool = False
-    state: str | None = None
-    exit_code: int | None = None
-    seconds: float | None = None
-    failure: str | None = None
-    tasks: tuple[Task, ...] = ()
-    edges: tuple[tuple[str, str], ...] | None = None
+    run: Run
     trouble: tuple[TaskLog, ...] = ()
-    log: str | None = None
-    evidence: Evidence | None = None
     log_file: str | None = None
     evidence_file: str | None = None
 
@@ -140,19 +85,19 @@ class Scenario(_Data):
     reason: str | None = None
     second_try: str | None = None
     failure: str | None = None
-    runs: tuple[Run, ...] = ()
+    runs: tuple[ReportedRun, ...] = ()
     services: tuple[ServiceLines, ...] = ()
     stack_id: str | None = None
 
     @property
     def dags(self) -> str:
         """The DAGs that it ran, or was refused, for a table."""
-        return ", ".join(dict.fromkeys(run.dag_id for run in self.runs)) or "-"
+        return ", ".join(dict.fromkeys(one.run.dag_id for one in self.runs)) or "-"
 
     @property
     def dates(self) -> str:
         """The run's date, or `first .. last` of several."""
-        dates = list(dict.fromkeys(run.date for run in self.runs))
+        dates = list(dict.fromkeys(one.run.date for one in self.runs))
         return dates[0] if len(dates) == 1 else f"{dates[0]} .. {dates[-1]}" if dates else "-"
 
 

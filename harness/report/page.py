@@ -7,13 +7,16 @@ import json
 from base64 import b64encode
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from harness.evidence.evidence import Evidence
 from harness.report.charts import BOX_HEIGHT, gantt, graph
-from harness.report.model import Run, Scenario, Session
-from harness.report.sections import version_lines
+from harness.report.model import Scenario, Session
+from harness.report.sections import stored_objects, version_lines
+from harness.run import Run
 
 LOG_LINES = 400
 """Lines of a log on the page; the rest is in its file."""
@@ -45,6 +48,8 @@ def page(session: Session) -> str:
         gantt=gantt,
         graph=graph,
         log_lines=log_lines,
+        stored_objects=stored_objects,
+        aws_state=aws_state,
         box_height=BOX_HEIGHT,
         most_objects=OBJECTS,
         few_objects=FEW_OBJECTS,
@@ -61,8 +66,14 @@ def searched(scenario: Scenario) -> str:
 
 def log_lines(run: Run) -> tuple[str, int]:
     """The end of the log, and how many lines come before it."""
-    lines = (run.log or "").splitlines()
+    lines = run.log.splitlines()
     return "\n".join(lines[-LOG_LINES:]), max(0, len(lines) - LOG_LINES)
+
+
+def aws_state(evidence: Evidence) -> dict[str, Any]:
+    """What is in the AWS twin besides objects; empty if there is nothing."""
+    found = {name: value for name, value in evidence.aws.as_json().items() if name != "objects"}
+    return found if any(found.values()) else {}
 
 
 def size(count: int) -> str:

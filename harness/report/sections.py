@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 from _pytest._code.code import ExceptionRepr, ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
 
-from harness.report.model import Evidence, Part, Run, Versions
+from harness.evidence.evidence import Evidence
+from harness.evidence.objects import StoredObject
+from harness.report.model import Part, ReportedRun, Versions
 from harness.report.task_log import bounded
 
 PART = "harness_part"
@@ -21,42 +23,52 @@ SIDECAR_LINES = 15
 def failure_sections(part: Part) -> list[Section]:
     """Titles and texts: the failing task's log, sidecars, services, buckets (all of the last run), versions."""
     sections: list[Section] = []
-    run = next((run for run in reversed(part.scenario.runs) if not run.refused), None)
-    if run:
-        sections += _logs(run)
-        sections += _sidecars(run.evidence)
+    last = next((one for one in reversed(part.scenario.runs) if one.run.refused is None), None)
+    if last:
+        sections += _logs(last)
+        sections += _sidecars(last.run.evidence)
     sections += [(f"last lines of {service.name}", "\n".join(service.lines)) for service in part.scenario.services]
-    if run and run.evidence:
-        sections.append(("what was in the buckets", "\n".join(bucket_lines(run.evidence))))
+    if last:
+        sections.append(("what was in the buckets", "\n".join(bucket_lines(last.run.evidence))))
     sections.append(("versions", "\n".join(version_lines(part.versions))))
     return [(title, text) for title, text in sections if text]
 
 
-def _logs(run: Run) -> Iterator[Section]:
-    for log in run.trouble:
+def _logs(reported: ReportedRun) -> Iterator[Section]:
+    run = reported.run
+    for log in reported.trouble:
         whose = f"task {log.task_id}, attempt {log.attempt}, of " if log.task_id else ""
         yield f"log of {whose}{run.dag_id} {run.date} (exit code {run.exit_code})", "\n".join(log.lines)
 
 
-def _sidecars(evidence: Evidence | None) -> Iterator[Section]:
-    for sidecar in evidence.sidecars if evidence else ():
+def _sidecars(evidence: Evidence) -> Iterator[Section]:
+    for sidecar in evidence.sidecars:
         lines = bounded(sidecar.output.splitlines(), SIDECAR_LINES)
-        past = ", started past the relay" if sidecar.past_relay else ""
-        title = f"sidecar {sidecar.image} (exit code {sidecar.exit_code}{past})"
+        title = f"sidecar {sidecar.image} (exit code {sidecar.exit_code})"
         yield title, "\n".join(lines) or "(it printed nothing)"
 
 
 def bucket_lines(evidence: Evidence) -> Sequence[str]:
     """One line for each object, with its size in bytes; how many more there are; and the buckets that are empty."""
-    shown = evidence.objects[:OBJECTS]
-    width = max((len(f"{one.size:,}") for one in shown), default=0)
-    lines = [f"{one.size:>{width},} bytes  {one.store}: {one.bucket}/{one.key}" for one in shown]
-    if more := len(evidence.objects) - len(shown):
+    found = stored_objects(evidence)
+    shown = found[:OBJECTS]
+    width = max((len(f"{stored.size:,}") for _, _, stored in shown), default=0)
+    lines = [f"{stored.size:>{width},} bytes  {bucket}/{key}" for bucket, key, stored in shown]
+    if more := len(found) - len(shown):
         lines.append(f"... and {more} more")
-    filled = {f"{one.store}: {one.bucket}" for one in evidence.objects}
-    if empty := [bucket for bucket in evidence.buckets if bucket not in filled]:
+    if empty := [bucket for bucket, objects in _buckets(evidence) if not objects]:
         lines.append(f"empty: {', '.join(empty)}")
     return lines
+
+
+def stored_objects(evidence: Evidence) -> list[tuple[str, str, StoredObject]]:
+    """Return bucket (`minio: data`), key and object of all that is stored, sorted; MinIO's come first."""
+    return [(bucket, key, stored) for bucket, objects in _buckets(evidence) for key, stored in sorted(objects.items())]
+
+
+def _buckets(evidence: Evidence) -> list[tuple[str, Mapping[str, StoredObject]]]:
+    stores = {"minio": evidence.objects, "aws": evidence.aws.objects}
+    return [(f"{store}: {bucket}", found[bucket]) for store, found in stores.items() for bucket in sorted(found)]
 
 
 def version_lines(versions: Versions) -> Sequence[str]:

@@ -36,12 +36,6 @@ def scenario_table(scenarios: Sequence[Scenario], terminal: Any) -> None:
     console.print(table)
 
 
-def show_remarks(remarks: Sequence[str], terminal: Any) -> None:
-    """What scenarios had to say, under the table."""
-    for remark in remarks:
-        terminal.write_line(remark)
-
-
 class TerminalProgress:
     """Plain lines on stderr, past pytest's capture."""
 

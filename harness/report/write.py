@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pydantic_core import to_json
+
 from harness.output import write, writing
 from harness.report.markdown import summary
-from harness.report.model import Run, Scenario, Session
+from harness.report.model import ReportedRun, Scenario, Session
 
 REPORT = "the report"
 FILES = "files"
@@ -41,16 +43,16 @@ def append_summary(session: Session, file: Path) -> None:
 
 def _with_files(scenario: Scenario, number: int, folder: Path) -> Scenario:
     stem = f"{number:03}-{re.sub(r'[^A-Za-z0-9]+', '-', scenario.title).strip('-')[:60] or 'scenario'}"
-    runs = (_with_run_files(run, f"{stem}-run-{count}", folder) for count, run in enumerate(scenario.runs, start=1))
+    runs = (_with_run_files(one, f"{stem}-run-{count}", folder) for count, one in enumerate(scenario.runs, start=1))
     return scenario.model_copy(update={"runs": tuple(runs)})
 
 
-def _with_run_files(run: Run, stem: str, folder: Path) -> Run:
-    names: dict[str, str] = {}
-    if run.log:
+def _with_run_files(reported: ReportedRun, stem: str, folder: Path) -> ReportedRun:
+    if reported.run.refused is not None:
+        return reported
+    names = {"evidence_file": f"{FILES}/{stem}-evidence.json"}
+    (folder / names["evidence_file"]).write_bytes(to_json(reported.run.evidence, indent=1))
+    if reported.run.log:
         names["log_file"] = f"{FILES}/{stem}-log.txt"
-        (folder / names["log_file"]).write_text(run.log, encoding="utf-8")
-    if run.evidence:
-        names["evidence_file"] = f"{FILES}/{stem}-evidence.json"
-        (folder / names["evidence_file"]).write_text(run.evidence.model_dump_json(indent=1), encoding="utf-8")
-    return run.model_copy(update=names)
+        (folder / names["log_file"]).write_text(reported.run.log, encoding="utf-8")
+    return reported.model_copy(update=names)

@@ -1,4 +1,4 @@
-"""The AWS twin: moto, with what it lacks (harness/aws_twin)."""
+"""The AWS mock: moto, with the AWS behaviour that moto lacks (harness/aws_mock)."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from harness.settings import Settings
 
 PORT = 5000
 ACCOUNT = "123456789012"
-"""moto's: whatever credentials a call carries."""
+"""moto's account, for any credentials."""
 
 
 class AwsService(ABC):
-    """The twin's server. While IAM is not enforced it takes any credentials; nothing in it leaves the machine."""
+    """The AWS mock of a stack. It accepts any credentials until a scenario enforces IAM."""
 
     name = "aws"
     region: str
-    """Of the clients that client() makes. The twin itself answers for every region."""
+    """Region of the clients that client() creates. The mock itself serves every region."""
     url = ""
     internal_url = ""
-    """From inside the stack's network."""
+    """URL inside the stack's network."""
 
     @abstractmethod
     def start(self) -> None: ...
@@ -53,28 +53,30 @@ class AwsService(ABC):
         return {}
 
     def reset(self) -> None:
-        """No object, no resource, no order, no user; IAM is not enforced."""
-        self._ask("POST", "/moto-api/reset")
+        """Remove all objects, resources, users and configuration, and stop enforcing IAM."""
+        self._call("POST", "/moto-api/reset")
 
-    def order(self, **orders: Mapping[str, Any]) -> None:
-        """How what is made from now on behaves, until the next scenario: `training={...}`, `endpoint={...}`.
+    def configure(self, **parts: Mapping[str, Any]) -> None:
+        """Configure the jobs and endpoints that are created from now on, until the next scenario.
 
-        See harness/aws_twin/orders.py for what can be ordered. Raises ServiceError for what can't.
+        `training`: polls, fail, duration, until_stopped. `endpoint`: polls, fail. harness/aws_mock/configuration.py
+        describes the keys, as in `configure(endpoint={"polls": 2})`. Raises ServiceError for an unknown part, key or
+        value.
         """
-        self._ask("POST", "/twin/orders", json=orders)
+        self._call("POST", "/mock/configuration", json=parts)
 
     def enforce_iam(self) -> None:
-        """From now on a call needs a user's credentials, and rights, until the next scenario."""
-        self._ask("POST", "/twin/enforce-iam")
+        """Require a user's credentials and permissions for every call, until the next scenario."""
+        self._call("POST", "/mock/enforce-iam")
 
     def state(self) -> dict[str, Any]:
-        """Everything in it: see harness/aws_twin/state.py."""
-        found: dict[str, Any] = self._ask("GET", "/twin/state").json()
-        return found
+        """Return all resources, logs and calls since the last reset (harness/aws_mock/state.py)."""
+        state: dict[str, Any] = self._call("GET", "/mock/state").json()
+        return state
 
     def client(self, service: str, access_key: str = "testing", secret_key: str = "testing") -> Any:  # noqa: S107
-        """A boto3 client of the twin, in the region of the settings."""
-        import boto3  # a tenth of a second, which scenarios without AWS need not spend
+        """Return a boto3 client of the mock, in the region of the settings."""
+        import boto3  # Takes 0.1 s, which scenarios without AWS save.
         from botocore.config import Config
 
         return boto3.Session(botocore_session=_session()).client(
@@ -90,18 +92,18 @@ class AwsService(ABC):
         return ()
 
     def _probe(self) -> None:
-        LOCAL.get(f"{self.url}/twin/", timeout=1).raise_for_status()
+        LOCAL.get(f"{self.url}/mock/", timeout=1).raise_for_status()
 
-    def _ask(self, method: str, path: str, json: Any = None) -> requests.Response:
-        answer = LOCAL.request(method, f"{self.url}{path}", json=json, timeout=30)
-        if answer.status_code == 400:
-            raise ServiceError(f"the AWS twin refuses {path}: {answer.text.strip()}")
-        answer.raise_for_status()
-        return answer
+    def _call(self, method: str, path: str, json: Any = None) -> requests.Response:
+        response = LOCAL.request(method, f"{self.url}{path}", json=json, timeout=30)
+        if response.status_code == 400:
+            raise ServiceError(f"AWS mock: {response.text.strip()}")
+        response.raise_for_status()
+        return response
 
 
 class AwsContainer(AwsService):
-    """The twin in a container."""
+    """The AWS mock in a container."""
 
     def __init__(self, image: str, place: Place, aliases: Sequence[str], settings: Settings) -> None:
         self._image, self._place, self._port = image, place, settings.aws_port
@@ -128,7 +130,7 @@ class AwsContainer(AwsService):
 
 
 def _session() -> Any:
-    """A botocore session that sees nothing of this machine's own AWS: no profile, no file."""
+    """Create a botocore session that ignores the AWS profiles and files of this machine."""
     from botocore.session import Session
 
     nowhere = (None, None, os.devnull, None)

@@ -19,7 +19,7 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 from harness.engine import LABEL_EXTRA, LABEL_FLEET, LABEL_STACK, connect, engine_errors
-from harness.images.obtain import obtain
+from harness.images.resolve import resolve_image
 from harness.progress import SILENT, Progress
 from harness.services.containers import LOOPBACK, Spec, await_ready, create, published, remove, start, tail
 from harness.services.stack import Stack
@@ -60,7 +60,7 @@ def catalogue_image(settings: Settings, name: str, progress: Progress = SILENT) 
 
     Raises ImageError, EngineError.
     """
-    return obtain(connect(), settings, name, progress).reference
+    return resolve_image(connect(), settings, name, progress).reference
 
 
 def run_once(

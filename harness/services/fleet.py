@@ -15,7 +15,8 @@ import shutil
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from itertools import count
@@ -26,7 +27,6 @@ from filelock import FileLock, Timeout
 
 from harness.errors import ServiceError
 from harness.private import PrivacyError, private_base, private_folder
-from harness.services.forerunner import await_forerunner, forerunner
 
 # What speaks to an engine is imported where one is spoken to: every process of a test run has a fleet, and with the
 # embedded stack, or in xdist's controller with --reuse, that would be 0.1 s of each for nothing.
@@ -149,34 +149,24 @@ class Fleet:
         yield
         mark.unlink()
 
-    @contextmanager
-    def watched(self, client: docker.DockerClient, image: str, timeout: float) -> Iterator[Callable[[], None]]:
-        """What is made inside is swept when the last process of the fleet is gone; not so with a kept fleet.
+    def watch(self, client: docker.DockerClient, image: str, timeout: float) -> None:
+        """Connect to the fleet's reaper, starting it if there is none; nothing happens for a kept fleet.
 
-        Yields what starts the fleet's reaper, where there is none, and returns when it watches: to be called inside,
-        beside other starts. Until then a forerunner watches, and other processes of the fleet wait here.
+        Whatever the fleet starts after this call is removed when the last of its processes is gone. Raises
+        ServiceError, EngineError.
         """
-        with ExitStack() as until_then:
+        if self.kept or self._reaper:
+            return
+        with self.locked("reaper"):
+            self.watch_too()
+            if self._reaper is None:
+                from harness.services.reaper import Reaper
 
-            def reaper_watches() -> None:
-                if not (self.kept or self._reaper):
-                    from harness.services.reaper import Reaper
-
-                    self._reaper = Reaper.start(client, image, self.ident, timeout)
-                    self.write_note("reaper", self._reaper.note())
-                    until_then.close()
-
-            if not (self.kept or self._reaper):
-                until_then.enter_context(self.locked("reaper"))
-                await_forerunner(self.folder)
-                self.watch_too()
-                if self._reaper:
-                    until_then.close()
-                elif self.note("reaper"):
-                    reaper_watches()  # the last one is gone, and others may live here: no forerunner is to sweep these
-                else:
-                    until_then.enter_context(forerunner(self.ident, self.folder))
-            yield reaper_watches
+                # Ctrl-C interrupts the main thread only. In the middle of a call to the engine it would leave a
+                # container that this process does not know of.
+                with ThreadPoolExecutor(max_workers=1) as thread:
+                    self._reaper = thread.submit(Reaper.start, client, image, self.ident, timeout).result()
+                self.write_note("reaper", self._reaper.note())
 
     def watch_too(self) -> None:
         """Connects to the reaper, if there is one, so that it waits for this process as well."""

@@ -1,17 +1,15 @@
 """The labeller: a proxy for the Docker engine's API that labels what is created and records what ran.
 
-Runs alone in a container: standard library only, given as `python3 -c SOURCE ENGINE_SOCKET LISTEN_SOCKET LABELS MARK`.
+Runs alone in a container: standard library only, given as `python3 -c SOURCE ENGINE_SOCKET LISTEN_SOCKET LABELS`.
 It understands the three `create` calls; everything else passes through byte for byte. One request a connection
 (`Connection: close`), so that the rest of a connection is a pipe in both directions, hijacked or not.
 
-It also follows the engine's events, for containers that are made past the relay. One is proved the stack's by our label
-or by MARK, a variable in its environment (outside.py), and is then listened to like a sidecar. Of any other nothing is
-known but what the engine tells everybody, until a client claims it. Containers with labels of ours are no concern here.
+It also follows the engine's events, for containers that are started past the relay. One that carries our labels, which
+a DAG may copy, is a sidecar like any other. One without them is listed: only a label proves that a container is ours.
 
-It keeps a record of each container: the fields of relay.Sidecar, with `started`, `ended` and `proved`. Three calls are
-its own: `GET /airflow-harness/records` answers with these `records`, and whether anything was `made` through it;
-`POST /airflow-harness/forget` answers the same and begins anew; `POST /airflow-harness/claim/ID` proves a container the
-stack's.
+It keeps a record of each container: the fields of relay.Sidecar, with `started`, `ended` and `ours`. Two calls are its
+own: `GET /airflow-harness/records` answers with these `records`, and whether anything of ours was `made`;
+`POST /airflow-harness/forget` answers the same and begins anew.
 """
 
 from __future__ import annotations
@@ -31,13 +29,11 @@ CREATE = re.compile(rb"^POST (?:/v[\d.]+)?/(containers|networks|volumes)/create(
 TAKEN_OVER = re.compile(
     rb"^(?:POST|GET) (?:/v[\d.]+)?/(?:containers/[^/ ]+/attach(?:/ws)?|exec/[^/ ]+/start|session|grpc)[? ]"
 )
-OWN = re.compile(rb"^(?:GET|POST) /airflow-harness/(records|forget|claim)(?:/([0-9a-f]+))? ")
+OWN = re.compile(rb"^(?:GET|POST) /airflow-harness/(records|forget) ")
 START = re.compile(rb"^POST (?:/v[\d.]+)?/containers/([\w.-]+)/start[? ]")
 NAME = re.compile(rb"[?&]name=([\w.-]+)")
 EVENTS = "/events?filters=" + quote(json.dumps({"type": ["container"], "event": ["create", "start", "die"]}))
-STACK, ROLE = "airflow-harness.stack", "airflow-harness.role"  # as in engine.py,
-MARKS = ".airflow-harness.invalid"  # and in outside.py, which are not here
-LATE = 1.0  # seconds after a container's end in which the rest of its output has come, if anybody heard it
+STACK, ROLE, SIDECAR = "airflow-harness.stack", "airflow-harness.role", "sidecar"  # as in engine.py and relay.py
 GONE = "(removed before its output could be read)"
 KEPT = 64 * 1024  # bytes of a sidecar's output that are kept: its last ones
 HEAD_LIMIT = 1024 * 1024
@@ -58,20 +54,19 @@ class Answer:
 
 
 class Proxy:
-    def __init__(self, engine: str, labels: Mapping[str, str], mark: str) -> None:
+    def __init__(self, engine: str, labels: Mapping[str, str]) -> None:
         self.engine = engine
         self.labels = labels
-        self.mark = mark
         self.records: list[dict[str, Any]] = []
         self.made = False
+        self.relayed: set[str] = set()  # ids of all containers made through the relay, for the events that tell of them
         self.watching: set[asyncio.Task[None]] = set()
-        self.reading: dict[str, asyncio.Task[None]] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             if own := OWN.match(head):
-                await self.answer_own(own[1], (own[2] or b"").decode(), writer)
+                await self.answer_own(own[1], writer)
                 return
             upstream = await asyncio.open_unix_connection(self.engine, limit=HEAD_LIMIT)
         except (asyncio.IncompleteReadError, OSError):
@@ -87,6 +82,7 @@ class Proxy:
                 self.made = True
                 wanted = json.loads(body or b"{}")
                 wanted["Labels"] = {**(wanted.get("Labels") or {}), **self.labels}
+                await self.label_volumes(wanted.get("HostConfig") or {})
                 body = json.dumps(wanted).encode()
             if create or taken_over:
                 head = with_header(with_header(head, b"Transfer-Encoding"), b"Content-Length", b"%d" % len(body))
@@ -108,9 +104,7 @@ class Proxy:
             for end in (writer, upstream[1]):
                 end.close()
 
-    async def answer_own(self, asked: bytes, ident: str, writer: asyncio.StreamWriter) -> None:
-        if asked == b"claim":
-            await self.claim(ident)
+    async def answer_own(self, asked: bytes, writer: asyncio.StreamWriter) -> None:
         body = json.dumps({"records": self.records, "made": self.made}).encode()
         if asked == b"forget":
             self.records, self.made = [], False
@@ -128,6 +122,22 @@ class Proxy:
                 record["started"] = True
                 return
 
+    async def label_volumes(self, host_config: dict[str, Any]) -> None:
+        """Labels the named volumes that the engine will create together with a container.
+
+        A volume that exists keeps the labels it has.
+        """
+        for mount in host_config.get("Mounts") or ():
+            if mount.get("Type") == "volume":
+                options = mount["VolumeOptions"] = mount.get("VolumeOptions") or {}
+                options["Labels"] = {**(options.get("Labels") or {}), **self.labels}
+        for bind in host_config.get("Binds") or ():
+            source, _, target = bind.partition(":")
+            if target and not source.startswith("/"):
+                volume = {"Name": source, "Driver": host_config.get("VolumeDriver") or "", "Labels": self.labels}
+                if created := await self.ask("POST", "/volumes/create", volume):
+                    await created.whole()
+
     async def watch(self, answer: bytes, head: bytes, wanted: dict[str, Any]) -> None:
         """Listens to a new container before its creator hears of it, so that nothing it does can be missed."""
         head_end = answer.index(b"\r\n\r\n")
@@ -136,7 +146,8 @@ class Proxy:
         ident = json.loads(dechunked(answer[:head_end], answer[head_end + 4 :]))["Id"]
         named = NAME.search(head.split(b"\r\n", 1)[0])
         name, tty = named[1].decode() if named else "", bool(wanted.get("Tty"))
-        record = new_record(ident, name, wanted.get("Image", ""), tty=tty, past_relay=False)
+        self.relayed.add(ident)
+        record = new_record(ident, name, wanted.get("Image", ""), tty=tty)
         attached = await self.attach(ident)
         ended = await self.ask("POST", f"/containers/{ident}/wait?condition=next-exit")
         self.records.append(record)
@@ -146,67 +157,31 @@ class Proxy:
         """Notes what is made past the relay. Ends with the engine."""
         while line := await events.body.readline():
             event = json.loads(line)
-            action, ident, said = event["Action"], event["Actor"]["ID"], event["Actor"]["Attributes"]
-            if action == "create":
-                await self.note_outside(ident, said)
-            elif record := next((r for r in self.records if r["id"] == ident and r["past_relay"]), None):
-                record["started"] = True
-                if action == "die":
-                    record["exit_code"] = int(said["exitCode"])
-                    self.keep(self.complete(record))
+            self.note_event(event["Action"], event["Actor"]["ID"], event["Actor"]["Attributes"])
 
-    async def note_outside(self, ident: str, said: Mapping[str, str]) -> None:
-        """A container that was made just now, `said` being its labels, name and image, as its event has them."""
-        labelled = said.get(STACK) == self.labels[STACK] and ROLE not in said
-        if self.labels.keys() & said.keys() and not labelled:
-            return  # made through a relay, or a service
-        config = (await self.inspect(ident)).get("Config", {})
-        marks = [one for one in config.get("Env") or () if one.endswith(MARKS)]
-        if marks and self.mark not in marks:
-            return  # another stack's
-        tty = bool(config.get("Tty"))
-        record = new_record(ident, said.get("name", ""), said.get("image", ""), tty=tty, past_relay=True)
-        self.records.append(record)
-        if labelled or marks:
-            record["proved"] = True
-            self.reading[ident] = self.keep(self.listen(record))
+    def note_event(self, action: str, ident: str, attributes: Mapping[str, str]) -> None:
+        """`attributes`: the container's labels, name and image, and the exit code when it ends."""
+        ours = attributes.get(STACK) == self.labels[STACK] and attributes.get(ROLE, SIDECAR) == SIDECAR
+        if ident in self.relayed or (self.labels.keys() & attributes.keys() and not ours):
+            return  # recorded already, or a service, or of another session
+        if action == "create" and ours:
+            self.made = True  # possibly through the relay: that is certain when the container starts
+        elif action == ("start" if ours else "create"):
+            record = new_record(ident, attributes.get("name", ""), attributes.get("image", ""), ours=ours)
+            self.records.append(record | {"started": ours})
+        elif action == "die" and ours:
+            for record in self.records:
+                if record["id"] == ident:
+                    record["exit_code"] = int(attributes["exitCode"])
+                    self.keep(self.read_log(record))
 
-    async def listen(self, record: dict[str, Any]) -> None:
-        """Reads all that it prints, from its log where it has been started before anybody listened.
-
-        Not from both: what is printed while the engine connects the two would be there twice. Where there is no log, or
-        none any more, what was heard has to do.
-        """
-        ident = record["id"]
-        attached = await self.attach(ident)
-        if (await self.inspect(ident)).get("State", {}).get("Status") == "created":
-            await read_output(record, attached)
-        elif logged := await self.ask("GET", f"/containers/{ident}/logs?follow=1&stdout=1&stderr=1"):
-            if attached:
-                attached.connection.close()
-            await read_output(record, logged)
-        else:
-            await read_output(record, attached)
-            record["output"] = record["output"] or GONE
-
-    async def complete(self, record: dict[str, Any]) -> None:
-        """Its container has ended. Who attached itself after that hears no end: then the engine's log has to do."""
+    async def read_log(self, record: dict[str, Any]) -> None:
+        """Completes the record of a container that has ended, and that no attachment listened to."""
         try:
-            if reading := self.reading.get(record["id"]):
-                await asyncio.wait([reading], timeout=LATE)
-                if not reading.done():
-                    reading.cancel()
-                    await self.read_log(record)
+            record["tty"] = bool((await self.inspect(record["id"])).get("Config", {}).get("Tty"))
+            await read_output(record, await self.ask("GET", f"/containers/{record['id']}/logs?stdout=1&stderr=1"))
         finally:
-            self.reading.pop(record["id"], None)
             record["ended"] = True
-
-    async def claim(self, ident: str) -> None:
-        """What somebody else proved to be the stack's; it was not listened to, so its log has to do."""
-        for record in self.records:
-            if record["id"] == ident and not record["proved"]:
-                await self.read_log(record)
-                record["proved"] = True
 
     async def inspect(self, ident: str) -> dict[str, Any]:
         """What the engine knows of it; nothing where it is gone."""
@@ -218,9 +193,6 @@ class Proxy:
         """What it prints from now on, until it ends; one that has ended gives no end either."""
         return await self.ask("POST", f"/containers/{ident}/attach?stream=1&stdout=1&stderr=1")
 
-    async def read_log(self, record: dict[str, Any]) -> None:
-        await read_output(record, await self.ask("GET", f"/containers/{record['id']}/logs?stdout=1&stderr=1"))
-
     def keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Lets it go on; asyncio itself holds on to no task."""
         task = asyncio.create_task(work)
@@ -228,13 +200,15 @@ class Proxy:
         task.add_done_callback(self.watching.discard)
         return task
 
-    async def ask(self, method: str, path: str) -> Answer | None:
+    async def ask(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Answer | None:
         """The engine's answer; None where it refuses.
 
         HTTP/1.0, so that no body comes in chunks.
         """
+        body = b"" if content is None else json.dumps(content).encode()
+        asked = f"{method} {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         reader, writer = await asyncio.open_unix_connection(self.engine, limit=HEAD_LIMIT)
-        writer.write(f"{method} {path} HTTP/1.0\r\nContent-Length: 0\r\n\r\n".encode())
+        writer.write(asked.encode() + body)
         await writer.drain()
         head = await reader.readuntil(b"\r\n\r\n")
         if head.split(b" ", 2)[1].startswith(b"2"):
@@ -243,15 +217,14 @@ class Proxy:
         return None
 
 
-def new_record(ident: str, name: str, image: str, *, tty: bool, past_relay: bool) -> dict[str, Any]:
-    """What is known of a container that was just made; whatever was made through the relay is proved by that."""
+def new_record(ident: str, name: str, image: str, *, tty: bool = False, ours: bool = True) -> dict[str, Any]:
+    """What is known of a container that was just made."""
     return {
         "id": ident,
         "name": name,
         "image": image,
         "tty": tty,
-        "past_relay": past_relay,
-        "proved": not past_relay,
+        "ours": ours,
         "exit_code": None,
         "output": "",
         "started": False,
@@ -361,8 +334,8 @@ def dechunked(head: bytes, body: bytes) -> bytes:
     return whole
 
 
-async def main(engine: str, listen: str, labels: str, mark: str) -> None:
-    proxy = Proxy(engine, json.loads(labels), mark)
+async def main(engine: str, listen: str, labels: str) -> None:
+    proxy = Proxy(engine, json.loads(labels))
     # Before anybody can ask for a container: what they make beside is not to be missed either.
     events = await proxy.ask("GET", EVENTS)
     server = await asyncio.start_unix_server(proxy.serve, listen, limit=HEAD_LIMIT)
@@ -373,4 +346,4 @@ async def main(engine: str, listen: str, labels: str, mark: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:5]))
+    asyncio.run(main(*sys.argv[1:4]))

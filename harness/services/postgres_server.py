@@ -131,6 +131,10 @@ class PostgresServer(ABC):
         self.execute(known.format(sql.Identifier(SUPERUSER), sql.Literal(self.password)))
         self.execute(sql.SQL("RESET scram_iterations").format())
 
+    def close_template(self) -> None:
+        """Let only the superuser connect to the database from which CREATE DATABASE copies."""
+        self.execute(sql.SQL("REVOKE CONNECT ON DATABASE template1 FROM PUBLIC").format())
+
     def close(self) -> None:
         if self._admin:
             self._admin.close()
@@ -278,6 +282,7 @@ def _start(
     # The direct way is looked for once, so only when the server answers.
     await_ready(server.container, lambda: psycopg.connect(url, connect_timeout=2).close(), timeout)
     server.ease_logins()
+    server.close_template()
     return server
 
 

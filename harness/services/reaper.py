@@ -24,6 +24,8 @@ from harness.services.relay import ENGINE_SOCKET, engine_socket
 PORT = 8080
 GRACE = "3s"
 """How long after the last process is gone the sweep starts."""
+UNUSED = "20s"
+"""How long a reaper waits for its first process before it ends."""
 
 
 class Reaper:
@@ -41,7 +43,7 @@ class Reaper:
                 role="reaper",
                 image=image,
                 ports=(PORT,),
-                env={"RYUK_RECONNECTION_TIMEOUT": GRACE, "RYUK_CONNECTION_TIMEOUT": "60s"},
+                env={"RYUK_RECONNECTION_TIMEOUT": GRACE, "RYUK_CONNECTION_TIMEOUT": UNUSED},
                 volumes=((engine_socket(), ENGINE_SOCKET, "rw"),),
                 auto_remove=True,
             ),

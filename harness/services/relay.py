@@ -1,9 +1,9 @@
 """The relay: socat between the DAG and the Docker engine, with the labeller behind it.
 
 The DAG talks to `tcp://...:2375`, as in the chapter. socat passes the bytes on to a unix socket; there the labeller
-(labeller.py, in a container of its own) puts the stack's labels on whatever the DAG creates, which is how a sidecar is
-proved ours, and records each sidecar's output and exit code before the operator can remove it. It notices, too, what a
-DAG starts past the relay (outside.py).
+(labeller.py, in a container of its own) puts the stack's labels on whatever the DAG creates, and records each sidecar's
+output and exit code before the operator can remove it. The labels alone prove that something is the stack's, and only
+what carries them is removed. What a DAG starts past the relay, at the engine's own socket, is listed and left alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import requests
 from docker.models.containers import Container
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from harness.engine import LABEL_ROLE, engine_errors
+from harness.engine import LABEL_ROLE, LABEL_STACK, engine_errors
 from harness.errors import ServiceError
 from harness.services import labeller
 from harness.services.containers import (
@@ -31,43 +31,29 @@ from harness.services.containers import (
     Spec,
     await_ready,
     fitting,
+    labelled,
     published,
     remove,
     started,
     tail,
 )
 from harness.services.local_http import LOCAL
-from harness.services.outside import Unproved, mark_of
 from harness.services.ready import POLL
 from harness.services.remove import remove_labelled
+from harness.services.sidecars import ContainerPastRelay, Sidecar
 
 PORT = 2375
 ENGINE_SOCKET = "/var/run/docker.sock"
-SIDECAR_ROLE = "sidecar"
+SIDECAR_ROLE = labeller.SIDECAR
 RECORD_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
-class Sidecar:
-    """A container that the DAG started. `exit_code` is None where it was still running, or never started.
-
-    `past_relay`: by an engine that the DAG names itself, and proved to be this stack's (outside.py).
-    """
-
-    id: str
-    name: str
-    image: str
-    exit_code: int | None
-    output: str
-    past_relay: bool = False
-
-
-@dataclass(frozen=True)
 class Seen:
-    """The stack's sidecars, and what else was made on the engine, by whomever; each the oldest first."""
+    """What was made on the engine since the last reset, oldest first."""
 
     sidecars: tuple[Sidecar, ...] = ()
-    unproved: tuple[Unproved, ...] = ()
+    past_relay: tuple[ContainerPastRelay, ...] = ()
 
 
 class RelayService:
@@ -95,14 +81,13 @@ class RelayService:
         volume = f"airflow-harness-relay-{self._place.stack_id}"
         with engine_errors("making the relay's volume"):
             self._place.client.volumes.create(volume, labels=self._place.labels)
-        mark = mark_of(self._place.stack_id)
         # socat looks for the labeller's socket when somebody connects, so neither has to be first.
         specs = (
             Spec(
                 role="labeller",
                 image=self._python_image,
                 entrypoint=("python3", "-u", "-c", inspect.getsource(labeller)),
-                command=("/engine.sock", "/relay/docker.sock", json.dumps(self._sidecar_labels), mark),
+                command=("/engine.sock", "/relay/docker.sock", json.dumps(self._sidecar_labels)),
                 volumes=((engine_socket(), "/engine.sock", "rw"), (volume, "/relay", "rw")),
                 offline=True,
             ),
@@ -123,8 +108,7 @@ class RelayService:
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
         images = {"labeller": self._python_image, self.name: self._image}
         self._up({role: fitting(containers, role, image) for role, image in images.items()}, ATTACH_TIMEOUT)
-        # Also what an earlier process forgot, and did not get to.
-        remove_labelled(self._place.client, self._sidecar_labels)
+        self._remove_labelled()  # also what an earlier process made the labeller forget, and did not remove
         self.reset()
 
     def note(self) -> dict[str, Any]:
@@ -135,28 +119,23 @@ class RelayService:
         if self.remove_sidecars():  # first: what can't be removed is not forgotten
             self._remove(self._ask("POST", "forget"))  # what came in between
 
-    def seen(self, said: str = "") -> Seen:
-        """What was made since the last reset. `said` is a run's log and XComs: whose id is in it is a sidecar.
+    def seen(self) -> Seen:
+        """List what was made since the last reset; nothing changes by it.
 
-        A sidecar that has ended is recorded a moment after its client learns of it, so that is awaited. Raises
-        ServiceError where it does not come.
+        The record of a sidecar is complete a moment after its client learns that it ended: this waits for that. Raises
+        ServiceError if the record does not come.
         """
-        records = self._ask("GET", "records")["records"]
-        if claimed := [r["id"] for r in records if not r["proved"] and r["id"] in said]:
-            for ident in claimed:
-                self._ask("POST", f"claim/{ident}")
-            records = self._ask("GET", "records")["records"]
-        shown = [field.name for field in fields(Sidecar)]
+        records = self._finished(self._ask("GET", "records")["records"])
         return Seen(
-            sidecars=tuple(Sidecar(**{n: r[n] for n in shown}) for r in self._finished(records) if r["proved"]),
-            unproved=tuple(Unproved(r["id"], r["name"], r["image"]) for r in records if not r["proved"]),
+            sidecars=tuple(Sidecar(**_picked(Sidecar, r)) for r in records if r["ours"]),
+            past_relay=tuple(ContainerPastRelay(**_picked(ContainerPastRelay, r)) for r in records if not r["ours"]),
         )
 
     def _finished(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The records when those of the sidecars that have ended are complete."""
+        """The records, when those of the sidecars that have ended are complete."""
 
         def unfinished(records: list[dict[str, Any]]) -> bool:
-            under_way = {r["id"]: r["exit_code"] for r in records if r["proved"] and r["started"] and not r["ended"]}
+            under_way = {r["id"]: r["exit_code"] for r in records if r["started"] and not r["ended"]}
             if any(code is not None for code in under_way.values()):
                 return True  # the engine told of its end already, and may still list it as running
             return bool(under_way) and not under_way.keys() <= self._running(under_way)
@@ -177,9 +156,9 @@ class RelayService:
         return found
 
     def remove_sidecars(self) -> bool:
-        """Removes what DAGs created through the relay (containers, networks, volumes) and what is proved theirs.
+        """Remove what carries the labels of the stack's sidecars: containers, networks and volumes.
 
-        Says whether anything was seen, also of what is not.
+        Returns whether the labeller has any record.
         """
         told = self._ask("GET", "records")
         self._remove(told)
@@ -187,10 +166,15 @@ class RelayService:
 
     def _remove(self, told: Mapping[str, Any]) -> None:
         if told["made"]:  # which is seldom; else the engine is not asked
-            remove_labelled(self._place.client, self._sidecar_labels)
-        if past := [r["id"] for r in told["records"] if r["past_relay"] and r["proved"]]:
-            for container in self._by_id(past):
+            self._remove_labelled()
+
+    def _remove_labelled(self) -> None:
+        client, stack = self._place.client, {LABEL_STACK: self._place.stack_id}
+        # A DAG that copies our labels may leave out the role, which every service has.
+        for container in labelled(client, stack):
+            if LABEL_ROLE not in container.attrs["Labels"]:
                 remove(container)
+        remove_labelled(client, {**stack, LABEL_ROLE: SIDECAR_ROLE})
 
     def log_tail(self, lines: int) -> str:
         return "\n".join(filter(None, (tail(container, lines) for container in self._containers.values())))
@@ -205,12 +189,10 @@ class RelayService:
         await_ready(containers[self.name], self._probe, timeout)
 
     def _running(self, idents: Iterable[str]) -> set[str]:
-        return {str(c.id) for c in self._by_id(idents) if c.status in ("running", "created", "restarting")}
-
-    def _by_id(self, idents: Iterable[str]) -> list[Container]:
-        """Those of them that there are."""
+        """Those of the containers that have not ended."""
         with engine_errors("listing sidecars"):
-            return list(self._place.client.containers.list(all=True, filters={"id": list(idents)}, sparse=True))
+            found = self._place.client.containers.list(all=True, filters={"id": list(idents)}, sparse=True)
+        return {str(c.id) for c in found if c.status in ("running", "created", "restarting")}
 
     def _ask(self, method: str, what: str) -> Any:
         """One of the labeller's own calls."""
@@ -228,6 +210,10 @@ class RelayService:
 
     def _url(self) -> str:
         return self.docker_host.replace("tcp://", "http://")
+
+
+def _picked(kind: type[Sidecar | ContainerPastRelay], record: Mapping[str, Any]) -> dict[str, Any]:
+    return {field.name: record[field.name] for field in fields(kind)}
 
 
 def engine_socket() -> str:

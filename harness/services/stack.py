@@ -18,7 +18,7 @@ from testcontainers.core.network import Network
 
 from harness.engine import LABEL_EXTRA, LABEL_STACK, connect, engine_errors
 from harness.errors import EngineError, HarnessError, SettingsError
-from harness.images.obtain import Obtained, obtain
+from harness.images.resolve import ResolvedImage, resolve_image
 from harness.progress import Progress
 from harness.services.aws import AwsContainer, AwsService
 from harness.services.containers import Place, labelled, role_of
@@ -52,7 +52,7 @@ class Stack:
     postgres: PostgresService
     aws: AwsService
     relay: RelayService
-    images: Mapping[str, Obtained]
+    images: Mapping[str, ResolvedImage]
     seconds: Mapping[str, float]
     remarks: tuple[str, ...] = ()
 
@@ -93,11 +93,11 @@ def stack_in_fleet(
             f"{', '.join(sorted(databases)) or '(none)'}: declare it, or leave the password out"
         )
     client = connect()
-    images = {name: obtain(client, settings, name, progress) for name in (*SERVICE_IMAGES, *settings.images)}
+    images = {name: resolve_image(client, settings, name, progress) for name in (*SERVICE_IMAGES, *settings.images)}
     with fleet.slot() as slot:
+        fleet.watch(client, images["reaper"].reference, settings.start_timeout)
         plan = _Plan(client, fleet, slot, settings, databases, images)
-        with fleet.watched(client, images["reaper"].reference, settings.start_timeout) as reaper_watches:
-            stack = plan.attached(reaper_watches) or plan.made(reaper_watches, side_by_side)
+        stack = plan.attached() or plan.made(side_by_side)
         try:
             yield stack
         finally:
@@ -114,7 +114,7 @@ class _Plan:
         slot: int,
         settings: Settings,
         databases: Mapping[str, str],
-        images: Mapping[str, Obtained],
+        images: Mapping[str, ResolvedImage],
     ) -> None:
         self.client, self.fleet, self.slot = client, fleet, slot
         self.settings, self.databases, self.images = settings, databases, images
@@ -124,12 +124,11 @@ class _Plan:
         # every worker's network, has to stay with `bridge`: else its ports would change under the other workers.
         self.network_name = f"scenarios-{self.stack_id}"
 
-    def attached(self, reaper_watches: Callable[[], None]) -> Stack | None:
+    def attached(self) -> Stack | None:
         """The stack that the slot's last process left, ready and clean; None where there is none that will do."""
         note = self.fleet.note(self.note_name)
         if note is None or note.get("fits") != self._fingerprint():
             return None
-        reaper_watches()
         containers = {role_of(c): c for c in labelled(self.client, {LABEL_STACK: self.stack_id})}
         kept = note["services"]
         # What a scenario had beside the stack when its process was killed.
@@ -145,7 +144,7 @@ class _Plan:
         # Whatever else it is that does not do any more, a new one will.
         return None if failures else self._stack(services, {name: jobs[name].result() for name in jobs})
 
-    def made(self, reaper_watches: Callable[[], None], side_by_side: bool) -> Stack:
+    def made(self, side_by_side: bool) -> Stack:
         """A new stack, in place of what there may be."""
         self.fleet.drop_note(self.note_name)
         remove_labelled(self.client, {LABEL_STACK: self.stack_id})
@@ -153,7 +152,6 @@ class _Plan:
         jobs: dict[str, Future[Any]] = {}
         with self.fleet.under_way():
             try:
-                jobs["reaper"] = pool.submit(reaper_watches)
                 network = jobs["network"] = pool.submit(self._network)
                 server = jobs["server"] = pool.submit(self._server, lambda server: self._join(server, network.result()))
                 services = self._services(server.result, network.result)
@@ -162,8 +160,8 @@ class _Plan:
                 pool.shutdown(wait=False)
                 await_all(jobs)
             except BaseException:
-                # The server and the reaper are the fleet's, and what Postgres's start does makes nothing on the engine.
-                self._dismantle([jobs[name] for name in jobs if name not in ("server", "postgres", "reaper")])
+                # The server is the fleet's, and what Postgres's start does makes nothing on the engine.
+                self._dismantle([jobs[name] for name in jobs if name not in ("server", "postgres")])
                 raise
         seconds = {service.name: jobs[service.name].result() for service in services}
         stack = self._stack(services, seconds)

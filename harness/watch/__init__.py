@@ -1,5 +1,5 @@
-"""`harness watch`: on every save the scenarios that it concerns run again.
+"""`harness watch`: on every save, run the scenarios that it affects.
 
-One process lives on (watch.loop). It has imported what every round needs, and forks one child a round (round), in which
-pytest imports the project's own files afresh. A second process beside it tells of saves (watcher, saves).
+One process keeps running (watch.loop). It has imported what every round needs, and forks a child for each round
+(round), in which pytest imports the project's own files again. A second process reports the saves (watcher, saves).
 """

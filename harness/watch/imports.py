@@ -1,4 +1,4 @@
-"""Which of the project's own files a Python file imports, as far as that can be told without running it."""
+"""Find the project files that a Python file imports, without running it."""
 
 from __future__ import annotations
 
@@ -8,61 +8,64 @@ from functools import lru_cache
 from pathlib import Path
 
 
-def reached(files: Iterable[Path], bases: Sequence[Path]) -> set[Path]:
-    """`files`, what they import, what that imports, and so on. `bases` are folders from which modules are imported."""
-    found: set[Path] = set()
-    to_read = list(files)
-    while to_read:
-        file = to_read.pop()
-        if file not in found:
-            found.add(file)
-            to_read += _imported(file, tuple(bases))
-    return found
+def find_reachable(files: Iterable[Path], bases: Sequence[Path]) -> set[Path]:
+    """Return `files` and every file that they import, directly or indirectly.
+
+    Modules are searched in the folders `bases` and in the importing file's folder.
+    """
+    reachable: set[Path] = set()
+    pending = list(files)
+    while pending:
+        file = pending.pop()
+        if file not in reachable:
+            reachable.add(file)
+            pending += _list_imports(file, tuple(bases))
+    return reachable
 
 
-def parsed(file: Path) -> ast.Module | None:
-    """None where it is no Python file that could be imported, as things stand."""
+def parse_file(file: Path) -> ast.Module | None:
+    """Return the syntax tree; None if the file is not valid Python at the moment."""
     try:
-        return _parsed(file, file.stat().st_mtime_ns) if file.suffix == ".py" else None
+        return _parse(file, file.stat().st_mtime_ns) if file.suffix == ".py" else None
     except (OSError, SyntaxError, ValueError):
         return None
 
 
+def read_string(node: ast.AST) -> str | None:
+    """Return the value of a string literal; None for other nodes."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
 @lru_cache(maxsize=1000)
-def _parsed(file: Path, changed: int) -> ast.Module:
+def _parse(file: Path, modified: int) -> ast.Module:
     return ast.parse(file.read_bytes())
 
 
-def _imported(file: Path, bases: tuple[Path, ...]) -> Iterator[Path]:
-    tree = parsed(file)
+def _list_imports(file: Path, bases: tuple[Path, ...]) -> Iterator[Path]:
+    tree = parse_file(file)
     for node in ast.walk(tree) if tree else ():
-        for base, module in _modules(node, file, bases):
-            # To import a.b.c is to import a and a.b as well.
+        for base, module in _list_modules(node, file, bases):
+            # Importing a.b.c imports a and a.b too.
             parts = module.split(".")
             for length in range(1, len(parts) + 1):
-                place = base.joinpath(*parts[:length])
-                yield from (each for each in (place.with_suffix(".py"), place / "__init__.py") if each.is_file())
+                path = base.joinpath(*parts[:length])
+                yield from (each for each in (path.with_suffix(".py"), path / "__init__.py") if each.is_file())
 
 
-def _modules(node: ast.AST, file: Path, bases: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:
-    """Each module that the statement may import, with the folder it is looked for in."""
+def _list_modules(node: ast.AST, file: Path, bases: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:
+    """Yield (folder, module) for each module of an import and each folder to search."""
     names: list[str] = []
-    places = (*bases, file.parent)
+    folders = (*bases, file.parent)
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
     elif isinstance(node, ast.ImportFrom):
-        # `from a import b`: b is a module of a, or a name in it.
+        # In `from a import b`, b is a module of a or a name in a.
         names = [".".join(filter(None, (node.module, alias.name))) for alias in node.names]
         if node.level:
-            places = tuple(file.parents)[node.level - 1 : node.level]
+            folders = tuple(file.parents)[node.level - 1 : node.level]
     elif isinstance(node, ast.Assign) and any(
         isinstance(t, ast.Name) and t.id == "pytest_plugins" for t in node.targets
     ):
-        names = [text for each in ast.walk(node.value) if (text := text_of(each)) is not None]
+        names = [text for each in ast.walk(node.value) if (text := read_string(each)) is not None]
     for name in names:
-        yield from ((place, name.removesuffix(".*")) for place in places)
-
-
-def text_of(node: ast.AST) -> str | None:
-    """What is written there between quotation marks; None where that is something else."""
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+        yield from ((folder, name.removesuffix(".*")) for folder in folders)

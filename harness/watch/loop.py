@@ -1,4 +1,4 @@
-"""The watch itself: a first round of everything, then on every save a round of the scenarios that it concerns."""
+"""The watch loop: a first round of every scenario, then a round for each save."""
 
 from __future__ import annotations
 
@@ -12,84 +12,97 @@ from pathlib import Path
 
 from harness.errors import SettingsError
 from harness.settings import Settings
-from harness.watch.choice import EVERYTHING, Choice, Project, choose
-from harness.watch.notes import Notes, after
-from harness.watch.round import Ended, rehearse, run_round
-from harness.watch.saves import Saves
+from harness.watch.index import ScenarioIndex, update_index
+from harness.watch.round import RoundResult, run_round, warm_up
+from harness.watch.saves import SaveListener
+from harness.watch.selection import EVERYTHING, Project, Selection, select_scenarios
 
-NAMES = 5
+MAX_NAMES = 5
 
 
 def watch(settings: Settings, arguments: Sequence[str]) -> None:
-    """Until Ctrl-C. `arguments` are pytest's; they say which scenarios there are to run. Raises HarnessError."""
+    """Watch the project's files until Ctrl-C.
+
+    `arguments` are pytest's, and limit the scenarios to run. Raises HarnessError.
+    """
     if not settings.dags_folder.is_dir():
         raise SettingsError(f"no folder {settings.dags_folder}: set `dags_folder`, or use --dags-folder")
     project = Project(Path(os.path.realpath(settings.root)), Path(os.path.realpath(settings.dags_folder)))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if str(Path.cwd()) not in sys.path:  # as for `python -m pytest`
+    if str(Path.cwd()) not in sys.path:  # `python -m pytest` puts the current folder on sys.path too.
         sys.path.insert(0, str(Path.cwd()))
     try:
-        with Saves(project.root, project.dags_folder) as saves:
-            _follow(saves, project, arguments)
+        with SaveListener(project.root, project.dags_folder) as saves:
+            _run_rounds(saves, project, arguments)
     except KeyboardInterrupt:
-        _say("\nended. The services and the warm host are kept for the next time; `python -m harness down` ends them")
+        _print("\nstopped. The services and the warm host keep running; `python -m harness down` ends them")
 
 
-def _follow(saves: Saves, project: Project, arguments: Sequence[str]) -> None:
-    began = time.time()
-    rehearse()
-    saves.ready()
-    notes = _round(Notes(), EVERYTHING, project, arguments, began, "from start")
+def _run_rounds(saves: SaveListener, project: Project, arguments: Sequence[str]) -> None:
+    started = time.time()
+    warm_up()
+    saves.wait_ready()
+    index = _run_round(ScenarioIndex(), EVERYTHING, project, arguments, started, "from start")
     while True:
-        saved = saves.next()
-        choice = choose(saved.files, notes, project)
-        if choice:
-            _say(f"\nsaved {_listed([_short(file, project) for file in saved.files])}")
-            notes = _round(notes, choice, project, arguments, saved.at, "from save")
+        save = saves.next()
+        selection = select_scenarios(save.files, index, project)
+        if selection:
+            _print(f"\nsaved {_join_names([_format_path(file, project) for file in save.files])}")
+            index = _run_round(index, selection, project, arguments, save.at, "from save")
 
 
-def _round(notes: Notes, choice: Choice, project: Project, arguments: Sequence[str], began: float, since: str) -> Notes:
-    files = choice.files | {notes.scenarios[node_id].file for node_id in choice.scenarios}
-    _say(f"running {_words(choice, notes, project)}")
-    ended = run_round(arguments, choice, files)
-    _say(f"{_verdict(ended)}, {time.time() - began:.2f} s {since}; watching")
-    if ended.told is None:
-        return Notes(notes.scenarios, notes.broken, notes.dag_files, lost=True)
-    return after(notes, ended.told, None if choice.everything else files, project.dags_folder)
+def _run_round(
+    index: ScenarioIndex,
+    selection: Selection,
+    project: Project,
+    arguments: Sequence[str],
+    started: float,
+    since: str,
+) -> ScenarioIndex:
+    files = selection.files | {index.scenarios[node_id].file for node_id in selection.scenarios}
+    _print(f"running {_format_selection(selection, index, project)}")
+    result = run_round(arguments, selection, files)
+    _print(f"{_format_verdict(result)}, {time.time() - started:.2f} s {since}; watching")
+    if result.report is None:
+        return ScenarioIndex(index.scenarios, index.broken, index.dag_files, incomplete=True)
+    return update_index(index, result.report, None if selection.everything else files, project.dags_folder)
 
 
-def _words(choice: Choice, notes: Notes, project: Project) -> str:
-    if choice.everything:
+def _format_selection(selection: Selection, index: ScenarioIndex, project: Project) -> str:
+    if selection.everything:
         return "every scenario"
-    further = [node_id for node_id in choice.scenarios if notes.scenarios[node_id].file not in choice.files]
-    if len(further) > NAMES:
-        by_file = Counter(_short(notes.scenarios[node_id].file, project) for node_id in further)
-        further = [f"{file} ({number} scenarios)" for file, number in by_file.items()]
-    return _listed([*(_short(file, project) for file in choice.files), *further])
+    names = [node_id for node_id in selection.scenarios if index.scenarios[node_id].file not in selection.files]
+    if len(names) > MAX_NAMES:
+        by_file = Counter(_format_path(index.scenarios[node_id].file, project) for node_id in names)
+        names = [f"{file} ({count} scenarios)" for file, count in by_file.items()]
+    return _join_names([*(_format_path(file, project) for file in selection.files), *names])
 
 
-def _verdict(ended: Ended) -> str:
-    """PASSED and FAILED are about scenarios; BROKEN means that some, or all, could not be tried."""
-    if ended.told is None:
-        return "BROKEN: pytest came to no end, see above"
-    counts = Counter(ended.told.outcomes.values())
-    told = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items())) or "no scenario ran"
-    if ended.told.broken:
-        return f"BROKEN: {len(ended.told.broken)} not read, {told}"
-    if ended.exit_code:
-        return f"FAILED: {told}" if counts else f"NOTHING: {told}"
-    return f"PASSED: {told}"
+def _format_verdict(result: RoundResult) -> str:
+    """Return the verdict on a round.
+
+    PASSED and FAILED are about scenarios. BROKEN means that some scenarios could not be run.
+    """
+    if result.report is None:
+        return "BROKEN: pytest did not finish, see above"
+    counts = Counter(result.report.outcomes.values())
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "no scenario ran"
+    if result.report.broken:
+        return f"BROKEN: {len(result.report.broken)} not collected, {outcomes}"
+    if result.exit_code:
+        return f"FAILED: {outcomes}" if counts else f"NOTHING: {outcomes}"
+    return f"PASSED: {outcomes}"
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = sorted(names)[:NAMES]
+def _join_names(names: Sequence[str]) -> str:
+    shown = sorted(names)[:MAX_NAMES]
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def _short(file: Path, project: Project) -> str:
+def _format_path(file: Path, project: Project) -> str:
     return str(file.relative_to(project.root)) if file.is_relative_to(project.root) else str(file)
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)

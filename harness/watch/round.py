@@ -1,9 +1,13 @@
-"""One round: pytest in a fork of this process, which has imported what every round needs. See rehearse()."""
+"""Run one round: pytest in a fork of this process.
+
+This process has imported what every round needs; see warm_up().
+"""
 
 from __future__ import annotations
 
 import atexit
 import gc
+import importlib
 import io
 import json
 import os
@@ -21,80 +25,94 @@ from typing import NoReturn
 import pytest
 
 from harness.airflow.warm.fork import PR_SET_PDEATHSIG, prctl
-from harness.watch.choice import Choice
-from harness.watch.notes import Told
+from harness.watch.index import RoundReport
+from harness.watch.selection import Selection
 
+USED_BY_SCENARIOS = (
+    "harness.airflow.warm.client",
+    "harness.record",
+    "harness.report.gather",
+    "harness.services.kind",
+)
+"""What harness.fixtures imports at the first scenario; every round would wait for it."""
 OPTIONS = ("-q", "--no-header", "--continue-on-collection-errors")
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a round ended: pytest's exit code, and what it told, which is None where it came to nothing."""
+class RoundResult:
+    """The result of a round: pytest's exit code, and the plugin's report.
+
+    `report` is None if pytest did not finish.
+    """
 
     exit_code: int
-    told: Told | None
+    report: RoundReport | None
 
 
-def rehearse() -> None:
-    """A pytest run of nothing: imports pytest's plugins and the harness the way that pytest imports them.
+def warm_up() -> None:
+    """Import pytest's plugins and the harness through a pytest run without tests.
 
-    None of the project's own files, which every round has to import as they are then.
+    The project's own files are not imported, because every round must import their current contents.
     """
     silent = io.StringIO()
-    with tempfile.TemporaryDirectory() as nothing, redirect_stdout(silent), redirect_stderr(silent):
-        pytest.main(["-n0", "--noconftest", "-p", "harness.plugin", "-c", os.devnull, "--rootdir", nothing, nothing])
+    with tempfile.TemporaryDirectory() as empty, redirect_stdout(silent), redirect_stderr(silent):
+        pytest.main(["-n0", "--noconftest", "-p", "harness.plugin", "-c", os.devnull, "--rootdir", empty, empty])
+    for module in USED_BY_SCENARIOS:
+        importlib.import_module(module)
     gc.collect()
-    gc.freeze()  # a child's collector would touch, and so copy, every page
+    gc.freeze()  # A child's garbage collector would write to, and so copy, every page.
 
 
-def run_round(arguments: Sequence[str], choice: Choice, looked_into: frozenset[Path]) -> Ended:
-    """Runs what was chosen of the scenarios that pytest finds by `arguments`.
+def run_round(arguments: Sequence[str], selection: Selection, files: frozenset[Path]) -> RoundResult:
+    """Run the selected scenarios among those that pytest collects by `arguments`.
 
-    A KeyboardInterrupt ends the round first, in good order, and is then raised.
+    `files` are the files with selected scenarios. After a KeyboardInterrupt, pytest ends the round before this
+    function raises the exception.
     """
-    told, telling = os.pipe()
+    receiver, sender = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
     if child == 0:
-        os.close(told)
-        _be_the_round(arguments, choice, looked_into, telling)
-    os.close(telling)
+        os.close(receiver)
+        _run_child(arguments, selection, files, sender)
+    os.close(sender)
     try:
-        with os.fdopen(told) as pipe:
+        with os.fdopen(receiver) as pipe:
             text = pipe.read()
     except KeyboardInterrupt:
         os.kill(child, signal.SIGINT)
         raise
     finally:
-        exit_code = _await_end(child)
-    return Ended(exit_code, Told(**json.loads(text)) if text else None)
+        exit_code = _wait(child)
+    return RoundResult(exit_code, RoundReport(**json.loads(text)) if text else None)
 
 
-def _await_end(child: int) -> int:
+def _wait(child: int) -> int:
     while True:
         try:
             return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        except KeyboardInterrupt:  # whoever presses Ctrl-C again wants pytest to hurry
+        except KeyboardInterrupt:  # A second Ctrl-C is passed on, so that pytest ends sooner.
             os.kill(child, signal.SIGINT)
 
 
-def _be_the_round(arguments: Sequence[str], choice: Choice, looked_into: frozenset[Path], telling: int) -> NoReturn:
+def _run_child(arguments: Sequence[str], selection: Selection, files: frozenset[Path], sender: int) -> NoReturn:
     code = 1
     try:
         _detach()
-        from harness.watch.chosen import Chosen  # imports harness.fixtures, which is pytest's to import
+        # This imports harness.fixtures, which pytest must import first.
+        from harness.watch.round_plugin import RoundPlugin
 
-        def tell(text: str) -> None:
-            # Where the pipe is broken the watch was killed, and this round with it.
-            with suppress(BrokenPipeError), os.fdopen(telling, "w") as pipe:
+        def send(text: str) -> None:
+            # A broken pipe means that the watch was killed.
+            with suppress(BrokenPipeError), os.fdopen(sender, "w") as pipe:
                 pipe.write(text)
 
-        # -n0: what is chosen, and what is told, stays in this process.
-        whole = [*OPTIONS, *arguments, "--reuse", "-n0"]
-        code = int(pytest.main(whole, plugins=[Chosen(choice, looked_into, tell)]))
+        # -n0: the plugin works in this process only.
+        command_line = [*OPTIONS, *arguments, "--reuse", "-n0"]
+        code = int(pytest.main(command_line, plugins=[RoundPlugin(selection, files, send)]))
         threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()  # pytest removes old temporary folders there
+        atexit._run_exitfuncs()  # pytest removes old temporary folders at exit.
     except BaseException:
         traceback.print_exc()
     finally:
@@ -105,11 +123,14 @@ def _be_the_round(arguments: Sequence[str], choice: Choice, looked_into: frozens
 
 
 def _detach() -> None:
-    """A process group of its own, so that Ctrl-C reaches it once, from its parent; it ends when that does."""
+    """Start a new process group, and end with the parent.
+
+    Ctrl-C then arrives once, from the parent, and not from the terminal too.
+    """
     os.setpgid(0, 0)
     prctl(PR_SET_PDEATHSIG, signal.SIGINT)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)

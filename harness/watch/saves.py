@@ -1,4 +1,4 @@
-"""Saves, as the watcher beside this process tells of them."""
+"""Receive saves from the watcher process."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ from typing import Any, Self
 
 from harness.errors import WatchError
 
-# A script, and not imported: this process has no use for watchfiles, and what it imports pytest can't rewrite.
+# The watcher runs as a script: this process does not need watchfiles, and pytest can't rewrite imported modules.
 WATCHER = Path(__file__).with_name("watcher.py")
 THREADS = 2
-"""Of the watcher; each says when it is ready."""
+"""The watcher's threads. Each one reports that it is ready."""
 
 
 @dataclass(frozen=True)
-class Saved:
-    """Files that were saved, or removed, and when the last of them was (seconds since the epoch)."""
+class Save:
+    """Files that were saved or removed.
+
+    `at` is the time of the last save or removal, in seconds since the epoch.
+    """
 
     files: frozenset[Path]
     at: float
 
 
-class Saves:
-    """Everything that is saved between ready() and the end of this context is told once, by next()."""
+class SaveListener:
+    """A context manager that reports each save after wait_ready() once, by next()."""
 
     def __init__(self, root: Path, dags_folder: Path) -> None:
         self._folders = (os.path.realpath(root), os.path.realpath(dags_folder))
@@ -36,7 +39,7 @@ class Saves:
         self._at = 0.0
 
     def __enter__(self) -> Self:
-        # -P: as a script it would have its own folder on sys.path. A session of its own: Ctrl-C is not for it.
+        # -P keeps the script's folder off sys.path. In a new session the watcher does not receive Ctrl-C.
         self._watcher = subprocess.Popen(
             [sys.executable, "-P", str(WATCHER), *self._folders],
             stdin=subprocess.PIPE,
@@ -51,27 +54,27 @@ class Saves:
             stream.close()
         self._watcher.wait()
 
-    def ready(self) -> None:
-        """Waits until the folders are watched. Raises WatchError where they can't be."""
-        watching = 0
-        while watching < THREADS:
-            watching += sum("ready" in message for message in self._messages())
+    def wait_ready(self) -> None:
+        """Wait until the folders are watched. Raises WatchError if they can't be watched."""
+        ready = 0
+        while ready < THREADS:
+            ready += sum("ready" in message for message in self._read_messages())
 
-    def next(self) -> Saved:
-        """Waits for a save. What has been saved since the last call is in it. Raises WatchError."""
-        while not self._files or self._more():
-            self._messages()
-        saved = Saved(frozenset(self._files), _saved_at(self._files) or self._at)
+    def next(self) -> Save:
+        """Wait for a save and return it, with all saves after the last call. Raises WatchError."""
+        while not self._files or self._has_more():
+            self._read_messages()
+        save = Save(frozenset(self._files), _read_save_time(self._files) or self._at)
         self._files = set()
-        return saved
+        return save
 
-    def _messages(self) -> list[dict[str, Any]]:
-        """Reads what the watcher has told, at least one message, and keeps what it told of files."""
+    def _read_messages(self) -> list[dict[str, Any]]:
+        """Read at least one message of the watcher, and store the files that it names."""
         text = b""
         while not text.endswith(b"\n"):
             piece = os.read(self._pipe(), 1 << 16)
             if not piece:
-                raise WatchError("what tells of saves has ended: was it killed? start `harness watch` again")
+                raise WatchError("the process that watches files ended unexpectedly: start `harness watch` again")
             text += piece
         messages = [json.loads(line) for line in text.splitlines()]
         for message in messages:
@@ -81,7 +84,7 @@ class Saves:
             self._at = message.get("at", self._at)
         return messages
 
-    def _more(self) -> bool:
+    def _has_more(self) -> bool:
         return bool(select.select([self._pipe()], [], [], 0)[0])
 
     def _pipe(self) -> int:
@@ -89,7 +92,10 @@ class Saves:
         return self._watcher.stdout.fileno()
 
 
-def _saved_at(files: set[Path]) -> float | None:
-    """The newest ctime, which also tells when a file was moved into place. None where all are gone."""
+def _read_save_time(files: set[Path]) -> float | None:
+    """Return the newest ctime of the files; None if no file exists.
+
+    Unlike mtime, ctime changes when a file is moved.
+    """
     times = [file.stat().st_ctime for file in files if file.exists()]
     return max(times, default=None)

@@ -1,4 +1,4 @@
-"""Pictures of digits to send, and a stand-in for SageMaker's runtime that says what it was sent."""
+"""Pictures of digits, and a fake of SageMaker's runtime that records its requests."""
 
 from __future__ import annotations
 
@@ -15,24 +15,27 @@ from PIL import Image
 PREDICTION = {"predictions": [{"closest_cluster": 3.0, "distance_to_cluster": 6.5}]}
 
 
-def jpeg(size: tuple[int, int] = (28, 28), mode: str = "L", encoding: str = "JPEG") -> bytes:
-    """A light bar on a dark ground, with a dim corner."""
+def create_picture(size: tuple[int, int] = (28, 28), mode: str = "L", encoding: str = "JPEG") -> bytes:
+    """Create a picture with a light bar on dark ground and a dim corner."""
     dots = np.zeros((size[1], size[0]), dtype=np.uint8)
     dots[:, size[0] // 2 :] = 255
     dots[: size[1] // 4, : size[0] // 4] = 102
-    packed = io.BytesIO()
-    Image.fromarray(dots).convert(mode).save(packed, encoding, **({"quality": 100} if encoding == "JPEG" else {}))
-    return packed.getvalue()
+    file = io.BytesIO()
+    Image.fromarray(dots).convert(mode).save(file, encoding, **({"quality": 100} if encoding == "JPEG" else {}))
+    return file.getvalue()
 
 
 class Runtime(ThreadingHTTPServer):
-    """Answers each request with `status` and `answer`; `asked` has (path, content type, body) of every one."""
+    """Responds with `status` and `body`.
+
+    `requests` has (path, content type, body) of each request.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.status, self.answer = 200, json.dumps(PREDICTION)
+        self.status, self.body = 200, json.dumps(PREDICTION)
         self.error = ""
-        self.asked: list[tuple[str, str, bytes]] = []
+        self.requests: list[tuple[str, str, bytes]] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
 
@@ -41,14 +44,14 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server
         assert isinstance(server, Runtime)
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        server.asked.append((self.path, self.headers["Content-Type"], body))
+        server.requests.append((self.path, self.headers["Content-Type"], body))
         self.send_response(server.status)
         self.send_header("Content-Type", "application/json")
         if server.error:
             self.send_header("x-amzn-ErrorType", server.error)
-        self.send_header("Content-Length", str(len(server.answer)))
+        self.send_header("Content-Length", str(len(server.body)))
         self.end_headers()
-        self.wfile.write(server.answer.encode())
+        self.wfile.write(server.body.encode())
 
     def log_message(self, *_: object) -> None: ...
 

@@ -1,4 +1,4 @@
-"""The API's image: the app served by Chalice, reaching the AWS twin as boto3 does by itself."""
+"""The API's image: Chalice serves the app, and boto3 reaches the AWS mock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from harness.services.stack import Stack
 from scenarios.digits_api import Api, digits_api
-from tests.api.pictures import jpeg
+from tests.api.pictures import create_picture
 
 pytestmark = pytest.mark.engine
 
@@ -20,18 +20,18 @@ def api(stack: Stack) -> Iterator[Api]:
 
 
 def test_hello(api: Api) -> None:
-    answer = api.hello()
-    assert (answer.status_code, answer.text) == (200, "Hello world")
+    response = api.hello()
+    assert (response.status_code, response.text) == (200, "Hello world")
 
 
-def test_what_sagemaker_says_comes_back(api: Api, stack: Stack) -> None:
+def test_sagemakers_error_is_returned(api: Api, stack: Stack) -> None:
     stack.aws.reset()
-    answer = api.classify(jpeg())
-    assert answer.status_code == 502, answer.text
-    assert answer.json()["Message"].endswith("Endpoint mnistclassifier of account 123456789012 not found.")
+    response = api.classify(create_picture())
+    assert response.status_code == 502, response.text
+    assert response.json()["Message"].endswith("Endpoint mnistclassifier of account 123456789012 not found.")
 
 
-def test_a_body_that_is_no_jpeg_does_not_stop_it(api: Api) -> None:
-    refused = api.classify(b"\xff\xd8\x00")
-    assert (refused.status_code, refused.json()["Message"]) == (400, "The body is not a JPEG.")
+def test_the_server_survives_an_invalid_jpeg(api: Api) -> None:
+    response = api.classify(b"\xff\xd8\x00")
+    assert (response.status_code, response.json()["Message"]) == (400, "The body is not a JPEG.")
     assert api.hello().status_code == 200

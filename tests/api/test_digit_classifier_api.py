@@ -1,4 +1,4 @@
-"""The Chalice app: what it takes, what it refuses, and what it asks of SageMaker."""
+"""The Chalice app: its requests to SageMaker, and its errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from chalice.test import Client
 from PIL import Image
 
-from tests.api.pictures import PREDICTION, Runtime, jpeg, runtime
+from tests.api.pictures import PREDICTION, Runtime, create_picture, runtime
 
 CLASSIFIER = Path(__file__).parents[2] / "dags" / "digit_classifier"
 OWN_MODULES = ("app", "recordio")
@@ -24,7 +24,7 @@ OWN_MODULES = ("app", "recordio")
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
-    """SageMaker as far as the app can tell, by boto3's own settings."""
+    """A fake SageMaker that boto3's settings point to."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "DIGITS_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/no/such/file")
@@ -41,7 +41,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
 
 @pytest.fixture
 def module(endpoint: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The app's module as in its image: the encoder beside it."""
+    """The app's module, which finds the encoder as in its image."""
     for folder in (CLASSIFIER, CLASSIFIER / "api"):
         monkeypatch.syspath_prepend(folder)
     yield importlib.import_module("app")
@@ -51,43 +51,43 @@ def module(endpoint: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modul
 
 @pytest.fixture
 def client(module: ModuleType) -> Iterator[Client]:
-    with Client(module.app, project_dir=str(CLASSIFIER / "api")) as made:
-        yield made
+    with Client(module.app, project_dir=str(CLASSIFIER / "api")) as test_client:
+        yield test_client
 
 
 def post(client: Client, body: bytes, content_type: str = "image/jpeg") -> Any:
     return client.http.post("/", headers={"Content-Type": content_type}, body=body)
 
 
-def refusal(answer: Any) -> str:
-    told = json.loads(answer.body)
-    assert set(told) == {"Code", "Message"}
-    return str(told["Message"])
+def get_error(response: Any) -> str:
+    error = json.loads(response.body)
+    assert set(error) == {"Code", "Message"}
+    return str(error["Message"])
 
 
 def test_hello(client: Client) -> None:
-    answer = client.http.get("/hello")
-    assert (answer.status_code, answer.body) == (200, b"Hello world")
+    response = client.http.get("/hello")
+    assert (response.status_code, response.body) == (200, b"Hello world")
 
 
-def test_the_endpoints_answer_is_passed_on(client: Client, endpoint: Runtime) -> None:
-    answer = post(client, jpeg())
+def test_the_endpoints_response_is_returned(client: Client, endpoint: Runtime) -> None:
+    response = post(client, create_picture())
 
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"] == "application/json"
-    assert answer.json_body == PREDICTION
-    ((path, content_type, body),) = endpoint.asked
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.json_body == PREDICTION
+    ((path, content_type, body),) = endpoint.requests
     assert path == "/endpoints/mnistclassifier/invocations"
     assert content_type == "application/x-recordio-protobuf"
-    assert len(body) == 3164, "one record without a label, as the SageMaker SDK framed it"
+    assert len(body) == 3164, "one record without a label, as the SageMaker SDK encodes it"
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_pixels_are_scaled_as_in_training(client: Client, endpoint: Runtime, mode: str) -> None:
-    post(client, jpeg(mode=mode))
+    post(client, create_picture(mode=mode))
 
-    # The numbers are the end of the record: its length needs no padding.
-    sent = np.frombuffer(endpoint.asked[0][2][-784 * 4 :], dtype="<f4").reshape(28, 28)
+    # The record ends with the pixels, as its length needs no padding.
+    sent = np.frombuffer(endpoint.requests[0][2][-784 * 4 :], dtype="<f4").reshape(28, 28)
     assert sent[:7, :7] == pytest.approx(np.full((7, 7), 0.4), abs=0.02)
     assert sent[8:, :14] == pytest.approx(np.zeros((20, 14)), abs=0.02)
     assert sent[:, 14:] == pytest.approx(np.ones((28, 14)), abs=0.02)
@@ -98,71 +98,69 @@ def test_the_endpoint_and_the_region_come_from_the_environment(
 ) -> None:
     monkeypatch.setenv("DIGITS_ENDPOINT", "another")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
-    assert post(client, jpeg()).status_code == 200
-    assert endpoint.asked[0][0] == "/endpoints/another/invocations"
+    assert post(client, create_picture()).status_code == 200
+    assert endpoint.requests[0][0] == "/endpoints/another/invocations"
     assert module.sagemaker().meta.region_name == "us-west-2"
 
 
 @pytest.mark.parametrize("size", [(27, 28), (28, 29), (280, 280), (1, 1)])
-def test_another_size_is_refused_and_told(client: Client, endpoint: Runtime, size: tuple[int, int]) -> None:
-    answer = post(client, jpeg(size))
-    assert answer.status_code == 400
-    assert refusal(answer) == f"The picture is {size[0]} x {size[1]} pixels; it has to be 28 x 28."
-    assert endpoint.asked == []
+def test_another_size_is_an_error_that_names_it(client: Client, endpoint: Runtime, size: tuple[int, int]) -> None:
+    response = post(client, create_picture(size))
+    assert response.status_code == 400
+    assert get_error(response) == f"The picture is {size[0]} x {size[1]} pixels; it has to be 28 x 28."
+    assert endpoint.requests == []
 
 
-def test_a_size_beyond_all_measure_is_refused(
-    client: Client, endpoint: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_huge_size_is_an_error(client: Client, endpoint: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    answer = post(client, jpeg((40, 40)))
-    assert (answer.status_code, refusal(answer)) == (
+    response = post(client, create_picture((40, 40)))
+    assert (response.status_code, get_error(response)) == (
         400,
         "The picture is far too large; it has to be 28 x 28 pixels.",
     )
 
 
-@pytest.mark.parametrize("body", [b"", b"not a picture", b"\xff\xd8\xff", jpeg(encoding="PNG")])
-def test_what_is_no_jpeg_is_refused(client: Client, endpoint: Runtime, body: bytes) -> None:
-    answer = post(client, body)
-    assert (answer.status_code, refusal(answer)) == (400, "The body is not a JPEG.")
-    assert endpoint.asked == []
+@pytest.mark.parametrize("body", [b"", b"not a picture", b"\xff\xd8\xff", create_picture(encoding="PNG")])
+def test_another_format_is_an_error(client: Client, endpoint: Runtime, body: bytes) -> None:
+    response = post(client, body)
+    assert (response.status_code, get_error(response)) == (400, "The body is not a JPEG.")
+    assert endpoint.requests == []
 
 
-def test_a_damaged_jpeg_is_refused(client: Client, endpoint: Runtime) -> None:
-    answer = post(client, jpeg()[:-60])
-    assert answer.status_code == 400
-    assert refusal(answer).startswith("The JPEG is damaged: ")
-    assert endpoint.asked == []
+def test_a_damaged_jpeg_is_an_error(client: Client, endpoint: Runtime) -> None:
+    response = post(client, create_picture()[:-60])
+    assert response.status_code == 400
+    assert get_error(response).startswith("The JPEG is damaged: ")
+    assert endpoint.requests == []
 
 
-def test_another_content_type_is_refused(client: Client) -> None:
-    answer = post(client, jpeg(), content_type="image/png")
-    assert (answer.status_code, refusal(answer)) == (415, "Unsupported media type: image/png")
+def test_another_content_type_is_an_error(client: Client) -> None:
+    response = post(client, create_picture(), content_type="image/png")
+    assert (response.status_code, get_error(response)) == (415, "Unsupported media type: image/png")
 
 
-def test_what_the_endpoint_refuses_is_told_as_502(client: Client, endpoint: Runtime) -> None:
+def test_an_error_of_the_endpoint_becomes_502(client: Client, endpoint: Runtime) -> None:
     endpoint.status, endpoint.error = 400, "ValidationError"
-    endpoint.answer = json.dumps({"message": "Endpoint mnistclassifier of account 123456789012 not found."})
-    answer = post(client, jpeg())
-    assert answer.status_code == 502
-    assert refusal(answer) == (
+    endpoint.body = json.dumps({"message": "Endpoint mnistclassifier of account 123456789012 not found."})
+    response = post(client, create_picture())
+    assert response.status_code == 502
+    assert get_error(response) == (
         "An error occurred (ValidationError) when calling the InvokeEndpoint operation: "
         "Endpoint mnistclassifier of account 123456789012 not found."
     )
 
 
-def test_an_endpoint_that_is_not_reached_is_told_as_502(
+def test_an_unreachable_endpoint_becomes_502(
     client: Client, endpoint: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # boto3 would try it five times
-    answer = post(client, jpeg())
-    assert answer.status_code == 502
-    assert "http://127.0.0.1:9/endpoints/mnistclassifier/invocations" in refusal(answer)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # boto3 makes five attempts by default.
+    response = post(client, create_picture())
+    assert response.status_code == 502
+    assert "http://127.0.0.1:9/endpoints/mnistclassifier/invocations" in get_error(response)
 
 
-def test_a_missing_region_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_region_becomes_502(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    answer = post(client, jpeg())
-    assert (answer.status_code, refusal(answer)) == (502, "You must specify a region.")
+    response = post(client, create_picture())
+    assert (response.status_code, get_error(response)) == (502, "You must specify a region.")

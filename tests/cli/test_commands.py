@@ -157,8 +157,8 @@ def test_what_is_up_stays_for_pytest_and_goes_by_down(
     # One that has died is seen, and what is left of the stack goes all the same.
     (kept,) = (stack for stack, kept_for in kept_stacks() if kept_for == Fleet(folder, None).folder)
     keeper = int((kept / LOCK).read_text())
-    twin = next(pid for pid in children(keeper) if b"harness.aws_twin" in Path(f"/proc/{pid}/cmdline").read_bytes())
-    os.kill(twin, signal.SIGKILL)
+    mock = next(pid for pid in children(keeper) if b"harness.aws_mock" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(mock, signal.SIGKILL)
     assert harness("status").returncode == 1
     assert harness("down").stdout.startswith("removed 1 embedded stack")
     assert harness("down").stdout == "nothing was kept\n"

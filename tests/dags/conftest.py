@@ -19,7 +19,7 @@ sys.path.append(str(DAGS))
 
 @pytest.fixture(scope="session")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Airflow writes a configuration file where it is first imported: not into the developer's home."""
+    """Import Airflow with a temporary AIRFLOW_HOME, as the import writes a configuration file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
         patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")

@@ -1,4 +1,4 @@
-"""The digit classifier's DAG files: they parse, and say what the chapter says."""
+"""The digit classifier's DAG files parse and match the chapter."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def dag_bag(airflow: None) -> Any:
     return DagBag(DAGS)
 
 
-def test_ids_tasks_and_their_order(dag_bag: Any) -> None:
+def test_dags_and_tasks(dag_bag: Any) -> None:
     assert dag_bag.import_errors == {}
-    found = {
+    tasks = {
         dag.dag_id: {task.task_id: set(task.downstream_task_ids) for task in dag.tasks} for dag in dag_bag.dags.values()
     }
-    assert found == TASKS
+    assert tasks == TASKS
 
 
-def test_the_settings_are_the_chapters_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variables_override_the_chapters_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = importlib.import_module("digit_classifier.settings")
     assert settings.BUCKET == "marin-airflow-book-data"
     assert settings.ROLE_ARN == "arn:aws:iam::123456789012:role/airflow-book-sagemaker"
@@ -63,8 +63,8 @@ def test_the_settings_are_the_chapters_unless_told_otherwise(monkeypatch: pytest
         importlib.reload(settings)
 
 
-def test_what_is_deployed_is_named_after_the_job_that_ran(dag_bag: Any) -> None:
-    """The operator renames a job whose name is taken: the deployment must follow it, in every name."""
+def test_the_deployment_is_named_after_the_job_that_ran(dag_bag: Any) -> None:
+    """The operator renames a job whose name is taken, so every name comes from the job."""
     config = dag_bag.dags["aws_handwritten_digit_classifier"].get_task("sagemaker_deploy_model").config
     job = config["Model"]["ModelName"]
     assert "xcom_pull(task_ids='sagemaker_train_model')" in job

@@ -1,6 +1,6 @@
-"""The pipeline's writer of RecordIO-protobuf, against bytes that SageMaker's own writer made.
+"""The pipeline's writer of RecordIO, against SageMaker's bytes.
 
-tests/aws_twin/test_recordio_of_the_pipeline.py reads back what it writes.
+tests/aws_mock/test_recordio_of_the_pipeline.py reads back what it writes.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ GOLDEN = (
 )
 
 
-def written(features: np.ndarray, labels: np.ndarray | None = None) -> bytes:
+def encode(features: np.ndarray, labels: np.ndarray | None = None) -> bytes:
     file = io.BytesIO()
     write_records(file, features, labels)
     return file.getvalue()
 
 
-def test_the_bytes_are_those_of_the_sdk() -> None:
+def test_the_bytes_equal_those_of_the_sdk() -> None:
     features = np.array([[0, 0.25, 0.5], [0.75, 1, 1.25]], dtype=np.float32)
-    assert written(features, np.array([5, 0])).hex() == GOLDEN
+    assert encode(features, np.array([5, 0])).hex() == GOLDEN
 
 
 @pytest.mark.parametrize(
     ("dtype", "labels", "size"),
     [(np.float32, np.array([7]), 3184), (np.float32, None, 3164), (np.float64, np.array([7.0]), 6324)],
-    ids=["labelled", "to be asked about", "float64"],
+    ids=["labelled", "unlabelled", "float64"],
 )
-def test_sizes(dtype: type, labels: np.ndarray | None, size: int) -> None:
-    assert len(written(np.zeros((1, 784), dtype=dtype), labels)) == size
+def test_the_size_of_a_record(dtype: type, labels: np.ndarray | None, size: int) -> None:
+    assert len(encode(np.zeros((1, 784), dtype=dtype), labels)) == size
 
 
-def test_a_white_picture() -> None:
-    content = written(np.full((1, 784), 255, dtype=np.float32))
+def test_the_record_of_a_white_picture_equals_that_of_the_sdk() -> None:
+    content = encode(np.full((1, 784), 255, dtype=np.float32))
     assert hashlib.sha256(content).hexdigest() == "d5424c6be7bc9cd389ab195e2d646282eab7b4bc73acbd2dbadaf814b2efdcf4"
 
 
 @pytest.mark.parametrize(
-    ("features", "labels", "told"),
+    ("features", "labels", "message"),
     [
         (np.zeros(3, dtype=np.float32), None, "Array must be a Matrix"),
         (np.zeros((2, 3), dtype=np.float32), np.zeros((2, 1)), "Labels must be a Vector"),
@@ -56,15 +56,15 @@ def test_a_white_picture() -> None:
         (np.full((1, 3), -(1 << 31) - 1), None, "A number on array is beyond 32 bits"),
     ],
 )
-def test_what_can_not_be_written(features: np.ndarray, labels: np.ndarray | None, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        written(features, labels)
+def test_invalid_input_is_an_error(features: np.ndarray, labels: np.ndarray | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        encode(features, labels)
 
 
-def test_no_rows() -> None:
-    assert written(np.zeros((0, 784), dtype=np.float32), np.zeros(0, dtype=int)) == b""
+def test_no_rows_give_no_bytes() -> None:
+    assert encode(np.zeros((0, 784), dtype=np.float32), np.zeros(0, dtype=int)) == b""
 
 
 def test_big_endian_numbers_are_written_little_endian() -> None:
     features = np.array([[1, 2]], dtype=">f4")
-    assert written(features) == written(features.astype("<f4"))
+    assert encode(features) == encode(features.astype("<f4"))

@@ -35,13 +35,13 @@ def restriction(dag: Any) -> Any:
     return TimeRestriction(utc(2015, 1), utc(2023, 12, 21), dag.catchup)
 
 
-def stored(timetable: Any) -> Any:
-    """As the scheduler gets it back from the metadata database."""
+def serialize_and_load(timetable: Any) -> Any:
+    """Return the timetable as the scheduler reads it from the metadata database."""
     return type(timetable).deserialize(timetable.serialize())
 
 
-def test_the_folder_holds_these_dags_and_nothing_else_is_parsed(bag: Any) -> None:
-    """The helper modules are imported, never parsed for DAGs of their own."""
+def test_only_the_dag_files_are_parsed(bag: Any) -> None:
+    """Airflow doesn't parse the helper modules as DAG files."""
     assert bag.import_errors == {}
     assert bag.captured_warnings == {}
     assert sorted(bag.dags) == DAG_IDS
@@ -49,7 +49,7 @@ def test_the_folder_holds_these_dags_and_nothing_else_is_parsed(bag: Any) -> Non
 
 
 @pytest.mark.parametrize("dag_id", DAG_IDS)
-def test_structure(bag: Any, dag_id: str) -> None:
+def test_each_dag_exports_and_then_crunches(bag: Any, dag_id: str) -> None:
     dag = bag.dags[dag_id]
     assert {task.task_id: task.downstream_task_ids for task in dag.tasks} == {
         "download_from_postgres": {"crunch_numbers"},
@@ -64,7 +64,7 @@ def test_structure(bag: Any, dag_id: str) -> None:
     assert download.s3_bucket == "inside-airbnb"
 
 
-def test_both_dags_export_the_same(bag: Any) -> None:
+def test_both_dags_have_the_same_export(bag: Any) -> None:
     first, second = (bag.dags[dag_id].get_task("download_from_postgres") for dag_id in DAG_IDS)
     assert (first.query, first.s3_key) == (second.query, second.s3_key)
 
@@ -83,12 +83,12 @@ def test_both_dags_export_the_same(bag: Any) -> None:
 def test_a_run_exports_the_month_before_its_date(
     bag: Any, dag_id: str, before: tuple[int, int], start: tuple[int, int], end: tuple[int, int]
 ) -> None:
-    """Both for `airflow dags test DAG END`, where the logical date is the end, and for the scheduler."""
+    """For `airflow dags test DAG END`, whose logical date is the end, and for the scheduler."""
     from airflow.timetables.base import DataInterval
 
     dag = bag.dags[dag_id]
     by_hand = dag.timetable.infer_manual_data_interval(run_after=utc(*end))
-    scheduled = stored(dag.timetable).next_dagrun_info(
+    scheduled = serialize_and_load(dag.timetable).next_dagrun_info(
         last_automated_data_interval=DataInterval(utc(*before), utc(*start)), restriction=restriction(dag)
     )
     assert by_hand == scheduled.data_interval == DataInterval(utc(*start), utc(*end))
@@ -111,9 +111,9 @@ def test_a_run_exports_the_month_before_its_date(
 
 
 @pytest.mark.parametrize("dag_id", DAG_IDS)
-def test_the_scheduler_makes_a_run_for_every_month(bag: Any, dag_id: str) -> None:
+def test_the_scheduler_creates_a_run_for_every_month(bag: Any, dag_id: str) -> None:
     dag = bag.dags[dag_id]
-    timetable = stored(dag.timetable)
+    timetable = serialize_and_load(dag.timetable)
     ends = []
     last = None
     while info := timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction(dag)):
@@ -122,7 +122,7 @@ def test_the_scheduler_makes_a_run_for_every_month(bag: Any, dag_id: str) -> Non
     assert ends == [utc(year + month // 12, month % 12 + 1) for year in range(2015, 2024) for month in range(1, 13)]
 
 
-def test_docker_settings_by_default(bag: Any) -> None:
+def test_default_docker_settings(bag: Any) -> None:
     crunch = bag.dags["inside_airbnb_docker"].get_task("crunch_numbers")
     assert crunch.image == "airflow_book/numbercruncher"
     assert crunch.docker_url == "unix://var/run/docker.sock"
@@ -143,7 +143,7 @@ def test_docker_settings_from_the_environment(load_dags: Callable[[], Any], monk
     assert not any("s3_secret_key" in str(getattr(crunch, field)) for field in crunch.template_fields)
 
 
-def test_the_worker_crunches_what_the_connection_points_to(bag: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_worker_uses_the_endpoint_of_the_connection(bag: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from inside_airbnb.numbercruncher import numbercruncher
 
     calls: list[Any] = []
@@ -157,8 +157,8 @@ def test_the_worker_crunches_what_the_connection_points_to(bag: Any, monkeypatch
     assert calls == [((client, "inside-airbnb"), {"results": "results/pyop_"})]
 
 
-def test_a_connection_without_endpoint_is_refused(bag: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the results would go to the real S3."""
+def test_a_connection_without_endpoint_is_an_error(bag: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the error the results would go to the real S3."""
     monkeypatch.setenv("AIRFLOW_CONN_LOCALS3", "aws://ann:password@/?region_name=eu-west-1")
     with pytest.raises(ValueError, match="locals3 has no endpoint_url"):
         bag.dags["inside_airbnb"].get_task("crunch_numbers").python_callable()

@@ -23,7 +23,7 @@ Row = tuple[object, object, object]
 
 
 class FakeMinio:
-    """A bucket in memory, listed as S3 lists without recursion: a slash after the prefix makes a folder."""
+    """A bucket in memory with S3's non-recursive listing, in which a slash makes a folder."""
 
     def __init__(self, objects: dict[str, bytes]) -> None:
         self.objects = objects
@@ -43,7 +43,7 @@ class FakeMinio:
 
 
 def listing_csv(rows: Iterable[Row]) -> bytes:
-    """An export as PostgresToS3Operator writes it, here with one column that the cruncher does not read."""
+    """Write an export like PostgresToS3Operator, with a column that the cruncher ignores."""
     file = io.StringIO()
     writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(["id", "name", "price", "download_date"])
@@ -51,7 +51,7 @@ def listing_csv(rows: Iterable[Row]) -> bytes:
     return file.getvalue().encode()
 
 
-def results(*exports: Iterable[Row]) -> tuple[str, str]:
+def run_cruncher(*exports: Iterable[Row]) -> tuple[str, str]:
     client = FakeMinio({f"listing_{number}.csv": listing_csv(rows) for number, rows in enumerate(exports)})
     crunch(client)
     return (
@@ -60,30 +60,32 @@ def results(*exports: Iterable[Row]) -> tuple[str, str]:
     )
 
 
-def parsed(body: str) -> list[dict[str, Any]]:
+def parse(body: str) -> list[dict[str, Any]]:
     return json.loads(body, parse_float=Decimal)
 
 
-def half_away_from_zero(value: Fraction) -> Decimal:
+def round_half_away_from_zero(value: Fraction) -> Decimal:
     units = abs(value) * 10**10
     whole = units.numerator // units.denominator
     whole += units - whole >= Fraction(1, 2)
     return Decimal(-whole if value < 0 else whole) / 10**10
 
 
-def straightforward(rows: Iterable[Row]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The same question answered with dictionaries and fractions."""
+def compute_expected(rows: Iterable[Row]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Compute the same results with dictionaries and fractions."""
     prices: dict[int, dict[str, int]] = {}
     for id_, price, day in rows:
         if price != "":
-            seen = prices.setdefault(int(str(id_)), {})
-            seen[str(day)] = min(int(str(price)), seen.get(str(day), int(str(price))))
+            by_date = prices.setdefault(int(str(id_)), {})
+            by_date[str(day)] = min(int(str(price)), by_date.get(str(day), int(str(price))))
     changes = []
-    for id_, seen in prices.items():
-        first, last = min(seen), max(seen)
+    for id_, by_date in prices.items():
+        first, last = min(by_date), max(by_date)
         if first != last:
             days = (date.fromisoformat(last) - date.fromisoformat(first)).days
-            changes.append((id_, first, last, seen[first], seen[last], Fraction(seen[last] - seen[first], days)))
+            changes.append(
+                (id_, first, last, by_date[first], by_date[last], Fraction(by_date[last] - by_date[first], days))
+            )
 
     def milliseconds(day: str) -> int:
         return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
@@ -96,7 +98,7 @@ def straightforward(rows: Iterable[Row]) -> tuple[list[dict[str, Any]], list[dic
                 "download_date_max": milliseconds(last),
                 "oldest_price": oldest,
                 "latest_price": latest,
-                "price_diff_per_day": half_away_from_zero(rate),
+                "price_diff_per_day": round_half_away_from_zero(rate),
             }
             for id_, first, last, oldest, latest, rate in ordered[:5]
         ]
@@ -107,8 +109,8 @@ def straightforward(rows: Iterable[Row]) -> tuple[list[dict[str, Any]], list[dic
     )
 
 
-def made_up(seed: int) -> list[list[Row]]:
-    """Exports with few ids, prices and days, so that ties, repeats, blanks and single sightings abound."""
+def create_exports(seed: int) -> list[list[Row]]:
+    """Create exports with few ids, prices and days, and so with many ties and duplicates."""
     rng = random.Random(seed)
     start = date(2020, 11, 1)
     days = [start + timedelta(days=rng.randrange(200)) for _ in range(rng.randrange(1, 6))]
@@ -124,14 +126,14 @@ def made_up(seed: int) -> list[list[Row]]:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_same_as_a_straightforward_computation(seed: int) -> None:
-    exports = made_up(seed)
-    increase, decrease = results(*exports)
-    assert (parsed(increase), parsed(decrease)) == straightforward(row for rows in exports for row in rows)
+def test_the_results_equal_a_simple_computation(seed: int) -> None:
+    exports = create_exports(seed)
+    increase, decrease = run_cruncher(*exports)
+    assert (parse(increase), parse(decrease)) == compute_expected(row for rows in exports for row in rows)
 
 
-def test_bytes_of_the_known_sample() -> None:
-    increase, decrease = results([(1, 101, "2020-12-12")], [(1, 129, "2021-01-09")])
+def test_the_bytes_of_a_known_sample() -> None:
+    increase, decrease = run_cruncher([(1, 101, "2020-12-12")], [(1, 129, "2021-01-09")])
     assert increase == decrease
     assert increase == (
         '[{"id":1,"download_date_min":1607731200000,"download_date_max":1610150400000,'
@@ -139,45 +141,47 @@ def test_bytes_of_the_known_sample() -> None:
     )
 
 
-def test_no_export_at_all() -> None:
-    assert results() == ("[]", "[]")
+def test_without_exports_the_results_are_empty() -> None:
+    assert run_cruncher() == ("[]", "[]")
 
 
-def test_only_headers() -> None:
-    assert results([], []) == ("[]", "[]")
+def test_only_headers_give_empty_results() -> None:
+    assert run_cruncher([], []) == ("[]", "[]")
 
 
-def test_only_blank_prices() -> None:
-    assert results([(1, "", "2021-01-01")], [(1, "", "2021-02-01")]) == ("[]", "[]")
+def test_only_blank_prices_give_empty_results() -> None:
+    assert run_cruncher([(1, "", "2021-01-01")], [(1, "", "2021-02-01")]) == ("[]", "[]")
 
 
-def test_one_snapshot() -> None:
-    assert results([(1, 50, "2021-01-09"), (2, 60, "2021-01-09")]) == ("[]", "[]")
+def test_one_snapshot_gives_empty_results() -> None:
+    assert run_cruncher([(1, 50, "2021-01-09"), (2, 60, "2021-01-09")]) == ("[]", "[]")
 
 
-def test_a_header_beside_data_changes_nothing() -> None:
+def test_an_export_without_rows_changes_nothing() -> None:
     data: list[list[Row]] = [[(1, 101, "2020-12-12")], [(1, 129, "2021-01-09")]]
-    assert results([], *data, []) == results(*data)
+    assert run_cruncher([], *data, []) == run_cruncher(*data)
 
 
-def test_twice_on_one_date_is_one_slot_with_the_lower_price() -> None:
+def test_the_lowest_of_several_prices_on_a_date_counts() -> None:
     first: list[Row] = [(1, 100, "2021-01-01"), (1, 80, "2021-01-01"), (2, 50, "2021-01-01")]
     last: list[Row] = [(1, 90, "2021-01-11"), (1, 95, "2021-01-11"), (2, 40, "2021-01-11")]
-    increase, decrease = (parsed(body) for body in results(first, last, first))
+    increase, decrease = (parse(body) for body in run_cruncher(first, last, first))
     assert [(row["id"], row["oldest_price"], row["latest_price"]) for row in increase] == [(1, 80, 90), (2, 50, 40)]
     assert decrease == increase[::-1]
 
 
-def test_a_blank_price_is_as_if_not_seen() -> None:
-    increase, _ = results([(1, "", "2021-01-01"), (1, 10, "2021-01-02"), (1, 12, "2021-01-04"), (1, "", "2021-01-09")])
-    (row,) = parsed(increase)
+def test_a_blank_price_is_ignored() -> None:
+    increase, _ = run_cruncher(
+        [(1, "", "2021-01-01"), (1, 10, "2021-01-02"), (1, 12, "2021-01-04"), (1, "", "2021-01-09")]
+    )
+    (row,) = parse(increase)
     assert (row["oldest_price"], row["latest_price"], row["price_diff_per_day"]) == (10, 12, Decimal("1.0"))
 
 
-def test_ties_go_by_id_at_both_ends() -> None:
+def test_ties_are_ordered_by_id_in_both_results() -> None:
     ids = [70, 5, 2**40, 12, 9, 33, 8]
     rows = [row for id_ in ids for row in ((id_, 10, "2021-01-01"), (id_, 20, "2021-01-31"))]
-    increase, decrease = (parsed(body) for body in results(rows))
+    increase, decrease = (parse(body) for body in run_cruncher(rows))
     assert [row["id"] for row in increase] == [5, 8, 9, 12, 33]
     assert decrease == increase
 
@@ -185,7 +189,7 @@ def test_ties_go_by_id_at_both_ends() -> None:
 @pytest.mark.parametrize(
     ("difference", "days", "text"),
     [
-        (1, 2048, "0.0004882813"),  # 0.00048828125 exactly: half away from zero
+        (1, 2048, "0.0004882813"),  # Exactly 0.00048828125, rounded half away from zero.
         (-1, 2048, "-0.0004882813"),
         (3, 2048, "0.0014648438"),
         (5, 2048, "0.0024414063"),
@@ -201,11 +205,11 @@ def test_ties_go_by_id_at_both_ends() -> None:
 def test_ten_decimals_rounded_as_postgres_does(difference: int, days: int, text: str) -> None:
     base = max(0, -difference)
     last = date(1999, 1, 1) + timedelta(days=days)
-    increase, _ = results([(1, base, "1999-01-01"), (1, base + difference, last.isoformat())])
+    increase, _ = run_cruncher([(1, base, "1999-01-01"), (1, base + difference, last.isoformat())])
     assert increase.endswith(f'"price_diff_per_day":{text}}}]')
 
 
-def test_reads_exports_only_and_leaves_everything_in_place(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_exports_are_read_and_no_object_is_changed(capsys: pytest.CaptureFixture[str]) -> None:
     objects = {
         "listing_2021-01-01.csv": listing_csv([(1, 101, "2020-12-12")]),
         "listing-2021-02-01.csv": listing_csv([(1, 129, "2021-01-09")]),
@@ -236,8 +240,8 @@ def test_endpoint_with_or_without_scheme(endpoint: str, url: str) -> None:
     assert connect(endpoint, "user", "password")._base_url._url.geturl() == url
 
 
-def test_as_a_program_it_names_what_is_missing() -> None:
-    """A fresh interpreter, where a warning is an error even while pandas and minio are imported."""
+def test_the_program_names_missing_variables() -> None:
+    """The interpreter turns warnings into errors, also while it imports pandas and minio."""
     program = Path(numbercruncher.__file__)
     run = subprocess.run(
         [sys.executable, "-W", "error", program],

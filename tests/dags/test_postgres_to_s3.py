@@ -15,7 +15,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
-# What CSV, COPY, Python or Postgres may treat as special, among other things.
+# Texts that CSV, COPY, Python or Postgres may treat specially, and a few plain ones.
 AWKWARD = [
     "plain",
     "",
@@ -51,7 +51,7 @@ AWKWARD = [
         ("SELECT 1 -- one\n + 1;", "SELECT 1 -- one\n + 1"),
     ],
 )
-def test_end_of_a_query(postgres_to_s3: ModuleType, query: str, stripped: str) -> None:
+def test_the_end_of_a_query_is_removed(postgres_to_s3: ModuleType, query: str, stripped: str) -> None:
     assert postgres_to_s3.without_end(query) == stripped
 
 
@@ -66,7 +66,7 @@ def test_header_is_quoted(postgres_to_s3: ModuleType) -> None:
     assert postgres_to_s3.csv_header(["id", 'a "b"', "c,d", "é"]) == '"id","a ""b""","c,d","é"\n'.encode()
 
 
-def test_arguments_and_templates(postgres_to_s3: ModuleType) -> None:
+def test_query_and_key_are_templates(postgres_to_s3: ModuleType) -> None:
     operator = postgres_to_s3.PostgresToS3Operator(
         task_id="export", postgres_conn_id="pg", query="q{{ ds }}", s3_conn_id="s3", s3_bucket="b", s3_key="k{{ ds }}"
     )
@@ -120,7 +120,7 @@ def export(
     return run
 
 
-def written_by_python(dsn: str, query: str) -> bytes:
+def write_with_python(dsn: str, query: str) -> bytes:
     with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
         cursor.execute(query)
         file = io.StringIO(newline="")
@@ -132,7 +132,7 @@ def written_by_python(dsn: str, query: str) -> bytes:
 
 @pytest.fixture
 def awkward_table(postgres_dsn: str) -> str:
-    """Name of a table with a row for each awkward text, and NULL in every column somewhere."""
+    """Create a table with every awkward text and with NULLs, and return its name."""
     with closing(psycopg2.connect(postgres_dsn)) as connection, connection, connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS awkward")
         cursor.execute(
@@ -160,27 +160,27 @@ def awkward_table(postgres_dsn: str) -> str:
     ],
 )
 @pytest.mark.parametrize("end", ["", ";", " -- the end", "; -- the end;", ";\n/* the end */\n"])
-def test_bytes_are_those_of_csv_quote_all(
+def test_the_bytes_equal_those_of_csv_quote_all(
     export: Callable[..., bytes], postgres_dsn: str, awkward_table: str, query: str, end: str
 ) -> None:
     query = query.format(table=awkward_table)
-    assert export(query + end) == written_by_python(postgres_dsn, query)
+    assert export(query + end) == write_with_python(postgres_dsn, query)
 
 
-def test_one_column_of_nothing_but_end_of_data_marks(export: Callable[..., bytes]) -> None:
+def test_a_column_of_end_of_data_markers(export: Callable[..., bytes]) -> None:
     assert export(r"VALUES ('\.'), (NULL), ('')") == b'"column1"\n"\\."\n""\n""\n'
 
 
-def test_settings_of_the_session_do_not_show(
+def test_settings_of_the_session_do_not_affect_the_bytes(
     export: Callable[..., bytes], postgres_dsn: str, awkward_table: str
 ) -> None:
     query = f"SELECT * FROM {awkward_table} ORDER BY id"  # noqa: S608
-    expected = written_by_python(postgres_dsn, query)
+    expected = write_with_python(postgres_dsn, query)
     assert export(query, options="-c datestyle=German,DMY") == expected
     assert export(query, client_encoding="LATIN1") == expected
 
 
-def test_logs_query_and_number_of_rows(
+def test_the_log_has_the_query_and_the_number_of_rows(
     export: Callable[..., bytes], postgres_to_s3: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = Mock()
@@ -192,8 +192,8 @@ def test_logs_query_and_number_of_rows(
     ]
 
 
-def test_a_query_that_fails_uploads_nothing(export: Callable[..., bytes], uploads: list[bytes]) -> None:
-    """Even where it fails after the first rows have come."""
+def test_a_failing_query_uploads_nothing(export: Callable[..., bytes], uploads: list[bytes]) -> None:
+    """The second query fails after its first rows."""
     with pytest.raises(Exception, match='relation "nowhere" does not exist'):
         export("SELECT * FROM nowhere")
     with pytest.raises(Exception, match="division by zero"):
@@ -226,7 +226,7 @@ print(json.dumps({"before": export(1), "after": export(1_000_000), "size": FakeS
 """
 
 
-def test_a_million_rows_stay_out_of_memory(postgres_dsn: str, tmp_path: Path) -> None:
+def test_a_million_rows_need_bounded_memory(postgres_dsn: str, tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-c", MILLION],
         env={

@@ -86,7 +86,7 @@ def half_up(place: Place) -> None:
     (kept,) = (stack for stack, kept_for in kept_stacks() if kept_for == Fleet(place.folder, None).folder)
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if (process / "cwd").resolve() == kept and b"harness.aws_twin" in (process / "cmdline").read_bytes():
+            if (process / "cwd").resolve() == kept and b"harness.aws_mock" in (process / "cmdline").read_bytes():
                 os.kill(int(process.name), signal.SIGKILL)
 
 

@@ -1,4 +1,4 @@
-"""What is asked of a registry, against one of our own on the loopback."""
+"""Queries to a fake registry on the loopback interface."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from harness.doctor.registry import Said, ask, newest
+from harness.doctor.registry import TagStatus, find_newer_tag, query_registry
 
 TAGS = {
     "open": ["17.5", "17.6", "17.10", "latest", "17.11-alpine"],
     "guarded": ["1.0"],
     "private": ["1.0"],
 }
-TOKEN = "for-everybody"
+TOKEN = "anonymous"
 
 
-class Registry(BaseHTTPRequestHandler):
+class FakeRegistry(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._answer()
 
@@ -46,8 +46,8 @@ class Registry(BaseHTTPRequestHandler):
     def _base(self) -> str:
         return f"http://{self.headers['Host']}"
 
-    def _send(self, code: int, told: object, headers: dict[str, str] | None = None) -> None:
-        content = json.dumps(told).encode()
+    def _send(self, code: int, answer: object, headers: dict[str, str] | None = None) -> None:
+        content = json.dumps(answer).encode()
         self.send_response(code)
         for key, value in {**(headers or {}), "Content-Length": str(len(content))}.items():
             self.send_header(key, value)
@@ -60,34 +60,34 @@ class Registry(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def registry() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), FakeRegistry) as server:
         threading.Thread(target=server.serve_forever).start()
         yield f"localhost:{server.server_port}"
         server.shutdown()
 
 
 @pytest.mark.parametrize(
-    ("reference", "said"),
+    ("reference", "status"),
     [
-        ("open:17.6", Said("there", newer="17.10")),  # on the second page
-        ("open:17.10", Said("there")),
-        ("open:16.1", Said("gone")),
-        ("open:latest", Said("there")),
-        ("none:1", Said("gone")),
-        ("guarded:1.0", Said("there")),
-        ("private:1.0", Said("token")),
+        ("open:17.6", TagStatus("present", newer="17.10")),  # The newer tag is on the second page.
+        ("open:17.10", TagStatus("present")),
+        ("open:16.1", TagStatus("missing")),
+        ("open:latest", TagStatus("present")),
+        ("none:1", TagStatus("missing")),
+        ("guarded:1.0", TagStatus("present")),
+        ("private:1.0", TagStatus("token")),
     ],
 )
-def test_what_it_says(registry: str, reference: str, said: Said) -> None:
-    assert ask(f"{registry}/{reference}") == said
+def test_status_of_a_reference(registry: str, reference: str, status: TagStatus) -> None:
+    assert query_registry(f"{registry}/{reference}") == status
 
 
-def test_one_that_does_not_answer() -> None:
-    assert ask("localhost:9/open:1") is None
+def test_a_registry_that_does_not_answer() -> None:
+    assert query_registry("localhost:9/open:1") is None
 
 
 @pytest.mark.parametrize(
-    ("tag", "tags", "found"),
+    ("tag", "tags", "newer"),
     [
         ("RELEASE.2025-09-07T16-13-09Z", ["RELEASE.2025-10-15T17-29-55Z", "latest"], "RELEASE.2025-10-15T17-29-55Z"),
         ("3.12-slim-bookworm", ["3.13-slim-bookworm", "3.14-slim", "3.14-slim-trixie"], "3.13-slim-bookworm"),
@@ -97,5 +97,5 @@ def test_one_that_does_not_answer() -> None:
         ("bookworm-slim", ["trixie-slim", "bookworm-slim"], ""),
     ],
 )
-def test_newer_is_what_is_written_alike(tag: str, tags: list[str], found: str) -> None:
-    assert newest(tag, tags) == found
+def test_a_newer_tag_has_the_same_format(tag: str, tags: list[str], newer: str) -> None:
+    assert find_newer_tag(tag, tags) == newer

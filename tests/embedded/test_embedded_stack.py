@@ -13,17 +13,21 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from minio.commonconfig import ENABLED
+from minio.versioningconfig import VersioningConfig
 
 from harness.engine import connect
 from harness.errors import ServiceError
-from harness.images.obtain import obtain
+from harness.images.resolve import resolve_image
 from harness.services.embedded.postgres import _programs
 from harness.services.embedded.processes import PREFIX
-from harness.services.embedded.stack import NO_IMAGES, NO_MINIO, embedded_stack
+from harness.services.embedded.stack import NO_IMAGES, NO_MINIO, embedded_stack, end_embedded
 from harness.services.fleet import Fleet, new_run
 from harness.services.kind import remove_kept
 from harness.services.stack import Stack
 from harness.settings import Settings
+from tests.services.changes import BEYOND_BUCKETS, KEYS, change_aws, change_buckets, change_moto, change_postgres
+from tests.services.inventory import of_aws, of_minio, of_moto, of_postgres
 
 SCHEMA = {"rows": "CREATE TABLE seen (n int)"}
 
@@ -69,19 +73,25 @@ def test_everything_answers(own: Stack) -> None:
     assert set(own.seconds) == {"minio", "postgres", "aws", "relay"}
 
 
-def test_a_reset_leaves_what_was_declared(own: Stack) -> None:
+def test_a_reset_stack_equals_a_fresh_one(own: Stack) -> None:
+    own.reset()
+    fresh = (of_moto(own.minio.endpoint.url), of_postgres(own.postgres, "rows", "seen"), of_aws(own))
+    own.reset()
+    change_moto(own.minio.endpoint.url)
+    own.minio.client().set_bucket_versioning("first", VersioningConfig(ENABLED))
     own.minio.client().put_object("first", "left", io.BytesIO(b"x"), 1)
-    own.minio.client().make_bucket("more")
-    own.aws.client("s3").create_bucket(Bucket="theirs", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    with own.postgres.connect("rows") as connection:
-        connection.execute("INSERT INTO seen VALUES (1)")
+    own.minio.client().make_bucket("more", object_lock=True)
+    sessions = change_postgres(own.postgres, "rows", "seen")
+    change_aws(own)
+    changed = (of_moto(own.minio.endpoint.url), None, of_aws(own))
+    assert all(one != other for one, other in zip(changed, fresh, strict=True))
 
     own.reset()
 
     assert buckets(own) == {"first": [], "second": []}
-    assert own.aws.client("s3").list_buckets()["Buckets"] == []
-    with own.postgres.connect("rows") as connection:
-        assert connection.execute("SELECT count(*) FROM seen").fetchone() == (0,)
+    assert (of_moto(own.minio.endpoint.url), of_postgres(own.postgres, "rows", "seen"), of_aws(own)) == fresh
+    for session in sessions:
+        session.close()
 
 
 def test_the_two_s3_do_not_meet(own: Stack) -> None:
@@ -122,7 +132,7 @@ def test_nobody_else_can_reach_it(own: Stack) -> None:
 
 def test_logs_are_there(own: Stack) -> None:
     assert "database system is ready" in own.postgres.log_tail(50)
-    assert "/twin/" in own.aws.log_tail(2000)
+    assert "/mock/" in own.aws.log_tail(2000)
 
 
 def test_one_that_is_kept_is_taken_over_clean_and_removed(tmp_path: Path, no_minio: None) -> None:
@@ -188,7 +198,7 @@ def test_a_minio_program_is_used_where_there_is_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings_of_project: Settings
 ) -> None:
     client = connect()
-    image = obtain(client, settings_of_project, "minio")
+    image = resolve_image(client, settings_of_project, "minio")
     container = client.containers.create(image.reference)
     try:
         stream, _ = container.get_archive("/usr/bin/minio")
@@ -199,11 +209,30 @@ def test_a_minio_program_is_used_where_there_is_one(
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
 
     named = settings(tmp_path).model_copy(update={"image_overrides": {"minio": "own/minio:1"}})
-    with embedded_stack(Fleet(tmp_path, new_run()), named, {}) as stack:
-        assert stack.remarks == (f"{NO_IMAGES} (minio)",)
-        assert stack.minio.server() == "MinIO"
-        assert stack.minio.version() == image.version
-        assert buckets(stack) == {"first": [], "second": []}
+    with embedded_stack(Fleet(tmp_path, None), named, {}) as stack:
+        try:
+            assert stack.remarks == (f"{NO_IMAGES} (minio)",)
+            assert stack.minio.server() == "MinIO"
+            assert stack.minio.version() == image.version
+            fresh, endpoint = of_minio(stack.minio, KEYS), stack.minio.endpoint
+            assert set(fresh["buckets"]) == {"first", "second"}
+            change_buckets(stack.minio, "first", "second")
+
+            stack.minio.reset()
+
+            assert of_minio(stack.minio, KEYS) == fresh
+            BEYOND_BUCKETS["compliance"](stack.minio)
+            BEYOND_BUCKETS["user"](stack.minio)
+        except BaseException:
+            end_embedded(Fleet(tmp_path, None))
+            raise
+    try:
+        # Kept as it is, and replaced by a process that has no keeper to start another one.
+        with embedded_stack(Fleet(tmp_path, None), named, {}) as stack:
+            assert stack.minio.endpoint == endpoint
+            assert of_minio(stack.minio, KEYS) == fresh
+    finally:
+        end_embedded(Fleet(tmp_path, None))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the tests of the images share."""
+"""Fixtures of the image tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.images.support import Run
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Defaults, with a cache of their own."""
+    """Return the default settings, with an empty cache folder."""
     return Settings(root=tmp_path, cache_dir=tmp_path / "cache")
 
 
@@ -30,14 +30,14 @@ def engine() -> docker.DockerClient:
 
 
 @pytest.fixture(scope="session")
-def own_settings() -> Settings:
-    """Those of this project, its cache included: what was built stays built."""
+def project_settings() -> Settings:
+    """Return the settings of this project, whose cache folder keeps the built images' files."""
     return Settings.load(Path(__file__).parents[2], BUILT_IN)
 
 
 @pytest.fixture
 def run(engine: docker.DockerClient) -> Iterator[Run]:
-    """Starts a container; its ports are published on 127.0.0.1 alone. It and its volumes are gone after the test."""
+    """Return a function that starts a container, which is removed after the test."""
     started: list[Container] = []
 
     def start(image: str, command: list[str] | None = None, *, ports: tuple[int, ...] = (), **more: Any) -> Container:

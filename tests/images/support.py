@@ -1,4 +1,4 @@
-"""Helpers of the tests of the images."""
+"""Helpers of the image tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from docker.models.containers import Container
 
 Run = Callable[..., Container]
-"""Starts a container: image, command, and docker-py's options; `ports` are published on 127.0.0.1."""
+"""Starts a container from image, command and docker-py's options; publishes `ports` on 127.0.0.1."""
 
 
 def host_port(container: Container, port: int) -> int:
@@ -17,13 +17,13 @@ def host_port(container: Container, port: int) -> int:
     return int(binding["HostPort"])
 
 
-def until(true: Callable[[], object], seconds: float = 20.0) -> None:
-    """Waits until `true()` is true and raises nothing."""
-    end = time.monotonic() + seconds
+def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until `condition()` is true and raises nothing."""
+    deadline = time.monotonic() + seconds
     last: object = None
-    while time.monotonic() < end:
+    while time.monotonic() < deadline:
         try:
-            last = true()
+            last = condition()
         except Exception as error:
             last = error
         else:

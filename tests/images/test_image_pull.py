@@ -1,4 +1,4 @@
-"""Pulling: bounded, sorted by why it failed, and not tried again where nobody answered."""
+"""Pulling: time limits, kinds of failure, and registries that did not answer."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class FakeEngine:
         self.events = events
         self.alive = alive
         self.hang = hang
-        self.asked: list[tuple[str, str]] = []
+        self.pulled: list[tuple[str, str]] = []
         self.api = self
 
     def pull(self, repository: str, tag: str, stream: bool, decode: bool) -> Iterator[dict[str, Any]]:
-        self.asked.append((repository, tag))
+        self.pulled.append((repository, tag))
         time.sleep(self.hang)
         for event in self.events:
             if isinstance(event, Exception):
@@ -38,7 +38,7 @@ class FakeEngine:
 
 
 @pytest.fixture(autouse=True)
-def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def reset_registries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pull_module, "_unreachable", {})
 
 
@@ -46,25 +46,25 @@ def fetch(engine: FakeEngine, reference: str = "quay.io/minio/minio:TAG") -> Non
     pull(engine, reference, "minio", SILENT)  # type: ignore[arg-type]
 
 
-def test_a_pull_that_works() -> None:
+def test_a_pull_requests_repository_and_tag() -> None:
     engine = FakeEngine({"status": "Pulling"}, {"status": "Done"})
     fetch(engine)
-    assert engine.asked == [("quay.io/minio/minio", "TAG")]
+    assert engine.pulled == [("quay.io/minio/minio", "TAG")]
 
 
 NO_HOST = 'Get "https://quay.io/v2/": dial tcp: lookup quay.io: no such host'
 
 
-def test_a_registry_that_can_not_be_reached_is_asked_once() -> None:
+def test_an_unreachable_registry_is_contacted_once() -> None:
     engine = FakeEngine(APIError("500", explanation=NO_HOST))
     for _ in range(2):
         with pytest.raises(PullError, match=r"^quay\.io can't be reached$") as failed:
             fetch(engine)
         assert not failed.value.missing
-    assert len(engine.asked) == 1
+    assert len(engine.pulled) == 1
     other = FakeEngine()
     fetch(other, "postgres:17.6")
-    assert other.asked == [("postgres", "17.6")]
+    assert other.pulled == [("postgres", "17.6")]
 
 
 @pytest.mark.parametrize(
@@ -74,29 +74,29 @@ def test_a_registry_that_can_not_be_reached_is_asked_once() -> None:
         APIError("404", explanation="pull access denied for x, repository does not exist or may require login"),
     ],
 )
-def test_what_does_not_exist_is_told_apart(event: dict[str, Any] | Exception) -> None:
+def test_a_missing_image_is_distinguished(event: dict[str, Any] | Exception) -> None:
     engine = FakeEngine(event)
     for _ in range(2):
         with pytest.raises(PullError, match=r"quay\.io has no quay\.io/minio/minio:TAG") as failed:
             fetch(engine)
         assert failed.value.missing
-    assert len(engine.asked) == 2, "the registry answers: it may be asked again"
+    assert len(engine.pulled) == 2, "a registry that answers is contacted again"
 
 
-def test_a_silent_pull_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pull_module, "SILENCE", 0.2)
+def test_a_stalled_pull_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pull_module, "STALL_TIMEOUT", 0.2)
     start = time.monotonic()
     with pytest.raises(PullError, match="can't be reached"):
         fetch(FakeEngine(hang=2.0))
     assert time.monotonic() - start < 1.5
 
 
-def test_a_full_disk_is_no_reason_to_build() -> None:
+def test_a_full_disk_is_reported_and_not_built_around() -> None:
     event = {"error": "failed to register layer: write /usr/bin/minio: no space left on device"}
     with pytest.raises(ImageError, match="disk full while building minio"):
         fetch(FakeEngine(event))
 
 
-def test_an_engine_that_went_away_is_named() -> None:
+def test_a_lost_engine_is_reported() -> None:
     with pytest.raises(EngineError, match=r"stopped answering while pulling quay\.io/minio/minio:TAG"):
         fetch(FakeEngine(requests.ConnectionError("broken"), alive=False))

@@ -1,4 +1,7 @@
-"""The reaper removes what it was told to, and nothing else. Ryuk or the stand-in: the same contract."""
+"""The reaper removes what matches its clients' filters and nothing else.
+
+Ryuk and the stand-in have the same contract.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ import pytest
 from docker.errors import NotFound
 from docker.models.containers import Container
 
-from harness.images.obtain import Obtained, obtain
+from harness.images.resolve import ResolvedImage, resolve_image
 from harness.settings import Settings
-from tests.images.support import Run, host_port, until
+from tests.images.support import Run, host_port, wait_until
 
 pytestmark = pytest.mark.engine
 
@@ -25,22 +28,22 @@ SOCKET = {"/var/run/docker.sock": {"bind": "/var/run/docker.sock", "mode": "rw"}
 
 
 @pytest.fixture(scope="module")
-def images(engine: docker.DockerClient, own_settings: Settings) -> dict[str, Obtained]:
-    return {name: obtain(engine, own_settings, name) for name in ("reaper", "relay")}
+def images(engine: docker.DockerClient, project_settings: Settings) -> dict[str, ResolvedImage]:
+    return {name: resolve_image(engine, project_settings, name) for name in ("reaper", "relay")}
 
 
 @pytest.fixture
 def mark(engine: docker.DockerClient) -> Iterator[str]:
-    """A label value of this test alone; networks and volumes with it are gone afterwards in any case.
+    """Return a label value for this test; remove networks and volumes with it after the test.
 
-    Asked for before `run`, so that the containers on them go first.
+    Tests request this fixture before `run`, because the containers must be removed first.
     """
     value = secrets.token_hex(6)
     yield value
-    wanted = {"label": f"{LABEL}={value}"}
-    for network in engine.networks.list(filters=wanted):
+    filters = {"label": f"{LABEL}={value}"}
+    for network in engine.networks.list(filters=filters):
         network.remove()
-    for volume in engine.volumes.list(filters=wanted):
+    for volume in engine.volumes.list(filters=filters):
         volume.remove(force=True)
 
 
@@ -57,66 +60,66 @@ def register(reaper: Container, *labels: str) -> socket.socket:
         connection.sendall(urlencode([("label", label) for label in labels]).encode() + b"\n")
         return connection.recv(16) == b"ACK\n"
 
-    until(ack)
+    wait_until(ack)
     for early in connections[:-1]:
         early.close()
     return connections[-1]
 
 
-def gone(engine: docker.DockerClient, container: Container) -> bool:
+def is_gone(engine: docker.DockerClient, container: Container) -> bool:
     with suppress(NotFound):
         engine.containers.get(container.id)
         return False
     return True
 
 
-def sleeper(run: Run, images: dict[str, Obtained], labels: dict[str, str], **more: object) -> Container:
+def start_sleeper(run: Run, images: dict[str, ResolvedImage], labels: dict[str, str], **more: object) -> Container:
     return run(images["relay"].reference, ["60"], entrypoint=["sleep"], labels=labels, **more)
 
 
-def test_what_matches_goes_when_the_last_client_has_gone(
-    engine: docker.DockerClient, mark: str, run: Run, images: dict[str, Obtained]
+def test_matches_are_removed_after_the_last_client_left(
+    engine: docker.DockerClient, mark: str, run: Run, images: dict[str, ResolvedImage]
 ) -> None:
     ours = {LABEL: mark}
     network = engine.networks.create(f"image-test-{mark}", labels=ours)
     volume = engine.volumes.create(f"image-test-{mark}", labels=ours)
     mounted = {volume.name: {"bind": "/data", "mode": "rw"}}
-    running = sleeper(run, images, ours, network=network.name, volumes=mounted)
+    running = start_sleeper(run, images, ours, network=network.name, volumes=mounted)
     exited = run(images["relay"].reference, ["-V"], labels=ours)
-    stranger = sleeper(run, images, {})
-    other_value = sleeper(run, images, {LABEL: f"not-{mark}"})
+    stranger = start_sleeper(run, images, {})
+    other_value = start_sleeper(run, images, {LABEL: f"not-{mark}"})
     reaper = start_reaper(run, images["reaper"].reference, RYUK_RECONNECTION_TIMEOUT="500ms")
 
     connection = register(reaper, f"{LABEL}={mark}")
     time.sleep(1.5)
-    assert not gone(engine, running), "a client is connected"
+    assert not is_gone(engine, running), "a client is connected"
     connection.close()
 
-    until(lambda: gone(engine, running) and gone(engine, exited))
-    until(lambda: not engine.networks.list(filters={"label": f"{LABEL}={mark}"}))
-    until(lambda: not engine.volumes.list(filters={"label": f"{LABEL}={mark}"}))
+    wait_until(lambda: is_gone(engine, running) and is_gone(engine, exited))
+    wait_until(lambda: not engine.networks.list(filters={"label": f"{LABEL}={mark}"}))
+    wait_until(lambda: not engine.volumes.list(filters={"label": f"{LABEL}={mark}"}))
     assert reaper.wait(timeout=20)["StatusCode"] == 0
     for untouched in (stranger, other_value):
         untouched.reload()
         assert untouched.status == "running"
 
 
-def test_all_labels_of_a_line_have_to_match(
-    engine: docker.DockerClient, mark: str, run: Run, images: dict[str, Obtained]
+def test_a_filter_set_matches_only_all_its_labels(
+    engine: docker.DockerClient, mark: str, run: Run, images: dict[str, ResolvedImage]
 ) -> None:
-    both = sleeper(run, images, {LABEL: mark, f"{LABEL}.second": "x"})
-    one = sleeper(run, images, {LABEL: mark})
+    both = start_sleeper(run, images, {LABEL: mark, f"{LABEL}.second": "x"})
+    single = start_sleeper(run, images, {LABEL: mark})
     reaper = start_reaper(run, images["reaper"].reference, RYUK_RECONNECTION_TIMEOUT="100ms")
     register(reaper, f"{LABEL}={mark}", f"{LABEL}.second=x").close()
     assert reaper.wait(timeout=20)["StatusCode"] == 0
-    assert gone(engine, both)
-    assert not gone(engine, one)
+    assert is_gone(engine, both)
+    assert not is_gone(engine, single)
 
 
-def test_it_sweeps_everything_before_itself(
-    engine: docker.DockerClient, mark: str, run: Run, images: dict[str, Obtained]
+def test_reaper_removes_itself_last(
+    engine: docker.DockerClient, mark: str, run: Run, images: dict[str, ResolvedImage]
 ) -> None:
-    """A reaper that carries the label as well is the last to go, not the first."""
+    """A reaper with the filter's label removes the other containers first."""
     reaper = run(
         images["reaper"].reference,
         ports=(8080,),
@@ -124,11 +127,11 @@ def test_it_sweeps_everything_before_itself(
         environment={"RYUK_RECONNECTION_TIMEOUT": "100ms"},
         labels={LABEL: mark, "org.testcontainers.ryuk": "true"},
     )
-    others = [sleeper(run, images, {LABEL: mark}) for _ in range(3)]
+    others = [start_sleeper(run, images, {LABEL: mark}) for _ in range(3)]
     register(reaper, f"{LABEL}={mark}").close()
-    until(lambda: all(gone(engine, container) for container in others))
+    wait_until(lambda: all(is_gone(engine, container) for container in others))
 
 
-def test_nobody_comes(run: Run, images: dict[str, Obtained]) -> None:
+def test_reaper_ends_if_no_client_connects(run: Run, images: dict[str, ResolvedImage]) -> None:
     reaper = start_reaper(run, images["reaper"].reference, RYUK_CONNECTION_TIMEOUT="300ms")
     assert reaper.wait(timeout=20)["StatusCode"] == 0

@@ -1,4 +1,4 @@
-"""A built image is used again exactly as long as its recipe is the same."""
+"""A built image is reused exactly as long as its recipe is the same."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 
 from harness.errors import ImageError
 from harness.images import debian
-from harness.images.catalogue import Image, catalogue
-from harness.images.recipe_hash import built_tag, recipe_files, recipe_hash
+from harness.images.catalogue import Image, load_catalogue
+from harness.images.recipe_hash import built_tag, list_recipe_files, recipe_hash
 from harness.settings import Settings
 
 
 @pytest.fixture
 def images(settings: Settings, tmp_path: Path) -> dict[str, Image]:
-    """The catalogue over a copy of the recipes, so that they can be changed."""
+    """Return the catalogue with a copy of the recipes, which the tests change."""
     copied = {}
-    for name, image in catalogue(settings).items():
+    for name, image in load_catalogue(settings).items():
         assert image.recipe
         shutil.copytree(image.recipe, tmp_path / name)
         copied[name] = dataclasses.replace(image, recipe=tmp_path / name)
@@ -31,33 +31,33 @@ def test_the_same_recipe_has_the_same_hash(images: dict[str, Image]) -> None:
     assert built_tag(images, "aws") == f"airflow-harness/aws:5.2.5-{recipe_hash(images, 'aws')[:12]}"
 
 
-def test_a_file_its_mode_and_its_name_count(images: dict[str, Image], tmp_path: Path) -> None:
-    seen = {recipe_hash(images, "minio")}
+def test_content_mode_and_name_of_a_file_change_the_hash(images: dict[str, Image], tmp_path: Path) -> None:
+    hashes = {recipe_hash(images, "minio")}
     entrypoint = tmp_path / "minio" / "docker-entrypoint.sh"
     entrypoint.write_text(entrypoint.read_text() + "# changed\n")
-    seen.add(recipe_hash(images, "minio"))
+    hashes.add(recipe_hash(images, "minio"))
     (tmp_path / "minio" / "Dockerfile").chmod(0o755)
-    seen.add(recipe_hash(images, "minio"))
+    hashes.add(recipe_hash(images, "minio"))
     entrypoint.rename(entrypoint.with_name("other.sh"))
-    seen.add(recipe_hash(images, "minio"))
-    assert len(seen) == 4
+    hashes.add(recipe_hash(images, "minio"))
+    assert len(hashes) == 4
 
 
-def test_a_lost_bit_or_another_umask_makes_no_difference(images: dict[str, Image], tmp_path: Path) -> None:
+def test_executable_bit_and_umask_do_not_change_the_hash(images: dict[str, Image], tmp_path: Path) -> None:
     before = recipe_hash(images, "minio")
     for file in (tmp_path / "minio").iterdir():
         file.chmod(0o600)
     assert recipe_hash(images, "minio") == before
 
 
-def test_a_parent_counts_however_far_away(images: dict[str, Image], tmp_path: Path) -> None:
+def test_an_ancestor_changes_the_hash(images: dict[str, Image], tmp_path: Path) -> None:
     before = {name: recipe_hash(images, name) for name in images}
     (tmp_path / "python" / "Dockerfile").write_text("FROM nothing\n")
     after = {name: recipe_hash(images, name) for name in images}
     assert {name for name in images if before[name] != after[name]} == {"python", "moto", "aws", "airflow", "reaper"}
 
 
-def test_release_and_reference_count(images: dict[str, Image]) -> None:
+def test_release_and_reference_change_the_hash(images: dict[str, Image]) -> None:
     before = recipe_hash(images, "minio")
     release = dataclasses.replace(images["minio"], release="RELEASE.2025-10-15T17-29-55Z")
     assert recipe_hash(images | {"minio": release}, "minio") != before
@@ -65,7 +65,7 @@ def test_release_and_reference_count(images: dict[str, Image]) -> None:
     assert recipe_hash(images | {"base": base}, "minio") != before
 
 
-def test_the_machines_certificates_count_for_all_that_stand_on_the_base(
+def test_certificates_change_the_hash_of_every_image_on_the_base(
     images: dict[str, Image], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     before = recipe_hash(images, "relay")
@@ -75,7 +75,7 @@ def test_the_machines_certificates_count_for_all_that_stand_on_the_base(
     assert recipe_hash(images, "relay") != before
 
 
-def test_what_python_leaves_in_a_folder_does_not_count(images: dict[str, Image], tmp_path: Path) -> None:
+def test_bytecode_does_not_change_the_hash(images: dict[str, Image], tmp_path: Path) -> None:
     before = recipe_hash(images, "reaper")
     cache = tmp_path / "reaper" / "__pycache__"
     cache.mkdir(exist_ok=True)
@@ -83,28 +83,28 @@ def test_what_python_leaves_in_a_folder_does_not_count(images: dict[str, Image],
     assert recipe_hash(images, "reaper") == before
 
 
-def test_files_from_elsewhere_count_by_name_and_content(images: dict[str, Image], tmp_path: Path) -> None:
+def test_name_and_content_of_extra_files_change_the_hash(images: dict[str, Image], tmp_path: Path) -> None:
     shared, package = tmp_path / "shared.py", tmp_path / "package"
     shared.write_text("1")
     (package / "__pycache__").mkdir(parents=True)
-    (package / "one.py").write_text("1")
-    more = {"relay": dataclasses.replace(images["relay"], files=(shared, package))}
-    seen = {recipe_hash(images, "relay"), recipe_hash(images | more, "relay")}
-    (package / "__pycache__" / "one.cpython-311.pyc").write_bytes(b"x")
-    assert recipe_hash(images | more, "relay") in seen
-    (package / "one.py").write_text("2")
-    seen.add(recipe_hash(images | more, "relay"))
+    (package / "module.py").write_text("1")
+    extended = {"relay": dataclasses.replace(images["relay"], files=(shared, package))}
+    hashes = {recipe_hash(images, "relay"), recipe_hash(images | extended, "relay")}
+    (package / "__pycache__" / "module.cpython-311.pyc").write_bytes(b"x")
+    assert recipe_hash(images | extended, "relay") in hashes
+    (package / "module.py").write_text("2")
+    hashes.add(recipe_hash(images | extended, "relay"))
     shared.write_text("2")
-    seen.add(recipe_hash(images | more, "relay"))
-    assert len(seen) == 4
-    assert [name for name, _ in recipe_files(images["relay"].recipe or tmp_path, (shared, package))] == [
+    hashes.add(recipe_hash(images | extended, "relay"))
+    assert len(hashes) == 4
+    assert [name for name, _ in list_recipe_files(images["relay"].recipe or tmp_path, (shared, package))] == [
         "Dockerfile",
         "shared.py",
-        "package/one.py",
+        "package/module.py",
     ]
 
 
-def test_a_file_from_elsewhere_that_is_missing_is_named(images: dict[str, Image], tmp_path: Path) -> None:
+def test_a_missing_extra_file_is_named(images: dict[str, Image], tmp_path: Path) -> None:
     gone = dataclasses.replace(images["relay"], files=(tmp_path / "gone.py",))
-    with pytest.raises(ImageError, match=r"gone\.py, which does not exist"):
+    with pytest.raises(ImageError, match=r"gone\.py, which an image lists in `files`, does not exist"):
         recipe_hash(images | {"relay": gone}, "relay")

@@ -1,4 +1,4 @@
-"""A lock is read for the image's Python and machine, not for ours."""
+"""A lock's markers are evaluated for the image's Python and architecture."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.images.tools import Log
-from harness.images.wheels import _for_target, install
+from harness.images.tools import BuildLog
+from harness.images.wheels import _select_entries, install
 
 LOCK = """\
 # written by a tool
@@ -37,24 +37,24 @@ extra[one,two]==2 \\
         ("3.12", "amd64", ["both==1.0", "new==3.7", "extra[one,two]==2"]),
     ],
 )
-def test_markers_are_those_of_the_image(tmp_path: Path, python: str, arch: str, names: list[str]) -> None:
+def test_markers_are_evaluated_for_the_image(tmp_path: Path, python: str, arch: str, names: list[str]) -> None:
     lock = tmp_path / "requirements.txt"
     lock.write_text(LOCK)
-    lines = list(_for_target(lock, arch, python))
+    lines = list(_select_entries(lock, arch, python))
     assert [line.split(" ")[0] for line in lines] == names
     assert lines[0] == "both==1.0 --hash=sha256:aa --hash=sha256:bb\n"
 
 
-def test_scripts_that_name_this_machines_python_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def pip(self: Log, command: list[str], **_: object) -> None:
+def test_scripts_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pip(self: BuildLog, command: list[str], **_: object) -> None:
         target = Path(next(part for part in command if part.startswith("--target=")).removeprefix("--target="))
         (target / "bin").mkdir(parents=True)
         (target / "bin" / "tool").write_text(f"#!{sys.executable}\n")
         (target / "package").mkdir()
 
-    monkeypatch.setattr(Log, "run", pip)
+    monkeypatch.setattr(BuildLog, "run", pip)
     lock = tmp_path / "requirements.txt"
     lock.write_text(LOCK)
-    log = Log(tmp_path / "logs", "aws", tmp_path)
+    log = BuildLog(tmp_path / "logs", "aws", tmp_path)
     install(lock, tmp_path / "packages", arch="amd64", python="3.11.2", log=log)
     assert [file.name for file in (tmp_path / "packages").iterdir()] == ["package"]

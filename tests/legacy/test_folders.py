@@ -1,4 +1,4 @@
-"""DAG folders as others wrote them from 2020 to 2025: each runs unchanged, or every reason why not is named once."""
+"""DAG folders in the styles of 2020 to 2025: each runs, or has its compatibility findings."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from pathlib import Path
 
 import pytest
 
+from harness.airflow.dagbag import DagBag, broken_files, read_dagbag
 from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment
-from harness.airflow.folder import Folder, broken_files, read_folder
 from harness.airflow.process import execute
+from harness.compatibility.find import in_broken_files, in_running_files
 from harness.errors import RunOutcomeError, RunRefusedError
-from harness.obstacles.find import of_broken, of_runs
 from harness.world import World
 
 FOLDERS = Path(__file__).parent / "folders"
 DATE = "2099-01-01"
-"""Later than any start_date, also than one that depends on today."""
+"""Later than any start_date, including one relative to today."""
 
 Open = Callable[[str], World]
 
 
 @pytest.fixture
-def opened(world: World) -> Open:
-    """A world with that folder as its dags folder."""
+def open_folder(world: World) -> Open:
+    """A function that returns a world with the named folder as its dags folder."""
     return lambda name: replace(world, settings=world.settings.model_copy(update={"dags_folder": FOLDERS / name}))
 
 
 @pytest.fixture(scope="module")
-def every(harness_airflow: AirflowEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """All folders, read at once; one that needs what lies beside its DAGs can't be read so."""
+def every(harness_airflow: AirflowEnvironment, tmp_path_factory: pytest.TempPathFactory) -> DagBag:
+    """All folders in one DAG bag, except helper_package, which imports from its own folder."""
     home = tmp_path_factory.mktemp("read")
     dags = home / "folders"
     shutil.copytree(FOLDERS, dags, ignore=shutil.ignore_patterns("helper_package", "__pycache__"))
     env = run_environment(harness_airflow.python, home, dags, f"sqlite:///{home}/airflow.db", {}, {})
-    folder = read_folder(harness_airflow, dags, env, home, 120, execute)
-    assert folder is not None, (home / "folder.log").read_text()
+    folder = read_dagbag(harness_airflow, dags, env, home, 120, execute)
+    assert folder is not None, (home / "dagbag.log").read_text()
     return folder
 
 
-def root(folder: Folder) -> Path:
+def find_root(folder: DagBag) -> Path:
     return next(Path(facts.file).parents[1] for facts in folder.dags.values())
 
 
-def test_what_keeps_a_file_from_being_read(harness_airflow: AirflowEnvironment, every: Folder) -> None:
+def test_files_that_do_not_load(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
     broken = {Path(file).parent.name for file in broken_files(every)}
     assert broken == {
         "old_docker",
@@ -56,18 +56,17 @@ def test_what_keeps_a_file_from_being_read(harness_airflow: AirflowEnvironment, 
     }
 
 
-def test_each_reason_is_named_once_with_its_lines_and_the_modern_form(
-    harness_airflow: AirflowEnvironment, every: Folder
-) -> None:
-    found = {one.places: (one.what, one.modern) for one in of_broken(harness_airflow, every, root(every))}
-    both = {
+def test_each_finding_has_its_lines_and_the_modern_form(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
+    broken = in_broken_files(every.errors, find_root(every), harness_airflow.major, harness_airflow.folders)
+    findings = {each.places: (each.what, each.modern) for each in broken}
+    on_both_lines = {
         ("old_docker/count_words.py:9",): ("DockerOperator refuses auto_remove=True", 'write auto_remove="success"'),
         ("old_providers/train.py:6",): modern("s3_copy_object", "S3CopyObjectOperator", "s3"),
         ("old_providers/train.py:7",): modern("sagemaker_training", "SageMakerTrainingOperator", "sagemaker"),
     }
-    of_1_10 = {place: told for place, told in found.items() if place[0].startswith("airflow_1_10/")}
-    assert {place: told for place, told in found.items() if place not in of_1_10} == both
-    lines = {place[0].rpartition(":")[2]: told for place, told in of_1_10.items()}
+    of_1_10 = {place: finding for place, finding in findings.items() if place[0].startswith("airflow_1_10/")}
+    assert {place: finding for place, finding in findings.items() if place not in of_1_10} == on_both_lines
+    lines = {place[0].rpartition(":")[2]: finding for place, finding in of_1_10.items()}
     if harness_airflow.major >= 3:
         assert lines.keys() == {"10", "21", "22", "25", "26"}
         assert lines["10"][1] == "write a date: datetime(2021, 1, 1)"
@@ -83,39 +82,40 @@ def modern(module: str, name: str, now: str) -> tuple[str, str]:
     return f"{operators}.{module} has gone, with {name}", f"import it from {operators}.{now}"
 
 
-def test_what_fails_only_when_it_runs_is_named_too(harness_airflow: AirflowEnvironment, every: Folder) -> None:
-    found = of_runs(harness_airflow, root(every), [Path(facts.file) for facts in every.dags.values()])
-    told = {one.what: (one.modern, one.places) for one in found}
+def test_findings_that_fail_only_at_run_time(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
+    files = [Path(facts.file) for facts in every.dags.values()]
+    findings = in_running_files(find_root(every), files, harness_airflow.major)
+    places = {each.what: (each.modern, each.places) for each in findings}
     lines = ("execution_date/by_date.py:11", "execution_date/by_date.py:16")
     expected = {
         "Airflow 3 has no 'execution_date' in a run's context": ("use logical_date", lines),
         "Airflow 3 has no 'prev_ds' in a run's context": ("use data_interval_start | ds", lines[1:]),
     }
-    assert told == (expected if harness_airflow.major >= 3 else {})
+    assert places == (expected if harness_airflow.major >= 3 else {})
 
 
-def test_an_address_in_the_connections_extra(opened: Open, store: Mapping[str, str]) -> None:
-    world = opened("connection_form")
+def test_an_endpoint_in_the_connections_extra(open_folder: Open, store: Mapping[str, str]) -> None:
+    world = open_folder("connection_form")
     host = store["url"].replace(":", "%3A").replace("/", "%2F")
     form = f"aws://{store['user']}:{store['password']}@/?host={host}&endpoint_url={host}&region_name=eu-west-1"
     world.run("rooms_to_store", DATE, connections={"store": form})
     assert world.read("rooms", f"rooms-{DATE}.csv") == b"room,price\n1,40\n2,65\n"
 
 
-def test_buckets_and_connections_of_other_names(opened: Open, store: Mapping[str, str]) -> None:
-    world = opened("own_names")
+def test_buckets_and_connections_with_other_names(open_folder: Open, store: Mapping[str, str]) -> None:
+    world = open_folder("own_names")
     form = f"http://{store['user']}:{store['password']}@{store['url'].removeprefix('http://')}"
     world.run("other_names", DATE, connections={"lodging_store": form})
     assert world.read("lodgings-clean", DATE) == b"a\nb\nlodgings/cleaner:7"
 
 
-def test_packages_beside_the_dags(opened: Open) -> None:
-    run = opened("helper_package").run("with_helpers", DATE)
+def test_packages_next_to_the_dags(open_folder: Open) -> None:
+    run = open_folder("helper_package").run("with_helpers", DATE)
     assert run.xcoms["shout", "return_value"] == "GOOD MORNING, HARBOUR"
 
 
-def test_the_idiom_of_1_10(opened: Open) -> None:
-    world = opened("airflow_1_10")
+def test_a_dag_of_airflow_1_10(open_folder: Open) -> None:
+    world = open_folder("airflow_1_10")
     if world.airflow.major >= 3:
         with pytest.raises(RunRefusedError, match=r"weekly_report\.py: ModuleNotFoundError.*10: .*days_ago.* more: "):
             world.run("weekly_report", DATE)
@@ -123,8 +123,8 @@ def test_the_idiom_of_1_10(opened: Open) -> None:
         assert world.run("weekly_report", DATE).xcoms["count", "return_value"] == 3
 
 
-def test_the_idiom_of_3(opened: Open) -> None:
-    world = opened("airflow_3")
+def test_a_dag_of_airflow_3(open_folder: Open) -> None:
+    world = open_folder("airflow_3")
     if world.airflow.major >= 3:
         assert world.run("harvest", DATE).xcoms["total", "return_value"] == 8
         assert world.run("sell", DATE).xcoms["sell", "return_value"] == "sold"
@@ -133,8 +133,8 @@ def test_the_idiom_of_3(opened: Open) -> None:
             world.run("harvest", DATE)
 
 
-def test_the_runs_date_under_its_old_name(opened: Open) -> None:
-    world = opened("execution_date")
+def test_the_old_name_of_the_runs_date(open_folder: Open) -> None:
+    world = open_folder("execution_date")
     if world.airflow.major >= 3:
         with pytest.raises(RunOutcomeError, match=r"by_date\.py:11, .*'execution_date'.*use logical_date"):
             world.run("by_date", DATE)
@@ -143,21 +143,21 @@ def test_the_runs_date_under_its_old_name(opened: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "dag", "told"),
+    ("folder", "dag", "message"),
     [
         ("old_providers", "train", r"s3_copy_object.*train\.py:6: .*import it from .*operators\.s3 \(and 1 more"),
         ("old_docker", "count_words", r'count_words\.py:9: .*auto_remove=True; write auto_remove="success"'),
     ],
 )
-def test_what_both_lines_refuse(opened: Open, folder: str, dag: str, told: str) -> None:
-    with pytest.raises(RunRefusedError, match=told):
-        opened(folder).run(dag, DATE)
+def test_findings_on_both_airflow_lines(open_folder: Open, folder: str, dag: str, message: str) -> None:
+    with pytest.raises(RunRefusedError, match=message):
+        open_folder(folder).run(dag, DATE)
 
 
-def test_one_id_for_two_dags(every: Folder) -> None:
-    (told,) = (error for file, error in broken_files(every).items() if "same_id" in file)
-    assert "DuplicatedId" in told
-    assert "also found in" in told
+def test_two_dags_with_one_id(every: DagBag) -> None:
+    (message,) = (error for file, error in broken_files(every).items() if "same_id" in file)
+    assert "DuplicatedId" in message
+    assert "also found in" in message
 
 
 @pytest.fixture

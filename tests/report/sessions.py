@@ -4,38 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 
-from harness.report.model import (
-    Evidence,
-    Image,
-    Object,
-    Run,
-    Scenario,
-    ServiceLines,
-    Session,
-    Sidecar,
-    Stack,
-    Task,
-    TaskLog,
-    Versions,
-)
+from harness.airflow.facts import TaskResult
+from harness.evidence.aws_state import AwsState
+from harness.evidence.evidence import Evidence
+from harness.evidence.objects import StoredObject
+from harness.report.model import Image, ReportedRun, Scenario, ServiceLines, Session, Stack, TaskLog, Versions
+from harness.run import Run
+from harness.services.sidecars import Sidecar
 
 BEGAN = dt.datetime(2026, 3, 4, 5, 6, 7, tzinfo=dt.UTC)
 HOSTILE = "</pre></script><script>document.title='broken'</script><img src=x onerror=alert(1)> & \"quoted\" 'too'"
 LONG = "a_group_with_a_long_name.another_group.and_a_task_with_a_name_that_does_not_end"
 
 
-def task(task_id: str, state: str | None, start: float | None = None, seconds: float = 0.0, tries: int = 1) -> Task:
+def task(
+    task_id: str, state: str | None, start: float | None = None, seconds: float = 0.0, tries: int = 1
+) -> TaskResult:
     if start is None:
-        return Task(task_id=task_id, state=state, tries=0)
+        return TaskResult(task_id, state, 0, None)
     began = BEGAN + dt.timedelta(seconds=start)
-    return Task(
-        task_id=task_id,
-        state=state,
-        tries=tries,
-        start=began,
-        end=began + dt.timedelta(seconds=seconds),
-        seconds=seconds,
-    )
+    return TaskResult(task_id, state, tries, seconds, began, began + dt.timedelta(seconds=seconds))
+
+
+def by_id(*tasks: TaskResult) -> dict[str, TaskResult]:
+    return {task.task_id: task for task in tasks}
 
 
 def failed_run() -> Run:
@@ -46,7 +38,7 @@ def failed_run() -> Run:
         exit_code=1,
         seconds=12.5,
         failure="the run failed: crunch failed",
-        tasks=(
+        tasks=by_id(
             task("export", "success", 0, 2.5),
             task("copy[0]", "success", 2.5, 1),
             task("copy[1]", "failed", 3.5, 0.5),
@@ -64,37 +56,38 @@ def failed_run() -> Run:
             ("tell", "later"),
             ("export", LONG),
         ),
-        trouble=(
-            TaskLog(task_id="crunch", attempt=2, lines=("[error] Task failed", f"ValueError: {HOSTILE}")),
-            TaskLog(task_id="copy[1]", attempt=1, lines=("[warning] no space left",)),
-        ),
+        xcoms={("export", "return_value"): {"rows": [1, None, 2.5]}, ("export", "key"): HOSTILE},
         log="\n".join([*(f"line {number}" for number in range(600)), HOSTILE, "unbroken " + "x" * 400]),
         evidence=Evidence(
-            objects=(
-                Object(store="minio", bucket="data", key=f"results/{HOSTILE}.json", size=1234567, sha256="ab" * 32),
-                *(
-                    Object(store="aws", bucket="models", key=f"digits/{number}", size=number, sha256="cd" * 32)
-                    for number in range(250)
-                ),
+            objects={"data": {f"results/{HOSTILE}.json": StoredObject(1234567, "ab" * 32)}, "spare": {}},
+            aws=AwsState(
+                objects={"models": {f"digits/{number}": StoredObject(number, "cd" * 32) for number in range(250)}},
+                training_jobs={"digits": {"TrainingJobStatus": HOSTILE}},
             ),
-            buckets=("minio: data", "minio: spare", "aws: models"),
-            aws={"training_jobs": {"digits": {"TrainingJobStatus": HOSTILE}}},
-            sidecars=(Sidecar(image="cruncher:1", exit_code=7, output=f"crunching\n{HOSTILE}"),),
+            sidecars=(Sidecar("id", "name", "cruncher:1", 7, f"crunching\n{HOSTILE}"),),
             warnings=("a warning", HOSTILE),
         ),
     )
 
 
+def reported(run: Run, *trouble: TaskLog) -> ReportedRun:
+    return ReportedRun(run=run, trouble=trouble)
+
+
 def a_session() -> Session:
+    failed = reported(
+        failed_run(),
+        TaskLog(task_id="crunch", attempt=2, lines=("[error] Task failed", f"ValueError: {HOSTILE}")),
+        TaskLog(task_id="copy[1]", attempt=1, lines=("[warning] no space left",)),
+    )
     fine = Run(
         dag_id="hello",
         date="2021-02-01",
         state="success",
         exit_code=0,
         seconds=0.4,
-        tasks=(task("answer", "success", 0, 0.02),),
+        tasks=by_id(task("answer", "success", 0, 0.02)),
         log="all is well",
-        evidence=Evidence(),
     )
     return Session(
         started=BEGAN,
@@ -114,7 +107,7 @@ def a_session() -> Session:
                 outcome="failed",
                 seconds=21.4,
                 failure=f"inside_airbnb for 2021-01-01: {HOSTILE}",
-                runs=(fine, failed_run()),
+                runs=(reported(fine), failed),
                 services=(ServiceLines(name="minio", lines=("API: http://127.0.0.1:9000", HOSTILE)),),
                 stack_id="abc-0",
             ),
@@ -124,7 +117,7 @@ def a_session() -> Session:
                 outcome="passed",
                 seconds=0.6,
                 second_try="the warm host went away",
-                runs=(fine,),
+                runs=(reported(fine),),
                 stack_id="abc-0",
             ),
             Scenario(
@@ -133,7 +126,7 @@ def a_session() -> Session:
                 outcome="failed",
                 seconds=0.1,
                 failure="RunRefusedError: DAG 'helo' is not in dags",
-                runs=(Run(dag_id="helo", date="2021-02-01", refused=True),),
+                runs=(reported(Run("helo", "2021-02-01", refused=f"DAG 'helo' is not in {HOSTILE}")),),
                 stack_id="abc-0",
             ),
             Scenario(

@@ -15,7 +15,7 @@ from harness.report.markdown import LONGEST, fenced, summary
 from harness.report.model import SCHEMA_VERSION, Part, Session, TaskLog
 from harness.report.sections import bucket_lines, failure_sections
 from harness.report.write import append_summary, write_report
-from tests.report.sessions import HOSTILE, a_session, failed_run
+from tests.report.sessions import HOSTILE, a_session, failed_run, reported
 
 
 def part(number: int = 0) -> Part:
@@ -25,7 +25,7 @@ def part(number: int = 0) -> Part:
 
 def test_the_session_comes_back_from_its_json() -> None:
     text = a_session().model_dump_json()
-    assert json.loads(text)["schema_version"] == SCHEMA_VERSION == 1
+    assert json.loads(text)["schema_version"] == SCHEMA_VERSION == 2
     assert Session.model_validate_json(text) == a_session()
 
 
@@ -45,9 +45,7 @@ def test_a_refused_run_has_the_sections_that_apply() -> None:
 
 
 def test_what_was_in_the_buckets_is_bounded() -> None:
-    evidence = failed_run().evidence
-    assert evidence
-    lines = bucket_lines(evidence)
+    lines = bucket_lines(failed_run().evidence)
     assert lines[0].startswith("1,234,567 bytes  minio: data/results/")
     assert lines[1] == "        0 bytes  aws: models/digits/0"
     assert lines[-2:] == ["... and 211 more", "empty: minio: spare"]
@@ -74,7 +72,7 @@ def test_no_text_ends_its_own_fence() -> None:
 
 def test_a_long_summary_counts_what_it_leaves_out() -> None:
     session = a_session()
-    run = failed_run().model_copy(update={"trouble": (TaskLog(task_id="x", attempt=1, lines=("y" * 100_000,)),)})
+    run = reported(failed_run(), TaskLog(task_id="x", attempt=1, lines=("y" * 100_000,)))
     failed = session.scenarios[0].model_copy(update={"runs": (run,)})
     text = summary(session.model_copy(update={"scenarios": (failed,) * 10}))
     assert len(text) < LONGEST + 10_000

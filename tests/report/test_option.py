@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.report.model import Session
+from harness.run import Run
 from harness.settings import Settings
 from tests.outer import project, run_pytest
 
@@ -17,13 +18,14 @@ import datetime as dt
 import os
 import types
 import pytest
-from harness.airflow.run import Run, TaskResult
+from harness.airflow.facts import TaskResult
 from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence
 from harness.evidence.objects import StoredObject
-from harness.images.present import Obtained
+from harness.images.local import ResolvedImage
 from harness.fixtures import WORLD
-from harness.services.relay import Sidecar
+from harness.run import Run
+from harness.services.sidecars import Sidecar
 from harness.errors import RunOutcomeError
 from harness.world import World
 
@@ -37,7 +39,7 @@ class Service:
 
 class FakeStack:
     stack_id, seconds = "fleet-0", {"minio": 1.5}
-    images = {"minio": Obtained("minio", f"minio:{SECRET}", "built", "RELEASE.1", 1)}
+    images = {"minio": ResolvedImage("minio", f"minio:{SECRET}", "built", "RELEASE.1", 1)}
     services = tuple(Service(name) for name in ("minio", "postgres", "aws", "relay"))
     def mask(self, text):
         return text.replace(SECRET, "***")
@@ -50,10 +52,12 @@ def ran(dag_id, state, log):
     at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     task = TaskResult("work", state, 1, 1.0, at, at + dt.timedelta(seconds=1))
     failure = None if state == "success" else f"the run failed: work {state} {SECRET}"
-    run = Run(dag_id, "2021-01-01", state, int(state != "success"), {"work": task}, {}, log, 1.0, failure, {}, ())
     objects = {"data": {f"key-{SECRET}": StoredObject(3, "ab" * 32)}, "spare": {}}
     sidecars = (Sidecar("id", "name", "image:1", 7, f"spoken {SECRET}"),)
-    return run, Evidence(objects, AwsState(), sidecars, (f"a warning {SECRET}",))
+    return Run(
+        dag_id, "2021-01-01", state, int(state != "success"), {"work": task}, {("work", SECRET): [SECRET, {1: b"1"}]},
+        log, 1.0, failure, edges=(), evidence=Evidence(objects, AwsState(), sidecars, (f"a warning {SECRET}",)),
+    )
 
 @pytest.fixture
 def world(request, stack):
@@ -69,12 +73,10 @@ LOG = "\\n".join([
 ])
 
 def test_fails(world):
-    world.attempts += [("refused", "2020-01-01"), ("it_fails", "2021-01-01")]
-    world.runs.append(ran("it_fails", "failed", LOG))
+    world.runs += [Run("it_fails", "2021-01-01", refused=f"no such DAG {SECRET}"), ran("it_fails", "failed", LOG)]
     raise RunOutcomeError("it_fails for 2021-01-01: work failed")
 
 def test_passes(world):
-    world.attempts.append(("fine", "2021-01-01"))
     world.runs.append(ran("fine", "success", "all is well"))
 
 def test_ends_badly(world):
@@ -121,13 +123,14 @@ def test_a_session_is_told_whole_and_masked(tmp_path: Path, settings: Settings, 
     assert found["test_is_known_to_fail"].reason == "expected to fail: known"
     if crashed:
         assert "crashed while running" in (found["test_takes_the_worker_along"].failure or "")
-    refused, failed = found["test_fails"].runs
-    assert refused.refused
-    assert failed.tasks[0].start
+    refused, failed = (one.run for one in found["test_fails"].runs)
+    assert refused == Run("it_fails", "2021-01-01", refused="no such DAG ***")
+    assert failed.refused is None
+    assert failed.tasks["work"].start
     assert failed.edges == ()
-    assert failed.evidence
+    assert failed.xcoms == {("work", "***"): ["***", {"1": "b'1'"}]}
     assert failed.evidence.sidecars[0].output == "spoken ***"
-    assert found["test_passes"].runs[0].log == "all is well"
+    assert found["test_passes"].runs[0].run.log == "all is well"
     assert session.stacks[0].start_seconds == {"minio": 1.5}
     assert session.versions.images["minio"].reference == "minio:***"
     assert [service.name for service in found["test_fails"].services] == ["minio", "postgres", "relay"]
@@ -171,10 +174,11 @@ def pytest_runtest_logreport(report):
     (folder / "conftest.py").write_text('pytest_plugins = ["harness.plugin"]\n' + keep)
     run_pytest(folder, settings.root)
     parts = [json.loads(line)["scenario"] for line in (folder / "parts").read_text().splitlines()]
-    runs = {run["dag_id"]: run for part in parts for run in part["runs"]}
-    assert runs["it_fails"]["evidence"]
-    assert runs["it_fails"]["log"] is None
-    assert runs["fine"]["evidence"] is None
+    runs = {one["run"]["dag_id"]: one["run"] for part in parts for one in part["runs"]}
+    assert runs["it_fails"]["evidence"]["objects"]
+    assert runs["it_fails"]["log"] == ""
+    assert runs["fine"]["log"] == ""
+    assert runs["fine"]["xcoms"] == runs["fine"]["evidence"]["objects"] == {}
     assert not (folder / "report").exists()
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
 
 from harness.report.charts import gantt, graph
-from harness.report.model import Run
 from harness.report.page import page, size
-from tests.report.sessions import HOSTILE, LONG, a_session, failed_run, task
+from harness.run import Run
+from tests.report.sessions import HOSTILE, LONG, a_session, by_id, failed_run, task
 
 
 class Elements(HTMLParser):
@@ -60,7 +61,7 @@ def test_every_id_is_there_once_and_every_link_leads_somewhere() -> None:
 def test_what_is_not_known_or_left_out_is_said() -> None:
     text = page(a_session())
     assert "The DAG&#39;s edges are not known." in text or "The DAG's edges are not known." in text
-    assert "There was no run: it was refused, or broken off." in text
+    assert "There was no run: DAG &#39;helo&#39; is not in &lt;/pre&gt;" in text
     assert "202 lines before it are in the file" in text
     assert "51 more are in the file." in text
 
@@ -77,7 +78,7 @@ def test_bars_lie_where_the_tasks_ran() -> None:
 
 
 def test_a_run_in_which_nothing_ran_has_no_axis() -> None:
-    chart = gantt(Run(dag_id="d", date="2021-01-01", tasks=(task("never", None),)))
+    chart = gantt(Run(dag_id="d", date="2021-01-01", tasks=by_id(task("never", None))))
     assert chart.ticks == ()
     assert [bar.left for bar in chart.bars] == [None]
 
@@ -114,8 +115,8 @@ def test_a_box_says_its_state_in_words() -> None:
 
 
 def test_an_unknown_graph_is_not_drawn() -> None:
-    assert graph(failed_run().model_copy(update={"edges": None})) is None
-    alone = graph(failed_run().model_copy(update={"edges": (), "tasks": (task("one", "success", 0, 1),)}))
+    assert graph(replace(failed_run(), edges=None)) is None
+    alone = graph(replace(failed_run(), edges=(), tasks=by_id(task("one", "success", 0, 1))))
     assert alone
     assert [box.task_id for box in alone.boxes] == ["one"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.airflow.dagbag import read_dagbag
 from harness.airflow.environment import run_environment
-from harness.airflow.folder import read_folder
 from harness.airflow.metadata import fresh_database
 from harness.world import World
 
@@ -44,7 +44,7 @@ def test_the_folder_knows_the_graph_too(examples: World, tmp_path: Path) -> None
     """Where 2.11 has it from."""
     with fresh_database(examples.airflow, examples.stack.postgres) as url:
         env = run_environment(examples.airflow.python, tmp_path, EXAMPLES, url, {}, {})
-        folder = read_folder(examples.airflow, EXAMPLES, env, tmp_path, 60, examples.execute)
+        folder = read_dagbag(examples.airflow, EXAMPLES, env, tmp_path, 60, examples.execute)
     assert folder
     assert [tuple(edge) for edge in folder.dags["hello"].edges] == [("answer", "second_try")]
     assert folder.dags["looks_around"].edges == []

@@ -1,99 +1,70 @@
-"""Whose words the labeller takes for what a container printed: an engine made up here gives both, and tells when."""
+"""What the labeller records of the engine's events, without an engine."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import struct
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
 import pytest
 
-from harness.services import labeller
-from harness.services.labeller import EVENTS, GONE, MARKS, ROLE, STACK, Proxy
+from harness.services.labeller import GONE, ROLE, SIDECAR, STACK, Proxy, new_record
 
-LABELS = {STACK: "a-stack", ROLE: "sidecar"}
-ENDLESS = b"(never)"
-MARK = f"FTP_PROXY=http://ours{MARKS}"
+OURS = {STACK: "a-stack", ROLE: SIDECAR}
+NOBODYS = {"name": "one", "image": "python"}
 
 
-def frame(text: str) -> bytes:
-    return struct.pack(">4xI", len(text)) + text.encode()
+@pytest.fixture
+def proxy(tmp_path: Path) -> Proxy:
+    return Proxy(str(tmp_path / "engine"), OURS)
 
 
-def engine(status: str | None) -> dict[str, list[bytes | None]]:
-    """What it answers to each call, the last answer again and again; None: 404. `status`: when it was listened to."""
-    named = {"Env": [MARK], "Tty": False}
-    states = [{"Status": "created"}, {"Status": status}]
-    inspected: list[bytes | None] = [json.dumps({"Config": named, "State": state}).encode() for state in states]
-    if status is None:
-        inspected[1] = None
-    return {
-        "attach": [frame("heard\n")],
-        # As the engine does: what the log has, then what is heard, which may be the same.
-        "attach+logs": [frame("logged\n") + frame("heard\n")],
-        "logs": [frame("logged\n") if status == "running" else None],
-        "json": inspected,
-    }
+def ids(proxy: Proxy) -> list[tuple[str, bool]]:
+    return [(record["id"], record["ours"]) for record in proxy.records]
 
 
-def listened_too_late(status: str | None) -> dict[str, list[bytes | None]]:
-    """The same where the container had ended when somebody listened: an attachment that never ends."""
-    return {**engine(status), "attach": [ENDLESS]}
+def test_what_nobody_labelled_is_listed_once(proxy: Proxy) -> None:
+    for action in ("create", "start"):
+        proxy.note_event(action, "c1", NOBODYS)
+    proxy.note_event("die", "c1", {**NOBODYS, "exitCode": "0"})
+    assert ids(proxy) == [("c1", False)]
+    assert not proxy.made, "nothing is to be removed for it"
 
 
-async def follow(answers: dict[str, list[bytes | None]], folder: Path) -> str:
-    """The output in the record of a container that is made, started and ends past the relay."""
-    told = {"ID": "c1", "Attributes": {"name": "one", "image": "python", "exitCode": "3"}}
-    events = "".join(json.dumps({"Action": action, "Actor": told}) + "\n" for action in ("create", "start", "die"))
+def test_a_copy_of_our_labels_is_ours_when_it_starts_and_to_be_removed_before(proxy: Proxy) -> None:
+    proxy.note_event("create", "c1", {**NOBODYS, **OURS})
+    assert (ids(proxy), proxy.made) == ([], True)
+    proxy.note_event("start", "c1", {**NOBODYS, **OURS})
+    assert ids(proxy) == [("c1", True)]
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked = urlsplit((await reader.readuntil(b"\r\n\r\n")).split()[1].decode())
-        what = asked.path.rpartition("/")[2] + (
-            "+logs" if asked.path.endswith("attach") and "logs=" in asked.query else ""
-        )
-        left = answers[what] if what != "events" else [events.encode()]
-        body = left.pop(0) if len(left) > 1 else left[0]
-        writer.write(b"HTTP/1.0 404 Not Found\r\n\r\n" if body is None else b"HTTP/1.0 200 OK\r\n\r\n")
+
+def test_events_of_what_was_made_through_the_relay_add_nothing(proxy: Proxy) -> None:
+    """Also late ones, when the next scenario has begun and its record is forgotten."""
+    proxy.relayed.add("c1")
+    for action in ("create", "start", "die"):
+        proxy.note_event(action, "c1", {**NOBODYS, **OURS, "exitCode": "0"})
+    assert ids(proxy) == []
+
+
+@pytest.mark.parametrize("labels", [{STACK: "another", ROLE: SIDECAR}, {STACK: "a-stack", ROLE: "minio"}, {ROLE: "x"}])
+def test_services_and_other_sessions_are_not_recorded(proxy: Proxy, labels: dict[str, str]) -> None:
+    for action in ("create", "start"):
+        proxy.note_event(action, "c1", {**NOBODYS, **labels})
+    assert (ids(proxy), proxy.made) == ([], False)
+
+
+def test_a_copy_that_is_gone_when_it_ends_says_so(proxy: Proxy) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.0 404 Not Found\r\n\r\n")
         await writer.drain()
-        await asyncio.sleep(0.01)  # a body comes after its head, and most of them much later
-        if body is ENDLESS:
-            await reader.read()  # until the labeller lets go, for which Python 3.12's servers wait
-        else:
-            writer.write(body or b"")
         writer.close()
 
-    proxy = Proxy(str(folder / "engine"), LABELS, MARK)
-    async with await asyncio.start_unix_server(answer, folder / "engine"):
-        events_of_engine = await proxy.ask("GET", EVENTS)
-        assert events_of_engine
-        await proxy.follow_events(events_of_engine)
-        await asyncio.wait(set(proxy.watching))
-    (record,) = proxy.records
-    assert (record["proved"], record["exit_code"], record["ended"]) == (True, 3, True)
-    return str(record["output"])
+    async def ended() -> dict[str, Any]:
+        record = new_record("c1", "one", "python")
+        async with await asyncio.start_unix_server(refuse, proxy.engine):
+            await proxy.read_log(record)
+        return record
 
-
-def recorded(answers: dict[str, list[bytes | None]], folder: Path) -> str:
-    return asyncio.run(asyncio.wait_for(follow(answers, folder), 10))
-
-
-@pytest.mark.parametrize(
-    ("status", "output"), [("created", "heard\n"), ("running", "logged\n"), ("exited", "heard\n"), (None, "heard\n")]
-)
-def test_nothing_is_taken_from_both(status: str | None, output: str, tmp_path: Path) -> None:
-    assert recorded(engine(status), tmp_path) == output
-
-
-def test_nobody_waits_for_an_attachment_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labeller, "LATE", 0.05)
-    for status, output in (("running", "logged\n"), (None, GONE)):
-        folder = tmp_path / str(status)
-        folder.mkdir()
-        assert recorded(listened_too_late(status), folder) == output
-
-
-def test_what_is_gone_and_was_not_heard_says_so(tmp_path: Path) -> None:
-    refused = {**engine(None), "attach": [None]}
-    assert recorded(refused, tmp_path) == GONE
+    record = asyncio.run(asyncio.wait_for(ended(), 10))
+    assert (record["output"], record["ended"]) == (GONE, True)

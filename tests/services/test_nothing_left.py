@@ -117,66 +117,73 @@ def test_nothing_is_left_of_a_start_that_is_interrupted(tmp_path: Path, settings
     _await_nothing(connect(), fleet_id)
 
 
-BEFORE_THE_REAPER = """
-import threading
-from harness.engine import connect, LABEL_FLEET
-from harness.services import reaper as module
-from harness.services.postgres_server import ContainerServer
+HALTED = """
+import itertools, threading
+from docker.models.containers import Container, ContainerCollection
+from harness.engine import LABEL_FLEET
 
-begun = threading.Event()
-real = ContainerServer.join
-def join(server, *arguments):
-    real(server, *arguments)
-    begun.set()
-ContainerServer.join = join
-
-@classmethod
-def late(cls, client, image, fleet_id, timeout):
-    begun.wait()  # a server runs, and is in the stack's network
-    with open({started!r}, "w") as file:
-        file.write(fleet_id)
-    {ending}
-module.Reaper.start = late
+real, numbers = {what}, itertools.count(1)
+def halted(*arguments, **options):
+    done = real(*arguments, **options)
+    if next(numbers) == {number}:
+        with open({started!r}, "w") as file:
+            file.write((done or arguments[0]).labels[LABEL_FLEET].removesuffix("-reaper"))
+        threading.Event().wait({seconds})
+    return done
+{what} = halted
 
 def test_it(stack):
     pass
 """
-REFUSED = "raise module.ServiceError('the reaper did not come')"
 
 
-@pytest.mark.parametrize("ending", [WAIT, REFUSED], ids=["kill -9", "no reaper comes"])
-def test_nothing_is_left_of_a_start_that_no_reaper_watched(tmp_path: Path, settings: Settings, ending: str) -> None:
+@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.at_length), 2, 4, 6])
+def test_nothing_is_left_of_a_start_that_is_killed(tmp_path: Path, settings: Settings, number: int) -> None:
+    """kill -9 when so many containers have started: the first is the reaper, to which nobody has connected yet."""
     started = tmp_path / "started"
-    folder = project(tmp_path / "project", BEFORE_THE_REAPER.format(started=str(started), ending=ending))
+    test = HALTED.format(what="Container.start", number=number, started=str(started), seconds=300)
     log = tmp_path / "log"
-    with running(folder, settings, log) as child:
+    with running(project(tmp_path / "project", test), settings, log) as child:
         fleet_id = _await_started(started, child, log)
-        if ending == WAIT:
-            assert _left(connect(), fleet_id), "there is something to remove"
-            child.kill()
-        child.wait(60)
-
-    _await_nothing(connect(), fleet_id)
-    if ending == REFUSED:
-        assert "the reaper did not come" in log.read_text()
-
-
-def test_who_comes_next_is_not_swept(tmp_path: Path, settings: Settings) -> None:
-    """As when a worker of xdist is killed before its reaper watches, and another one takes its place."""
-    started = tmp_path / "started"
-    folder = project(tmp_path / "project", BEFORE_THE_REAPER.format(started=str(started), ending=WAIT))
-    log = tmp_path / "log"
-    with running(folder, settings, log) as child:
-        fleet_id = _await_started(started, child, log)
+        assert _left(connect(), fleet_id), "there is something to remove"
         child.kill()
         child.wait(60)
 
-    fleet = Fleet(folder, fleet_id)
+    _await_nothing(connect(), fleet_id)
+
+
+def test_nothing_is_left_of_a_reaper_that_is_interrupted(tmp_path: Path, settings: Settings) -> None:
+    """Ctrl-C while the engine creates its container."""
+    started = tmp_path / "started"
+    test = HALTED.format(what="ContainerCollection.create", number=1, started=str(started), seconds=1)
+    log = tmp_path / "log"
+    with running(project(tmp_path / "project", test), settings, log) as child:
+        fleet_id = _await_started(started, child, log)
+        child.send_signal(signal.SIGINT)
+        child.wait(60)
+
+    _await_nothing(connect(), fleet_id)
+    assert "KeyboardInterrupt" in log.read_text()
+
+
+def test_what_a_killed_start_left_is_replaced(tmp_path: Path, settings: Settings) -> None:
+    """As when a worker of xdist is killed, and another one takes its place before the reaper sweeps."""
+    started = tmp_path / "started"
+    folder = project(
+        tmp_path / "project", HALTED.format(what="Container.start", number=4, started=str(started), seconds=300)
+    )
+    log = tmp_path / "log"
+    with running(folder, settings, log) as child:
+        fleet_id = _await_started(started, child, log)
+        fleet = Fleet(folder, fleet_id)
+        fleet.watch_too()  # as xdist's controller does
+        child.kill()
+        child.wait(60)
+
     with stack_in_fleet(fleet, settings.model_copy(update={"images": {}}), {}, SILENT) as stack:
         found = labelled(connect(), {LABEL_FLEET: fleet_id})
         assert sorted(map(role_of, found)) == ["aws", "labeller", "minio", "postgres", "relay"]
         assert {one.status for one in found} == {"running"}
-        assert fleet.note("reaper")
         stack.reset()
     fleet.end(orderly=True)
     _await_nothing(connect(), fleet_id)

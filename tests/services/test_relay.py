@@ -16,7 +16,7 @@ from tenacity import retry, stop_after_delay, wait_fixed
 from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect
 from harness.services import labeller
 from harness.services.containers import labelled
-from harness.services.relay import Sidecar
+from harness.services.sidecars import Sidecar
 from harness.services.stack import Stack
 
 pytestmark = pytest.mark.engine
@@ -142,7 +142,7 @@ def test_one_whose_end_is_known_is_awaited_although_the_engine_still_lists_it_as
     stack: Stack, through_relay: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = through_relay.containers.run(python(stack), ["sleep", "600"], detach=True)
-    record = labeller.new_record(str(running.id), "", "", tty=False, past_relay=False) | {"started": True}
+    record = labeller.new_record(str(running.id), "", "", tty=False) | {"started": True}
     told = [record | {"exit_code": 3}, record | {"exit_code": 3, "output": "late\n", "ended": True}]
     with monkeypatch.context() as patched:
         patched.setattr(stack.relay, "_ask", lambda *_: {"records": [told.pop(0)]})

@@ -1,43 +1,153 @@
-"""Every scenario starts clean, whatever the one before it left."""
+"""After a reset a service equals a fresh one, whatever a DAG did with its credentials."""
 
 from __future__ import annotations
 
-import io
 import re
+import time
+from collections.abc import Iterator
 
 import psycopg
 import pytest
 
-from harness.services.stack import Stack
+from harness.engine import connect
+from harness.progress import SILENT
+from harness.services.fleet import Fleet, new_run
+from harness.services.stack import Stack, stack_in_fleet
 from harness.settings import Settings
+from tests.services.changes import (
+    BEYOND_BUCKETS,
+    KEYS,
+    at,
+    change_aws,
+    change_buckets,
+    change_engine,
+    change_postgres,
+)
+from tests.services.inventory import of_aws, of_engine, of_minio, of_postgres
 
 pytestmark = pytest.mark.engine
 
-
-def test_buckets_are_the_declared_ones_and_empty(stack: Stack, settings: Settings) -> None:
-    client = stack.minio.client()
-    client.make_bucket("left-behind")
-    client.put_object("left-behind", "a/b", io.BytesIO(b"x"), 1)
-    client.put_object("data", "c", io.BytesIO(b"x"), 1)
-    client.remove_bucket("data-backup")
-
-    stack.minio.reset()
-    stack.minio.reset()
-
-    assert {bucket.name for bucket in client.list_buckets()} == set(settings.buckets)
-    assert not list(client.list_objects("data", recursive=True))
+DATABASES = {"shop": "CREATE TABLE rows (n int); INSERT INTO rows VALUES (1)"}
 
 
-def test_databases_are_as_their_schema_left_them(stack: Stack) -> None:
-    with stack.postgres.connect("insideairbnb") as connection:
-        connection.execute("DROP TABLE listings")
-        connection.execute("CREATE TABLE other (id int)")
-        # A connection that a scenario forgot must not block the next one.
-        stack.postgres.reset()
-    with stack.postgres.connect("insideairbnb") as connection:
-        assert connection.execute("SELECT count(*) FROM listings").fetchone() == (0,)
-        with pytest.raises(psycopg.errors.UndefinedTable):
-            connection.execute("SELECT * FROM other")
+@pytest.fixture(scope="module")
+def own(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that no other test uses: what it is before the first test here is fresh."""
+    fleet = Fleet(tmp_path_factory.mktemp("own"), new_run())
+    plain = settings.model_copy(update={"buckets": ("data", "other"), "images": {}})
+    try:
+        with stack_in_fleet(fleet, plain, DATABASES, SILENT) as running:
+            yield running
+    finally:
+        fleet.end(orderly=True)
+
+
+@pytest.fixture(scope="module")
+def fresh_minio(own: Stack) -> dict[str, object]:
+    return of_minio(own.minio, KEYS)
+
+
+def container_of(stack: Stack, role: str) -> str:
+    filters = {"label": [f"airflow-harness.stack={stack.stack_id}", f"airflow-harness.role={role}"]}
+    (container,) = connect().containers.list(filters=filters)
+    return str(container.id)
+
+
+def test_buckets(own: Stack, fresh_minio: dict[str, object]) -> None:
+    server = container_of(own, "minio")
+    change_buckets(own.minio, "data", "other")
+    assert of_minio(own.minio, KEYS) != fresh_minio
+
+    own.minio.reset()
+    own.minio.reset()
+
+    assert of_minio(own.minio, KEYS) == fresh_minio
+    assert container_of(own, "minio") == server, "all of this can be undone in place"
+
+
+@pytest.mark.parametrize("change", BEYOND_BUCKETS)
+def test_what_cant_be_undone_in_minio_replaces_it_at_the_same_address(
+    own: Stack, fresh_minio: dict[str, object], change: str
+) -> None:
+    server, endpoint = container_of(own, "minio"), own.minio.endpoint
+    BEYOND_BUCKETS[change](own.minio)
+
+    own.minio.reset()
+
+    assert of_minio(own.minio, KEYS) == fresh_minio
+    assert container_of(own, "minio") != server
+    assert own.minio.endpoint == endpoint
+    script = f"import urllib.request as r; r.urlopen('http://{endpoint.internal}/minio/health/live')"
+    image = own.images["python"].reference
+    connect().containers.run(image, ["python3", "-c", script], network=own.network, remove=True)
+
+
+def test_postgres(own: Stack) -> None:
+    fresh = of_postgres(own.postgres, "shop", "rows")
+    sessions = change_postgres(own.postgres, "shop", "rows")
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        own.postgres.connect("shop")
+
+    own.postgres.reset()
+    own.postgres.reset()
+
+    assert of_postgres(own.postgres, "shop", "rows") == fresh
+    for session in sessions:
+        with pytest.raises(psycopg.OperationalError):
+            session.execute("SELECT 1")
+
+
+def test_a_database_that_its_owner_dropped(own: Stack) -> None:
+    fresh = of_postgres(own.postgres, "shop", "rows")
+    with psycopg.connect(at(own.postgres.url("shop"), "postgres"), autocommit=True) as connection:
+        connection.execute("DROP DATABASE shop")
+
+    own.postgres.reset()
+
+    assert of_postgres(own.postgres, "shop", "rows") == fresh
+
+
+@pytest.mark.parametrize("database", ["template1", "shop~template"])
+def test_nobody_changes_what_databases_are_made_from(own: Stack, database: str) -> None:
+    with pytest.raises(psycopg.OperationalError, match=r"permission denied|not currently accepting"):
+        psycopg.connect(at(own.postgres.url("shop"), database))
+
+
+def test_aws(own: Stack) -> None:
+    own.aws.reset()
+    fresh = of_aws(own)
+    own.aws.reset()
+    change_aws(own)
+    assert of_aws(own) != fresh
+
+    own.aws.reset()
+
+    assert of_aws(own) == fresh
+
+
+def test_engine(own: Stack) -> None:
+    own.relay.reset()
+    fresh = of_engine(own)
+    change_engine(own)
+    assert {kind: len(left) for kind, left in of_engine(own).items()} == {
+        kind: len(left) + more for (kind, left), more in zip(fresh.items(), (2, 1, 3, 2), strict=True)
+    }
+
+    own.relay.reset()
+
+    assert of_engine(own) == fresh
+
+
+def test_an_ordinary_reset_replaces_nothing_and_is_quick(own: Stack) -> None:
+    server = container_of(own, "minio")
+    own.reset()
+    seconds = []
+    for _ in range(5):
+        began = time.monotonic()
+        own.reset()
+        seconds.append(time.monotonic() - began)
+    assert container_of(own, "minio") == server
+    assert min(seconds) < 1, f"a new MinIO takes longer: {seconds}"
 
 
 def test_the_server_reports_the_release_of_its_image(stack: Stack) -> None:

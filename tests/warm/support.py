@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from tenacity import retry, stop_after_delay, wait_fixed
 
-from harness.airflow.run import Run
+from harness.run import Run
 from harness.world import World
 
 DATE = "2021-01-01"

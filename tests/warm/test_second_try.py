@@ -172,7 +172,7 @@ def test_killed_once(world):
     if len(TRIES) == 1:
         threading.Thread(target=kill_the_host_of, args=(world.folder / "run-1" / "run.log",)).start()
     run = world.run("waits", "2021-01-01", environment={"WAIT": "60" if len(TRIES) == 1 else "0"})
-    assert run.succeeded and len(TRIES) == 2 and world.attempts == [("waits", "2021-01-01")]
+    assert run.succeeded and len(TRIES) == 2 and world.runs == [run]
 """
 WAITS = """
 import datetime as dt

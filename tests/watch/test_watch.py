@@ -1,4 +1,4 @@
-"""`harness watch` from outside: which scenarios a save runs, what it says of broken files, how it ends."""
+"""`harness watch` as a command: the scenarios of a save, broken files, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ VERDICT = re.compile(r"^(PASSED|FAILED|BROKEN|NOTHING): .*\d s from (start|save)
 
 
 class Watch:
-    """A watch of a project with two scenarios, and what it has printed."""
+    """A running `harness watch` of a project with two scenarios, and its output."""
 
     def __init__(self, folder: Path, root: Path) -> None:
         self.folder, self._env = project(folder, TEST), environment(root)
@@ -67,31 +67,31 @@ class Watch:
         (self.dags / f"{dag_id}.py").write_text(DAG.format(dag_id=dag_id, work=work))
 
     def round(self) -> str:
-        """What was printed up to the next verdict."""
+        """Return the output up to the next verdict."""
 
         def attempt() -> str:
             assert self._process.poll() is None, self._output.read_text()
             text = self._output.read_text()[self._read :]
-            found = VERDICT.search(text)
-            if not found:
+            verdict = VERDICT.search(text)
+            if not verdict:
                 raise LookupError(f"no verdict: {text}")
-            self._read += found.end()
-            return text[: found.end()]
+            self._read += verdict.end()
+            return text[: verdict.end()]
 
-        return awaited(attempt)
+        return retry(attempt)
 
     def end(self) -> tuple[int, str]:
-        """Ctrl-C, as a terminal sends it to the foreground. The exit code and all that was printed."""
+        """Send Ctrl-C, as a terminal does; return the exit code and the whole output."""
         self._process.send_signal(signal.SIGINT)
         return self._process.wait(60), self._output.read_text()
 
-    def clear(self) -> None:
+    def clean_up(self) -> None:
         if self._process.poll() is None:
             self.end()
         subprocess.run([sys.executable, "-m", "harness", "down"], cwd=self.folder, env=self._env, check=True)
 
 
-def awaited(attempt):  # type: ignore[no-untyped-def]
+def retry(attempt):  # type: ignore[no-untyped-def]
     return Retrying(
         stop=stop_after_delay(120), wait=wait_fixed(0.05), retry=retry_if_exception_type(LookupError), reraise=True
     )(attempt)
@@ -99,25 +99,25 @@ def awaited(attempt):  # type: ignore[no-untyped-def]
 
 @pytest.fixture
 def watch(tmp_path: Path, settings: Settings) -> Iterator[Watch]:
-    made = Watch(tmp_path.resolve() / "project", settings.root)
-    yield made
-    made.clear()
+    running = Watch(tmp_path.resolve() / "project", settings.root)
+    yield running
+    running.clean_up()
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Command lines of processes that name the folder."""
-    found = []
+def list_processes(folder: Path) -> list[str]:
+    """Return the command lines that name the folder."""
+    lines = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             line = (process / "cmdline").read_bytes().decode(errors="replace")
         except OSError:
             continue
         if str(folder) in line and process.name != str(os.getpid()):
-            found.append(line.replace("\0", " "))
-    return found
+            lines.append(line.replace("\0", " "))
+    return lines
 
 
-def test_a_save_runs_the_scenarios_that_it_concerns_until_ctrl_c(watch: Watch) -> None:
+def test_a_save_runs_the_affected_scenarios_until_ctrl_c(watch: Watch) -> None:
     first = watch.round()
     assert "running every scenario\n" in first
     assert "PASSED: 2 passed" in first
@@ -139,21 +139,21 @@ def test_a_save_runs_the_scenarios_that_it_concerns_until_ctrl_c(watch: Watch) -
     assert "FAILED: 1 failed" in broken
 
     watch.save("one")
-    mended = watch.round()
-    assert "running test_it.py::test_one\n" in mended
-    assert "PASSED: 1 passed" in mended
+    fixed = watch.round()
+    assert "running test_it.py::test_one\n" in fixed
+    assert "PASSED: 1 passed" in fixed
 
     (watch.folder / "test_it.py").write_text(TEST + "\nnonsense(")
-    unread = watch.round()
-    assert "running test_it.py\n" in unread
-    assert "SyntaxError" in unread
-    assert "BROKEN: 1 not read, no scenario ran" in unread
+    uncollected = watch.round()
+    assert "running test_it.py\n" in uncollected
+    assert "SyntaxError" in uncollected
+    assert "BROKEN: 1 not collected, no scenario ran" in uncollected
 
     (watch.folder / "test_it.py").write_text(TEST + "\ndef test_third(world):\n    world.run('two', '2020-01-02')\n")
     assert "PASSED: 3 passed" in watch.round()
 
     (watch.folder / "conftest.py").write_text("nonsense(")
-    assert "BROKEN: pytest came to no end" in watch.round()
+    assert "BROKEN: pytest did not finish" in watch.round()
     (watch.folder / "conftest.py").write_text('pytest_plugins = ["harness.plugin"]\n')
     assert "PASSED: 3 passed" in watch.round()
 
@@ -162,28 +162,28 @@ def test_a_save_runs_the_scenarios_that_it_concerns_until_ctrl_c(watch: Watch) -
 
     code, text = watch.end()
     assert code == 0
-    assert "Traceback" not in text.split("came to no end")[-1]
-    assert text.endswith("kept for the next time; `python -m harness down` ends them\n")
-    assert processes_of(watch.folder) == []
+    assert "Traceback" not in text.split("did not finish")[-1]
+    assert text.endswith("keep running; `python -m harness down` ends them\n")
+    assert list_processes(watch.folder) == []
     kept = labelled(connect(), {LABEL_FLEET: Fleet(watch.folder, None).ident})
     assert {container.status for container in kept} == {"running"}
 
 
 @pytest.mark.at_length
-def test_ctrl_c_ends_the_round_that_is_under_way(watch: Watch) -> None:
+def test_ctrl_c_ends_the_current_round(watch: Watch) -> None:
     watch.round()
-    mark = watch.folder.parent / "started"
-    watch.save("one", f'import os; Path("{mark}").write_text(str(os.getpid())); time.sleep(600)')
+    pid_file = watch.folder.parent / "started"
+    watch.save("one", f'import os; Path("{pid_file}").write_text(str(os.getpid())); time.sleep(600)')
 
-    def started() -> int:
-        if not (mark.exists() and mark.read_text()):
+    def read_pid() -> int:
+        if not (pid_file.exists() and pid_file.read_text()):
             raise LookupError("the task has not started")
-        return int(mark.read_text())
+        return int(pid_file.read_text())
 
-    task = awaited(started)
+    task = retry(read_pid)
     code, text = watch.end()
 
     assert code == 0
     assert text.endswith("ends them\n")
     assert not Path(f"/proc/{task}").exists()
-    assert processes_of(watch.folder) == []
+    assert list_processes(watch.folder) == []

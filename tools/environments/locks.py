@@ -7,7 +7,7 @@ from pathlib import Path
 from tools.environments.lines import HARNESS, LINES
 from tools.environments.uv import Uv
 
-EXTRAS = ("aws-twin", "chapter", "compatibility", "dev", "docs", "embedded", "parallel", "watch")
+EXTRAS = ("aws-mock", "chapter", "compatibility", "dev", "docs", "embedded", "parallel", "watch")
 """What .venv has of pyproject's extras: all but Airflow."""
 
 

@@ -1,14 +1,14 @@
-"""The digit classifier as a web service: a picture of a digit in, the cluster that the SageMaker endpoint finds out.
+"""The digit classifier as a web service that calls the SageMaker endpoint.
 
-GET  /hello   answers `Hello world`
-POST /        a JPEG (Content-Type image/jpeg) of 28 x 28 pixels, the digit light on dark as in MNIST; answers what the
-              endpoint does: {"predictions": [{"closest_cluster": number, "distance_to_cluster": number}]}
+GET  /hello   responds with `Hello world`
+POST /        takes a JPEG (Content-Type image/jpeg) of 28 x 28 pixels with a light digit on dark ground, as in MNIST;
+              responds as the endpoint: {"predictions": [{"closest_cluster": number, "distance_to_cluster": number}]}
 
-Refusals are JSON with `Code` and `Message`, as Chalice's own: 400 for a picture that can't be used, 415 for another
-content type, 502 where the endpoint refuses or can't be reached.
+Errors are JSON with `Code` and `Message`, like Chalice's: 400 for an invalid picture, 415 for another content type, 502
+if the endpoint is unreachable or returns an error.
 
-Environment: DIGITS_ENDPOINT, the endpoint's name (default: mnistclassifier); AWS_DEFAULT_REGION, credentials and, for
-another place than AWS, AWS_ENDPOINT_URL, all as boto3 reads them.
+Environment: DIGITS_ENDPOINT is the endpoint's name (default: mnistclassifier). boto3 reads AWS_DEFAULT_REGION, the
+credentials and, for a server other than AWS, AWS_ENDPOINT_URL.
 """
 
 import io
@@ -48,9 +48,9 @@ def classify():
 
 
 def pixels(jpeg):
-    """The picture as the model was trained: one row of 784 float32, from 0 (black) to 1 (white)."""
+    """Convert a picture to the training format: a row of 784 float32, 0 (black) to 1 (white)."""
     try:
-        # Only the header is read here, so that a picture of any size costs nothing.
+        # Image.open reads only the header, so a huge picture costs nothing here.
         picture = Image.open(io.BytesIO(jpeg), formats=["JPEG"])
     except Image.DecompressionBombError as error:
         raise BadRequestError(f"The picture is far too large; it has to be {SIDE} x {SIDE} pixels.") from error
@@ -68,5 +68,5 @@ def pixels(jpeg):
 
 @cache
 def sagemaker():
-    """One client for all requests: its connections are kept."""
+    """Return one client for all requests, which reuses its connections."""
     return boto3.client("sagemaker-runtime")

@@ -1,8 +1,8 @@
 """
-Which listings' prices rose and fell fastest, over all the months exported so far.
+Find the listings whose prices rose and fell fastest over all exported months.
 
-Runs in two places: in the worker, imported by inside_airbnb.py, and as the program of the image that
-inside_airbnb_docker.py starts. So it imports only what that image holds.
+The module runs in two places: in the worker, imported by inside_airbnb.py, and as the program of the image that
+inside_airbnb_docker.py starts. So it imports only packages of that image.
 """
 
 import io
@@ -17,20 +17,20 @@ from minio import Minio
 BUCKET = "inside-airbnb"
 PREFIX = "listing"
 TOP = 5
-# Nullable types: a blank price stays a missing whole number, and a file without rows has the same types as any.
+# Nullable types keep a blank price a missing integer, and give a file without rows the same types.
 COLUMNS = {"id": "Int64", "price": "Int64", "download_date": "str"}
 
 
 def connect(endpoint: str, access_key: str, secret_key: str) -> Minio:
-    """Client for an endpoint given as URL or, without TLS, as host:port."""
+    """Create a client for an endpoint: a URL or, without TLS, host:port."""
     url = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
     return Minio(url.netloc, access_key=access_key, secret_key=secret_key, secure=url.scheme == "https")
 
 
 def crunch(client: Minio, bucket: str = BUCKET, results: str = "results/") -> None:
     """Read every export in the bucket; print and store the biggest increases and decreases."""
-    found = [entry.object_name for entry in client.list_objects(bucket, prefix=PREFIX) if not entry.is_dir]
-    changes = price_changes([read_object(client, bucket, name) for name in found])
+    names = [entry.object_name for entry in client.list_objects(bucket, prefix=PREFIX) if not entry.is_dir]
+    changes = price_changes([read_object(client, bucket, name) for name in names])
     for word, ascending in (("increase", False), ("decrease", True)):
         body = to_json(biggest(changes, ascending=ascending))
         print(f"Biggest {word}s: {body}")
@@ -53,15 +53,15 @@ def read_listings(data: bytes) -> pd.DataFrame:
 
 def price_changes(exports: list[pd.DataFrame]) -> pd.DataFrame:
     """
-    First and last price of each listing seen, with a price, on two dates or more; one row per listing.
+    Return the first and last price of each listing that has prices on two or more dates.
 
-    Seen twice on one date, a listing counts once, with the lower price.
+    Of several prices on one date the lowest counts.
     """
     no_rows = read_listings(",".join(COLUMNS).encode())
     listings = pd.concat([no_rows, *exports], ignore_index=True).dropna()
     days = pd.to_datetime(listings["download_date"], format="%Y-%m-%d").dt.as_unit("ms")
     by_date = listings.assign(download_date=days).groupby(["id", "download_date"], as_index=False)["price"].min()
-    changes = by_date.groupby("id", as_index=False).agg(  # the rows of a group are in order of date
+    changes = by_date.groupby("id", as_index=False).agg(  # The rows of a group are sorted by date.
         download_date_min=("download_date", "first"),
         download_date_max=("download_date", "last"),
         oldest_price=("price", "first"),
@@ -73,8 +73,8 @@ def price_changes(exports: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def biggest(changes: pd.DataFrame, *, ascending: bool) -> pd.DataFrame:
-    """The first five by change per day; equal ones by id."""
-    # Whole prices over whole days: as float64, unequal quotients stay unequal and equal ones equal.
+    """Return the first five by change per day, ties by id."""
+    # As float64, quotients of integers of this size are equal exactly if the exact quotients are.
     return (
         changes.assign(per_day=changes["difference"] / changes["days"])
         .sort_values(["per_day", "id"], ascending=[ascending, True])
@@ -83,8 +83,8 @@ def biggest(changes: pd.DataFrame, *, ascending: bool) -> pd.DataFrame:
 
 
 def to_json(changes: pd.DataFrame) -> str:
-    """Compact JSON records; dates are epoch milliseconds, the change per day has at most 10 decimals."""
-    # Written by hand, since json has no exact decimals. All values are numbers: nothing needs escaping.
+    """Format compact JSON: dates in epoch milliseconds, changes per day with 10 decimals."""
+    # The json module has no exact decimals. All values are numbers, so no value needs escaping.
     records = (
         {
             "id": row.id,
@@ -105,7 +105,7 @@ def epoch_milliseconds(moment: pd.Timestamp) -> int:
 
 
 def quotient(difference: int, days: int) -> str:
-    """Rounded half away from zero, as Postgres rounds numeric; a float of the quotient may lie on the other side."""
+    """Round half away from zero, as Postgres rounds numeric. Rounding a float could differ."""
     rounded = (Decimal(difference) / days).quantize(Decimal("1e-10"), ROUND_HALF_UP)
     text = f"{rounded.normalize():f}"
     return text if "." in text else f"{text}.0"

@@ -80,6 +80,7 @@ def _started(
     process.await_ready(lambda: psycopg.connect(url, connect_timeout=2).close(), timeout)
     server = ProcessServer(process, programs, port, password)
     server.ease_logins()
+    server.close_template()
     return server
 
 

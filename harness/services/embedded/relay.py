@@ -22,7 +22,7 @@ class NoRelay(RelayService):
 
     def reset(self) -> None: ...
 
-    def seen(self, said: str = "") -> Seen:
+    def seen(self) -> Seen:
         return Seen()
 
     def remove_sidecars(self) -> bool:

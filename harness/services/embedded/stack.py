@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness.services.embedded.aws_mock import AwsProcess, MockAsMinio
 from harness.services.embedded.minio import MinioProcess
 from harness.services.embedded.postgres import attached_server, start_server
 from harness.services.embedded.processes import Keeping, end_kept, fleet_of, kept_stacks, lives
 from harness.services.embedded.relay import NoRelay
-from harness.services.embedded.twin import AwsProcess, TwinAsMinio
 from harness.services.fleet import Fleet
 from harness.services.minio import MinioService
 from harness.services.postgres import PostgresService
@@ -24,7 +24,7 @@ from harness.services.stack import Stack, await_all, source_of_services, timed
 from harness.settings import Settings
 
 NOTE = "embedded-"
-NO_MINIO = "the embedded stack found no `minio` program on the PATH: the AWS twin's S3 stood in for MinIO"
+NO_MINIO = "the embedded stack found no `minio` program on the PATH: the AWS mock's S3 stood in for MinIO"
 NO_IMAGES = "the embedded stack has no images: what the settings say of them was not used"
 
 
@@ -106,7 +106,7 @@ def _services(
 ) -> tuple[MinioService, PostgresService, AwsProcess, NoRelay]:
     timeout = settings.start_timeout
     program = shutil.which("minio")
-    minio = MinioProcess(program, keeping, settings) if program else TwinAsMinio(keeping, settings)
+    minio = MinioProcess(program, keeping, settings) if program else MockAsMinio(keeping, settings)
     if note is None:
         server = partial(start_server, keeping, timeout, settings.postgres_port)
     else:
@@ -127,7 +127,7 @@ def _stack(
     jobs: Mapping[str, Future[float]],
 ) -> Stack:
     seconds = {name: job.result() for name, job in jobs.items()}
-    remarks = [NO_MINIO] if isinstance(minio, TwinAsMinio) else []
+    remarks = [NO_MINIO] if isinstance(minio, MockAsMinio) else []
     if settings.image_overrides:
         remarks.append(f"{NO_IMAGES} ({', '.join(settings.image_overrides)})")
     return Stack("embedded", fleet.ident, "", "", minio, postgres, aws, relay, {}, seconds, tuple(remarks))

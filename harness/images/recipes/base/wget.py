@@ -1,4 +1,4 @@
-"""What debootstrap needs of wget, for machines without it: `wget [options] -O FILE URL`."""
+"""Replace wget for debootstrap on machines without it: `wget [options] -O FILE URL`."""
 
 import shutil
 import sys

@@ -3,7 +3,7 @@
 set -eu
 [ "${1:-minio}" = minio ] || set -- minio "$@"
 [ "$#" -gt 0 ] || set -- minio
-# Secrets may come as files, as with the official image; a relative name is below /run/secrets.
+# Read secrets from files, like the official image. A relative name is below /run/secrets.
 for name in MINIO_ROOT_USER MINIO_ROOT_PASSWORD; do
     eval "file=\${${name}_FILE:-}"
     [ -n "$file" ] || continue

@@ -1,9 +1,9 @@
 #!/bin/bash
-# Keeps the contract of the official postgres image: its variables, /docker-entrypoint-initdb.d, its user. But where there
-# is nothing to fill in, the server starts once, so its log says only once that it is ready.
+# Like the entrypoint of the official postgres image: the same variables, /docker-entrypoint-initdb.d and user.
+# Without init files and a database to create, the server starts only once and reports only once that it is ready.
 set -euo pipefail
 
-# NAME_FILE names a file that holds NAME's value (Docker secrets).
+# NAME_FILE is the path of a file with NAME's value (Docker secrets).
 from_file() {
     local file="${1}_FILE"
     if [ -n "${!file:-}" ]; then
@@ -13,24 +13,24 @@ from_file() {
 }
 
 on_socket() { psql -v ON_ERROR_STOP=1 --no-password --no-psqlrc --username "$POSTGRES_USER" "$@"; }
-docker_process_sql() { on_socket --dbname "$POSTGRES_DB" "$@"; }  # the name that sourced scripts expect
+docker_process_sql() { on_socket --dbname "$POSTGRES_DB" "$@"; }  # Sourced scripts call it by this name.
 
 require_password() {
     if [ -z "$POSTGRES_PASSWORD" ] && [ "${POSTGRES_HOST_AUTH_METHOD:-}" != trust ]; then
         echo 'error: the database is empty and POSTGRES_PASSWORD is not set: set it to any non-empty value,' \
-             'or set POSTGRES_HOST_AUTH_METHOD=trust to let everybody in without one' >&2
+             'or set POSTGRES_HOST_AUTH_METHOD=trust to accept connections without a password' >&2
         exit 1
     fi
 }
 
-make_cluster() {
+create_cluster() {
     local arguments=()
     eval "arguments=(${POSTGRES_INITDB_ARGS:-})"
     [ -z "${POSTGRES_INITDB_WALDIR:-}" ] || arguments+=(--waldir "$POSTGRES_INITDB_WALDIR")
     initdb --username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") "${arguments[@]}"
     local method="${POSTGRES_HOST_AUTH_METHOD:-$(postgres -C password_encryption)}"
     printf '\nhost all all all %s\n' "$method" >> "$PGDATA/pg_hba.conf"
-    # The official image listens so. Where clients look for the socket depends on who compiled them: /tmp or /var/run.
+    # As in the official image. Clients expect the socket in /tmp or /var/run/postgresql, depending on their build.
     printf "listen_addresses = '*'\nunix_socket_directories = '/var/run/postgresql, /tmp'\n" >> "$PGDATA/postgresql.conf"
 }
 
@@ -50,10 +50,10 @@ run_init_files() {
     done
 }
 
-fill_cluster() {
-    # The database `postgres` is there already: without files there is nothing to start a server for.
+initialise_cluster() {
+    # initdb created the database `postgres`. Without init files there is no work for a server.
     if [ "$POSTGRES_DB" = postgres ] && [ -z "$(ls -A /docker-entrypoint-initdb.d 2>/dev/null)" ]; then return; fi
-    # Nobody outside can connect before everything is in place: no TCP, only the socket in the container.
+    # Clients can't connect before initialisation ends: the server listens on the container's socket only, not on TCP.
     PGUSER="$POSTGRES_USER" pg_ctl -D "$PGDATA" -w start -o "$* -c listen_addresses='' -p ${PGPORT:-5432}"
     export PGPASSWORD="$POSTGRES_PASSWORD"
     if ! on_socket --dbname postgres -tAc "SELECT 1 FROM pg_database WHERE datname = '${POSTGRES_DB//\'/\'\'}'" | grep -q 1; then
@@ -84,8 +84,8 @@ export POSTGRES_DB="${POSTGRES_DB:-$POSTGRES_USER}"
 
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     require_password
-    make_cluster
-    fill_cluster "${@:2}"
+    create_cluster
+    initialise_cluster "${@:2}"
     echo 'PostgreSQL init process complete; ready for start up.'
 fi
 exec "$@"

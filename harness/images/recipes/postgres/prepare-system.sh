@@ -1,6 +1,6 @@
 #!/bin/sh
-# The user, directories, locale and time zones that the official image has. Arguments: names of Debian's server package,
-# of which the first that Debian has is installed.
+# Create the user, directories, locale and time zones of the official image.
+# Arguments: names of Debian's server package. The first name that Debian has is installed.
 set -eu
 groupadd --system --gid 999 postgres
 useradd --system --uid 999 --gid postgres --home-dir /var/lib/postgresql --shell /bin/bash postgres
@@ -10,7 +10,7 @@ for package; do
     if [ -z "$server" ] && apt-cache show "$package" >/dev/null 2>&1; then server=$package; fi
 done
 [ "$#" = 0 ] || [ -n "$server" ] || { echo "Debian has none of: $*" >&2; exit 1; }
-# Debian's server would otherwise make a cluster of its own while it installs.
+# Without this setting, installing Debian's server creates a cluster.
 mkdir -p /etc/postgresql-common
 echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
 DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \

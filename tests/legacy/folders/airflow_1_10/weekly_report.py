@@ -1,4 +1,4 @@
-"""As DAGs were written for Airflow 1.10 in 2020."""
+"""A DAG for Airflow 1.10, in the style of 2020."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""As DAGs are written for Airflow 3."""
+"""DAGs for Airflow 3."""
 
 from datetime import datetime
 

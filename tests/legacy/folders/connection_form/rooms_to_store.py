@@ -1,4 +1,4 @@
-"""The store's address is taken from the connection's extra, as it was usual in 2021."""
+"""The store's address comes from the connection's extra, as was common in 2021."""
 
 import io
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The run's date under the names that it had until Airflow 3."""
+"""The run's date under its names before Airflow 3."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Written for one machine: MinIO's address, its user and password and Docker's socket stand in the code."""
+"""A DAG for one machine: the code has MinIO's address and login, and Docker's socket."""
 
 import io
 from datetime import datetime

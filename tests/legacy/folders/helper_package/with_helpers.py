@@ -1,4 +1,4 @@
-"""Code of the team's own lies in a package beside the DAG, and an operator in a folder of its own."""
+"""The team's code is in a package next to the DAG, and an operator in another folder."""
 
 from datetime import datetime
 

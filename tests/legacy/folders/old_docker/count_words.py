@@ -1,4 +1,4 @@
-"""A container that is removed as DAGs of 2021 asked for it."""
+"""Removes its container with the argument of 2021."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Provider modules under the names that they had in 2021."""
+"""Provider modules under their names of 2021."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Bucket, image and connection have names of this file's own."""
+"""Bucket, image and connection have names that no other file uses."""
 
 import io
 from datetime import datetime

@@ -1,0 +1,105 @@
+"""What ruff does not know, seen in a file's syntax tree."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.compatibility.obstacle import Obstacle
+
+GONE = {
+    "execution_date": "logical_date",
+    "next_execution_date": "data_interval_end",
+    "prev_execution_date": "prev_data_interval_start_success",
+    "prev_execution_date_success": "prev_data_interval_start_success",
+    "next_ds": "data_interval_end | ds",
+    "next_ds_nodash": "data_interval_end | ds_nodash",
+    "prev_ds": "data_interval_start | ds",
+    "prev_ds_nodash": "data_interval_start | ds_nodash",
+    "tomorrow_ds": "macros.ds_add(ds, 1)",
+    "tomorrow_ds_nodash": "macros.ds_add(ds, 1)",
+    "yesterday_ds": "macros.ds_add(ds, -1)",
+    "yesterday_ds_nodash": "macros.ds_add(ds, -1)",
+}
+"""What Airflow 3 has no more in a run's context, and what instead, by its own guide to upgrading."""
+TEMPLATED = re.compile(r"\{[{%].*?\b(" + "|".join(GONE) + r")\b.*?[}%]\}", re.S)
+
+
+def in_the_way(packages: Sequence[str], dags_folder: Path, file: Path) -> list[Obstacle]:
+    """What keeps the file from being read: provider modules that have gone, values that are refused now.
+
+    `packages` are the folders of the Airflow environment's packages.
+    """
+    place = str(file.relative_to(dags_folder))
+    return [
+        Obstacle(what, modern, (f"{place}:{line}",))
+        for node in ast.walk(_tree(file))
+        for what, modern, line in (*_moved(packages, node), *_refused(node))
+    ]
+
+
+def gone_from_context(dags_folder: Path, file: Path) -> list[Obstacle]:
+    """What the file takes from a run's context, where Airflow 3 does not put it: it is read, and fails later."""
+    place = str(file.relative_to(dags_folder))
+    return [
+        Obstacle(
+            f"Airflow 3 has no {name!r} in a run's context",
+            f"use {GONE[name]}",
+            (f"{place}:{getattr(node, 'lineno', 0)}",),
+        )
+        for node in ast.walk(_tree(file))
+        for name in _asked(node)
+    ]
+
+
+def _tree(file: Path) -> ast.AST:
+    try:
+        return ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError, OSError):
+        return ast.Module([], [])  # Airflow's own message tells of it
+
+
+def _asked(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Constant(value=str(text)):
+            yield from TEMPLATED.findall(text)
+        case ast.Subscript(value=ast.Name(id=whose), slice=ast.Constant(value=str(name))):
+            if name in GONE and whose in ("context", "kwargs", "ctx"):
+                yield name
+        case ast.FunctionDef(args=arguments):
+            names = [one.arg for one in (*arguments.args, *arguments.kwonlyargs)]
+            yield from (name for name in names if name in GONE)
+
+
+def _refused(node: ast.AST) -> Iterator[tuple[str, str, int]]:
+    match node:
+        case ast.Call(func=ast.Name(id="DockerOperator") | ast.Attribute(attr="DockerOperator"), keywords=keywords):
+            for keyword in keywords:
+                match keyword:
+                    case ast.keyword(arg="auto_remove", value=ast.Constant(value=bool(given), lineno=line)):
+                        modern = "success" if given else "never"
+                        yield f"DockerOperator refuses auto_remove={given}", f'write auto_remove="{modern}"', line
+
+
+def _moved(packages: Sequence[str], node: ast.AST) -> Iterator[tuple[str, str, int]]:
+    """An import from a provider's module that the installed provider does not have."""
+    if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("airflow.providers."):
+        return
+    parent, _, module = str(node.module).rpartition(".")
+    folders = (Path(one, *parent.split(".")) for one in packages)
+    folder = next((one for one in folders if one.is_dir()), None)
+    if folder is None or (folder / f"{module}.py").exists() or (folder / module).is_dir():
+        return
+    for name in node.names:
+        now = _defined(folder, name.name)
+        modern = f"import it from {parent}.{now}" if now else "its provider has no such class"
+        yield f"{node.module} has gone, with {name.name}", modern, node.lineno
+
+
+def _defined(package: Path, name: str) -> str | None:
+    """The module of the package that defines class `name`."""
+    defines = re.compile(rf"^class {re.escape(name)}\b", re.M)
+    found = (file.stem for file in sorted(package.glob("*.py")) if defines.search(file.read_text(errors="replace")))
+    return next(found, None)

@@ -1,0 +1,53 @@
+"""One attempt at a run, with what came of it. Report, record and JSON are views of this."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer
+
+from harness.airflow.facts import RunFacts
+from harness.evidence.evidence import Evidence
+
+
+def _nest(xcoms: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
+    """Group XComs by task id, since JSON has no pairs as keys."""
+    nested: dict[str, dict[str, Any]] = {}
+    for (task_id, key), value in xcoms.items():
+        nested.setdefault(task_id, {})[key] = _json_value(value)
+    return nested
+
+
+def _json_value(value: Any) -> Any:
+    """Return `value` as JSON has it, with texts that UTF-8 can hold; what is not JSON becomes its text."""
+    try:
+        return json.loads(json.dumps(value, default=str, ensure_ascii=False).encode(errors="replace"))
+    except (TypeError, ValueError):  # a key that JSON does not have, or a list that contains itself
+        return str(value).encode(errors="replace").decode()
+
+
+def _flatten(nested: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], Any]:
+    return {(task_id, key): value for task_id, values in nested.items() for key, value in values.items()}
+
+
+XComs = Annotated[Mapping[tuple[str, str], Any], BeforeValidator(_flatten), PlainSerializer(_nest)]
+
+
+@dataclass(frozen=True)
+class Run(RunFacts):
+    """One attempt to run one DAG for one date: what the run did, and its evidence."""
+
+    xcoms: XComs = field(default_factory=dict)
+    """Decoded values by task id and key; in JSON by task id, then key."""
+    evidence: Evidence = field(default_factory=Evidence)
+    refused: str | None = None
+    """Why there is no result: the run was refused before any task ran, or it broke off. Then all but DAG and date is
+    empty. None for a run that was made."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run was made and did its work."""
+        return self.failure is None and self.refused is None

@@ -1,0 +1,62 @@
+"""The guide's second way to the engine's socket: mounted and owned by the airflow user."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+
+from harness import World, dag_files, engine_socket_owned, run_in_image
+from scenarios.expected import assert_crunched
+from scenarios.listings import create_listings, load
+
+pytestmark = pytest.mark.engine
+
+DAG = "inside_airbnb_docker"
+AIRFLOW_UID = 50000
+
+
+@pytest.mark.one_runner
+def test_a_socket_given_to_airflow_works_and_changes_its_owner(world: World, remark: Callable[[str], None]) -> None:
+    with world.sql("insideairbnb") as connection:
+        load(
+            connection,
+            {dt.date(2020, 12, 12): create_listings(60, seed=1), dt.date(2021, 1, 16): create_listings(60, seed=2)},
+        )
+    engines = engine_socket_owned(world.stack)
+
+    world.run(DAG, "2021-01-01")  # The first way: through the relay.
+    behind_the_relay = engine_socket_owned(world.stack)
+
+    run = run_in_image(
+        world.stack,
+        world.settings,
+        DAG,
+        "2021-02-01",
+        files=dag_files(world.settings.dags_folder, ["inside_airbnb"]),
+        connections=world.connections,
+        environment=world.environment,
+        timeout=world.settings.run_timeout,
+    )
+
+    assert run.failure is None, f"{run.failure}\n{run.log[-3000:]}"
+    assert {task.task_id: task.state for task in run.recorded.tasks.values()} == {
+        "download_from_postgres": "success",
+        "crunch_numbers": "success",
+    }
+    assert_crunched(world, "results/biggest_increase.json", "results/biggest_decrease.json")
+    seen = world.stack.relay.seen()
+    numbercruncher = world.stack.images["numbercruncher"].reference
+    (through_the_relay,) = seen.sidecars
+    assert (through_the_relay.image, through_the_relay.exit_code) == (numbercruncher, 0)
+    # Nothing but a label proves whose a container is, so the one that was started by the socket is only listed.
+    assert numbercruncher in {one.image for one in seen.past_relay}
+
+    # The mounted socket had the engine's owner and now has another one. On the engine's host, so would the engine's.
+    assert run.socket_before == engines
+    assert run.socket_after.uid == AIRFLOW_UID
+    assert behind_the_relay == engine_socket_owned(world.stack) == engines
+
+    remark(f"the socket given to airflow: {run.socket_before} -> {run.socket_after}")
+    remark(f"the socket behind the relay: {engines} -> {behind_the_relay}")
