@@ -1,9 +1,11 @@
-# `make help` lists the targets. Everything runs in .venv, which is made from the lock.
+# `make help` lists the targets. pytest and the tools run in .venv, Airflow in .harness/airflow/LINE: one environment for
+# each Airflow line. tools/environment makes them from the locks in requirements/.
 #
-# Variables: PYTHON (default: the first of python3.12, python3.11, python3 that is 3.11 or 3.12),
+# Variables: PYTHON (of .venv; default: the first of python3.12, 3.11, 3.13, 3.14 and python3 that is one of these),
 # ARGS (more arguments for pytest), WORKERS (processes that run tests side by side, default 2),
 # STACK (the services: containers, embedded, or auto, the default: containers if a Docker engine answers),
-# UPGRADE=1 (make locks takes newer releases), ROWS (rows of the speed table that make bench measures, by number).
+# UPGRADE=1 (make locks takes newer releases), ROWS (rows of the speed table that make bench measures, by number),
+# AIRFLOW (the lines that make lines runs, such as AIRFLOW="3.1 3.2").
 
 PYTHON ?=
 export PYTHON
@@ -12,6 +14,7 @@ WORKERS ?= 2
 STACK ?= auto
 export HARNESS_STACK = $(STACK)
 UPGRADE ?=
+AIRFLOW ?=
 ROWS ?=
 BIN := .venv/bin
 JUNIT := .harness/junit
@@ -21,16 +24,17 @@ ACTIONLINT := v1.7.12
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole folders embedded locks docs images actionlint venv test-engine chromium bench bench-gate soak soak-ci
+.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole equal-3.3 equal-2.11 folders embedded lines locks docs images actionlint venv test-engine chromium bench bench-gate soak soak-ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-scenarios: venv ## run every scenario and end in a table: the main job
+scenarios: airflow-3.3 ## run every scenario and end in a table: the main job
 	@$(BIN)/python -m harness images --for-stack
 	@$(call scenarios,3.3) $(ARGS)
-scenarios = $(if $(filter 3.3,$(1)),$(BIN)/python -m pytest scenarios,$(BIN)/tox run -e airflow-$(1) -- scenarios) -n $(WORKERS) \
-    --junitxml=$(JUNIT)/scenarios$(2)-airflow-$(1).xml --evidence=$(EVIDENCE)/$(1)$(2)
+scenarios = $(call on,$(1)) -m pytest scenarios -n $(WORKERS) --junitxml=$(JUNIT)/scenarios$(2)-airflow-$(1).xml \
+    --evidence=$(EVIDENCE)/$(1)$(2)
+on = HARNESS_AIRFLOW_PYTHON=$(CURDIR)/.harness/airflow/$(1)/bin/python $(BIN)/python
 
 test: test-engine lint actionlint types unit equal folders soak-ci bench-gate ## run the whole test suite, on both Airflow lines
 
@@ -45,14 +49,14 @@ equal-whole: ## the same without leaving out what takes long
 	@$(MAKE) --no-print-directory equal LEFT_OUT= FRESH="not one_runner"
 
 # `make unit` runs these on the first line.
-folders: images ## DAG folders of other people's idioms, on the second Airflow line
-	@$(BIN)/tox run -q -e airflow-2.11 -- tests/legacy --stack embedded --junitxml=$(JUNIT)/folders-airflow-2.11.xml $(ARGS)
+folders: images airflow-2.11 ## DAG folders of other people's idioms, on the second Airflow line
+	@$(call on,2.11) -m pytest -q tests/legacy --stack embedded --junitxml=$(JUNIT)/folders-airflow-2.11.xml $(ARGS)
 
 # What needs no engine, as on a machine that has none. Kept apart: another S3 answers, so what was left is not compared.
-embedded: venv ## scenarios on the embedded stack
+embedded: airflow-3.3 ## scenarios on the embedded stack
 	@$(call scenarios,3.3,-embedded) --stack embedded -m "$(FRESH) and not engine" $(ARGS)
 
-equal-%:
+equal-3.3 equal-2.11: equal-%: airflow-%
 	@$(call scenarios,$*) --runner warm -m "$(if $(filter 3.3,$*),$(LEFT_OUT),not one_runner)" $(ARGS)
 	@$(call scenarios,$*,-process) --runner process -m "$(FRESH)" $(ARGS)
 	@$(BIN)/python -m harness.evidence.compare --of-first $(EVIDENCE)/$*-process $(EVIDENCE)/$*
@@ -67,7 +71,7 @@ lint: venv ## ruff: rules and format
 types: venv ## mypy
 	@$(BIN)/mypy
 
-unit: images chromium ## the tests of the harness itself
+unit: images airflow-3.3 chromium ## the tests of the harness itself
 	@$(BIN)/python -m pytest tests -n $(WORKERS) --junitxml=$(JUNIT)/unit.xml -m "$(LEFT_OUT)" $(ARGS)
 unit-whole: ## the same without leaving out what takes long
 	@$(MAKE) --no-print-directory unit LEFT_OUT=
@@ -75,18 +79,18 @@ unit-whole: ## the same without leaving out what takes long
 chromium: ## get a Chromium for the test of the report's page where none is (Debian, as root)
 	@tools/chromium
 
-bench: images ## measure the speed table, every row (ROWS=1,2: these): takes three quarters of an hour
+bench: images airflow-3.3 ## measure the speed table, every row (ROWS=1,2: these): takes three quarters of an hour
 	@$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS))
 
-bench-gate: images ## compare the quick rows' ratios with the last release's table: what CI does
+bench-gate: images airflow-3.3 ## compare the quick rows' ratios with the last release's table: what CI does
 	@$(BIN)/python -m benchmarks --quick --json $(QUICK)
 	@$(BIN)/python -m benchmarks gate $(QUICK)
 
-soak: images ## the same scenarios in eight workers, a hundred times, and twenty times beside two busy loops
+soak: images airflow-3.3 ## the same scenarios in eight workers, a hundred times, and twenty times beside two busy loops
 	@$(BIN)/python -m benchmarks.soak --workers 8 --times 100
 	@$(BIN)/python -m benchmarks.soak --workers 8 --times 20 --busy 2
 
-soak-ci: images
+soak-ci: images airflow-3.3
 	@$(BIN)/python -m benchmarks.soak --workers 4 --times 5
 
 images: venv ## pull or build every image, where it is not present
@@ -96,17 +100,12 @@ images: venv ## pull or build every image, where it is not present
 docs: venv ## make the documentation's pages in .harness/docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -q
 
+lines: images ## every scenario that can run on the other Airflow lines, by the process runner: ends in a table
+	@$(BIN)/python -m tools.airflow_lines $(addprefix --line=,$(AIRFLOW)) -n $(WORKERS) $(ARGS)
+
 # Pins that a lock has are kept, so that this changes nothing until an input changes (or UPGRADE=1).
-locks: venv ## write the locks from pyproject.toml and every requirements.in
-	@for airflow in 3.3 2.11; do \
-	    $(COMPILE) --extra airflow --extra embedded --extra chapter --extra dev --extra docs \
-	        pyproject.toml requirements/airflow-$$airflow.in -o requirements/airflow-$$airflow.txt || exit; \
-	done
-	@find benchmarks dags harness scenarios -name requirements.in | while read -r input; do \
-	    $(COMPILE) "$$input" -o "$${input%.in}.txt" || exit; \
-	done
-COMPILE = $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-    --custom-compile-command "make locks" $(if $(UPGRADE),--upgrade)
+locks: venv ## write the locks from pyproject.toml and every .in file
+	@tools/environment locks $(if $(UPGRADE),--upgrade)
 
 # shellcheck and pyflakes are off: they are there on one machine and not on the next.
 # Go comes from the PATH, else from the wheel that the images' recipes use.
@@ -124,6 +123,9 @@ test-engine:
 
 # $(error) so that a refused Python is one line, without make's own "Error 2" below it.
 venv:
-	$(call refuse,$(shell PYTHON='$(PYTHON)' tools/venv refusal))
-	@tools/venv
+	$(call refuse,$(shell PYTHON='$(PYTHON)' tools/environment refusal harness))
+	@tools/environment make harness
+airflow-%: venv
+	$(call refuse,$(shell PYTHON='$(PYTHON)' tools/environment refusal $@))
+	@tools/environment make $@
 refuse = $(if $(1),$(error $(1)))

@@ -86,17 +86,17 @@ def _their_project() -> Path:
 
 
 def _environment() -> Path:
-    """Return the Python of an environment with Airflow and the plugin; creating takes minutes."""
+    """Return the Python of an environment with Airflow and the plugin, creating it if needed."""
     python, stamp = ENV / "bin" / "python", ENV / "made-from"
     digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in LOCKS)).hexdigest()
     if stamp.is_file() and stamp.read_text() == digest:
         return python
     shutil.rmtree(ENV, ignore_errors=True)
-    venv.create(ENV, with_pip=True)
+    venv.create(ENV, with_pip=False)
     for lock in LOCKS:
-        command = [str(python), "-I", "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "-r"]
-        result = subprocess.run([*command, str(lock)], capture_output=True, text=True, check=False)
+        command = [str(inner.ROOT / "tools" / "environment"), "uv", "pip", "install", "--python", str(python)]
+        result = subprocess.run([*command, "--no-deps", "-r", str(lock)], capture_output=True, text=True, check=False)
         if result.returncode != 0:
-            raise BenchmarkError(f"pip could not install {lock}: {result.stderr[-1000:]}")
+            raise BenchmarkError(f"uv can't install {lock}: {result.stderr[-1000:]}")
     stamp.write_text(digest)
     return python

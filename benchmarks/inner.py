@@ -17,6 +17,7 @@ from benchmarks.figures import BenchmarkError
 ROOT = Path(__file__).parents[1]
 HERE = Path(__file__).parent
 WORK = ROOT / ".harness" / "bench"
+AIRFLOW_PYTHON = ROOT / ".harness" / "airflow" / "3.3" / "bin" / "python"
 PYTEST_TIMEOUT = 1800.0
 CONFTEST = 'pytest_plugins = ["harness.plugin"]\n'
 
@@ -104,7 +105,7 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
     """
     prefixes = ("PYTEST_", "HARNESS_", "PYTHONDONTWRITEBYTECODE", "GITHUB_STEP_SUMMARY")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
-    return {**kept, "PYTHONPATH": str(ROOT), **more}
+    return {**kept, "PYTHONPATH": str(ROOT), "HARNESS_AIRFLOW_PYTHON": str(AIRFLOW_PYTHON), **more}
 
 
 def _session(record: Path, seconds: float) -> Session:

@@ -11,12 +11,12 @@ from benchmarks.inner import environment
 from harness.airflow.runners import warm
 
 
-def down(folder: Path, python: str | Path = sys.executable) -> None:
+def down(folder: Path) -> None:
     """Run `harness down` in the project `folder`.
 
     Other projects' hosts and stacks keep running.
     """
-    command = [str(python), "-m", "harness", "down"]
+    command = [sys.executable, "-m", "harness", "down"]
     result = subprocess.run(
         command, cwd=folder, env=environment({}), capture_output=True, text=True, timeout=120, check=False
     )

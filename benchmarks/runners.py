@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks import inner
-from benchmarks.airflow_lines import LINES, python_of
+from benchmarks.airflow_lines import python_of
 from benchmarks.figures import Goal, Line
 from benchmarks.kept import down
 
@@ -32,12 +32,12 @@ def warm(turns: int) -> list[Line]:
 
 
 def warm_on_33(turns: int) -> list[Line]:
-    """Measure row 2 without Airflow 2.11, whose environment may take minutes to create."""
+    """Measure row 2 without Airflow 2.11."""
     return [_warm("3.3", 0.05, turns)]
 
 
 def _warm(line: str, goal: float, turns: int) -> Line:
-    session = _in_turn(f"warm-{line}", turns + 1, "--runner", "warm", python=python_of(line))
+    session = _in_turn(f"warm-{line}", turns + 1, "--runner", "warm", airflow=python_of(line))
     return Line(
         row=2,
         key=f"2 warm {line}",
@@ -73,9 +73,10 @@ def first_of_a_process(turns: int) -> list[Line]:
     ]
 
 
-def _in_turn(name: str, turns: int, *options: str, python: Path = LINES["3.3"]) -> inner.Session:
+def _in_turn(name: str, turns: int, *options: str, airflow: Path = inner.AIRFLOW_PYTHON) -> inner.Session:
     folder = inner.project(name, "turns")
     try:
-        return inner.run_pytest(folder, *options, python=python, more={"BENCH_TURNS": str(turns)})
+        more = {"BENCH_TURNS": str(turns), "HARNESS_AIRFLOW_PYTHON": str(airflow)}
+        return inner.run_pytest(folder, *options, more=more)
     finally:
-        down(folder, python)
+        down(folder)

@@ -41,7 +41,9 @@ def command(folder: Path, *arguments: str) -> list[str]:
 def environment(root: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment without what would steer the inner pytest; `root` is the harness's checkout."""
     steering = ("PYTEST_", "HARNESS_", "GITHUB_STEP_SUMMARY")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
+    # tests/conftest.py sets it: the project has no Airflow environment of its own.
+    keep = "HARNESS_AIRFLOW_PYTHON"
+    kept = {name: value for name, value in os.environ.items() if name == keep or not name.startswith(steering)}
     return {**kept, "PYTHONPATH": str(root), **(more or {})}
 
 

@@ -1,6 +1,6 @@
 """Copy and extract the digits, train k-means with SageMaker, and deploy the model."""
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from airflow import DAG
 from airflow.providers.amazon.aws.operators.s3 import S3CopyObjectOperator
@@ -21,7 +21,9 @@ TRAINED_JOB = f"{{{{ {TRAINED}['TrainingJobName'] }}}}"
 ARTEFACT = f"{{{{ {TRAINED}['ModelArtifacts']['S3ModelArtifacts'] }}}}"
 MODEL_NAME = settings.MODEL_NAME or TRAINED_JOB
 
-with DAG(dag_id="aws_handwritten_digit_classifier", schedule=None, start_date=datetime(2021, 1, 1, tzinfo=UTC)):
+with DAG(
+    dag_id="aws_handwritten_digit_classifier", schedule=None, start_date=datetime(2021, 1, 1, tzinfo=timezone.utc)
+):
     copy_mnist_data = S3CopyObjectOperator(
         task_id="copy_mnist_data",
         source_bucket_name=settings.SOURCE_BUCKET,

@@ -1,6 +1,6 @@
 """Write an object to MinIO and copy it. A date can be run again."""
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from airflow import DAG
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -14,7 +14,10 @@ def create_file(ds, **context):
 
 # The start date is fixed, so catchup is off. The guide's "three days ago" is a different date every day.
 with DAG(
-    dag_id="01_s3_copy_object_fixed", schedule="@daily", start_date=datetime(2021, 1, 1, tzinfo=UTC), catchup=False
+    dag_id="01_s3_copy_object_fixed",
+    schedule="@daily",
+    start_date=datetime(2021, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
 ):
     create_file_task = PythonOperator(task_id="create_file_task", python_callable=create_file)
     copy_s3_object = S3CopyObjectOperator(

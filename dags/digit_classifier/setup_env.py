@@ -6,7 +6,7 @@ Can be run again.
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 from airflow import DAG
@@ -36,7 +36,7 @@ def aws_conn_is_missing():
     return all(connection["conn_id"] != "aws_conn" for connection in json.loads(connections))
 
 
-with DAG(dag_id="RUN_FIRST_setup_env", schedule=None, start_date=datetime(2021, 1, 1, tzinfo=UTC)):
+with DAG(dag_id="RUN_FIRST_setup_env", schedule=None, start_date=datetime(2021, 1, 1, tzinfo=timezone.utc)):
     delete_resource = S3DeleteObjectsOperator(
         task_id="delete_resource",
         bucket=settings.SOURCE_BUCKET,

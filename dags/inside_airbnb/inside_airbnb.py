@@ -1,6 +1,6 @@
 """Export a month of Inside Airbnb's listings to S3; compute price changes in the worker."""
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from airflow import DAG
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -30,8 +30,8 @@ with DAG(
     dag_id="inside_airbnb",
     # On Airflow 3 plain "@monthly" has an empty interval; with this timetable it is the previous month on both lines.
     schedule=CronDataIntervalTimetable("@monthly", timezone="UTC"),
-    start_date=datetime(2015, 1, 1, tzinfo=UTC),
-    end_date=datetime(2023, 12, 21, tzinfo=UTC),
+    start_date=datetime(2015, 1, 1, tzinfo=timezone.utc),
+    end_date=datetime(2023, 12, 21, tzinfo=timezone.utc),
     max_active_runs=1,
     catchup=True,
 ):

@@ -1,7 +1,7 @@
 """Export a month of Inside Airbnb's listings to S3; compute price changes in a container."""
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from airflow import DAG
 from airflow.providers.docker.operators.docker import DockerOperator
@@ -13,8 +13,8 @@ with DAG(
     dag_id="inside_airbnb_docker",
     # On Airflow 3 plain "@monthly" has an empty interval; with this timetable it is the previous month on both lines.
     schedule=CronDataIntervalTimetable("@monthly", timezone="UTC"),
-    start_date=datetime(2015, 1, 1, tzinfo=UTC),
-    end_date=datetime(2023, 12, 21, tzinfo=UTC),
+    start_date=datetime(2015, 1, 1, tzinfo=timezone.utc),
+    end_date=datetime(2023, 12, 21, tzinfo=timezone.utc),
     max_active_runs=1,
     catchup=True,
 ):

@@ -8,10 +8,14 @@ from tempfile import TemporaryFile
 from typing import IO, Any, ClassVar
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-from airflow.providers.common.compat.sdk import BaseOperator
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from sqlparse import tokens
 from sqlparse.lexer import tokenize
+
+try:
+    from airflow.sdk import BaseOperator
+except ImportError:  # Airflow 2
+    from airflow.models import BaseOperator
 
 
 class PostgresToS3Operator(BaseOperator):

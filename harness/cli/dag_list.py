@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,6 +19,7 @@ from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.preflight import check_folder
 from harness.airflow.runners.process import execute
+from harness.compatibility import by_ruff
 from harness.compatibility.find import in_broken_files, in_running_files
 from harness.compatibility.obstacle import Obstacle
 from harness.errors import RunError
@@ -51,6 +53,8 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
         print(json.dumps(found, indent=1))
     else:
         _show(Console(width=None if Console().is_terminal else 160), settings.dags_folder, folder, obstacles)
+    if folder.errors and airflow.major >= 3 and not by_ruff.is_installed():
+        print(by_ruff.MISSING, file=sys.stderr)
     return BROKEN if folder.errors else 0
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from harness.errors import WatchError
 from harness.images.catalogue import BUILT_IN
 from harness.settings import Settings
 
@@ -23,6 +25,8 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
+    if find_spec("watchfiles") is None:
+        raise WatchError("harness watch needs watchfiles: pip install 'airflow-scenario-harness[watch]'")
     # Other commands don't need pytest, which takes long to import.
     from harness.watch.loop import watch
 

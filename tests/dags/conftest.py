@@ -1,6 +1,10 @@
-"""The pipelines are imported as Airflow imports them: with the dags folder on the path."""
+"""Tests of the pipelines' code. tests/test_dag_code.py runs them in Airflow's environment, which has no harness.
+
+The pipelines are imported as Airflow imports them: with the dags folder on the path.
+"""
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,3 +39,9 @@ def load_dags(airflow: None) -> Callable[[], Any]:
     except ImportError:
         from airflow.models.dagbag import DagBag
     return lambda: DagBag(DAGS / "inside_airbnb")
+
+
+@pytest.fixture
+def postgres_dsn() -> str:
+    """libpq URL of a database to write to."""
+    return os.environ["DAG_CODE_POSTGRES"]

@@ -5,16 +5,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 from unittest.mock import Mock
 
-import psycopg
+import psycopg2
 import pytest
-from psycopg.conninfo import conninfo_to_dict
-
-engine = pytest.mark.engine
+from psycopg2.extensions import parse_dsn
 
 # Texts that CSV, COPY, Python or Postgres may treat specially, and a few plain ones.
 AWKWARD = [
@@ -76,7 +75,7 @@ def test_query_and_key_are_templates(postgres_to_s3: ModuleType) -> None:
 
 
 def airflow_connection(dsn: str, **extra: str) -> str:
-    parts = conninfo_to_dict(dsn)
+    parts = parse_dsn(dsn)
     return json.dumps(
         {
             "conn_type": "postgres",
@@ -122,7 +121,7 @@ def export(
 
 
 def write_with_python(dsn: str, query: str) -> bytes:
-    with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
         cursor.execute(query)
         file = io.StringIO(newline="")
         writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
@@ -134,9 +133,9 @@ def write_with_python(dsn: str, query: str) -> bytes:
 @pytest.fixture
 def awkward_table(postgres_dsn: str) -> str:
     """Create a table with every awkward text and with NULLs, and return its name."""
-    with psycopg.connect(postgres_dsn) as connection:
-        connection.execute("DROP TABLE IF EXISTS awkward")
-        connection.execute(
+    with closing(psycopg2.connect(postgres_dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS awkward")
+        cursor.execute(
             'CREATE TABLE awkward (id BIGINT, "say ""hi"", é%s" TEXT, price INTEGER, latitude NUMERIC(18,16), '
             "rate NUMERIC(5,2), seen DATE, short VARCHAR(100))"
         )
@@ -145,12 +144,10 @@ def awkward_table(postgres_dsn: str) -> str:
             for number, text in enumerate(AWKWARD)
         ]
         rows += [(None,) * 7, (1, None, 0, "-0.5", None, "0999-12-31", None)]
-        with connection.cursor() as cursor:
-            cursor.executemany("INSERT INTO awkward VALUES (%s, %s, %s, %s, %s, %s, %s)", rows)
+        cursor.executemany("INSERT INTO awkward VALUES (%s, %s, %s, %s, %s, %s, %s)", rows)
     return "awkward"
 
 
-@engine
 @pytest.mark.parametrize(
     "query",
     [
@@ -170,12 +167,10 @@ def test_the_bytes_equal_those_of_csv_quote_all(
     assert export(query + end) == write_with_python(postgres_dsn, query)
 
 
-@engine
 def test_a_column_of_end_of_data_markers(export: Callable[..., bytes]) -> None:
     assert export(r"VALUES ('\.'), (NULL), ('')") == b'"column1"\n"\\."\n""\n""\n'
 
 
-@engine
 def test_settings_of_the_session_do_not_affect_the_bytes(
     export: Callable[..., bytes], postgres_dsn: str, awkward_table: str
 ) -> None:
@@ -185,7 +180,6 @@ def test_settings_of_the_session_do_not_affect_the_bytes(
     assert export(query, client_encoding="LATIN1") == expected
 
 
-@engine
 def test_the_log_has_the_query_and_the_number_of_rows(
     export: Callable[..., bytes], postgres_to_s3: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,7 +192,6 @@ def test_the_log_has_the_query_and_the_number_of_rows(
     ]
 
 
-@engine
 def test_a_failing_query_uploads_nothing(export: Callable[..., bytes], uploads: list[bytes]) -> None:
     """The second query fails after its first rows."""
     with pytest.raises(Exception, match='relation "nowhere" does not exist'):
@@ -233,7 +226,6 @@ print(json.dumps({"before": export(1), "after": export(1_000_000), "size": FakeS
 """
 
 
-@engine
 def test_a_million_rows_need_bounded_memory(postgres_dsn: str, tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-c", MILLION],

@@ -2,16 +2,25 @@ from __future__ import annotations
 
 import re
 import tomllib
+from email.parser import Parser
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from tools.environments.lines import LINES
+from tools.environments.locks import EXTRAS
+
 ROOT = Path(__file__).parents[2]
-LINES = ("3.3", "2.11")
 AIRFLOW_LOCKS = [ROOT / "requirements" / f"airflow-{line}.txt" for line in LINES]
+HARNESS_LOCK = ROOT / "requirements" / "harness.txt"
 LOCKS = [
+    HARNESS_LOCK,
+    ROOT / "requirements" / "uv.txt",
     *AIRFLOW_LOCKS,
     *sorted(
         file.with_suffix(".txt")
@@ -19,7 +28,12 @@ LOCKS = [
         for file in (ROOT / folder).rglob("requirements.in")
     ),
 ]
-EXTRAS = ("airflow", "aws-twin", "chapter", "dev", "docs", "embedded")
+ASKED_FOR = {
+    *("pytest", "testcontainers", "moto", "boto3", "minio", "apache-airflow", "docker", "pytest-xdist", "requests"),
+}
+"""What the project was asked to use."""
+MINORS = [f"3.{minor}" for minor in range(10, 15)]
+"""What a lock may be asked for; some releases set no upper bound."""
 
 
 def faults(lock: str) -> list[str]:
@@ -54,21 +68,48 @@ def test_a_lock_has_hashes_and_no_place_to_fetch_from(lock: Path) -> None:
     assert faults(lock.read_text()) == []
 
 
-@pytest.mark.parametrize("lock", AIRFLOW_LOCKS, ids=lambda file: file.stem)
-def test_a_lock_has_all_that_pyproject_asks_for(lock: Path) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = [*project["dependencies"], *(each for extra in EXTRAS for each in project["optional-dependencies"][extra])]
-    assert set(project["optional-dependencies"]) == set(EXTRAS)
-    locked = pins(lock.read_text())
-    # An extra may ask for another one of this very project.
-    for requirement in (one for one in map(Requirement, asked) if one.name != project["name"]):
+def project() -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return found
+
+
+def test_the_harness_lock_has_all_that_pyproject_asks_for_but_airflow() -> None:
+    extras = project()["optional-dependencies"]
+    assert set(extras) == {*EXTRAS, "airflow"}
+    asked = [*project()["dependencies"], *(each for extra in EXTRAS for each in extras[extra])]
+    locked = pins(HARNESS_LOCK.read_text())
+    for requirement in map(Requirement, asked):
         versions = locked.get(canonicalize_name(requirement.name), [])
-        assert versions, f"{requirement} is not in {lock.name}: run make locks"
+        assert versions, f"{requirement} is not in {HARNESS_LOCK.name}: run make locks"
         assert all(requirement.specifier.contains(version, prereleases=True) for version in versions), requirement
+    assert [name for name in locked if name.startswith("apache-airflow")] == []
 
 
-def test_each_lock_is_of_its_airflow_line() -> None:
-    assert [pins(lock.read_text())["apache-airflow"] for lock in AIRFLOW_LOCKS] == [["3.3.2"], ["2.11.2"]]
+def test_no_requirement_names_the_project_itself_and_what_was_asked_for_is_there() -> None:
+    extras = project()["optional-dependencies"].values()
+    named = [Requirement(each).name for each in [*project()["dependencies"], *chain.from_iterable(extras)]]
+    assert project()["name"] not in named
+    assert set(named) >= ASKED_FOR
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_each_airflow_lock_is_of_its_line_and_has_the_providers_of_the_extra(line: str) -> None:
+    locked = pins((ROOT / "requirements" / f"airflow-{line}.txt").read_text())
+    (version,) = locked["apache-airflow"]
+    assert version.rpartition(".")[0] == line
+    assert set(map(canonicalize_name, project()["optional-dependencies"]["airflow"])) <= set(locked)
+
+
+def test_a_line_has_the_pythons_that_its_airflow_asks_for() -> None:
+    """uv does not look at upper bounds. The environments that are there are asked."""
+    found = {
+        file.parents[4].name: SpecifierSet(Parser().parsestr(file.read_text())["Requires-Python"])
+        for file in (ROOT / ".harness/airflow").glob("*/lib/python*/site-packages/apache_airflow-*.dist-info/METADATA")
+    }
+    for line, wanted in found.items():
+        # In `!=3.13` the authors of a release mean every 3.13.
+        fitting = {minor for minor in MINORS if minor in wanted and f"{minor}.99" in wanted}
+        assert set(LINES[line].pythons) == fitting, line
 
 
 GOOD = "# by:\n#    make locks\nboto3==1.2 ; python_version > '3' \\\n    --hash=sha256:" + "a" * 64 + "\n    # via x\n"

@@ -4,6 +4,9 @@ import pytest
 
 from tests.tools.place import Place
 
+# ` on 2.11` where the Makefile chooses an Airflow environment.
+ON_LINE = "on=${HARNESS_AIRFLOW_PYTHON%/bin/python}; on=${on:+ on ${on##*/airflow/}}"
+
 
 @pytest.fixture
 def project(place: Place) -> Place:
@@ -11,15 +14,17 @@ def project(place: Place) -> Place:
     place.take("Makefile")
     tools = place.folder / "tools"
     tools.mkdir()
-    for name in ("venv", "engine", "chromium"):
-        (tools / name).write_text(f"#!{place.bin}/sh\n")
+    for name in ("environment", "engine", "chromium"):
+        asked = '[ "$1" != make ] || echo "environment $2" >>"$HOME/calls"' if name == "environment" else ""
+        (tools / name).write_text(f"#!{place.bin}/sh\n{asked}\n")
         (tools / name).chmod(0o755)
     commands = place.folder / ".venv" / "bin"
     commands.mkdir(parents=True)
-    for name in ("python", "ruff", "mypy", "tox"):
+    for name in ("python", "ruff", "mypy"):
         file = commands / name
         file.write_text(
-            f'#!{place.bin}/sh\necho "{name} $*" >>"$HOME/calls"\n[ "${{BREAK:-nothing}}" != "$1$2" ] || exit 5\n'
+            f"#!{place.bin}/sh\n{ON_LINE}\n"
+            f'echo "{name}$on $*" >>"$HOME/calls"\n[ "${{BREAK:-nothing}}" != "$1$2" ] || exit 5\n'
         )
         file.chmod(0o755)
     place.script("go", "exit 0")
@@ -35,22 +40,40 @@ def calls(place: Place) -> list[str]:
 def test_the_suite_runs_in_order(project: Place) -> None:
     done = project.run("make", "test")
     assert done.returncode == 0, done.stderr
-    assert calls(project) == [
+    assert [call for call in calls(project) if not call.startswith("environment ")] == [
         "ruff check .",
         "ruff format --check .",
         "mypy ",
         "python -m harness images --get",
         "python -m pytest tests -n 2",
-        "python -m pytest scenarios -n 2",
-        "python -m pytest scenarios -n 2",
+        "python on 3.3 -m pytest scenarios -n 2",
+        "python on 3.3 -m pytest scenarios -n 2",
         "python -m harness.evidence.compare --of-first .harness/evidence/3.3-process .harness/evidence/3.3",
-        "tox run -e airflow-2.11 -- scenarios -n 2",
-        "tox run -e airflow-2.11 -- scenarios -n 2",
+        "python on 2.11 -m pytest scenarios -n 2",
+        "python on 2.11 -m pytest scenarios -n 2",
         "python -m harness.evidence.compare --of-first .harness/evidence/2.11-process .harness/evidence/2.11",
-        "tox run -q -e airflow-2.11 -- tests/legacy --stack embedded",
+        "python on 2.11 -m pytest -q tests/legacy --stack embedded",
         "python -m benchmarks.soak --workers 4 --times 5",
         "python -m benchmarks --quick --json .harness/bench/quick.json",
         "python -m benchmarks gate .harness/bench/quick.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("target", "before", "environments"),
+    [
+        ("lint", "ruff check .", ["harness"]),
+        ("scenarios", "python on 3.3 -m pytest scenarios -n 2", ["harness", "airflow-3.3"]),
+        ("equal-2.11", "python on 2.11 -m pytest scenarios -n 2", ["harness", "airflow-2.11"]),
+        ("folders", "python on 2.11 -m pytest -q tests/legacy --stack embedded", ["harness", "airflow-2.11"]),
+        ("unit", "python -m pytest tests -n 2", ["harness", "airflow-3.3"]),
+    ],
+)
+def test_a_step_has_its_environments_first(project: Place, target: str, before: str, environments: list[str]) -> None:
+    assert project.run("make", target).returncode == 0
+    made = calls(project)[: calls(project).index(before)]
+    assert [call for call in made if call.startswith("environment ")] == [
+        f"environment {name}" for name in environments
     ]
 
 
@@ -73,7 +96,7 @@ def test_a_step_that_fails_stops_the_suite(project: Place, broken: str, last: st
 
 def test_a_failing_pytest_fails_make(project: Place) -> None:
     assert project.run("make", "scenarios", BREAK="-mpytest").returncode == 2
-    assert project.run("make", "test", BREAK="run-e").returncode == 2
+    assert project.run("make", "folders", BREAK="-mpytest").returncode == 2
 
 
 def test_without_go_on_the_path_the_wheels_go_is_asked_for(project: Place) -> None:

@@ -1,0 +1,98 @@
+"""Find an interpreter of a wanted version on this machine."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+PROBE = """
+import sys
+try:
+    import ensurepip, venv
+    complete = "yes"
+except ImportError:
+    complete = "no"
+print("%d.%d.%d" % sys.version_info[:3], complete)
+"""
+
+
+class Python(NamedTuple):
+    """An interpreter that runs."""
+
+    command: str
+    version: str
+    has_venv: bool
+    """Debian moves ensurepip into the package python3-venv."""
+
+    @property
+    def minor(self) -> str:
+        return self.version.rpartition(".")[0]
+
+
+class NoPythonError(Exception):
+    """No suitable interpreter; the message names the interpreters that were found."""
+
+
+def probe(command: str) -> Python | None:
+    """The interpreter behind `command`, or None. Only a run tells: pyenv has shims that refuse to run."""
+    try:
+        done = subprocess.run(
+            [command, "-c", PROBE], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
+        )
+        version, complete = done.stdout.split()
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None
+    return Python(command, version, complete == "yes")
+
+
+def find(wanted: Sequence[str], first: Iterable[str], env: Mapping[str, str]) -> Python:
+    """The first interpreter of a wanted minor version: commands in `first`, then PATH, then pyenv's and uv's folders.
+
+    PYTHON in `env` replaces the search. Raises NoPythonError.
+    """
+    named = env.get("PYTHON")
+    found = []
+    for command in [named] if named else [*first, *commands(wanted, env)]:
+        python = probe(command)
+        if python is None:
+            if named:
+                found.append(f"{named}, which does not run")
+        elif python.minor not in wanted:
+            found.append(f"{command} is Python {python.version}")
+        elif not python.has_venv:
+            found.append(f"{command} is Python {python.version} without the venv module (apt-get install python3-venv)")
+        else:
+            return python
+    raise NoPythonError(
+        f"Python {listed(wanted)} is needed; found: {'; '.join(dict.fromkeys(found)) or 'none'}. "
+        f"Name one with PYTHON=/path/to/python{wanted[0]}"
+    )
+
+
+def commands(wanted: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
+    """What may be an interpreter of these versions, most obvious first."""
+    names = [f"python{minor}" for minor in wanted]
+    yield from (name for name in [*names, "python3"] if shutil.which(name, path=env.get("PATH")))
+    home = Path(env.get("HOME", "/nonexistent"))
+    pyenv = Path(env.get("PYENV_ROOT", home / ".pyenv")) / "versions"
+    uv = Path(env.get("UV_PYTHON_INSTALL_DIR", home / ".local" / "share" / "uv" / "python"))
+    for minor in wanted:
+        for folder in [*newest_first(pyenv, f"{minor}.*"), *newest_first(uv, f"cpython-{minor}.*")]:
+            yield str(folder / "bin" / "python3")
+
+
+def newest_first(folder: Path, pattern: str) -> list[Path]:
+    def numbers(path: Path) -> tuple[int, ...]:
+        digits = "".join(character if character.isdigit() else " " for character in path.name)
+        return tuple(map(int, digits.split()))
+
+    return sorted(folder.glob(pattern), key=numbers, reverse=True)
+
+
+def listed(wanted: Sequence[str]) -> str:
+    """`3.11 to 3.14`."""
+    inorder = sorted(wanted, key=lambda minor: int(minor.rpartition(".")[2]))
+    return inorder[0] if len(inorder) == 1 else f"{inorder[0]} to {inorder[-1]}"

@@ -1,0 +1,60 @@
+"""Get the pinned uv by pip, into a folder of its own, and run it with pip's settings."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from tools.environments.commands import FailedError, run
+from tools.environments.pip_settings import uv_environment
+from tools.environments.pythons import Python
+
+LOCK = Path("requirements", "uv.txt")
+
+
+class Uv:
+    """The pinned uv and the environment to run it in."""
+
+    def __init__(self, program: Path, env: dict[str, str], log: Path) -> None:
+        self.program, self.env, self.log = program, env, log
+
+    def run(self, *arguments: str, cwd: Path | None = None) -> None:
+        """Raises FailedError."""
+        run([str(self.program), *arguments], self.log, self.env, cwd)
+
+
+_GOT: dict[Path, Uv] = {}
+
+
+def get(python: Python, root: Path, log: Path) -> Uv:
+    """uv as requirements/uv.txt pins it, installed by this interpreter's pip if missing. Raises FailedError."""
+    if root in _GOT:
+        return _GOT[root]
+    pip, config = _pip(python, root, log)
+    folder = root / ".harness" / "uv"
+    stamp, wanted = folder / "made-from", hashlib.sha256((root / LOCK).read_bytes()).hexdigest()
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        making = folder.with_name("uv.making")
+        shutil.rmtree(making, ignore_errors=True)
+        options = ["-q", "--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes"]
+        run([*pip, "install", *options, "--target", str(making), "-r", str(root / LOCK)], log)
+        (making / "made-from").write_text(wanted)
+        shutil.rmtree(folder, ignore_errors=True)
+        making.rename(folder)
+    _GOT[root] = Uv(folder / "bin" / "uv", uv_environment(config, os.environ), log)
+    return _GOT[root]
+
+
+def _pip(python: Python, root: Path, log: Path) -> tuple[list[str], str]:
+    """The interpreter's pip and that pip's settings; a virtual environment's where, as on Debian, it has no pip."""
+    options = ["-m", "pip", "--disable-pip-version-check"]
+    settings = ["config", "list"]
+    try:
+        return [python.command, *options], run([python.command, *options, *settings], log)
+    except FailedError:
+        folder = root / ".harness" / "pip"
+        run([python.command, "-m", "venv", "--clear", str(folder)], log)
+        pip = [str(folder / "bin" / "python"), *options]
+        return pip, run([*pip, *settings], log)
