@@ -64,9 +64,10 @@ equal-3.3 equal-2.11: equal-%: airflow-%
 engine: ## get a Docker engine where none answers (Debian or Ubuntu, as root)
 	@tools/engine start
 
-lint: venv ## ruff: rules and format
+lint: venv ## ruff (rules and format) and import-linter (the layers in pyproject.toml)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
 
 types: venv ## mypy
 	@$(BIN)/mypy
