@@ -87,8 +87,9 @@ bench-gate: images airflow-3.3 ## compare the quick rows' ratios with the last r
 	@$(BIN)/python -m benchmarks --quick --json $(QUICK)
 	@$(BIN)/python -m benchmarks gate $(QUICK)
 
-soak: images airflow-3.3 ## the same scenarios in eight workers, a hundred times
+soak: images airflow-3.3 ## the same scenarios in eight workers, a hundred times, and twenty times beside two busy loops
 	@$(BIN)/python -m benchmarks.soak --workers 8 --times 100
+	@$(BIN)/python -m benchmarks.soak --workers 8 --times 20 --busy 2
 
 soak-ci: images airflow-3.3
 	@$(BIN)/python -m benchmarks.soak --workers 4 --times 5

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
+
+from harness.airflow.runners.warm import living_hosts
 
 
 def host_megabytes(hosts: Path) -> float:
@@ -12,24 +12,12 @@ def host_megabytes(hosts: Path) -> float:
 
     PSS divides a shared page among its processes. Raises LookupError if no host is alive.
     """
-    found = [
-        _pss(process) for process in Path("/proc").iterdir() if process.name.isdigit() and _is_host(process, hosts)
-    ]
+    found = [_pss(host.pid) for host in living_hosts(hosts)]
     if not found:
         raise LookupError(f"no warm host of {hosts} is alive")
     return sum(found) / 1e6
 
 
-def _is_host(process: Path, hosts: Path) -> bool:
-    with suppress(OSError):
-        at_home = Path(os.readlink(process / "cwd")).is_relative_to(hosts.resolve())  # noqa: PTH115 - a process may go
-        return at_home and b"from harness.airflow.warm import host" in (process / "cmdline").read_bytes()
-    return False
-
-
-def _pss(process: Path) -> int:
-    with suppress(OSError):
-        for line in (process / "smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    return 0
+def _pss(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024

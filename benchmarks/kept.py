@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.figures import BenchmarkError
 from benchmarks.inner import environment
-from harness.airflow.warm import client
+from harness.airflow.runners import warm
 
 
 def down(folder: Path) -> None:
@@ -26,4 +26,4 @@ def down(folder: Path) -> None:
 
 def end_hosts(folder: Path) -> None:
     """End the project's warm hosts, not its stack."""
-    client.end_hosts(client.hosts_folder(folder))
+    warm.end_hosts(warm.hosts_folder(folder))

@@ -1,4 +1,4 @@
-"""Row 12: what a project that declares the harness pays at the start of a pytest that runs no scenario."""
+"""Row 12: how much declaring the harness delays a pytest that runs no scenario."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ DECLARED = "[tool.harness]\n"
 
 
 def later_start(turns: int) -> list[Line]:
-    """Row 12: a pytest of one empty test, with and without the table in pyproject, in turn."""
-    # Outside the checkout, whose own pyproject declares the harness for all folders in it.
+    """Measure row 12: a pytest of an empty test, alternately with and without the table."""
+    # The checkout's pyproject would declare the harness for any folder inside the checkout.
     with tempfile.TemporaryDirectory() as temporary:
         declares = _project(Path(temporary, "declares"), PYTEST + DECLARED)
         without = _project(Path(temporary, "without"), PYTEST)
         for folder in (declares, without):
-            _seconds(folder)  # compiles what it imports
-        later = tuple(_seconds(declares) - _seconds(without) for _ in range(turns))
+            _measure(folder)  # The first run compiles the imported modules.
+        later = tuple(_measure(declares) - _measure(without) for _ in range(turns))
     return [
         Line(
             row=12,
             key="12 plain pytest",
-            what="how much later a pytest without scenarios ends where its project declares the harness",
+            what="delay of a pytest without scenarios if its project declares the harness",
             unit="s",
             ours=later,
             goal=Goal(0.3),
@@ -43,13 +43,13 @@ def _project(folder: Path, pyproject: str) -> Path:
     return folder
 
 
-def _seconds(folder: Path) -> float:
+def _measure(folder: Path) -> float:
     command = [sys.executable, "-m", "pytest", "-q"]
     began = time.monotonic()
-    done = subprocess.run(
+    result = subprocess.run(
         command, cwd=folder, env=inner.environment({}), capture_output=True, text=True, timeout=60, check=False
     )
     seconds = time.monotonic() - began
-    if done.returncode != 0:
-        raise BenchmarkError(f"pytest in {folder} ended with {done.returncode}: {done.stdout[-500:]}")
+    if result.returncode != 0:
+        raise BenchmarkError(f"pytest in {folder} ended with {result.returncode}: {result.stdout[-500:]}")
     return seconds

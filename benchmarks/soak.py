@@ -3,18 +3,22 @@
 `python -m benchmarks.soak --workers 8 --times 100`. Every pass is a new pytest that must pass with the same results as
 the first one. Passes reuse their stacks (`--reuse`), and every FRESH passes all stacks are removed, which tests both
 ways. After every pass the engine may have one Postgres and, for each worker, one of each other service; after a removal
-none.
+none. No run, except the first one of each worker, may take SLOW times the median of its DAG, even
+with `--busy N` loops at full CPU beside it.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 from benchmarks import inner
 from benchmarks.figures import BenchmarkError
@@ -22,6 +26,7 @@ from benchmarks.kept import down
 from harness.engine import LABEL_FLEET, LABEL_ROLE, connect
 
 FRESH = 10
+SLOW = 10.0
 KEPT_ONCE = ("postgres",)
 KEPT_FOR_EACH_WORKER = ("minio", "aws", "relay", "labeller")
 
@@ -32,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--times", type=int, default=100)
     parser.add_argument("--runner", choices=("warm", "process"), default="warm")
+    parser.add_argument("--busy", type=int, default=0, metavar="N", help="loops at full CPU beside the workers")
     chosen = parser.parse_args(arguments)
     folder = inner.project("soak", "soak", inner.HERE / "dags_soak", 'buckets = ["shared"]')
     first: dict[str, str] = {}
@@ -40,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for number in range(1, chosen.times + 1):
             last = number % FRESH == 0 or number == chosen.times
-            seen, seconds = one_pass(folder, chosen.workers, chosen.runner, last)
+            with busy_loops(chosen.busy):
+                seen, seconds = one_pass(folder, chosen.workers, chosen.runner, last)
             first = first or seen
             if different := sorted(name for name in first | seen if first.get(name) != seen.get(name)):
                 raise BenchmarkError(
@@ -65,8 +72,7 @@ def one_pass(folder: Path, workers: int, runner: str, last: bool) -> tuple[dict[
     seen = folder / "seen"
     shutil.rmtree(seen, ignore_errors=True)
     seen.mkdir()
-    # As in CI, where a scenario that passes only at its second attempt fails.
-    more = {"BENCH_SEEN": str(seen), "CI": "true"}
+    more = {"BENCH_SEEN": str(seen)}
     session = inner.run_pytest(folder, "-n", str(workers), "--runner", runner, "--reuse", more=more)
     fleets, stacks = ([file.name for file in (seen / kind).iterdir()] for kind in ("fleets", "stacks"))
     if len(fleets) != 1 or len(stacks) > workers:
@@ -75,10 +81,40 @@ def one_pass(folder: Path, workers: int, runner: str, last: bool) -> tuple[dict[
         dict.fromkeys(KEPT_ONCE, 1) | dict.fromkeys((*KEPT_FOR_EACH_WORKER, "network", "volume"), workers)
     )
     check_engine(fleets[0], allowed)
+    if slow := slow_runs({file.name: file.read_text() for file in (seen / "seconds").iterdir()}):
+        raise BenchmarkError(f"runs that took {SLOW:g} times the median: {', '.join(slow)}")
     if last:
         down(folder)
         check_engine(fleets[0], Counter())
     return {file.name: file.read_text() for file in seen.glob("*.json")}, session.seconds
+
+
+def slow_runs(noted: Mapping[str, str]) -> list[str]:
+    """What each worker noted, a line a run with its DAG and seconds -> the runs that took far too long."""
+    runs: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
+    for worker, text in noted.items():
+        for line in text.splitlines()[1:]:
+            dag_id, seconds = line.split()
+            runs[dag_id].append((worker, float(seconds)))
+    limits = {dag_id: SLOW * median(seconds for _, seconds in found) for dag_id, found in runs.items()}
+    return [
+        f"{dag_id} in {worker}: {seconds:.1f} s"
+        for dag_id, found in runs.items()
+        for worker, seconds in found
+        if seconds > limits[dag_id]
+    ]
+
+
+@contextmanager
+def busy_loops(number: int) -> Iterator[None]:
+    """Processes that take all the CPU that they can get."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
 
 
 def check_engine(fleet: str, allowed: Counter[str]) -> None:

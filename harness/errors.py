@@ -30,7 +30,7 @@ class RunError(HarnessError):
 
 
 class HostLostError(HarnessError):
-    """The warm host ended during a run. The scenario is run again, in a fresh world."""
+    """The warm host ended during a run."""
 
 
 class WatchError(HarnessError):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from harness.airflow.dagbag import DagBag, broken_files, read_dagbag
 from harness.airflow.facts import RunFacts
-from harness.airflow.process import Execute
 from harness.airflow.runner import RunRequest
+from harness.airflow.runners import Execute
 from harness.compatibility.find import hint_for_failure, in_broken_files, in_short
 from harness.errors import RunRefusedError
 

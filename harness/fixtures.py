@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness import second_try
 from harness.declared import rendered, schemas, values
 from harness.errors import HarnessError
 from harness.plugin import FLEET, SETTINGS
@@ -21,7 +20,7 @@ from harness.plugin import FLEET, SETTINGS
 # The rest is imported where it is used: a pytest that runs no scenario should not wait for the clients of the services.
 if TYPE_CHECKING:
     from harness.airflow.environments import AirflowEnvironment
-    from harness.airflow.process import Execute
+    from harness.airflow.runners import Execute
     from harness.progress import Progress
     from harness.services.stack import Stack
     from harness.settings import Settings, StackKind
@@ -88,16 +87,32 @@ def stack(
 
 
 @pytest.fixture(scope="session")
-def execute(settings: Settings, harness_airflow: AirflowEnvironment, stack: Stack) -> Execute:
-    """The runner that was chosen."""
-    from harness.airflow import process
-    from harness.airflow.metadata import fresh_database
-    from harness.airflow.warm.client import WarmHosts, hosts_folder
+def runner_remarks() -> list[str]:
+    """Lines for the user about the runner: why it is another one than might be expected."""
+    return []
 
-    if settings.runner == "process":
-        return process.execute
+
+@pytest.fixture(scope="session")
+def execute(
+    settings: Settings, harness_airflow: AirflowEnvironment, stack: Stack, runner_remarks: list[str]
+) -> Iterator[Execute]:
+    """The runner that was chosen."""
+    from harness.airflow.metadata import fresh_database
+    from harness.airflow.runners import process
+    from harness.airflow.runners.choice import choose
+    from harness.airflow.runners.warm import WarmRunner, hosts_folder
+
+    chosen, remark = choose(settings.runner, harness_airflow.line)
+    if remark:
+        runner_remarks.append(remark)
+    if chosen == "process":
+        yield process.execute
+        return
     database = partial(fresh_database, harness_airflow, stack.postgres)
-    return WarmHosts(harness_airflow, hosts_folder(settings.root), settings.warm_idle, database).execute
+    folder = hosts_folder(settings.root)
+    warm = WarmRunner(harness_airflow, folder, settings.warm_idle, database, runner_remarks.append)
+    yield warm.execute
+    warm.close()
 
 
 @pytest.fixture
@@ -119,6 +134,7 @@ def world(
     harness_airflow: AirflowEnvironment,
     stack: Stack,
     execute: Execute,
+    runner_remarks: list[str],
     connections: Mapping[str, str],
     environment: Mapping[str, str],
     tmp_path: Path,
@@ -133,6 +149,7 @@ def world(
     request.node.stash[WORLD] = made
     request.node.user_properties += [(REMARK, text) for text in stack.remarks]
     yield made
+    request.node.user_properties += [(REMARK, text) for text in runner_remarks]
     stack.relay.remove_sidecars()
 
 
@@ -144,23 +161,11 @@ def remark(request: pytest.FixtureRequest) -> Callable[[str], None]:
     return lambda text: request.node.user_properties.append((REMARK, f"{request.node.name}: {text}"))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    if item.config.stash[SETTINGS].runner == "process" or "world" not in getattr(item, "fixturenames", ()):
-        return None
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in second_try.run(item, nextitem):
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    second_try.note_loss(item, call)
     error = call.excinfo.value if call.excinfo else None
     if error and (known := harness_error(error)):
         from harness.report.sections import told

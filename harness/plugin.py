@@ -32,7 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH",
         help="the Python that runs `airflow` (default: the one that runs pytest)",
     )
-    group.addoption("--runner", choices=get_args(Runner), help="how `airflow dags test` is run (default: warm)")
+    group.addoption(
+        "--runner",
+        choices=get_args(Runner),
+        help="how `airflow dags test` is run: by a new process, or by a fork of a warm one; "
+        "auto (default): warm on Linux and the Airflow lines on which it is proved",
+    )
     group.addoption("--evidence", metavar="DIR", type=Path, help="write what each scenario's runs left, as JSON")
     group.addoption(
         "--report", metavar="DIR", type=Path, help="write an HTML page of the scenarios, and its data as JSON"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ ENV_PREFIX = "HARNESS_"
 TABLE = "tool.harness"
 
 ImageMode = Literal["auto", "pull", "build"]
-Runner = Literal["warm", "process"]
+Runner = Literal["auto", "warm", "process"]
 StackKind = Literal["containers", "embedded"]
 StackChoice = Literal["auto", "containers", "embedded"]
 
@@ -91,8 +90,7 @@ class Settings(BaseModel):
     cache_dir: Path = Field(default_factory=lambda: platformdirs.user_cache_path("airflow-scenario-harness"))
     start_timeout: float = Field(default=60.0, gt=0, description="seconds a service may take to be ready")
     run_timeout: float = Field(default=600.0, gt=0, description="seconds one `airflow dags test` may take")
-    # Forks are only known to be sound on Linux.
-    runner: Runner = "warm" if sys.platform == "linux" else "process"
+    runner: Runner = "auto"
     warm_idle: float = Field(default=900.0, gt=0, description="seconds without a run after which a warm host ends")
     # For DAGs that have them in their text. None: a port that is free, a user and a password made anew for each stack.
     # What is fixed is on 127.0.0.1 as well; a password that is fixed is in the project's own files, and not masked.

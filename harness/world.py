@@ -15,8 +15,8 @@ from minio import Minio
 from harness.airflow.environment import fernet_key, run_environment
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import fresh_database
-from harness.airflow.process import Execute
 from harness.airflow.runner import RunRequest, run_dag
+from harness.airflow.runners import Execute
 from harness.errors import HarnessError, RunOutcomeError
 from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence, warnings_in

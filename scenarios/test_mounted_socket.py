@@ -46,12 +46,12 @@ def test_a_socket_given_to_airflow_works_and_changes_its_owner(world: World, rem
         "crunch_numbers": "success",
     }
     assert_crunched(world, "results/biggest_increase.json", "results/biggest_decrease.json")
-    seen = world.stack.relay.seen()
+    containers = world.stack.relay.seen()
     numbercruncher = world.stack.images["numbercruncher"].reference
-    (through_the_relay,) = seen.sidecars
+    (through_the_relay,) = containers.sidecars
     assert (through_the_relay.image, through_the_relay.exit_code) == (numbercruncher, 0)
-    # Nothing but a label proves whose a container is, so the one that was started by the socket is only listed.
-    assert numbercruncher in {one.image for one in seen.past_relay}
+    # Only the label proves ownership, so the container started through the mounted socket is only listed.
+    assert numbercruncher in {container.image for container in containers.past_relay}
 
     # The mounted socket had the engine's owner and now has another one. On the engine's host, so would the engine's.
     assert run.socket_before == engines

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.airflow.warm.client import end_hosts, hosts_folder
+from harness.airflow.runners.warm import end_hosts, hosts_folder
 
 CONFTEST = 'pytest_plugins = ["harness.plugin"]\n'
 CACHE = "-pcacheprovider"

@@ -12,6 +12,7 @@ from benchmarks.figures import Goal, Line, as_json, from_json
 from benchmarks.gate import judge
 from benchmarks.measure import Measured, keep, read
 from benchmarks.rows import ROWS
+from benchmarks.soak import slow_runs
 from benchmarks.table import cells
 
 AT_MOST = Goal(0.05)
@@ -97,3 +98,10 @@ def test_the_command_compares_two_files(tmp_path: Path, capsys: pytest.CaptureFi
 def test_every_row_of_the_issue_is_there_once() -> None:
     assert [row.number for row in ROWS] == list(range(1, 13))
     assert {row.number for row in ROWS if row.quick_turns} == {2, 3, 4}
+
+
+def test_the_soak_finds_runs_that_took_far_longer_than_their_like() -> None:
+    """But for the first one of each worker, which may have started a host."""
+    noted = {"gw0": "meet 50\nmeet 1\nmeet 1.2\nmeet 13\n", "gw1": "meet 0.9\nmeet 1\nsidecar 30\n"}
+    assert slow_runs(noted) == ["meet in gw0: 13.0 s"]
+    assert slow_runs({"gw0": "meet 50\nmeet 1\nmeet 1.2\n"}) == []

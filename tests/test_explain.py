@@ -11,8 +11,8 @@ from harness.airflow.dagbag import DagBag, DagFacts
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.facts import RunFacts, TaskResult
 from harness.airflow.inside.read_dags import MARK
-from harness.airflow.process import Finished
 from harness.airflow.runner import RunRequest
+from harness.airflow.runners import ProcessResult
 from harness.errors import RunRefusedError
 from harness.explain import explain, why_no_run, why_no_task
 
@@ -102,9 +102,9 @@ def test_why_there_was_no_run() -> None:
 def explained(facts: RunFacts, folder: Path, bag: str | None = None) -> str | None:
     """`bag` is what Airflow prints of the dags folder; None: nobody may ask."""
 
-    def execute(*arguments: object) -> Finished:
+    def execute(*arguments: object) -> ProcessResult:
         assert bag is not None, "the folder is not read"
-        return Finished(0, bag, 0.1)
+        return ProcessResult(0, bag, 0.1)
 
     airflow = AirflowEnvironment(Path("python"), "3.12.1", "", {"apache-airflow": "3.3.2"}, ())
     return explain(facts, RunRequest(airflow, facts.dag_id, facts.date, folder, folder, {}, "", 9), execute)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tenacity import retry, stop_after_delay, wait_fixed
 
-from harness.airflow.process import execute
+from harness.airflow.runners.process import execute
 
 PYTHON = sys.executable
 
@@ -65,7 +65,7 @@ def test_a_stopped_test_process_takes_its_run_along(tmp_path: Path, script: str,
     outer = f"""
 import sys
 from pathlib import Path
-from harness.airflow.process import execute
+from harness.airflow.runners.process import execute
 execute([sys.executable, "-c", {script!r}], {{}}, Path({str(tmp_path)!r}), Path({str(tmp_path / "log")!r}), 600)
 """
     with subprocess.Popen([PYTHON, "-c", outer], stderr=subprocess.DEVNULL) as parent:

@@ -1,7 +1,7 @@
 """Scenarios that all use the same names: each must find only its own data.
 
-Each scenario writes its results to a JSON file in the folder BENCH_SEEN, and the names of its session and stack to
-files in `fleets` and `stacks` there.
+Each scenario writes its results to a JSON file in the folder BENCH_SEEN, the names of its session and stack to files in
+`fleets` and `stacks` there, and the seconds of its runs to `seconds`: a file for each worker, a line for each run.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
+from harness.run import Run
 from harness.services.stack import Stack
 from harness.world import World
 
@@ -50,6 +51,13 @@ def known(stack: Stack) -> None:
         (SEEN / folder / name).touch()
 
 
+def note_seconds(run: Run) -> None:
+    folder = SEEN / "seconds"
+    folder.mkdir(exist_ok=True)
+    with (folder / os.environ.get("PYTEST_XDIST_WORKER", "alone")).open("a") as file:
+        file.write(f"{run.dag_id} {run.seconds:.3f}\n")
+
+
 @pytest.mark.parametrize("number", MEETING)
 def test_meet(world: World, number: int) -> None:
     """Run twice in a row: the second run finds the data of the first one, and nothing else."""
@@ -57,6 +65,7 @@ def test_meet(world: World, number: int) -> None:
     results = []
     for _ in range(2):
         run = world.run("meet", "2021-01-01", environment={"SOAK_NUMBER": str(number)})
+        note_seconds(run)
         results.append(run.xcoms["meet", "return_value"])
         with world.sql("rows") as connection:
             rows = [n for (n,) in connection.execute("SELECT n FROM seen")]
@@ -73,7 +82,7 @@ def test_meet(world: World, number: int) -> None:
 
 @pytest.mark.parametrize("number", SIDECARS)
 def test_sidecar(world: World, number: int) -> None:
-    world.run("sidecar", "2021-01-01", environment={"SOAK_NUMBER": str(number)})
+    note_seconds(world.run("sidecar", "2021-01-01", environment={"SOAK_NUMBER": str(number)}))
     (sidecar,) = world.evidence.sidecars
     assert (sidecar.exit_code, sidecar.output.strip()) == (0, str(number))
     assert world.evidence.objects == {"shared": {}}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.inside.read_dags import MARK
-from harness.airflow.process import Execute
+from harness.airflow.runners import Execute
 
 
 @dataclass(frozen=True)

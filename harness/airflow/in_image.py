@@ -22,7 +22,7 @@ from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.metadata import fresh_database
 from harness.airflow.outcome import failure_of
-from harness.airflow.process import Finished
+from harness.airflow.runners import ProcessResult
 from harness.airflow.snapshot import MetadataSnapshot, read_snapshot
 from harness.engine import connect, engine_errors
 from harness.errors import ServiceError
@@ -116,7 +116,7 @@ def run_in_image(
         ended = run_once(stack, spec, timeout=timeout, files={**placed, ENTRYPOINT: HAND_OVER.encode()}, user="root")
         after = _owned_in(container)
         recorded = read_snapshot(url, dag_id, ended.output)
-        failure = failure_of(Finished(ended.exit_code, ended.output, ended.seconds), recorded, timeout)
+        failure = failure_of(ProcessResult(ended.exit_code, ended.output, ended.seconds), recorded, timeout)
     return InImage(ended.exit_code, ended.output, ended.seconds, recorded, failure, before, after)
 
 

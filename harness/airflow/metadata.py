@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment
-from harness.airflow.process import execute
+from harness.airflow.runners.process import execute
 from harness.errors import RunError, ServiceError
 
 MIGRATION_TIMEOUT = 300.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.airflow.process import Finished
+from harness.airflow.runners import ProcessResult
 from harness.airflow.snapshot import MetadataSnapshot
 from harness.errors import RunError
 
@@ -13,7 +13,7 @@ GOOD = ("success", "skipped")
 OVER = ("success", "failed")
 
 
-def failure_of(finished: Finished, recorded: MetadataSnapshot, timeout: float) -> str | None:
+def failure_of(finished: ProcessResult, recorded: MetadataSnapshot, timeout: float) -> str | None:
     """None where the run succeeded, else the reason in one line.
 
     Raises RunError where exit code and database contradict each other: Airflow has had releases in which a failed

@@ -1,7 +1,6 @@
 """One run: `airflow dags test DAG DATE` by a runner, read and judged.
 
-A runner executes a command as a process would: `process` by a fresh one (process.execute), `warm` by a fork of a
-process in which Airflow has started already (warm.client).
+The package `runners` has the two ways to run the command.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.facts import RunFacts
 from harness.airflow.outcome import failure_of
 from harness.airflow.preflight import refuse_misleading
-from harness.airflow.process import Execute
+from harness.airflow.runners import Execute
 from harness.airflow.snapshot import read_snapshot
 
 

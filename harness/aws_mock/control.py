@@ -40,7 +40,7 @@ def install() -> None:
             reset(self)
             calls.clear()
             authorization.relax()
-            # What calls below /moto-api/ can set, and moto's own reset leaves.
+            # Calls below /moto-api/ can set these, and moto's reset keeps them.
             self.set_config(deepcopy(fresh_config))
             for model in list(state_manager._transitions):
                 state_manager.unset_transition(model)

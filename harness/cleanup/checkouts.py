@@ -10,7 +10,7 @@ from pathlib import Path
 
 import docker
 
-from harness.airflow.warm.client import end_hosts, hosts_folder
+from harness.airflow.runners.warm import end_hosts, hosts_folder
 from harness.cleanup.engine_objects import list_objects
 from harness.cleanup.leftovers import Leftover
 from harness.private import checkouts, private_folder

@@ -18,7 +18,7 @@ from harness.airflow.dagbag import DagBag, broken_files, read_dagbag
 from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.preflight import check_folder
-from harness.airflow.process import execute
+from harness.airflow.runners.process import execute
 from harness.compatibility import by_ruff
 from harness.compatibility.find import in_broken_files, in_running_files
 from harness.compatibility.obstacle import Obstacle

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.airflow.warm.client import end_hosts, hosts_folder
+from harness.airflow.runners.warm import end_hosts, hosts_folder
 from harness.services.kind import remove_kept
 from harness.tables import counted
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.airflow.warm.client import HostFacts, hosts_folder, living_hosts
+from harness.airflow.runners.warm import HostFacts, hosts_folder, living_hosts
 from harness.cli.service_status import KeptService, kept_services
 from harness.services.fleet import Fleet
 
@@ -42,4 +42,4 @@ def _tell(services: Sequence[KeptService], used: bool, hosts: Sequence[HostFacts
     if used:
         print("a test run is using it")
     for host in hosts:
-        print(f"warm host, process {host.pid}: {host.runs} runs under way")
+        print(f"warm host, process {host.pid}: {'making a run' if host.runs else 'idle'}")

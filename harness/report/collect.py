@@ -15,7 +15,6 @@ from harness.report.outcome import failure_line, outcome_of, reason_of
 from harness.report.sections import PART
 from harness.report.versions import UNKNOWN, session_versions
 from harness.report.write import append_summary, write_report
-from harness.second_try import NOTE
 
 REMARK = "harness-remark"
 
@@ -38,18 +37,16 @@ class Collector:
         self._remarks.update({str(text): None for name, text in properties if name == REMARK})
         carried = getattr(report, PART, None)
         if carried is not None:
-            self._take(Part.model_validate(carried), report, dict(properties).get(NOTE))
+            self._take(Part.model_validate(carried), report)
         elif report.failed and report.nodeid in self._scenarios:  # at its end
             self._scenarios[report.nodeid] = self._failed(self._scenarios[report.nodeid], report)
         elif report.failed and report.when not in ("setup", "call", "teardown"):  # its worker crashed
             blank = Scenario(node_id=report.nodeid, title=report.nodeid, outcome="failed", seconds=0)
             self._scenarios[report.nodeid] = self._failed(blank, report)
 
-    def _take(self, part: Part, report: pytest.TestReport, second_try: object) -> None:
+    def _take(self, part: Part, report: pytest.TestReport) -> None:
         scenario = part.scenario
-        if second_try is not None:
-            scenario = scenario.model_copy(update={"second_try": str(second_try)})
-        # What ruled on it after its part was made: the second try, which is a failure in CI, or pytest's xfail.
+        # What ruled on it after its part was made, as pytest's xfail.
         outcome = outcome_of(report)
         if outcome == "failed":
             scenario = self._failed(scenario, report)

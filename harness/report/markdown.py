@@ -33,7 +33,7 @@ def summary(session: Session) -> str:
 
 
 def _row(scenario: Scenario) -> str:
-    result = MARKS[scenario.outcome] + (" (second try)" if scenario.second_try else "")
+    result = MARKS[scenario.outcome]
     if scenario.reason:
         result += f": {scenario.reason}"
     cells = (scenario.title, scenario.dags, scenario.dates, result, f"{scenario.seconds:.1f}")

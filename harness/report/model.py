@@ -76,14 +76,13 @@ class ServiceLines(_Data):
 
 
 class Scenario(_Data):
-    """One scenario. `reason` says why it was not run, `second_try` why there was one, `failure` is one line."""
+    """One scenario. `reason` says why it was not run, `failure` is one line."""
 
     node_id: str
     title: str
     outcome: Outcome
     seconds: float
     reason: str | None = None
-    second_try: str | None = None
     failure: str | None = None
     runs: tuple[ReportedRun, ...] = ()
     services: tuple[ServiceLines, ...] = ()

@@ -28,7 +28,7 @@ def scenario_table(scenarios: Sequence[Scenario], terminal: Any) -> None:
             escape(scenario.title),
             escape(scenario.dags),
             escape(scenario.dates),
-            f"{result} (second try)" if scenario.second_try else result,
+            result,
             f"{scenario.seconds:.1f}",
         )
     console = Console(file=terminal._tw._file, width=max(terminal._tw.fullwidth, 100), no_color=True)

@@ -24,12 +24,12 @@ from typing import NoReturn
 
 import pytest
 
-from harness.airflow.warm.fork import PR_SET_PDEATHSIG, prctl
+from harness.airflow.inside.supervisor import PR_SET_PDEATHSIG, prctl
 from harness.watch.index import RoundReport
 from harness.watch.selection import Selection
 
 USED_BY_SCENARIOS = (
-    "harness.airflow.warm.client",
+    "harness.airflow.runners.warm",
     "harness.record",
     "harness.report.gather",
     "harness.services.kind",

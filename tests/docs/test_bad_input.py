@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.airflow.warm.client import end_hosts, hosts_folder
+from harness.airflow.runners.warm import end_hosts, hosts_folder
 from harness.services.embedded.processes import kept_stacks
 from harness.services.embedded.stack import kept_folders
 from harness.services.fleet import Fleet, new_run

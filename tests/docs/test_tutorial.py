@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from harness.airflow.warm.client import end_hosts, hosts_folder
+from harness.airflow.runners.warm import end_hosts, hosts_folder
 from tests.docs.blocks import blocks, missing
 from tests.installed import installed_wheel
 from tests.outer import environment

@@ -116,7 +116,6 @@ def a_session() -> Session:
                 title="hello",
                 outcome="passed",
                 seconds=0.6,
-                second_try="the warm host went away",
                 runs=(reported(fine),),
                 stack_id="abc-0",
             ),

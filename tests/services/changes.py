@@ -58,13 +58,14 @@ def change_buckets(minio: MinioService, bucket: str, other: str) -> None:
         client.set_bucket_policy(name, json.dumps(POLICY) % name)
         tags = Tags.new_bucket_tags()
         tags["made"] = "by a DAG"
+        admin_of(minio).bucket_quota_set(name, 1 << 30)
         client.set_bucket_tags(name, tags)
         expiry = Rule(ENABLED, Filter(prefix="old/"), rule_id="expiry", expiration=Expiration(days=1))
         client.set_bucket_lifecycle(name, LifecycleConfig([expiry]))
+    for name in (bucket, "extra"):
         for key in ("part/ial", "part/other"):
             upload = client._create_multipart_upload(name, key, {})
             client._upload_part(name, key, b"x", {}, upload, 1)
-        admin_of(minio).bucket_quota_set(name, 1 << 30)
     cors = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}
     with suppress(Exception):  # MinIO has none
         _boto3(minio).put_bucket_cors(Bucket=bucket, CORSConfiguration=cors)

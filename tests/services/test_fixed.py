@@ -17,7 +17,7 @@ from minio import Minio
 
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import ensure_template
-from harness.airflow.process import Execute
+from harness.airflow.runners import Execute
 from harness.engine import LABEL_FLEET, connect
 from harness.errors import ServiceError, SettingsError
 from harness.progress import SILENT

@@ -13,7 +13,7 @@ from docker.models.containers import Container
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from harness.airflow.metadata import ensure_template
-from harness.airflow.process import Execute
+from harness.airflow.runners import Execute
 from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect
 from harness.services import labeller
 from harness.services.relay import ContainerPastRelay, Seen, Sidecar, engine_socket
@@ -37,8 +37,9 @@ from airflow.providers.standard.operators.python import PythonOperator
 
 def list_all():
     engine = docker.DockerClient(base_url="{engine}")
-    print([container.id for container in engine.containers.list(all=True)])
-    return [container.id for container in engine.containers.list(all=True)]
+    found = [container.id for container in engine.containers.list(all=True, sparse=True)]
+    print(found)
+    return found
 
 
 with DAG("lists_all", start_date=datetime(2024, 1, 1), schedule=None):

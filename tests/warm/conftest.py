@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.airflow import process
-from harness.airflow.warm.client import WarmHosts, end_hosts
+from harness.airflow.runners import process
+from harness.airflow.runners.warm import WarmRunner, end_hosts
 from harness.world import World
-from tests.warm.stub import Place, no_database, write_stub
+from tests.warm.stub import Place, runner_of, write_stub
 from tests.warm.support import Runs, with_dags
 
 RUNNERS = ("process", "warm")
@@ -36,14 +36,14 @@ def stub_airflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stub_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmHosts]:
+def stub_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmRunner]:
     folder = tmp_path_factory.mktemp("hosts")
-    yield WarmHosts(folder, 600, no_database)
+    yield runner_of(folder)
     end_hosts(folder)
 
 
 @pytest.fixture
-def stub(stub_hosts: WarmHosts, stub_airflow: Path, tmp_path: Path) -> Place:
+def stub(stub_hosts: WarmRunner, stub_airflow: Path, tmp_path: Path) -> Place:
     """Runs of scripts by the host that all tests share."""
     return Place(tmp_path, stub_airflow, stub_hosts.execute)
 
@@ -55,13 +55,13 @@ def stub_both(request: pytest.FixtureRequest, stub: Place) -> Place:
 
 
 @pytest.fixture
-def own_hosts(tmp_path: Path) -> Iterator[Callable[..., WarmHosts]]:
+def own_hosts(tmp_path: Path) -> Iterator[Callable[..., WarmRunner]]:
     """Makes hosts that no other test meets."""
     folder = tmp_path / "hosts"
     folder.mkdir()
 
-    def make(idle: float = 600) -> WarmHosts:
-        return WarmHosts(folder, idle, no_database)
+    def make(idle: float = 600) -> WarmRunner:
+        return runner_of(folder, idle)
 
     yield make
     end_hosts(folder)

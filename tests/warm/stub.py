@@ -17,22 +17,24 @@ from pathlib import Path
 
 from harness.airflow.environment import run_environment
 from harness.airflow.environments import describe
-from harness.airflow.process import Execute, Finished
-from harness.airflow.warm.client import WarmHosts
-from harness.airflow.warm.key import host_key
+from harness.airflow.inside.__main__ import NAME
+from harness.airflow.inside.host import SOCKET
+from harness.airflow.runners import Execute, ProcessResult
+from harness.airflow.runners.host_key import host_key
+from harness.airflow.runners.warm import WarmRunner
 
 URL = "postgresql://user:word@127.0.0.1:9/{name}"
 HERE = describe(Path(sys.executable))
 INSTALLED = "AIRFLOW__STUB__INSTALLED"
 FILES = {
     "airflow/__init__.py": f"""
-import os
-if extra := os.environ.get("{INSTALLED}"):
-    from harness.airflow.warm import learning
-    learning.INSTALLED += (extra + os.sep,)
+import os, sys
+preload = sys.modules.get("{NAME}.preload")
+if preload and (extra := os.environ.get("{INSTALLED}")):
+    preload.INSTALLED += (extra + os.sep,)
+    preload.SECONDS = 1
 """,
     "airflow/__main__.py": "import airflow.configuration, airflow.settings\n",
-    "airflow/migrations/__init__.py": "",
     "airflow/utils/__init__.py": "",
     "airflow/utils/db.py": "def reflect_tables(tables, session): ...\n",
     "airflow/configuration.py": """
@@ -41,19 +43,25 @@ class conf:
 """,
     "airflow/settings.py": """
 import os
-from sqlalchemy import create_engine
-HOME = os.environ["AIRFLOW_HOME"]
-SQL_ALCHEMY_CONN = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
-engine = create_engine(SQL_ALCHEMY_CONN)
 class Session:
     remove = staticmethod(lambda: None)
 def configure_vars():
-    global SQL_ALCHEMY_CONN
-    SQL_ALCHEMY_CONN = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    global DAGS_FOLDER
+    DAGS_FOLDER = os.environ["AIRFLOW__CORE__DAGS_FOLDER"]
+configure_vars()
 def prepare_syspath():
     pass
 """,
 }
+
+
+def runner_of(folder: Path, idle: float = 600) -> WarmRunner:
+    """A warm runner whose remarks fail a test: no test but those of remarks expects another runner."""
+
+    def remark(line: str) -> None:
+        raise AssertionError(line)
+
+    return WarmRunner(HERE, folder, idle, no_database, remark)
 
 
 @contextmanager
@@ -87,7 +95,7 @@ class Place:
             HERE.python, home, dags, URL.format(name=home.name), {}, {**path, **self.extra, **(more or {})}
         )
 
-    def run(self, script: str, *, timeout: float = 60, env: Mapping[str, str] | None = None) -> Finished:
+    def run(self, script: str, *, timeout: float = 60, env: Mapping[str, str] | None = None) -> ProcessResult:
         home = self.home()
         command = [sys.executable, "-c", script]
         return self.execute(command, self.environment(home, env), home, home / "run.log", timeout)
@@ -98,8 +106,8 @@ class Place:
         assert done.exit_code == 0, done.log
         return done.log.strip()
 
-    def socket_path(self, hosts: WarmHosts, env: Mapping[str, str] | None = None) -> Path:
-        return hosts.folder / f"{host_key(HERE, self.environment(self.folder, env))}.sock"
+    def socket_path(self, runner: WarmRunner, env: Mapping[str, str] | None = None) -> Path:
+        return runner.folder / f"{host_key(HERE, self.environment(self.folder, env))}-0" / SOCKET
 
 
 def write_stub(folder: Path) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.airflow.process import Finished
+from harness.airflow.runners import ProcessResult
 from tests.warm.stub import Place
 from tests.warm.support import await_gone
 
@@ -99,7 +99,7 @@ ENDS = {
 }
 
 
-def leaves(place: Place, leaving: str, end: str) -> tuple[Finished, int]:
+def leaves(place: Place, leaving: str, end: str) -> tuple[ProcessResult, int]:
     script = "\n".join(["import os, subprocess, sys, time", LEAVES[leaving], "print(child.pid, flush=True)", ENDS[end]])
     done = place.run(script, timeout=1 if end == "timeout" else 60)
     return done, int(done.log.split()[0])
@@ -107,10 +107,10 @@ def leaves(place: Place, leaving: str, end: str) -> tuple[Finished, int]:
 
 @pytest.mark.parametrize("end", list(ENDS))
 @pytest.mark.parametrize("leaving", list(LEAVES))
-def test_a_child_left_behind_does_not_survive(stub: Place, leaving: str, end: str) -> None:
+def test_a_child_left_behind_does_not_survive(stub_both: Place, leaving: str, end: str) -> None:
     if leaving == "fork" and end in ("returns", "exit"):
         pytest.skip("not run: multiprocessing waits for its child, in a fresh process too")
-    done, child = leaves(stub, leaving, end)
+    done, child = leaves(stub_both, leaving, end)
     assert done.exit_code == {"returns": 0, "exit": 3, "_exit": 3, "_exit 0": 0, "killed": -9}.get(end)
     await_gone(child)
 

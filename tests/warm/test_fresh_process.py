@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.airflow.process import execute as fresh
-from harness.airflow.warm.client import WarmHosts
+from harness.airflow.runners.process import execute as fresh
+from harness.airflow.runners.warm import WarmRunner
 from tests.warm.stub import Place
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not run: the warm runner is for Linux")
@@ -37,7 +37,7 @@ libc = ctypes.CDLL(None)
 mask = os.umask(0o22)
 os.umask(mask)
 try:
-    import harness.airflow.warm
+    import harness.airflow.inside
     ours = "importable"
 except ImportError:
     ours = None
@@ -56,7 +56,9 @@ print(json.dumps({
     "streams": [(one.name, one.encoding, one.errors, one.line_buffering, one.write_through, type(one).__name__)
                 for one in (sys.stdin, sys.stdout, sys.stderr)],
     "signals": {str(one): simply(signal.getsignal(one)) for one in signal.valid_signals()},
-    "kernel's signals": [status(name) for name in ("SigBlk", "SigIgn", "SigCgt", "SigPnd")],
+    "kernel's signals": [status(name) for name in ("SigBlk", "SigIgn", "SigPnd")],
+    # SIGUSR1 prints the stacks of a warm run.
+    "caught signals": int(status("SigCgt"), 16) & ~(1 << signal.SIGUSR1 - 1),
     "umask": mask,
     "limits": {name: resource.getrlimit(getattr(resource, name)) for name in limits},
     "scheduling": [os.nice(0), sorted(os.sched_getaffinity(0)), open("/proc/self/oom_score_adj").read()],
@@ -129,7 +131,7 @@ print("done")
 
 @pytest.fixture(scope="module")
 def looks(
-    stub_hosts: WarmHosts, stub_airflow: Path, tmp_path_factory: pytest.TempPathFactory
+    stub_hosts: WarmRunner, stub_airflow: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> list[dict[str, object]]:
     """What a fresh process finds, and what a fork finds after a run that left nothing as it was."""
     found: list[dict[str, object]] = []
@@ -141,30 +143,23 @@ def looks(
     return found
 
 
-# Each run has its own.
-OWN = ("AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__FERNET_KEY", "HARNESS_RUN_MARK")
+# Each run has its own, or its runner has.
+OWN = (
+    "AIRFLOW__API_AUTH__JWT_SECRET",
+    "AIRFLOW__CORE__FERNET_KEY",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+    "PGSERVICEFILE",
+)
 WHAT = [line.split('"')[1] for line in LOOK.splitlines() if line.startswith('    "')]
 
 
-@pytest.mark.parametrize("what", [one for one in WHAT if one != "files"])
+@pytest.mark.parametrize("what", WHAT)
 def test_a_fork_finds_what_a_fresh_process_finds(looks: list[dict[str, object]], what: str) -> None:
     by_fresh, by_fork = (dict(look) for look in looks)
     if what == "environ":
         for look in (by_fresh, by_fork):
             look[what] = {name: value for name, value in dict(look[what]).items() if name not in OWN}  # type: ignore[call-overload]
     assert by_fork[what] == by_fresh[what]
-
-
-def test_of_the_hosts_files_a_run_has_its_own_channel_alone(looks: list[dict[str, object]]) -> None:
-    assert looks[0]["files"] == []
-    assert looks[1]["files"] == ["socket"]
-
-
-def test_the_channel_is_not_inherited_by_what_a_run_starts(stub: Place) -> None:
-    script = (
-        "import subprocess; print(subprocess.run(['ls', '/proc/self/fd'], capture_output=True, close_fds=False).stdout)"
-    )
-    assert stub.said(script) == repr(b"0\n1\n2\n3\n")  # the last one is of `ls` itself
 
 
 DRAWS = """

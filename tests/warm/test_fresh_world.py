@@ -248,10 +248,10 @@ def test_a_thread_that_never_ends_holds_up_this_run_alone(warm: Runs) -> None:
     assert warm.told("return 'well'") == "well"
 
 
-def test_no_run_is_told_of_the_rehearsal(warm: Runs) -> None:
+def test_no_run_is_told_of_the_warm_up(warm: Runs) -> None:
     """By its listing of DAGs, its log, or the metadata database."""
     run = warm.run("return 1")
-    assert "rehearsal" not in run.log
+    assert "warm_up" not in run.log
     assert json.dumps(sorted(run.dag_files)) in ('["told"]', "[]")
 
 

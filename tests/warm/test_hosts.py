@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,18 +18,18 @@ from pathlib import Path
 import pytest
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
-from harness.airflow.warm import client
-from harness.airflow.warm.client import WarmHosts, end_hosts, hosts_folder, living_hosts
-from harness.errors import HostLostError, RunError
+from harness.airflow.runners import warm
+from harness.airflow.runners.warm import WarmRunner, end_hosts, hosts_folder, living_hosts
+from harness.errors import HostLostError
 from harness.private import PrivacyError, private_folder
 from harness.settings import Settings
-from tests.warm.stub import Place, host_pid, memory_of, open_files, write_stub
+from tests.warm.stub import Place, host_pid, memory_of, open_files, runner_of, write_stub
 from tests.warm.support import alive, await_gone
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not run: the warm runner is for Linux")
 
 ROOT = Path(__file__).parents[2]
-MakeHosts = Callable[..., WarmHosts]
+MakeHosts = Callable[..., WarmRunner]
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def place(stub_airflow: Path, tmp_path: Path, own_hosts: MakeHosts) -> Place:
 
 
 def hosts_of(place: Place) -> list[Path]:
-    return sorted((place.folder / "hosts").glob("*.sock"))
+    return sorted((place.folder / "hosts").glob("*/socket"))
 
 
 def only_host(place: Place) -> int:
@@ -48,8 +47,8 @@ def only_host(place: Place) -> int:
     return host_pid(path)
 
 
-def command_of(pid: int | str) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def eventually(check: Callable[[], object]) -> None:
@@ -135,10 +134,9 @@ def test_it_ends_when_nothing_has_come_for_a_while(place: Place, own_hosts: Make
     place.execute = own_hosts(idle=0.5).execute
     place.said("pass")
     host = only_host(place)
-    dog = [int(pid) for pid in Path(f"/proc/{host}/task/{host}/children").read_text().split()]
+    supervisor = parent_of(host)
     await_gone(host)
-    for pid in dog:
-        await_gone(pid)
+    await_gone(supervisor)
     assert hosts_of(place) == []
     assert place.said("print('again')") == "again"
 
@@ -167,11 +165,9 @@ def test_it_holds_nothing_of_who_started_it(place: Place) -> None:
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
-from harness.airflow.warm.client import WarmHosts
-from tests.warm.stub import Place, no_database
+from tests.warm.stub import Place, runner_of
 folder = Path({str(place.folder)!r})
-hosts = WarmHosts(folder / "hosts", 600, no_database)
-print(Place(folder, Path({str(place.airflow)!r}), hosts.execute).said("print(42)"))
+print(Place(folder, Path({str(place.airflow)!r}), runner_of(folder / "hosts").execute).said("print(42)"))
 """
     with (place.folder / "held").open("w") as held:
         os.set_inheritable(held.fileno(), True)
@@ -193,9 +189,9 @@ print(Place(folder, Path({str(place.airflow)!r}), hosts.execute).said("print(42)
 
 
 def at_rest(host: int) -> None:
-    """With a watchdog and a spare fork, and no client: a listener, two ends of a wake-up and the spare's channel."""
-    assert len(Path(f"/proc/{host}/task/{host}/children").read_text().split()) == 2
-    assert len([name for name in open_files(host) if name.startswith("socket:")]) == 4
+    """No run and no client: the listener alone is left."""
+    assert Path(f"/proc/{host}/task/{host}/children").read_text() == ""
+    assert len([name for name in open_files(host) if name.startswith("socket:")]) == 1
 
 
 @pytest.mark.filterwarnings("error")
@@ -234,7 +230,7 @@ if name == "4":
     os.killpg(0, 15)
 print(name)
 """
-    homes = [place.home() for _ in range(8)]
+    homes = [place.home() for _ in range(5)]
 
     def one(number: int) -> tuple[int | None, str]:
         home = homes[number]
@@ -242,29 +238,17 @@ print(name)
         done = place.execute([sys.executable, "-c", script], env, home, home / "run.log", 30)
         return done.exit_code, done.log.strip()
 
-    began = time.monotonic()
-    with ThreadPoolExecutor(8) as pool:
-        outcomes = list(pool.map(one, range(8)))
+    with ThreadPoolExecutor(5) as pool:
+        outcomes = list(pool.map(one, range(5)))
     special = {3: (-9, ""), 4: (-15, "")}
-    assert outcomes == [special.get(number, (0, str(number))) for number in range(8)]
-    assert time.monotonic() - began < 8 * 0.3, "side by side"
-
-
-def test_two_that_need_a_host_at_once_start_one(place: Place) -> None:
-    homes = [place.home() for _ in range(4)]
-
-    def one(home: Path) -> str:
-        script = "import os; print(os.getppid())"
-        return place.execute([sys.executable, "-c", script], place.environment(home), home, home / "run.log", 30).log
-
-    with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(one, homes))) == 1
+    assert outcomes == [special.get(number, (0, str(number))) for number in range(5)]
+    assert len(hosts_of(place)) > 1, "a host makes one run at a time"
 
 
 def test_a_host_that_is_killed_takes_its_runs_along_and_is_replaced(place: Place) -> None:
     script = """
 import subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True, env={})
 print(child.pid, flush=True)
 time.sleep(600)
 """
@@ -275,7 +259,10 @@ time.sleep(600)
     os.kill(host, signal.SIGKILL)
     thread.join()
     assert isinstance(outcome[0], HostLostError)
-    assert str(outcome[0]) == "the warm host went away during a run: was it killed?"
+    assert str(outcome[0]) == (
+        f"the warm host, process {host}, ended during the run: see its log {hosts_of(place)[0].parent / 'log'}, "
+        "then run again"
+    )
     await_gone(run)
     await_gone(child)
     assert hosts_of(place), "it left its socket"
@@ -283,43 +270,45 @@ time.sleep(600)
     assert only_host(place) != host
 
 
-def test_a_fork_that_is_killed_before_it_begins_is_a_hurt_host(place: Place) -> None:
-    place.said("pass")
-    host = only_host(place)
-    children = Path(f"/proc/{host}/task/{host}/children").read_text().split()
-    (spare,) = (int(pid) for pid in children if command_of(pid) == command_of(host))  # beside it: the watchdog
-    os.kill(spare, signal.SIGSTOP)
-    lost: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            place.run("print('never')")
-        except HostLostError as error:
-            lost.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    time.sleep(0.3)  # so that the order is on its way; if it is not, the test holds all the same
-    os.kill(spare, signal.SIGKILL)
-    thread.join()
-    assert lost
-    assert place.said("print('next')") == "next"
+def remarks_of(runner: WarmRunner) -> list[str]:
+    lines: list[str] = []
+    runner.remark = lines.append
+    return lines
 
 
-def test_a_host_that_hangs_is_replaced(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_does_not_begin_is_made_by_a_new_process(
+    place: Place, own_hosts: MakeHosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = own_hosts()
+    remarks = remarks_of(runner)
+    place.execute = runner.execute
     place.said("pass")
     host = only_host(place)
     os.kill(host, signal.SIGSTOP)
-    monkeypatch.setattr(client, "START_TIMEOUT", 2)
-    assert place.said("print('by another')") == "by another"
+    monkeypatch.setattr(warm, "BEGIN_TIMEOUT", 0.5)
+    assert place.said("import os; print(os.getppid())") != str(host)
     await_gone(host)
+    (remark,) = remarks
+    assert remark.startswith(f"runner: a new process made one run, since the warm host, process {host}, did not begin")
+    monkeypatch.undo()
+    assert place.said("import os; print(os.getppid())") == str(only_host(place)), "the next run has a host again"
+
+
+def test_a_fork_that_can_not_become_the_run_has_not_begun(place: Place, own_hosts: MakeHosts) -> None:
+    """As one whose folder is gone: the client asks another host, and then a new process, which says what is wrong."""
+    runner = own_hosts()
+    remarks = remarks_of(runner)
+    home = place.home()
+    with pytest.raises(FileNotFoundError):
+        runner.execute([sys.executable, "-c", ""], place.environment(home), home / "none", home / "log", 9)
+    assert len(remarks) == 1
 
 
 def test_a_host_that_hangs_does_not_hold_up_its_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.said("pass")
     host = only_host(place)
     os.kill(host, signal.SIGSTOP)
-    monkeypatch.setattr(client, "END_TIMEOUT", 0.5)
+    monkeypatch.setattr(warm, "END_TIMEOUT", 0.5)
     assert end_hosts(place.folder / "hosts") == 1
     await_gone(host)
 
@@ -339,10 +328,9 @@ OUTER = """
 import sys, os
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from harness.airflow.warm.client import WarmHosts
-from tests.warm.stub import Place, no_database
+from tests.warm.stub import Place, runner_of
 folder = Path({folder!r})
-place = Place(folder / "outer", Path({airflow!r}), WarmHosts(folder / "hosts", 600, no_database).execute)
+place = Place(folder / "outer", Path({airflow!r}), runner_of(folder / "hosts").execute)
 place.run("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
 """
 
@@ -376,41 +364,91 @@ def regular(path: Path) -> None:
 
 @pytest.mark.parametrize("leave", [stale, regular])
 def test_what_a_dead_host_left_is_replaced(place: Place, own_hosts: MakeHosts, leave: Callable[[Path], None]) -> None:
-    leave(place.socket_path(own_hosts()))
+    path = place.socket_path(own_hosts())
+    path.parent.mkdir()
+    leave(path)
     assert place.said("print('well')") == "well"
 
 
-def test_a_socket_of_another_kind_is_told_in_one_line(place: Place, own_hosts: MakeHosts) -> None:
-    path = place.socket_path(own_hosts())
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
-        other.bind(str(path))
-        with pytest.raises(RunError, match=r"no warm host can be reached at .*--runner process") as refused:
-            place.run("pass")
-        assert "\n" not in str(refused.value)
-    path.unlink()
-
-
-def test_too_long_a_path_is_told_in_one_line(place: Place) -> None:
+def test_too_long_a_path_makes_it_process_with_a_line(place: Place) -> None:
     deep = place.folder / ("deep" * 30)
     deep.mkdir()
-    place.execute = WarmHosts(deep, 60, own_database).execute
-    with pytest.raises(RunError, match=r"AF_UNIX path too long.*XDG_RUNTIME_DIR"):
-        place.run("pass")
+    runner = runner_of(deep)
+    remarks = remarks_of(runner)
+    place.execute = runner.execute
+    assert [place.said("print(1)") for _ in range(2)] == ["1", "1"]
+    (remark,) = remarks
+    assert "is too long for a socket: set XDG_RUNTIME_DIR" in remark
 
 
-def own_database() -> object:
-    raise AssertionError("it does not come so far")
-
-
-def test_a_host_that_can_not_start_is_told_in_one_line(place: Place) -> None:
+def test_a_host_that_can_not_start_makes_it_process_with_a_line(place: Place, own_hosts: MakeHosts) -> None:
     broken = place.folder / "broken" / "airflow"
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text("import no_such_module_at_all\n")
-    with pytest.raises(RunError) as refused:
-        place.run("pass", env={"PYTHONPATH": str(broken.parent)})
-    log = next((place.folder / "hosts").glob("*.log"))
-    assert str(refused.value) == f"no warm host could be started, see {log}: mend that, or use --runner process"
+    runner = own_hosts()
+    remarks = remarks_of(runner)
+    place.execute = runner.execute
+    assert [place.said("print(1)", env={"PYTHONPATH": str(broken.parent)}) for _ in range(2)] == ["1", "1"]
+    log = next((place.folder / "hosts").glob("*/log"))
+    assert remarks == [
+        f"runner: process, since no warm host could be started, see {log}; --runner process avoids this line"
+    ]
     assert "no_such_module_at_all" in log.read_text()
+
+
+def test_a_service_file_of_the_projects_own_makes_it_process_with_a_line(place: Place, own_hosts: MakeHosts) -> None:
+    runner = own_hosts()
+    remarks = remarks_of(runner)
+    place.execute = runner.execute
+    script = "import os; print(os.environ['PGSERVICEFILE'])"
+    assert place.said(script, env={"PGSERVICEFILE": "/own"}) == "/own"
+    assert remarks == [
+        "runner: process, since the warm runner needs the variable PGSERVICEFILE, which this project sets; "
+        "--runner process avoids this line"
+    ]
+
+
+def test_hosts_that_keep_going_stale_make_it_process_with_a_line(place: Place, own_hosts: MakeHosts) -> None:
+    place.airflow = write_stub(place.folder / "own")
+    changing = place.airflow / "airflow" / "settings.py"
+    runner = own_hosts()
+    remarks = remarks_of(runner)
+    place.execute = runner.execute
+    for number in range(4):
+        with changing.open("a") as file:
+            file.write(f"CHANGED = {number}\n")
+        assert place.said("import airflow.settings; print(airflow.settings.CHANGED)") == str(number)
+    assert remarks == [
+        f"runner: process, since the warm host keeps going stale ({changing} has changed); "
+        "--runner process avoids this line"
+    ]
+
+
+def test_sessions_have_hosts_of_their_own_and_find_them_again(place: Place, own_hosts: MakeHosts) -> None:
+    script = "import os; print(os.getppid())"
+    first, second = own_hosts(), own_hosts()
+    parents = []
+    for runner in (first, second):
+        place.execute = runner.execute
+        parents.append(place.said(script))
+    assert parents[0] != parents[1]
+    first.close()
+    second.close()
+    place.execute = own_hosts().execute
+    assert place.said(script) == parents[0], "the first free one"
+
+
+def test_its_folder_in_a_log_is_the_runs_own(place: Place) -> None:
+    assert place.said("import os; print(os.environ['HOME'])") == str(place.folder / "home-1")
+
+
+def test_a_signal_prints_the_stacks_of_a_run(place: Place) -> None:
+    thread, _outcome, log = begin(place, "import time\ndef waits(): time.sleep(600)\nwaits()")
+    run = int(log.read_text().split()[0])
+    os.kill(run, signal.SIGUSR1)
+    eventually(lambda: log.read_text().index("in waits"))
+    os.kill(run, signal.SIGKILL)
+    thread.join()
 
 
 def test_a_changed_file_of_what_it_has_loaded_replaces_it(place: Place) -> None:

@@ -25,7 +25,7 @@ OF_THE_RUN = (
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
 )
 INSTALLED = (".dist-info", ".egg-link", ".egg-info", ".pth")
-OWN = Path(__file__).parent
+OWN = Path(__file__).parent.parent / "inside"
 
 
 def lasting(env: Mapping[str, str]) -> dict[str, str]:
@@ -34,7 +34,7 @@ def lasting(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def host_key(airflow: AirflowEnvironment, env: Mapping[str, str]) -> str:
-    """Sixteen hexadecimal digits, the same for runs that one host can make."""
+    """Return twelve hexadecimal digits, the same for runs that one host can make."""
     facts = (
         str(airflow.python),
         airflow.python_build,
@@ -43,7 +43,7 @@ def host_key(airflow: AirflowEnvironment, env: Mapping[str, str]) -> str:
         _own(),
         _limits(),
     )
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
 
 
 def _installed(airflow: AirflowEnvironment, env: Mapping[str, str]) -> list[tuple[str, int]]:
@@ -71,5 +71,4 @@ def _limits() -> list[object]:
 
 
 def _own() -> list[tuple[str, int]]:
-    files = (*OWN.glob("*.py"), OWN.parent / "watchdog.py")
-    return sorted((file.name, file.stat().st_mtime_ns) for file in files)
+    return sorted((file.name, file.stat().st_mtime_ns) for file in OWN.glob("*.py"))

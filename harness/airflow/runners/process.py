@@ -1,0 +1,94 @@
+"""The process runner: each command is a new process, bounded, logged and ended with all that it started."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from harness.airflow.inside import supervisor
+from harness.airflow.runners import ProcessResult
+from harness.errors import RunError
+
+END_TIMEOUT = supervisor.END_SECONDS + 5
+
+
+def execute(
+    command: Sequence[str], env: Mapping[str, str], folder: Path, log_file: Path, timeout: float
+) -> ProcessResult:
+    """Run `command` in `folder` with exactly `env`, its output in `log_file`.
+
+    It and all that it started has ended when this returns, after `timeout` seconds, when this call is interrupted, and
+    soon after this process dies, even by kill -9. Raises RunError if its supervisor was killed.
+    """
+    began = time.monotonic()
+    with log_file.open("wb") as log, supervised(command, env, folder, log) as (control, _):
+        control.settimeout(timeout)
+        try:
+            answer: dict[str, Any] = read_line(control)
+            seconds = time.monotonic() - began
+        except TimeoutError:
+            answer, seconds = {"exit_code": None}, time.monotonic() - began
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"the process that watches over {command[0]} ended before it: see {log_file}, then run again"
+            ) from error
+    return ProcessResult(answer["exit_code"], log_file.read_text(errors="replace"), seconds)
+
+
+@contextmanager
+def supervised(
+    command: Sequence[str], env: Mapping[str, str], folder: Path, log: IO[bytes]
+) -> Iterator[tuple[socket.socket, subprocess.Popen[bytes]]]:
+    """Start `command` under a supervisor; when the block ends, so do the command and all that it started."""
+    control, process = start(command, env, folder, log, lasting=False)
+    try:
+        yield control, process
+    finally:
+        control.close()
+        try:
+            process.wait(END_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def start(
+    command: Sequence[str], env: Mapping[str, str], folder: Path, log: IO[bytes], *, lasting: bool
+) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """Start `command` under a supervisor, and return the socket that it watches (unless `lasting`) and its process."""
+    ours, its = socket.socketpair()
+    with its:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", supervisor.__file__],
+            cwd=folder,
+            stdin=its.fileno(),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a Ctrl-C at the terminal is not for the supervisor
+        )
+    try:
+        ours.sendall(json.dumps({"command": list(command), "env": dict(env), "lasting": lasting}).encode() + b"\n")
+    except BaseException:
+        ours.close()
+        process.kill()
+        process.wait()
+        raise
+    return ours, process
+
+
+def read_line(connection: socket.socket) -> dict[str, Any]:
+    """Read one line of JSON. Raises TimeoutError, OSError, or ValueError if the other end closed before that."""
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = connection.recv(1)  # a line is short, and what follows it is for the next call
+        if not piece:
+            break
+        line += piece
+    return dict(json.loads(line))

@@ -1,0 +1,40 @@
+"""pytest-rerunfailures runs a scenario again, with a world of its own, as it does any other test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.outer import project, run_pytest
+
+pytest.importorskip("pytest_rerunfailures", reason="not run: needs pytest-rerunfailures")
+ROOT = Path(__file__).parents[2]
+# Stands in for the world, so that neither services nor Airflow are needed: what counts here is pytest's part.
+TESTS = """
+import pytest
+from harness.errors import HostLostError
+
+WORLDS = []
+
+@pytest.fixture
+def world():
+    WORLDS.append("begins")
+    yield len(WORLDS)
+    WORLDS.append("ends")
+
+def test_lost_once(world):
+    if world == 1:
+        raise HostLostError("the warm host, process 1, ended during the run")
+    assert WORLDS == ["begins", "ends", "begins"]
+"""
+
+
+def test_a_scenario_that_lost_its_host_passes_at_its_rerun(tmp_path: Path) -> None:
+    folder = project(tmp_path / "project", TESTS)
+    failed = run_pytest(folder, ROOT, "-rA")
+    assert failed.returncode == 1
+    assert "HostLostError: the warm host, process 1, ended during the run" in failed.stdout
+    passed = run_pytest(folder, ROOT, "-rA", "--reruns", "1")
+    assert passed.returncode == 0, passed.stdout
+    assert "1 passed, 1 rerun" in passed.stdout
