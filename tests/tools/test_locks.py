@@ -100,7 +100,7 @@ def test_each_airflow_lock_is_of_its_line_and_has_the_providers_of_the_extra(lin
     assert set(map(canonicalize_name, project()["optional-dependencies"]["airflow"])) <= set(locked)
 
 
-def test_a_line_has_the_pythons_that_its_airflow_asks_for() -> None:
+def test_a_line_has_only_pythons_that_its_airflow_takes() -> None:
     """uv does not look at upper bounds. The environments that are there are asked."""
     found = {
         file.parents[4].name: SpecifierSet(Parser().parsestr(file.read_text())["Requires-Python"])
@@ -109,7 +109,7 @@ def test_a_line_has_the_pythons_that_its_airflow_asks_for() -> None:
     for line, wanted in found.items():
         # In `!=3.13` the authors of a release mean every 3.13.
         fitting = {minor for minor in MINORS if minor in wanted and f"{minor}.99" in wanted}
-        assert set(LINES[line].pythons) == fitting, line
+        assert set(LINES[line].pythons) <= fitting, line
 
 
 GOOD = "# by:\n#    make locks\nboto3==1.2 ; python_version > '3' \\\n    --hash=sha256:" + "a" * 64 + "\n    # via x\n"

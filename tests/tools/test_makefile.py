@@ -20,7 +20,7 @@ def project(place: Place) -> Place:
         (tools / name).chmod(0o755)
     commands = place.folder / ".venv" / "bin"
     commands.mkdir(parents=True)
-    for name in ("python", "ruff", "mypy"):
+    for name in ("python", "ruff", "mypy", "lint-imports"):
         file = commands / name
         file.write_text(
             f"#!{place.bin}/sh\n{ON_LINE}\n"
@@ -43,6 +43,7 @@ def test_the_suite_runs_in_order(project: Place) -> None:
     assert [call for call in calls(project) if not call.startswith("environment ")] == [
         "ruff check .",
         "ruff format --check .",
+        "lint-imports ",
         "mypy ",
         "python -m harness images --get",
         "python -m pytest tests -n 2",
