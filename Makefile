@@ -33,7 +33,7 @@ scenarios: airflow-3.3 ## run every scenario and end in a table: the main job
 	@$(BIN)/python -m harness images --for-stack
 	@$(call scenarios,3.3) $(ARGS)
 scenarios = $(call on,$(1)) -m pytest scenarios -n $(WORKERS) --junitxml=$(JUNIT)/scenarios$(2)-airflow-$(1).xml \
-    --evidence=$(EVIDENCE)/$(1)$(2)
+    --harness-evidence=$(EVIDENCE)/$(1)$(2)
 on = HARNESS_AIRFLOW_PYTHON=$(CURDIR)/.harness/airflow/$(1)/bin/python $(BIN)/python
 
 test: test-engine lint actionlint types unit equal folders soak-ci bench-gate ## run the whole test suite, on both Airflow lines
@@ -50,15 +50,15 @@ equal-whole: ## the same without leaving out what takes long
 
 # `make unit` runs these on the first line.
 folders: images airflow-2.11 ## DAG folders of other people's idioms, on the second Airflow line
-	@$(call on,2.11) -m pytest -q tests/legacy --stack embedded --junitxml=$(JUNIT)/folders-airflow-2.11.xml $(ARGS)
+	@$(call on,2.11) -m pytest -q tests/legacy --harness-stack embedded --junitxml=$(JUNIT)/folders-airflow-2.11.xml $(ARGS)
 
 # What needs no engine, as on a machine that has none. Kept apart: another S3 answers, so what was left is not compared.
 embedded: airflow-3.3 ## scenarios on the embedded stack
-	@$(call scenarios,3.3,-embedded) --stack embedded -m "$(FRESH) and not engine" $(ARGS)
+	@$(call scenarios,3.3,-embedded) --harness-stack embedded -m "$(FRESH) and not engine" $(ARGS)
 
 equal-3.3 equal-2.11: equal-%: airflow-%
-	@$(call scenarios,$*) --runner warm -m "$(if $(filter 3.3,$*),$(LEFT_OUT),not one_runner)" $(ARGS)
-	@$(call scenarios,$*,-process) --runner process -m "$(FRESH)" $(ARGS)
+	@$(call scenarios,$*) --harness-runner warm -m "$(if $(filter 3.3,$*),$(LEFT_OUT),not one_runner)" $(ARGS)
+	@$(call scenarios,$*,-process) --harness-runner process -m "$(FRESH)" $(ARGS)
 	@$(BIN)/python -m harness.evidence.compare --of-first $(EVIDENCE)/$*-process $(EVIDENCE)/$*
 
 engine: ## get a Docker engine where none answers (Debian or Ubuntu, as root)

@@ -22,7 +22,7 @@ FEW = 5
 def against(turns: int) -> list[Line]:
     """Measure twenty scenarios without a host, twenty with one, and twenty of the plugin."""
     python = _environment()
-    kept = ("--runner", "warm", "--reuse")
+    kept = ("--harness-runner", "warm", "--harness-reuse")
     more = {"BENCH_TIMES": str(TIMES)}
     ours = inner.project("against-in-a-box", "many")
     theirs = _their_project()

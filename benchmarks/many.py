@@ -23,7 +23,7 @@ def long_row(turns: int) -> list[Line]:
     try:
         for _ in range(turns):
             more = {"BENCH_TIMES": str(LONG), "BENCH_WEIGH": f"{PART},{LONG}"}
-            sessions.append(inner.run_pytest(folder, "--runner", "warm", more=more))
+            sessions.append(inner.run_pytest(folder, "--harness-runner", "warm", more=more))
             down(folder)
     finally:
         down(folder)

@@ -12,7 +12,7 @@ from benchmarks.kept import down
 
 def process(turns: int) -> list[Line]:
     """Measure row 1, without the first scenario, in whose setup the services start."""
-    session = _in_turn("process", turns + 1, "--runner", "process")
+    session = _in_turn("process", turns + 1, "--harness-runner", "process")
     return [
         Line(
             row=1,
@@ -37,7 +37,7 @@ def warm_on_33(turns: int) -> list[Line]:
 
 
 def _warm(line: str, goal: float, turns: int) -> Line:
-    session = _in_turn(f"warm-{line}", turns + 1, "--runner", "warm", airflow=python_of(line))
+    session = _in_turn(f"warm-{line}", turns + 1, "--harness-runner", "warm", airflow=python_of(line))
     return Line(
         row=2,
         key=f"2 warm {line}",
@@ -53,7 +53,7 @@ def _warm(line: str, goal: float, turns: int) -> Line:
 def first_of_a_process(turns: int) -> list[Line]:
     """Measure row 3: every turn is a new pytest process, whose first test is the scenario."""
     folder = inner.project("first", "turns")
-    kept = ("--runner", "warm", "--reuse")
+    kept = ("--harness-runner", "warm", "--harness-reuse")
     try:
         inner.run_pytest(folder, *kept, more={"BENCH_TURNS": "1", "BENCH_BARE": "0"})
         sessions = [inner.run_pytest(folder, *kept, more={"BENCH_TURNS": "1"}) for _ in range(turns)]

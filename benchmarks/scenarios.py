@@ -32,9 +32,9 @@ def all_warm(turns: int) -> list[Line]:
     bare: list[float] = []
     for _ in range(turns):
         try:
-            bare.append(sum(inner.run_pytest(folder, *quiet, "--runner", "process").noted("run")))
-            cold.append(sum(inner.run_pytest(folder, *quiet, "--runner", "warm", "--reuse").of("")))
-            ours.append(sum(inner.run_pytest(folder, *quiet, "--runner", "warm", "--reuse").of("")))
+            bare.append(sum(inner.run_pytest(folder, *quiet, "--harness-runner", "process").noted("run")))
+            cold.append(sum(inner.run_pytest(folder, *quiet, "--harness-runner", "warm", "--harness-reuse").of("")))
+            ours.append(sum(inner.run_pytest(folder, *quiet, "--harness-runner", "warm", "--harness-reuse").of("")))
         finally:
             down(folder)
     what = "the scenarios whose DAGs don't wait, warm / the bare commands inside them"

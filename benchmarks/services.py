@@ -50,8 +50,8 @@ def kept_stack(turns: int) -> list[Line]:
     """Row 6: the setup of a scenario that takes nothing but the world, first in its pytest."""
     folder = inner.project("kept", "ready", table='buckets = ["one", "two"]')
     try:
-        inner.run_pytest(folder, "--reuse")
-        sessions = [inner.run_pytest(folder, "--reuse") for _ in range(turns)]
+        inner.run_pytest(folder, "--harness-reuse")
+        sessions = [inner.run_pytest(folder, "--harness-reuse") for _ in range(turns)]
     finally:
         down(folder)
     return [

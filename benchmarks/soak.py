@@ -73,7 +73,7 @@ def one_pass(folder: Path, workers: int, runner: str, last: bool) -> tuple[dict[
     shutil.rmtree(seen, ignore_errors=True)
     seen.mkdir()
     more = {"BENCH_SEEN": str(seen)}
-    session = inner.run_pytest(folder, "-n", str(workers), "--runner", runner, "--reuse", more=more)
+    session = inner.run_pytest(folder, "-n", str(workers), "--harness-runner", runner, "--harness-reuse", more=more)
     fleets, stacks = ([file.name for file in (seen / kind).iterdir()] for kind in ("fleets", "stacks"))
     if len(fleets) != 1 or len(stacks) > workers:
         raise BenchmarkError(f"{workers} workers had the fleets {fleets} and the stacks {stacks}")

@@ -33,7 +33,7 @@ def two_workers(turns: int) -> list[Line]:
 
 
 def _line(key: str, what: str, folder: Path, tests: list[str], more: Mapping[str, str], turns: int) -> Line:
-    kept = (*tests, "--runner", "warm", "--reuse")
+    kept = (*tests, "--harness-runner", "warm", "--harness-reuse")
     speeds: dict[str, list[float]] = {"2": [], "0": []}
     try:
         inner.run_pytest(folder, *kept, "-n", "2", more=more)

@@ -40,7 +40,7 @@ def connect(timeout: float = CALL_TIMEOUT) -> docker.DockerClient:
     except (DockerException, requests.RequestException) as error:
         raise EngineError(
             "no Docker engine answers: start one (`make engine` in the harness's checkout, on Debian and Ubuntu), "
-            "or check DOCKER_HOST; scenarios that need no engine run with --stack embedded"
+            "or check DOCKER_HOST; scenarios that need no engine run if the setting stack is embedded"
         ) from error
     return client
 

@@ -1,37 +1,44 @@
-"""What every pytest of the environment loads: it loads the rest where a project uses the harness, and else nothing.
+"""What every pytest of the environment loads: it loads the plugin if the project uses the harness.
 
-A project uses it whose pyproject has a [tool.harness] table, or who asks for it on the command line.
+A project uses the harness if its pyproject.toml has a [tool.harness] table, or if the command line or the environment
+names a dags folder.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 PLUGIN = "harness.plugin"
 TABLE = "[tool.harness"
-OPTION = "--dags-folder"
+OPTIONS = ("--harness-dags-folder", "--dags-folder")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, args: Sequence[str]) -> None:
-    asked = any(argument.partition("=")[0] == OPTION for argument in args) or "HARNESS_DAGS_FOLDER" in os.environ
-    if asked or _declared(early_config.rootpath):
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None]:
+    """Load the plugin before the project's conftests, which may replace its fixtures."""
+    named = any(argument.partition("=")[0] in OPTIONS for argument in args) or "HARNESS_DAGS_FOLDER" in os.environ
+    used = named or _declared(early_config.rootpath)
+    if used:
         early_config.pluginmanager.import_plugin(PLUGIN)
+    yield
+    if used:
+        from harness.deprecated_options import rename_deprecated_options
+
+        rename_deprecated_options(early_config, parser, args)
 
 
 def _declared(root: Path) -> bool:
-    """Whether the nearest pyproject at or above the root, or the working folder, has the table."""
+    """Return whether the nearest pyproject.toml at or above the root, or in the working directory, has the table."""
     for folder in dict.fromkeys((root, *root.parents, Path.cwd())):
         try:
             if any(line.startswith(TABLE) for line in (folder / "pyproject.toml").read_text().splitlines()):
                 return True
         except (OSError, ValueError):
-            continue  # of a file that can't be read the plugin tells, if it is asked for
+            continue  # If a scenario needs the file, the plugin reports that it can't be read.
     return False

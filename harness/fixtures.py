@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.declared import rendered, schemas, values
-from harness.errors import HarnessError
+from harness.errors import HarnessError, SettingsError
 from harness.plugin import FLEET, SETTINGS
 
 # The rest is imported where it is used: a pytest that runs no scenario should not wait for the clients of the services.
@@ -30,7 +30,7 @@ KIND = pytest.StashKey["StackKind"]()
 WORLD = pytest.StashKey["World"]()
 NO_ENGINE = (
     "needs a Docker engine, and the stack is embedded: "
-    "where one answers (`make engine` gets it on Debian or Ubuntu), --stack containers runs it"
+    "where one answers (`make engine` gets it on Debian or Ubuntu), --harness-stack containers runs it"
 )
 
 
@@ -49,116 +49,144 @@ def _kind(config: pytest.Config) -> StackKind:
 
 
 @pytest.fixture(scope="session")
-def settings(pytestconfig: pytest.Config) -> Settings:
-    """The harness's settings (harness.settings.Settings)."""
+def harness_settings(pytestconfig: pytest.Config) -> Settings:
+    """The harness's settings (harness.Settings)."""
     return pytestconfig.stash[SETTINGS]
 
 
 @pytest.fixture(scope="session")
-def harness_airflow(settings: Settings) -> AirflowEnvironment:
+def harness_airflow(harness_settings: Settings) -> AirflowEnvironment:
     """The Airflow environment: the interpreter that runs `airflow`, and what is installed there."""
     from harness.airflow.environments import find_environment
 
-    return find_environment(settings.airflow_python)
+    return find_environment(harness_settings.airflow_python)
 
 
 @pytest.fixture(scope="session")
-def databases(settings: Settings) -> Mapping[str, str]:
-    """Name of each Postgres database -> the SQL of its schema: what pyproject declares, or override."""
-    return schemas(settings)
+def databases(harness_settings: Settings) -> Mapping[str, str]:
+    """Map each Postgres database to the SQL of its schema. Override to declare them in Python."""
+    return schemas(harness_settings)
 
 
 @pytest.fixture(scope="session")
-def stack(
-    settings: Settings,
+def harness_stack(
+    harness_settings: Settings,
     harness_airflow: AirflowEnvironment,
     databases: Mapping[str, str],
     pytestconfig: pytest.Config,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
-    """The services, up and ready; one stack for each test process."""
+    """The running services (harness.Stack), one stack for each test process."""
     from harness.airflow.metadata import ensure_template
     from harness.services.kind import open_stack
 
+    check_declaration("databases", databases)
     fleet = pytestconfig.stash[FLEET]
-    with open_stack(fleet, settings, databases, _progress(pytestconfig)) as running:
-        ensure_template(harness_airflow, running.postgres, settings.cache_dir, tmp_path_factory.mktemp("migration"))
+    with open_stack(fleet, harness_settings, databases, _progress(pytestconfig)) as running:
+        folder = tmp_path_factory.mktemp("migration")
+        ensure_template(harness_airflow, running.postgres, harness_settings.cache_dir, folder)
         yield running
 
 
 @pytest.fixture(scope="session")
-def runner_remarks() -> list[str]:
-    """Lines for the user about the runner: why it is another one than might be expected."""
+def harness_remarks() -> list[str]:
+    """Lines for the user that appear under the table of scenarios, such as a fallback to another runner."""
     return []
 
 
 @pytest.fixture(scope="session")
-def execute(
-    settings: Settings, harness_airflow: AirflowEnvironment, stack: Stack, runner_remarks: list[str]
+def harness_execute(
+    harness_settings: Settings,
+    harness_airflow: AirflowEnvironment,
+    harness_stack: Stack,
+    harness_remarks: list[str],
 ) -> Iterator[Execute]:
-    """The runner that was chosen."""
+    """The runner: a function that executes a command of Airflow."""
     from harness.airflow.metadata import fresh_database
     from harness.airflow.runners import process
     from harness.airflow.runners.choice import choose
     from harness.airflow.runners.warm import WarmRunner, hosts_folder
 
-    chosen, remark = choose(settings.runner, harness_airflow.line)
+    chosen, remark = choose(harness_settings.runner, harness_airflow.line)
     if remark:
-        runner_remarks.append(remark)
+        harness_remarks.append(remark)
     if chosen == "process":
         yield process.execute
         return
-    database = partial(fresh_database, harness_airflow, stack.postgres)
-    folder = hosts_folder(settings.root)
-    warm = WarmRunner(harness_airflow, folder, settings.warm_idle, database, runner_remarks.append)
+    database = partial(fresh_database, harness_airflow, harness_stack.postgres)
+    folder = hosts_folder(harness_settings.root)
+    warm = WarmRunner(harness_airflow, folder, harness_settings.warm_idle, database, harness_remarks.append)
     yield warm.execute
     warm.close()
 
 
 @pytest.fixture
-def connections(settings: Settings, stack: Stack) -> Mapping[str, str]:
-    """Airflow connection id -> its URI or JSON, for every run: what pyproject declares, or override."""
-    return rendered(settings.connections, values(stack), engine=stack.kind == "containers")
+def connections(harness_settings: Settings, harness_stack: Stack) -> Mapping[str, str]:
+    """Map each Airflow connection id to its URI or JSON. Override to declare connections in Python."""
+    engine = harness_stack.kind == "containers"
+    return rendered(harness_settings.connections, values(harness_stack), engine=engine)
 
 
 @pytest.fixture
-def environment(settings: Settings, stack: Stack) -> Mapping[str, str]:
-    """Further environment variables for every run: what pyproject declares, or override."""
-    return rendered(settings.environment, values(stack), engine=stack.kind == "containers")
+def environment(harness_settings: Settings, harness_stack: Stack) -> Mapping[str, str]:
+    """Map further environment variables of every run to their values. Override to declare them in Python."""
+    engine = harness_stack.kind == "containers"
+    return rendered(harness_settings.environment, values(harness_stack), engine=engine)
 
 
 @pytest.fixture
 def world(
     request: pytest.FixtureRequest,
-    settings: Settings,
+    harness_settings: Settings,
     harness_airflow: AirflowEnvironment,
-    stack: Stack,
-    execute: Execute,
-    runner_remarks: list[str],
+    harness_stack: Stack,
+    harness_execute: Execute,
+    harness_remarks: list[str],
     connections: Mapping[str, str],
     environment: Mapping[str, str],
     tmp_path: Path,
 ) -> Iterator[World]:
-    """A clean world: empty buckets, databases as their schema left them, no sidecar. Runs are made with world.run()."""
+    """A clean world (harness.World): empty buckets, databases as their schema defines them, no sidecar."""
     from harness.report.collect import REMARK
     from harness.world import World
 
-    stack.reset()
-    graph = bool(request.config.getoption("--report"))
-    made = World(settings, stack, harness_airflow, execute, connections, environment, tmp_path, graph=graph)
-    request.node.stash[WORLD] = made
-    request.node.user_properties += [(REMARK, text) for text in stack.remarks]
-    yield made
-    request.node.user_properties += [(REMARK, text) for text in runner_remarks]
-    stack.relay.remove_sidecars()
+    check_declaration("connections", connections)
+    check_declaration("environment", environment)
+    harness_stack.reset()
+    clean = World(
+        harness_settings,
+        harness_stack,
+        harness_airflow,
+        harness_execute,
+        connections,
+        environment,
+        tmp_path,
+        graph=bool(request.config.getoption("--harness-report")),
+    )
+    request.node.stash[WORLD] = clean
+    request.node.user_properties += [(REMARK, text) for text in harness_stack.remarks]
+    yield clean
+    request.node.user_properties += [(REMARK, text) for text in harness_remarks]
+    harness_stack.relay.remove_sidecars()
 
 
 @pytest.fixture
 def remark(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """For what a scenario has found out and its reader should know: a line under the table, and in JUnit."""
+    """A function that adds a line under the table of scenarios, and to JUnit, for the reader of the results."""
     from harness.report.collect import REMARK
 
     return lambda text: request.node.user_properties.append((REMARK, f"{request.node.name}: {text}"))
+
+
+def check_declaration(fixture: str, declared: object) -> None:
+    """Raise SettingsError unless the fixture returned texts by name, for example if another plugin replaced it."""
+    if not isinstance(declared, Mapping) or not all(
+        isinstance(text, str) for pair in declared.items() for text in pair
+    ):
+        raise SettingsError(
+            f"fixture {fixture!r} returned {type(declared).__name__}, not texts by name: if another plugin "
+            f"has a fixture of that name, override {fixture!r} in conftest.py"
+        )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -186,8 +214,8 @@ def _report_scenario(item: pytest.Item, report: pytest.TestReport, error: BaseEx
     if world is not None:
         mask_report(report, world.stack.mask)
     if report.when == "call" or (report.when == "setup" and not report.passed):
-        attach(report, part_of(item, world, report, error, whole=bool(item.config.getoption("--report"))))
-    if world is not None and report.when == "call" and (folder := item.config.getoption("--evidence")):
+        attach(report, part_of(item, world, report, error, whole=bool(item.config.getoption("--harness-report"))))
+    if world is not None and report.when == "call" and (folder := item.config.getoption("--harness-evidence")):
         write_record(folder, item.nodeid, world.runs, world.stack.mask)
 
 

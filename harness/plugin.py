@@ -26,33 +26,37 @@ ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TE
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("harness", "Airflow scenarios")
-    group.addoption("--dags-folder", metavar="PATH", help="the DAGs under test")
+    group.addoption("--harness-dags-folder", metavar="PATH", help="the DAGs under test")
     group.addoption(
         "--harness-airflow-python",
         metavar="PATH",
         help="the Python that runs `airflow` (default: the one that runs pytest)",
     )
     group.addoption(
-        "--runner",
+        "--harness-runner",
         choices=get_args(Runner),
         help="how `airflow dags test` is run: by a new process, or by a fork of a warm one; "
         "auto (default): warm on Linux and the Airflow lines on which it is proved",
     )
-    group.addoption("--evidence", metavar="DIR", type=Path, help="write what each scenario's runs left, as JSON")
     group.addoption(
-        "--report", metavar="DIR", type=Path, help="write an HTML page of the scenarios, and its data as JSON"
+        "--harness-evidence", metavar="DIR", type=Path, help="write what each scenario's runs left, as JSON"
     )
-    group.addoption("--reuse", action="store_true", default=None, help="keep the services for the next test run")
     group.addoption(
-        "--stack",
+        "--harness-report", metavar="DIR", type=Path, help="write an HTML page of the scenarios, and its data as JSON"
+    )
+    group.addoption(
+        "--harness-reuse", action="store_true", default=None, help="keep the services for the next test run"
+    )
+    group.addoption(
+        "--harness-stack",
         choices=get_args(StackChoice),
         help="the services: containers, or embedded, as processes without a Docker engine; "
         "auto (default): containers if an engine answers",
     )
-    group.addoption("--image-mode", choices=get_args(ImageMode), help="how images are obtained (default: auto)")
+    group.addoption("--harness-image-mode", choices=get_args(ImageMode), help="how images are obtained (default: auto)")
     for name in (*BUILT_IN, *_project_images()):
         group.addoption(
-            f"--{name}-image", metavar="REFERENCE", help=f"image of {name}; build:RELEASE builds that release"
+            f"--harness-{name}-image", metavar="REFERENCE", help=f"image of {name}; build:RELEASE builds that release"
         )
 
 
@@ -65,9 +69,8 @@ def _project_images() -> tuple[str, ...]:
 
 def pytest_configure(config: pytest.Config) -> None:
     images = (f"{name}_image" for name in (*BUILT_IN, *_project_images()))
-    names = ("dags_folder", "image_mode", "reuse", "runner", "stack", *images)
-    options = {name: config.getoption(name.replace("-", "_"), None) for name in names}
-    options["airflow_python"] = config.getoption("harness_airflow_python")
+    names = ("airflow_python", "dags_folder", "image_mode", "reuse", "runner", "stack", *images)
+    options = {name: config.getoption(f"harness_{name}".replace("-", "_"), None) for name in names}
     try:
         config.stash[SETTINGS] = Settings.load(find_root(config.rootpath), BUILT_IN, options)
     except HarnessError as error:
@@ -75,8 +78,10 @@ def pytest_configure(config: pytest.Config) -> None:
     settings = config.stash[SETTINGS]
     named = [name for name in options if name.endswith("_image") and options[name]]
     if options["stack"] == "embedded" and named:
-        given = ", ".join(f"--{name.replace('_', '-')}" for name in named)
-        raise pytest.UsageError(f"{given}: the embedded stack has no images; leave that out, or use --stack containers")
+        given = ", ".join(f"--harness-{name.replace('_', '-')}" for name in named)
+        raise pytest.UsageError(
+            f"{given}: the embedded stack has no images; leave that out, or use --harness-stack containers"
+        )
     if settings.fixed_ports and len(getattr(config.option, "tx", None) or ()) > 1:
         raise pytest.UsageError(
             f"each worker of -n has a stack of its own, and one stack alone can have the ports that the settings fix "
@@ -101,12 +106,12 @@ def _run_id(config: pytest.Config, root: Path) -> str:
 
 def _collect(config: pytest.Config) -> None:
     try:
-        for option in ("--report", "--evidence"):
+        for option in ("--harness-report", "--harness-evidence"):
             if folder := config.getoption(option):
                 check_folder(option, folder)
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
-    config.pluginmanager.register(Collector(config.getoption("--report")), "harness-report")
+    config.pluginmanager.register(Collector(config.getoption("--harness-report")), "harness-report")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,4 +1,4 @@
-"""A scenario's runs as a JSON file: written by `--evidence DIR`, read to compare two sets of them."""
+"""A scenario's runs as a JSON file: written by `--harness-evidence DIR`, read to compare two sets of them."""
 
 from __future__ import annotations
 

@@ -75,14 +75,14 @@ def _forgotten(labels: dict[str, str]) -> bool:
 
 
 @pytest.fixture(scope="session")
-def canaries(settings: Settings) -> Iterator[Canaries | None]:
+def canaries(harness_settings: Settings) -> Iterator[Canaries | None]:
     """None where no engine answers, since nothing can be removed there."""
     try:
         client = connect()
     except EngineError:
         yield None
         return
-    made = Canaries(client, resolve_image(client, settings, "python").reference)
+    made = Canaries(client, resolve_image(client, harness_settings, "python").reference)
     yield made
     lost = made.lost()
     made.remove()

@@ -36,9 +36,9 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 @pytest.fixture
-def postgres_dsn(stack: Stack) -> Iterator[str]:
+def postgres_dsn(harness_stack: Stack) -> Iterator[str]:
     """libpq URL of an empty database."""
     name = f"test_{secrets.token_hex(4)}"
-    stack.postgres.create(name)
-    yield stack.postgres.url(name)
-    stack.postgres.drop(name)
+    harness_stack.postgres.create(name)
+    yield harness_stack.postgres.url(name)
+    harness_stack.postgres.drop(name)

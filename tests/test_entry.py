@@ -25,7 +25,7 @@ def pytest_sessionfinish():
     heavy = {"boto3", "docker", "jinja2", "minio", "psycopg", "requests", "rich", "tenacity", "testcontainers"}
     print(f"HEAVY {sorted(heavy & sys.modules.keys())}")
 """
-ASKS = "def test_it(settings):\n    assert settings.dags_folder.name == 'own'\n"
+ASKS = "def test_it(harness_settings):\n    assert harness_settings.dags_folder.name == 'own'\n"
 
 
 def run(folder: Path, root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -46,7 +46,11 @@ def test_a_project_that_knows_nothing_of_it(tmp_path: Path, pytestconfig: pytest
 
 @pytest.mark.parametrize(
     ("table", "arguments"),
-    [("[tool.harness]\ndags_folder = 'own'\n", ()), ("", ("--dags-folder", "own")), ("", ("--dags-folder=own",))],
+    [
+        ("[tool.harness]\ndags_folder = 'own'\n", ()),
+        ("", ("--harness-dags-folder", "own")),
+        ("", ("--harness-dags-folder=own",)),
+    ],
     ids=["table", "option", "option="],
 )
 def test_a_project_that_uses_it(
@@ -64,14 +68,17 @@ def test_a_session_without_scenarios_is_light(
     """A project's other tests don't wait for the clients of the services."""
     (tmp_path / "test_it.py").write_text(ASKS)
     (tmp_path / "conftest.py").write_text(HEAVY)
-    done = run(tmp_path, pytestconfig.rootpath, "-s", "--dags-folder=own", *arguments)
+    done = run(tmp_path, pytestconfig.rootpath, "-s", "--harness-dags-folder=own", *arguments)
     assert done.returncode == 0, done.stdout
     assert set(re.findall("HEAVY .*", done.stdout)) == {"HEAVY []"}
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_fixtures_are_listed(tmp_path: Path, pytestconfig: pytest.Config, workers: str) -> None:
-    assert "\nworld" in run(tmp_path, pytestconfig.rootpath, "--dags-folder=own", "-n", workers, "--fixtures").stdout
+    assert (
+        "\nworld"
+        in run(tmp_path, pytestconfig.rootpath, "--harness-dags-folder=own", "-n", workers, "--fixtures").stdout
+    )
 
 
 SHARED = """
@@ -113,8 +120,8 @@ def test_collecting_for_workers_knows_all_fixtures(tmp_path: Path, pytestconfig:
     (tmp_path / "conftest.py").write_text(
         "def pytest_collection_modifyitems(items):\n    print([item.fixturenames for item in items])\n"
     )
-    done = run(tmp_path, pytestconfig.rootpath, "--dags-folder=own", "-n2", "--collect-only", "-s")
-    assert "'stack'" in done.stdout, done.stdout
+    done = run(tmp_path, pytestconfig.rootpath, "--harness-dags-folder=own", "-n2", "--collect-only", "-s")
+    assert "'harness_stack'" in done.stdout, done.stdout
 
 
 RUN_ID = """
@@ -133,9 +140,39 @@ def pytest_sessionfinish(session):
 def test_xdists_processes_share_a_run(tmp_path: Path, pytestconfig: pytest.Config, given: tuple[str, ...]) -> None:
     (tmp_path / "test_it.py").write_text(ASKS)
     (tmp_path / "conftest.py").write_text(RUN_ID)
-    done = run(tmp_path, pytestconfig.rootpath, "--dags-folder=own", "-n2", *given)
+    done = run(tmp_path, pytestconfig.rootpath, "--harness-dags-folder=own", "-n2", *given)
     assert done.returncode == 0, done.stdout
     ids = {file.name: file.read_text() for file in tmp_path.glob("run-*")}
     assert sorted(ids) == ["run-controller", "run-gw0", "run-gw1"]
     assert len(set(ids.values())) == 1
     assert ids["run-gw0"].isalnum()
+
+
+def test_a_deprecated_option_works_and_says_its_new_name(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    (tmp_path / "test_it.py").write_text(ASKS)
+    done = run(tmp_path, pytestconfig.rootpath, "--dags-folder", "own", "--image-mode=build")
+    assert done.returncode == 0, done.stdout
+    assert "--dags-folder is called --harness-dags-folder and goes with the next release" in done.stdout
+    assert "--image-mode is called --harness-image-mode" in done.stdout
+
+
+def test_an_option_of_another_plugin_is_left_alone(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    """As with pytest-reporter, which has --report."""
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n    parser.addoption('--report')\n"
+        "def pytest_report_header(config):\n"
+        '    return f\'theirs {config.getoption("--report")}, ours {config.getoption("--harness-report")}\'\n'
+    )
+    (tmp_path / "test_it.py").write_text(ASKS)
+    done = run(tmp_path, pytestconfig.rootpath, "-v", "--harness-dags-folder=own", "--report=x")
+    assert "theirs x, ours None" in done.stdout
+    assert "next release" not in done.stdout
+
+
+def test_a_fixture_that_another_plugin_replaced_is_named(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "import pytest\n@pytest.fixture(scope='session')\ndef databases():\n    return ['shop']\n"
+    )
+    (tmp_path / "test_it.py").write_text("def test_it(world):\n    pass\n")
+    done = run(tmp_path, pytestconfig.rootpath, "--harness-dags-folder=own")
+    assert "SettingsError: fixture 'databases' returned list, not texts by name: if another plugin has" in done.stdout

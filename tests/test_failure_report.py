@@ -16,8 +16,8 @@ SCENARIO = """
 import docker, pytest
 
 @pytest.fixture
-def environment(stack):
-    return {"A_SECRET": stack.minio.endpoint.secret_key}
+def environment(harness_stack):
+    return {"A_SECRET": harness_stack.minio.endpoint.secret_key}
 
 def test_fails(world):
     client = docker.DockerClient(base_url=world.stack.relay.docker_host)
@@ -39,10 +39,10 @@ def test_shows_a_secret(world):
 """
 
 
-def test_a_failed_scenario_shows_what_it_left(tmp_path: Path, settings: Settings) -> None:
+def test_a_failed_scenario_shows_what_it_left(tmp_path: Path, harness_settings: Settings) -> None:
     folder = project(tmp_path, SCENARIO, 'buckets = ["kept"]')
 
-    done = run_pytest(folder, settings.root, "-vv", "--junitxml", "junit.xml")
+    done = run_pytest(folder, harness_settings.root, "-vv", "--junitxml", "junit.xml")
 
     assert done.returncode == 1, done.stdout
     shown = done.stdout.split("_ test_shows_a_secret _")[0]

@@ -44,20 +44,20 @@ def test_only_the_sources_of_the_named_packages_go_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
-def test_every_service_has_an_address_inside(stack: Stack) -> None:
-    known = addresses(stack)
-    assert from_inside(stack.minio.endpoint.url, known) == f"http://{stack.minio.endpoint.internal}"
-    assert from_inside(stack.aws.url, known) == "http://aws:5000"
-    assert from_inside(stack.relay.docker_host, known) == "tcp://relay:2375"
-    for url in (stack.postgres.url("insideairbnb"), stack.postgres.direct_url("any")):
+def test_every_service_has_an_address_inside(harness_stack: Stack) -> None:
+    known = addresses(harness_stack)
+    assert from_inside(harness_stack.minio.endpoint.url, known) == f"http://{harness_stack.minio.endpoint.internal}"
+    assert from_inside(harness_stack.aws.url, known) == "http://aws:5000"
+    assert from_inside(harness_stack.relay.docker_host, known) == "tcp://relay:2375"
+    for url in (harness_stack.postgres.url("insideairbnb"), harness_stack.postgres.direct_url("any")):
         inside = urlsplit(from_inside(url, known))
         assert (inside.hostname, inside.port) == ("postgres", 5432)
         assert inside.path == urlsplit(url).path
 
 
 @pytest.mark.engine
-def test_the_engines_socket_is_looked_at(stack: Stack) -> None:
-    owned = engine_socket_owned(stack)
+def test_the_engines_socket_is_looked_at(harness_stack: Stack) -> None:
+    owned = engine_socket_owned(harness_stack)
     assert owned.uid == 0
     assert owned.mode in {"660", "666"}
     assert str(Owned(0, 998, "660")) == "owner 0, group 998, mode 660"

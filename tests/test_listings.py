@@ -23,9 +23,9 @@ ROW_18 = "1000000000001,Loft ⛵,3159,Daniel,,Oud-Oost,52.36,-122.41941550000001
 
 
 @pytest.fixture
-def connection(stack: Stack) -> Iterator[psycopg.Connection]:
-    stack.postgres.reset()
-    with stack.postgres.connect("insideairbnb") as connection:
+def connection(harness_stack: Stack) -> Iterator[psycopg.Connection]:
+    harness_stack.postgres.reset()
+    with harness_stack.postgres.connect("insideairbnb") as connection:
         yield connection
 
 

@@ -50,12 +50,12 @@ def first(folder: Path, settings: Settings, *arguments: str) -> list[int]:
     return sorted(numbers[0] for numbers in ran)
 
 
-def test_workers_begin_with_what_took_longest(tmp_path: Path, settings: Settings) -> None:
+def test_workers_begin_with_what_took_longest(tmp_path: Path, harness_settings: Settings) -> None:
     folder = project(tmp_path, TESTS.format(long="(21, 22)"))
-    by_the_files = first(folder, settings, CACHE, *WORKERS)
+    by_the_files = first(folder, harness_settings, CACHE, *WORKERS)
     assert by_the_files == [0, 3], "nothing is known"
-    assert first(folder, settings, CACHE, *WORKERS) == [21, 22]
-    assert first(folder, settings, CACHE) == [0], "without workers"
+    assert first(folder, harness_settings, CACHE, *WORKERS) == [21, 22]
+    assert first(folder, harness_settings, CACHE) == [0], "without workers"
 
 
 @pytest.mark.parametrize(
@@ -71,26 +71,26 @@ def test_workers_begin_with_what_took_longest(tmp_path: Path, settings: Settings
     ids=["nothing else", "not at all", "otherwise distributed", "new first", "failed first", "no cache"],
 )
 def test_whoever_asks_for_another_order_has_it(
-    folder: Path, settings: Settings, arguments: tuple[str, ...], expected: list[int]
+    folder: Path, harness_settings: Settings, arguments: tuple[str, ...], expected: list[int]
 ) -> None:
     known(folder, {f"test_it.py::test_it[{number}]": 2.0 for number in (7, 22)})
     cached(folder, "cache/lastfailed", {"test_it.py::test_it[23]": True})
-    assert first(folder, settings, CACHE, *WORKERS, *arguments) == expected
+    assert first(folder, harness_settings, CACHE, *WORKERS, *arguments) == expected
 
 
-def test_what_is_not_long_any_more_or_not_there_is_forgotten(tmp_path: Path, settings: Settings) -> None:
+def test_what_is_not_long_any_more_or_not_there_is_forgotten(tmp_path: Path, harness_settings: Settings) -> None:
     folder = project(tmp_path, TESTS.format(long="(21,)"))
     file = known(folder, {"test_it.py::test_it[3]": 2.0, "test_gone.py::test_it": 2.0, "test_it.py::test_other": 3.0})
-    first(folder, settings, CACHE)
+    first(folder, harness_settings, CACHE)
     kept = json.loads(file.read_text())
     # Of a test that did not run there may be more to know: it stays as long as its file does.
     assert sorted(kept) == ["test_it.py::test_it[21]", "test_it.py::test_other"]
 
 
 @pytest.mark.parametrize("content", ["[]", '{"test_it.py::test_it[7]": "long"}'])
-def test_a_damaged_memory_is_none(folder: Path, settings: Settings, content: str) -> None:
+def test_a_damaged_memory_is_none(folder: Path, harness_settings: Settings, content: str) -> None:
     known(folder, {}).write_text(content)
-    assert first(folder, settings, CACHE, *WORKERS) == [0, 3]
+    assert first(folder, harness_settings, CACHE, *WORKERS) == [0, 3]
 
 
 def known(folder: Path, seconds: dict[str, float]) -> Path:

@@ -35,19 +35,19 @@ def test_it(world):
     ("test", "arguments", "told"),
     [
         (RUN.format(dag="hello", date="2021-02-30"), (), "'2021-02-30' is not a date: write 2021-01-31"),
-        (HELLO, ("--dags-folder", "/no/such/folder"), "the dags folder /no/such/folder does not exist"),
-        (HELLO, ("--minio-image", "localhost:9/no/such:image"), "image minio"),
-        (HELLO, ("--minio-image", "{relay}"), "minio started from {relay} and exited with code 1"),
+        (HELLO, ("--harness-dags-folder", "/no/such/folder"), "the dags folder /no/such/folder does not exist"),
+        (HELLO, ("--harness-minio-image", "localhost:9/no/such:image"), "image minio"),
+        (HELLO, ("--harness-minio-image", "{relay}"), "minio started from {relay} and exited with code 1"),
     ],
     ids=["bad date", "no dags folder", "no such image", "an image that exits"],
 )
 def test_a_scenario_that_can_not_be_run(
-    tmp_path: Path, settings: Settings, stack: Stack, test: str, arguments: tuple[str, ...], told: str
+    tmp_path: Path, harness_settings: Settings, harness_stack: Stack, test: str, arguments: tuple[str, ...], told: str
 ) -> None:
-    relay = stack.images["relay"].reference
+    relay = harness_stack.images["relay"].reference
     folder = project(tmp_path, test)
 
-    done = run_pytest(folder, settings.root, *(a.format(relay=relay) for a in arguments))
+    done = run_pytest(folder, harness_settings.root, *(a.format(relay=relay) for a in arguments))
 
     assert done.returncode == 1, done.stdout
     lines = [line for line in done.stdout.splitlines() if told.format(relay=relay) in line]
@@ -59,24 +59,24 @@ def test_a_scenario_that_can_not_be_run(
 @pytest.mark.parametrize(
     ("arguments", "more", "told"),
     [
-        (("--image-mode", "never"), {}, "argument --image-mode: invalid choice: 'never'"),
+        (("--harness-image-mode", "never"), {}, "argument --harness-image-mode: invalid choice: 'never'"),
         ((), {"HARNESS_IMAGE_MODE": "never"}, "setting 'image_mode': Input should be 'auto', 'pull' or 'build'"),
         (("--no-such-option",), {}, "unrecognized arguments: --no-such-option"),
     ],
 )
 def test_an_option_that_means_nothing(
-    tmp_path: Path, settings: Settings, arguments: tuple[str, ...], more: dict[str, str], told: str
+    tmp_path: Path, harness_settings: Settings, arguments: tuple[str, ...], more: dict[str, str], told: str
 ) -> None:
-    done = run_pytest(project(tmp_path, HELLO), settings.root, *arguments, more=more)
+    done = run_pytest(project(tmp_path, HELLO), harness_settings.root, *arguments, more=more)
     assert done.returncode == 4
     assert told in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_no_engine_is_one_line_that_names_make_engine(tmp_path: Path, settings: Settings) -> None:
+def test_no_engine_is_one_line_that_names_make_engine(tmp_path: Path, harness_settings: Settings) -> None:
     folder = project(tmp_path, HELLO)
     nobody = {"DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"}
-    done = run_pytest(folder, settings.root, "--stack", "containers", more=nobody)
+    done = run_pytest(folder, harness_settings.root, "--harness-stack", "containers", more=nobody)
     assert done.returncode != 0
     assert "no Docker engine answers: start one" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
@@ -89,12 +89,12 @@ def test_no_engine_is_one_line_that_names_make_engine(tmp_path: Path, settings: 
     ids=["while services start", "while a run is gathered"],
 )
 def test_an_engine_that_goes_away_midway(
-    tmp_path: Path, settings: Settings, request_line: bytes, times: int, test: str
+    tmp_path: Path, harness_settings: Settings, request_line: bytes, times: int, test: str
 ) -> None:
     """The engine is reached through a wire that is cut at a certain request."""
     with Wire("/var/run/docker.sock", request_line, times) as wire:
         folder = project(tmp_path, test)
-        done = run_pytest(folder, settings.root, more={"DOCKER_HOST": f"tcp://127.0.0.1:{wire.port}"})
+        done = run_pytest(folder, harness_settings.root, more={"DOCKER_HOST": f"tcp://127.0.0.1:{wire.port}"})
     assert wire.is_cut
     assert wire.fleet_id
     _await_nothing_of(wire.fleet_id)  # the reaper sweeps what nobody behind the wire can remove

@@ -61,9 +61,9 @@ def read(folder: Path, pattern: str) -> dict[str, Any]:
 
 
 @pytest.mark.at_length  # `make soak-ci` asks the same of four workers
-def test_two_workers_leave_what_one_process_leaves(tmp_path: Path, settings: Settings) -> None:
-    alone = left_by(tmp_path / "alone", settings, "0")
-    together = left_by(tmp_path / "together", settings, "2")
+def test_two_workers_leave_what_one_process_leaves(tmp_path: Path, harness_settings: Settings) -> None:
+    alone = left_by(tmp_path / "alone", harness_settings, "0")
+    together = left_by(tmp_path / "together", harness_settings, "2")
     assert len(alone) == 2
     assert alone["left-1.json"]["seen"] == [1]
     assert together == alone
@@ -82,19 +82,19 @@ from harness.services import reaper
 reaper.GRACE = "500ms"  # sooner than another worker can be there: somebody else has to hold the fleet meanwhile
 
 @pytest.mark.parametrize("number", range(2))
-def test_it(stack, number):
-    mine = sorted(c.id for c in labelled(connect(), {LABEL_FLEET: stack.fleet_id}))
-    buckets = [bucket.name for bucket in stack.minio.client().list_buckets()]
+def test_it(harness_stack, number):
+    mine = sorted(c.id for c in labelled(connect(), {LABEL_FLEET: harness_stack.fleet_id}))
+    buckets = [bucket.name for bucket in harness_stack.minio.client().list_buckets()]
     Path(f"seen-{number}.json").write_text(json.dumps({"worker": os.getpid(), "containers": mine, "buckets": buckets}))
-    stack.minio.client().make_bucket("left-behind")
+    harness_stack.minio.client().make_bucket("left-behind")
     if number == 0:
         os._exit(1)
 """
 
 
-def test_a_crashed_workers_stack_is_taken_over_clean(tmp_path: Path, settings: Settings) -> None:
+def test_a_crashed_workers_stack_is_taken_over_clean(tmp_path: Path, harness_settings: Settings) -> None:
     folder = project(tmp_path, CRASH, 'buckets = ["shared"]')
-    done = run_pytest(folder, settings.root, "-n", "1")
+    done = run_pytest(folder, harness_settings.root, "-n", "1")
     assert "1 failed, 1 passed" in done.stdout, done.stdout
 
     crashed, successor = read(folder, "seen-*.json").values()

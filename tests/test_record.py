@@ -1,4 +1,4 @@
-"""What `--evidence` writes of a run, to the letter: two sets of it are compared."""
+"""What `--harness-evidence` writes of a run, to the letter: two sets of it are compared."""
 
 from __future__ import annotations
 

@@ -96,37 +96,37 @@ def test_a_run_out_of_time_is_ended(examples: World, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def template(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def template(harness_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Another name for the template: the one that there is may be in use by another worker."""
-    name = stack.postgres.scratch_name()
+    name = harness_stack.postgres.scratch_name()
     monkeypatch.setattr(metadata, "template_name", lambda airflow: name)
     yield name
-    stack.postgres.drop(name)
+    harness_stack.postgres.drop(name)
 
 
 def test_the_migrated_template_is_kept_for_the_next_test_run(
-    harness_airflow: AirflowEnvironment, stack: Stack, settings: Settings, tmp_path: Path, template: str
+    harness_airflow: AirflowEnvironment, harness_stack: Stack, harness_settings: Settings, tmp_path: Path, template: str
 ) -> None:
     """With the dump in the cache folder no migration is made; without it, one is, and leaves the dump."""
-    assert metadata.dump_file(harness_airflow, stack.postgres, settings.cache_dir).exists()
+    assert metadata.dump_file(harness_airflow, harness_stack.postgres, harness_settings.cache_dir).exists()
 
-    metadata.ensure_template(harness_airflow, stack.postgres, settings.cache_dir, tmp_path)
+    metadata.ensure_template(harness_airflow, harness_stack.postgres, harness_settings.cache_dir, tmp_path)
 
-    assert stack.postgres.exists(template)
+    assert harness_stack.postgres.exists(template)
     assert not (tmp_path / "migrate.log").exists()
 
 
 def test_a_damaged_template_is_made_anew(
-    harness_airflow: AirflowEnvironment, stack: Stack, tmp_path: Path, template: str
+    harness_airflow: AirflowEnvironment, harness_stack: Stack, tmp_path: Path, template: str
 ) -> None:
     cache = tmp_path / "cache"
-    damaged = metadata.dump_file(harness_airflow, stack.postgres, cache)
+    damaged = metadata.dump_file(harness_airflow, harness_stack.postgres, cache)
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(b"PGDMP broken")
 
-    metadata.ensure_template(harness_airflow, stack.postgres, cache, tmp_path)
+    metadata.ensure_template(harness_airflow, harness_stack.postgres, cache, tmp_path)
 
-    assert stack.postgres.exists(template)
+    assert harness_stack.postgres.exists(template)
     assert (tmp_path / "migrate.log").exists(), "a migration was made"
     assert damaged.stat().st_size > 10_000
 

@@ -31,11 +31,11 @@ def stack():
     return FakeStack()
 
 @pytest.fixture
-def world(request, stack):
+def world(request, harness_stack):
     from harness.fixtures import WORLD
     from harness.run import Run
     from harness.world import World
-    made = World(None, stack, None, None, {}, {}, None)
+    made = World(None, harness_stack, None, None, {}, {}, None)
     made.runs += [Run("a_dag", date, refused="for a test") for date in ("2021-01-01", "2021-02-01")]
     request.node.stash[WORLD] = made
     return made
@@ -53,8 +53,8 @@ def test_is_not_run(elsewhere, world):
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
-def test_every_scenario_has_a_row(tmp_path: Path, settings: Settings, workers: str) -> None:
-    done = run_pytest(project(tmp_path, SCENARIOS), settings.root, "-n", workers)
+def test_every_scenario_has_a_row(tmp_path: Path, harness_settings: Settings, workers: str) -> None:
+    done = run_pytest(project(tmp_path, SCENARIOS), harness_settings.root, "-n", workers)
     table = done.stdout.split("= scenarios =")[1]
     rows = [line.split() for line in table.splitlines() if line.endswith(tuple("0123456789 "))]
     shown = [" ".join(row[:-1]) for row in rows if row]

@@ -62,7 +62,7 @@ def run(line: str, arguments: Sequence[str]) -> Outcome:
     junit = ROOT / ".harness" / "junit" / f"lines-airflow-{line}.xml"
     junit.unlink(missing_ok=True)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "scenarios", "--runner", "process", f"--junitxml={junit}", *arguments],
+        [sys.executable, "-m", "pytest", "scenarios", "--harness-runner", "process", f"--junitxml={junit}", *arguments],
         cwd=ROOT,
         env={**os.environ, "HARNESS_AIRFLOW_PYTHON": str(python)},
         check=False,

@@ -38,11 +38,11 @@ def databases() -> Mapping[str, str]:
 
 
 @pytest.fixture
-def connections(stack: Stack) -> Mapping[str, str]:
-    s3 = stack.minio.endpoint
+def connections(harness_stack: Stack) -> Mapping[str, str]:
+    s3 = harness_stack.minio.endpoint
     return {
         "locals3": f"aws://{s3.access_key}:{s3.secret_key}@/?endpoint_url={quote(s3.url, safe='')}",
-        "inside_airbnb": stack.postgres.url("insideairbnb"),
+        "inside_airbnb": harness_stack.postgres.url("insideairbnb"),
     }
 
 

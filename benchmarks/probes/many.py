@@ -19,7 +19,7 @@ WEIGHED = [int(number) for number in os.environ.get("BENCH_WEIGH", "").split(","
 
 
 @pytest.mark.parametrize("number", range(1, int(os.environ["BENCH_TIMES"]) + 1))
-def test_scenario(world: World, settings: Settings, number: int, note: Note) -> None:
+def test_scenario(world: World, harness_settings: Settings, number: int, note: Note) -> None:
     world.run("empty", "2021-01-01")
     if number in WEIGHED:
-        note("megabytes", host_megabytes(hosts_folder(settings.root)))
+        note("megabytes", host_megabytes(hosts_folder(harness_settings.root)))

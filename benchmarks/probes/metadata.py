@@ -19,14 +19,16 @@ ROW = 20
 
 
 @pytest.mark.parametrize("turn", range(int(os.environ["BENCH_TURNS"])))
-def test_clean(harness_airflow: AirflowEnvironment, stack: Stack, tmp_path: Path, turn: int, note: Note) -> None:
+def test_clean(
+    harness_airflow: AirflowEnvironment, harness_stack: Stack, tmp_path: Path, turn: int, note: Note
+) -> None:
     began = time.monotonic()
     for _ in range(ROW):
-        with fresh_database(harness_airflow, stack.postgres):
+        with fresh_database(harness_airflow, harness_stack.postgres):
             pass
     note("clean", (time.monotonic() - began) / ROW)
-    note("migration", bare_migration(harness_airflow, stack.postgres, tmp_path))
+    note("migration", bare_migration(harness_airflow, harness_stack.postgres, tmp_path))
 
 
-def test_up(stack: Stack) -> None:
+def test_up(harness_stack: Stack) -> None:
     pass

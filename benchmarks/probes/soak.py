@@ -30,23 +30,27 @@ def databases() -> Mapping[str, str]:
 
 
 @pytest.fixture
-def connections(stack: Stack) -> Mapping[str, str]:
-    s3 = stack.minio.endpoint
+def connections(harness_stack: Stack) -> Mapping[str, str]:
+    s3 = harness_stack.minio.endpoint
     return {
         "s3": f"aws://{s3.access_key}:{s3.secret_key}@/?endpoint_url={quote(s3.url, safe='')}",
-        "rows": stack.postgres.url("rows"),
+        "rows": harness_stack.postgres.url("rows"),
     }
 
 
 @pytest.fixture
-def environment(stack: Stack) -> Mapping[str, str]:
-    image = stack.images["python"].reference
-    return {"AWS_ENDPOINT_URL": stack.aws.url, "DOCKER_HOST": stack.relay.docker_host, "SOAK_IMAGE": image}
+def environment(harness_stack: Stack) -> Mapping[str, str]:
+    image = harness_stack.images["python"].reference
+    return {
+        "AWS_ENDPOINT_URL": harness_stack.aws.url,
+        "DOCKER_HOST": harness_stack.relay.docker_host,
+        "SOAK_IMAGE": image,
+    }
 
 
 @pytest.fixture(autouse=True)
-def known(stack: Stack) -> None:
-    for folder, name in (("fleets", stack.fleet_id), ("stacks", stack.stack_id)):
+def known(harness_stack: Stack) -> None:
+    for folder, name in (("fleets", harness_stack.fleet_id), ("stacks", harness_stack.stack_id)):
         (SEEN / folder).mkdir(parents=True, exist_ok=True)
         (SEEN / folder / name).touch()
 

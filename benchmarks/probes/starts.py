@@ -25,11 +25,14 @@ TURNS = range(int(os.environ["BENCH_TURNS"]))
 
 @pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("how", ["side by side", "one after another"])
-def test_start(settings: Settings, how: str, turn: int, note: Note) -> None:
-    fleet = Fleet(settings.root, new_run())
+def test_start(harness_settings: Settings, how: str, turn: int, note: Note) -> None:
+    fleet = Fleet(harness_settings.root, new_run())
     try:
         began = time.monotonic()
-        with shown() as progress, stack_in_fleet(fleet, settings, {}, progress, side_by_side=how == "side by side"):
+        with (
+            shown() as progress,
+            stack_in_fleet(fleet, harness_settings, {}, progress, side_by_side=how == "side by side"),
+        ):
             note(how, time.monotonic() - began)
     finally:
         fleet.end(orderly=True)
@@ -38,12 +41,12 @@ def test_start(settings: Settings, how: str, turn: int, note: Note) -> None:
 if command := json.loads(os.environ["BENCH_COMPOSE"]):
 
     @pytest.fixture(scope="module")
-    def compose_file(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    def compose_file(harness_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
         """A compose file generated from a running stack."""
         file = tmp_path_factory.mktemp("compose") / "compose.json"
-        fleet = Fleet(settings.root, new_run())
+        fleet = Fleet(harness_settings.root, new_run())
         try:
-            with stack_in_fleet(fleet, settings, {}, SILENT):
+            with stack_in_fleet(fleet, harness_settings, {}, SILENT):
                 file.write_text(json.dumps(compose.describe_services(connect(), fleet.ident)))
         finally:
             fleet.end(orderly=True)

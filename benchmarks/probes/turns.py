@@ -28,6 +28,14 @@ def test_scenario(world: World, turn: int) -> None:
 @pytest.mark.skipif(os.environ.get("BENCH_BARE") == "0", reason="BENCH_BARE is 0")
 @pytest.mark.parametrize("turn", TURNS)
 def test_bare(
-    harness_airflow: AirflowEnvironment, stack: Stack, settings: Settings, tmp_path: Path, turn: int, note: Note
+    harness_airflow: AirflowEnvironment,
+    harness_stack: Stack,
+    harness_settings: Settings,
+    tmp_path: Path,
+    turn: int,
+    note: Note,
 ) -> None:
-    note("bare", bare_run(harness_airflow, stack.postgres, settings.dags_folder, "empty", tmp_path / "bare"))
+    note(
+        "bare",
+        bare_run(harness_airflow, harness_stack.postgres, harness_settings.dags_folder, "empty", tmp_path / "bare"),
+    )

@@ -34,7 +34,7 @@ def check_folder(dags_folder: Path) -> None:
     if not dags_folder.is_dir():
         raise RunRefusedError(
             f"the dags folder {dags_folder} does not exist: set dags_folder in pyproject's [tool.harness] "
-            "or --dags-folder"
+            "or HARNESS_DAGS_FOLDER"
         )
     if not any(dags_folder.rglob("*.py")) and not any(dags_folder.rglob("*.zip")):
         raise RunRefusedError(f"the dags folder {dags_folder} holds no Python file: is it the right folder?")

@@ -86,9 +86,13 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
 
 
 def _options(chosen: argparse.Namespace) -> list[str]:
-    given = {"--stack": chosen.stack, "--runner": chosen.runner, "--dags-folder": chosen.dags_folder}
+    given = {
+        "--harness-stack": chosen.stack,
+        "--harness-runner": chosen.runner,
+        "--harness-dags-folder": chosen.dags_folder,
+    }
     options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
-    return [*options, *(["--reuse"] if chosen.reuse else [])]
+    return [*options, *(["--harness-reuse"] if chosen.reuse else [])]
 
 
 def _conf(text: str) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from harness.settings import StackChoice
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
-    parser = commands.add_parser("up", help="start the services and keep them, for `pytest --reuse` and for you")
+    parser = commands.add_parser(
+        "up", help="start the services and keep them, for `pytest --harness-reuse` and for you"
+    )
     parser.add_argument("--stack", choices=get_args(StackChoice), help="the services (default: auto)")
     parser.add_argument("--show-credentials", action="store_true", help="users and passwords too, for a shell")
     parser.add_argument("--json", action="store_true", help="print it as JSON")
@@ -30,13 +32,13 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
 
     found: dict[str, dict[str, str]] = {}
 
-    def work(stack: Stack, connections: Mapping[str, str]) -> None:
-        progress.step("services", started(stack), last=True)
-        found["endpoints"] = endpoints(stack)
+    def work(harness_stack: Stack, connections: Mapping[str, str]) -> None:
+        progress.step("services", started(harness_stack), last=True)
+        found["endpoints"] = endpoints(harness_stack)
         if chosen.show_credentials:
-            found["credentials"] = credentials(stack, connections)
+            found["credentials"] = credentials(harness_stack, connections)
 
-    options = ["--reuse", *(["--stack", chosen.stack] if chosen.stack else [])]
+    options = ["--harness-reuse", *(["--harness-stack", chosen.stack] if chosen.stack else [])]
     with shown() as progress, Fleet(root, None).locked("up"):  # of two at once the second finds the first one's
         progress.step("services", "starting")
         in_session(root, work, options, progress)

@@ -31,5 +31,5 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     from harness.watch.loop import watch
 
     settings = Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder})
-    watch(settings, [*chosen.others, "--dags-folder", str(settings.dags_folder)])
+    watch(settings, [*chosen.others, "--harness-dags-folder", str(settings.dags_folder)])
     return 0

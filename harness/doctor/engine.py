@@ -97,7 +97,11 @@ def check_registries(settings: Settings) -> Iterator[Finding]:
 def _check_reference(settings: Settings, image: Image, answer: registry.TagStatus) -> Finding:
     check, name = f"image {image.name}", image.name
     status: Status = "warn" if may_build(settings, image) else "fail"
-    fallback = "it is built instead" if status == "warn" else f"name another image with --{name}-image, or leave it out"
+    fallback = (
+        "it is built instead"
+        if status == "warn"
+        else f"name another image in the setting {name}_image, or leave it out"
+    )
     if answer.state == "missing":
         return Finding(check, status, f"{image.reference} is not in its registry (any more)", fallback)
     if answer.state == "token":
@@ -106,6 +110,6 @@ def _check_reference(settings: Settings, image: Image, answer: registry.TagStatu
         return Finding(check, "warn", found, f"`docker login`, or: {fallback}")
     if answer.newer:
         repository = str(image.reference).rpartition(":")[0]
-        todo = f"try it before you pin it: pytest --{name}-image {repository}:{answer.newer}"
+        todo = f"try it before you pin it: pytest --harness-{name}-image {repository}:{answer.newer}"
         return Finding(check, "ok", f"{image.reference} can be pulled; newer: {answer.newer}", todo)
     return Finding(check, "ok", f"{image.reference} can be pulled and is the newest")

@@ -1,4 +1,4 @@
-"""Compares two folders that `--evidence` wrote: `python -m harness.evidence.compare [--of-first] BEFORE AFTER`.
+"""Compares two folders that `--harness-evidence` wrote: `python -m harness.evidence.compare [--of-first] BEFORE AFTER`.
 
 Prints one line for each difference, and ends with 1 where there is any, or nothing to compare. With `--of-first` only
 the scenarios of BEFORE are looked at.

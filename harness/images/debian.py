@@ -93,7 +93,7 @@ def _check_host(arch: str, log: BuildLog) -> None:
             reason = f"the engine runs {arch}, this machine {own.stdout.strip()}"
     if reason:
         raise ImageError(
-            f"image {log.name} can't be built here: {reason}; name an image with --{log.name}-image, "
+            f"image {log.name} can't be built here: {reason}; name an image in the setting {log.name}_image, "
             "or give the engine access to a registry"
         )
 

@@ -68,9 +68,9 @@ def _pull_or_build(
 def _pull_failed_error(image: Image, error: PullError) -> ImageError:
     if error.missing:
         return ImageError(
-            f"image {image.name} does not exist: {error}; correct the name, or leave out --{image.name}-image"
+            f"image {image.name} does not exist: {error}; correct the name, or leave out the setting {image.name}_image"
         )
-    todo = "use --image-mode auto to build it" if image.recipe else "load it with `docker load`, or name another image"
+    todo = "set image_mode to auto to build it" if image.recipe else "load it with `docker load`, or name another image"
     return ImageError(f"image {image.name} is not present and can't be pulled: {error}; {todo}")
 
 

@@ -58,8 +58,8 @@ class TaskLog(_Data):
 class ReportedRun(_Data):
     """An attempt at a run, and what the report adds: excerpts of its log, and the files that lie beside the page.
 
-    `trouble` is there where the scenario or the run failed. Without `--report` the run has no log and no XComs, and no
-    evidence unless the scenario failed; `dag_files` is always left out.
+    `trouble` is there if the scenario or the run failed. Without `--harness-report` the run has no log, no XComs, and
+    no evidence unless the scenario failed; `dag_files` is always left out.
     """
 
     run: Run

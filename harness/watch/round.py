@@ -109,7 +109,7 @@ def _run_child(arguments: Sequence[str], selection: Selection, files: frozenset[
                 pipe.write(text)
 
         # -n0: the plugin works in this process only.
-        command_line = [*OPTIONS, *arguments, "--reuse", "-n0"]
+        command_line = [*OPTIONS, *arguments, "--harness-reuse", "-n0"]
         code = int(pytest.main(command_line, plugins=[RoundPlugin(selection, files, send)]))
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()  # pytest removes old temporary folders at exit.

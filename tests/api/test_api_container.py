@@ -14,8 +14,8 @@ pytestmark = pytest.mark.engine
 
 
 @pytest.fixture(scope="module")
-def api(stack: Stack) -> Iterator[Api]:
-    with digits_api(stack) as ready:
+def api(harness_stack: Stack) -> Iterator[Api]:
+    with digits_api(harness_stack) as ready:
         yield ready
 
 
@@ -24,8 +24,8 @@ def test_hello(api: Api) -> None:
     assert (response.status_code, response.text) == (200, "Hello world")
 
 
-def test_sagemakers_error_is_returned(api: Api, stack: Stack) -> None:
-    stack.aws.reset()
+def test_sagemakers_error_is_returned(api: Api, harness_stack: Stack) -> None:
+    harness_stack.aws.reset()
     response = api.classify(create_picture())
     assert response.status_code == 502, response.text
     assert response.json()["Message"].endswith("Endpoint mnistclassifier of account 123456789012 not found.")

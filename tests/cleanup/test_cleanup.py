@@ -174,8 +174,10 @@ def client() -> docker.DockerClient:
 
 
 @pytest.mark.engine
-def test_engine_objects_of_a_dead_run_are_removed(stack: Stack, client: docker.DockerClient, tmp_path: Path) -> None:
-    image = stack.images["python"].reference
+def test_engine_objects_of_a_dead_run_are_removed(
+    harness_stack: Stack, client: docker.DockerClient, tmp_path: Path
+) -> None:
+    image = harness_stack.images["python"].reference
     dead, reaped = (Fleet(tmp_path, new_run()) for _ in range(2))
     other_labels = {"label-of-another-tool": "yes"}
 
@@ -205,7 +207,7 @@ def test_engine_objects_of_a_dead_run_are_removed(stack: Stack, client: docker.D
             own[1],
             own[2],
             foreign.id,
-            *(container.id for container in stack_containers(client, stack)),
+            *(container.id for container in stack_containers(client, harness_stack)),
         } <= existing
         assert client.networks.list(ids=[network.id]) == []
         assert volume.name not in [existing.name for existing in client.volumes.list()]
@@ -219,11 +221,16 @@ def test_engine_objects_of_a_dead_run_are_removed(stack: Stack, client: docker.D
 @pytest.mark.engine
 @pytest.mark.parametrize(("running", "old", "found"), [(False, True, True), (False, False, False), (True, True, False)])
 def test_an_unknown_run_is_found_if_it_is_old_and_stopped(
-    running: bool, old: bool, found: bool, stack: Stack, client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+    running: bool,
+    old: bool,
+    found: bool,
+    harness_stack: Stack,
+    client: docker.DockerClient,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A run of another user on the same engine is skipped while it runs and while it is young."""
     ident = secrets.token_hex(6)
-    image = stack.images["python"].reference
+    image = harness_stack.images["python"].reference
     made = client.containers.create(image, ["sleep", "600"], labels={LABEL_FLEET: ident}, network_mode="none")
     try:
         if running:
@@ -248,10 +255,10 @@ def stack_containers(client: docker.DockerClient, stack: Stack) -> list[docker.m
 
 @pytest.mark.engine
 def test_built_images_are_found_by_the_tags_of_the_harness(
-    stack: Stack, client: docker.DockerClient, tmp_path: Path
+    harness_stack: Stack, client: docker.DockerClient, tmp_path: Path
 ) -> None:
     (tmp_path / "Dockerfile").write_text(
-        f"FROM {stack.images['python'].reference}\nENV TESTED={secrets.token_hex(4)}\n"
+        f"FROM {harness_stack.images['python'].reference}\nENV TESTED={secrets.token_hex(4)}\n"
     )
     ours, users = f"airflow-harness/tested:{secrets.token_hex(4)}", f"users-own:{secrets.token_hex(4)}"
     built, _ = client.images.build(path=str(tmp_path), tag=ours, labels={LABEL_RECIPE: "x"}, rm=True)
@@ -263,7 +270,9 @@ def test_built_images_are_found_by_the_tags_of_the_harness(
         found = {leftover.name.partition(" ")[0]: leftover for leftover in find_built_images(client, settings)}
         assert {ours, project} <= found.keys()
         assert users not in found
-        assert stack.images["minio"].reference in found or not stack.images["minio"].origin.startswith("built")
+        assert harness_stack.images["minio"].reference in found or not harness_stack.images["minio"].origin.startswith(
+            "built"
+        )
         found[ours].remove()
         found[project].remove()
         assert client.images.get(users).tags == [users]

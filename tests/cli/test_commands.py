@@ -25,7 +25,7 @@ def databases():
     return {"shop": "CREATE TABLE sold (n int)"}
 
 @pytest.fixture
-def environment(stack):
+def environment(harness_stack):
     return {"GREETING": "from the conftest"}
 """
 DAG = """
@@ -58,7 +58,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (folder / "dags").mkdir()
     (folder / "dags" / "greets.py").write_text(DAG)
-    (folder / "test_it.py").write_text("def test_it(stack):\n    print('PORT', stack.aws.url.rpartition(':')[2])\n")
+    (folder / "test_it.py").write_text(
+        "def test_it(harness_stack):\n    print('PORT', harness_stack.aws.url.rpartition(':')[2])\n"
+    )
     return folder
 
 
@@ -137,7 +139,7 @@ def test_what_is_up_stays_for_pytest_and_goes_by_down(
     assert (exports["PGPASSWORD"], exports["PGDATABASE"]) == (password, "shop")
     assert exports["AIRFLOW_CONN_SHOP"] == exports["POSTGRES_SHOP"]
 
-    again = run_pytest(folder, pytestconfig.rootpath, "-q", "-s", "--reuse")
+    again = run_pytest(folder, pytestconfig.rootpath, "-q", "-s", "--harness-reuse")
     assert again.returncode == 0, again.stdout
     assert f"PORT {found['endpoints']['aws'].rpartition(':')[2]}" in again.stdout
 

@@ -46,10 +46,14 @@ def process(fleet: Fleet) -> Iterator[Ends]:
 
 
 @pytest.fixture
-def container(fleet: Fleet, stack: Stack) -> Iterator[Ends]:
+def container(fleet: Fleet, harness_stack: Stack) -> Iterator[Ends]:
     labels = {LABEL_FLEET: fleet.ident, LABEL_ROLE: "talker"}
     made: Container = connect().containers.run(
-        stack.images["python"].reference, ["python3", "-c", TALKS], labels=labels, detach=True, network_mode="none"
+        harness_stack.images["python"].reference,
+        ["python3", "-c", TALKS],
+        labels=labels,
+        detach=True,
+        network_mode="none",
     )
     next(made.logs(stream=True, follow=True))
     yield made.kill

@@ -166,13 +166,13 @@ def test_engine_clock_folder_and_images_are_checked(
 
 @pytest.mark.parametrize(("stack", "status"), [("auto", "warn"), ("embedded", "warn"), ("containers", "fail")])
 def test_a_missing_engine_fails_if_the_stack_needs_it(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, stack: str, status: str
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, harness_stack: str, status: str
 ) -> None:
     def fail(timeout: float) -> None:
         raise EngineError("no Docker engine answers: start it")
 
     monkeypatch.setattr(engine, "connect", fail)
-    (found,) = engine.check_engine(settings.model_copy(update={"stack": stack}))
+    (found,) = engine.check_engine(settings.model_copy(update={"stack": harness_stack}))
     assert (found.check, found.status) == ("engine", status)
     assert found.todo
 
@@ -197,14 +197,14 @@ def test_registries_are_queried_for_missing_and_newer_images(
     found = by_check(list(engine.check_registries(containers)))
     assert (found["image minio"].status, found["image minio"].todo) == ("warn", "it is built instead")
     assert "does not exist, or needs a token" in found["image mc"].found
-    assert found["image postgres"].todo.endswith("pytest --postgres-image postgres:17.7")
+    assert found["image postgres"].todo.endswith("pytest --harness-postgres-image postgres:17.7")
     assert found["image relay"].status == "ok"
     assert found["registries"].found == "no answer from docker.io"
     assert list(engine.check_registries(settings.model_copy(update={"stack": "embedded"}))) == []
 
     answers["relay"] = TagStatus("missing")  # The override has no recipe.
     found = by_check(list(engine.check_registries(containers)))
-    assert (found["image relay"].status, "--relay-image" in found["image relay"].todo) == ("fail", True)
+    assert (found["image relay"].status, "relay_image" in found["image relay"].todo) == ("fail", True)
 
 
 @pytest.mark.parametrize(("statuses", "code"), [(["ok"], 0), (["ok", "warn"], 0), (["fail", "ok"], 1)])

@@ -28,12 +28,12 @@ def test_what_needs_no_engine_runs_and_the_rest_says_why_not(tmp_path: Path, pyt
     done = run_pytest(project(tmp_path / "own", TESTS), pytestconfig.rootpath, "-rs", more=NOWHERE)
     assert "1 passed, 1 skipped" in done.stdout, done.stdout
     assert "needs a Docker engine, and the stack is embedded" in done.stdout
-    assert "--stack containers runs it" in done.stdout
+    assert "--harness-stack containers runs it" in done.stdout
     assert "not run" in done.stdout
 
 
 def test_containers_that_were_asked_for_are_not_replaced(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     folder = project(tmp_path / "own", TESTS)
-    done = run_pytest(folder, pytestconfig.rootpath, "--stack", "containers", "-k", "hello", more=NOWHERE)
+    done = run_pytest(folder, pytestconfig.rootpath, "--harness-stack", "containers", "-k", "hello", more=NOWHERE)
     assert "EngineError: no Docker engine answers" in done.stdout
     assert "1 error" in done.stdout

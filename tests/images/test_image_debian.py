@@ -41,7 +41,7 @@ def test_an_unsuitable_machine_is_reported(
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     with pytest.raises(ImageError, match=reason) as raised:
         build(tmp_path, log)
-    assert "--base-image" in str(raised.value)
+    assert "base_image" in str(raised.value)
 
 
 @on_debian

@@ -63,8 +63,8 @@ CONFTEST = """
 import pytest
 
 @pytest.fixture
-def environment(environment, stack):
-    return {**environment, "STACK": stack.kind}
+def environment(environment, harness_stack):
+    return {**environment, "STACK": harness_stack.kind}
 """
 
 
@@ -92,7 +92,7 @@ def test_a_project_of_its_own(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "schema.sql").write_text("CREATE TABLE sold (price int)")
     (tmp_path / "test_it.py").write_text(TEST)
 
-    done = run_pytest(tmp_path, installed, "-q", "-s", "--stack", "embedded")
+    done = run_pytest(tmp_path, installed, "-q", "-s", "--harness-stack", "embedded")
 
     assert "1 passed" in done.stdout, done.stdout + done.stderr
     assert f"INSTALLED {installed}" in done.stdout

@@ -179,7 +179,7 @@ def test_nothing_is_fetched_and_nothing_goes_wrong(page: webdriver.Chrome) -> No
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_it_is_readable(page: webdriver.Chrome, settings: Settings, width: int, scheme: str) -> None:
+def test_it_is_readable(page: webdriver.Chrome, harness_settings: Settings, width: int, scheme: str) -> None:
     show(page, width, scheme)
     page.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true })")
     wide, visible = page.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
@@ -187,7 +187,7 @@ def test_it_is_readable(page: webdriver.Chrome, settings: Settings, width: int, 
     assert wide <= width, "no sideways scrolling"
     assert page.execute_script(CONTRASTS) == []
 
-    folder = settings.root / ".harness" / "screenshots"
+    folder = harness_settings.root / ".harness" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     for opened in ("the-table", "a-failure"):
         page.execute_script(

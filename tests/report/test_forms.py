@@ -80,7 +80,7 @@ def test_a_long_summary_counts_what_it_leaves_out() -> None:
 
 def test_the_files_of_a_report(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b"
-    check_folder("--report", folder)
+    check_folder("--harness-report", folder)
     (folder / "files").mkdir()
     (folder / "files" / "mine.txt").write_text("not the report's")
     assert write_report(a_session(), folder) == folder / "index.html"
@@ -101,9 +101,9 @@ def test_the_files_of_a_report(tmp_path: Path) -> None:
 def test_a_folder_that_can_not_be_written_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError) as refused:
-        check_folder("--report", tmp_path / name)
+        check_folder("--harness-report", tmp_path / name)
     assert "\n" not in str(refused.value)
-    assert str(refused.value).startswith(f"--report can't be written to {tmp_path / name} (")
+    assert str(refused.value).startswith(f"--harness-report can't be written to {tmp_path / name} (")
 
 
 def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
         os.seteuid(65534)
     try:
         with pytest.raises(OutputError, match="Permission denied"):
-            check_folder("--report", tmp_path / "report")
+            check_folder("--harness-report", tmp_path / "report")
     finally:
         os.seteuid(mine)
 

@@ -60,8 +60,8 @@ def ran(dag_id, state, log):
     )
 
 @pytest.fixture
-def world(request, stack):
-    made = World(None, stack, None, None, {}, {}, None)
+def world(request, harness_stack):
+    made = World(None, harness_stack, None, None, {}, {}, None)
     request.node.stash[WORLD] = made
     yield made
     if "ends_badly" in request.node.name:
@@ -100,11 +100,11 @@ def told(folder: Path) -> Session:
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
-def test_a_session_is_told_whole_and_masked(tmp_path: Path, settings: Settings, workers: str) -> None:
+def test_a_session_is_told_whole_and_masked(tmp_path: Path, harness_settings: Settings, workers: str) -> None:
     folder = project(tmp_path, SCENARIOS + (CRASHES if workers == "2" else ""))
     summary = tmp_path / "summary"
-    arguments = ("-n", workers, "--report", "report", "--junitxml", "junit.xml")
-    done = run_pytest(folder, settings.root, *arguments, more={"GITHUB_STEP_SUMMARY": str(summary)})
+    arguments = ("-n", workers, "--harness-report", "report", "--junitxml", "junit.xml")
+    done = run_pytest(folder, harness_settings.root, *arguments, more={"GITHUB_STEP_SUMMARY": str(summary)})
     assert done.returncode == 1, done.stdout + done.stderr
     assert "report: report/index.html" in done.stdout
 
@@ -162,7 +162,9 @@ def test_a_session_is_told_whole_and_masked(tmp_path: Path, settings: Settings, 
     assert "s3cret" not in done.stdout
 
 
-def test_without_the_option_only_failures_carry_evidence_and_no_log_travels(tmp_path: Path, settings: Settings) -> None:
+def test_without_the_option_only_failures_carry_evidence_and_no_log_travels(
+    tmp_path: Path, harness_settings: Settings
+) -> None:
     keep = """
 import json
 def pytest_runtest_logreport(report):
@@ -172,7 +174,7 @@ def pytest_runtest_logreport(report):
 """.replace("\\\\n", "\\n")
     folder = project(tmp_path, SCENARIOS)
     (folder / "conftest.py").write_text('pytest_plugins = ["harness.plugin"]\n' + keep)
-    run_pytest(folder, settings.root)
+    run_pytest(folder, harness_settings.root)
     parts = [json.loads(line)["scenario"] for line in (folder / "parts").read_text().splitlines()]
     runs = {one["run"]["dag_id"]: one["run"] for part in parts for one in part["runs"]}
     assert runs["it_fails"]["evidence"]["objects"]
@@ -184,14 +186,14 @@ def pytest_runtest_logreport(report):
 
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_a_report_that_can_not_be_written_is_refused_before_anything_runs(
-    tmp_path: Path, settings: Settings, workers: str
+    tmp_path: Path, harness_settings: Settings, workers: str
 ) -> None:
     folder = project(tmp_path, SCENARIOS)
     (folder / "taken").write_text("")
-    done = run_pytest(folder, settings.root, "-n", workers, "--report", "taken/report")
+    done = run_pytest(folder, harness_settings.root, "-n", workers, "--harness-report", "taken/report")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "passed" not in done.stdout
     lines = [line for line in done.stderr.splitlines() if line]
     assert lines == [
-        "ERROR: --report can't be written to taken/report (Not a directory): name another place, or make room"
+        "ERROR: --harness-report can't be written to taken/report (Not a directory): name another place, or make room"
     ]

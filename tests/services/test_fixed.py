@@ -79,7 +79,7 @@ with DAG("hard_coded", start_date=datetime(2024, 1, 1), schedule=None):
 
 
 @pytest.fixture(scope="module")
-def fixed(settings: Settings) -> Settings:
+def fixed(harness_settings: Settings) -> Settings:
     """Everything fixed, at ports that are free now."""
     held = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
     ports = {name: one.getsockname()[1] for name, one in zip(PORTS, held, strict=True)}
@@ -90,7 +90,7 @@ def fixed(settings: Settings) -> Settings:
         "minio_password": PASSWORD,
         "postgres_passwords": {"listings": POSTGRES_PASSWORD},
     }
-    return settings.model_copy(update={**ports, **credentials, "buckets": ("data",), "images": {}})
+    return harness_settings.model_copy(update={**ports, **credentials, "buckets": ("data",), "images": {}})
 
 
 @contextmanager
@@ -154,9 +154,9 @@ def test_a_port_that_is_taken_is_named(fixed_stack: Stack, fixed: Settings, owne
 
 
 @pytest.mark.at_length
-def test_a_kept_stack_with_other_credentials_or_ports_does_not_fit(settings: Settings, tmp_path: Path) -> None:
+def test_a_kept_stack_with_other_credentials_or_ports_does_not_fit(harness_settings: Settings, tmp_path: Path) -> None:
     def ids(more: dict[str, object]) -> dict[str, str | None]:
-        with started(fleet, settings.model_copy(update={"images": {}, **more})) as running:
+        with started(fleet, harness_settings.model_copy(update={"images": {}, **more})) as running:
             return {role_of(one): one.id for one in labelled(connect(), {LABEL_FLEET: running.fleet_id})}
 
     fleet = Fleet(tmp_path, None)
@@ -174,16 +174,16 @@ def test_a_kept_stack_with_other_credentials_or_ports_does_not_fit(settings: Set
     assert other["postgres"] == first["postgres"] != on_a_port["postgres"]
 
 
-def test_a_password_for_a_database_that_is_not_declared(settings: Settings, tmp_path: Path) -> None:
-    wrong = settings.model_copy(update={"postgres_passwords": {"listing": "x"}})
+def test_a_password_for_a_database_that_is_not_declared(harness_settings: Settings, tmp_path: Path) -> None:
+    wrong = harness_settings.model_copy(update={"postgres_passwords": {"listing": "x"}})
     told = r"^postgres_passwords has one for listing, but .* databases listings:"
     with pytest.raises(SettingsError, match=told), started(Fleet(tmp_path, new_run()), wrong):
         pass
 
 
-def test_fixed_ports_and_workers_are_refused_at_the_start(settings: Settings, tmp_path: Path) -> None:
-    folder = project(tmp_path, "def test_it(stack):\n    pass\n", "minio_port = 9000")
-    done = run_pytest(folder, settings.root, "-n", "2")
+def test_fixed_ports_and_workers_are_refused_at_the_start(harness_settings: Settings, tmp_path: Path) -> None:
+    folder = project(tmp_path, "def test_it(harness_stack):\n    pass\n", "minio_port = 9000")
+    done = run_pytest(folder, harness_settings.root, "-n", "2")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert [line for line in done.stderr.splitlines() if line] == [
         "ERROR: each worker of -n has a stack of its own, and one stack alone can have the ports that the settings fix "
@@ -192,7 +192,7 @@ def test_fixed_ports_and_workers_are_refused_at_the_start(settings: Settings, tm
 
 
 def test_a_dag_that_has_everything_in_its_text_runs_unchanged(
-    harness_airflow: AirflowEnvironment, fixed: Settings, fixed_stack: Stack, execute: Execute, tmp_path: Path
+    harness_airflow: AirflowEnvironment, fixed: Settings, fixed_stack: Stack, harness_execute: Execute, tmp_path: Path
 ) -> None:
     ensure_template(harness_airflow, fixed_stack.postgres, fixed.cache_dir, tmp_path / "migration")
     folder = tmp_path / "dags"
@@ -203,7 +203,9 @@ def test_a_dag_that_has_everything_in_its_text_runs_unchanged(
     )
     fixed_stack.reset()
     home = tmp_path / "world"
-    world = World(fixed.model_copy(update={"dags_folder": folder}), fixed_stack, harness_airflow, execute, {}, {}, home)
+    world = World(
+        fixed.model_copy(update={"dags_folder": folder}), fixed_stack, harness_airflow, harness_execute, {}, {}, home
+    )
 
     world.run("hard_coded", "2024-01-01")
 

@@ -11,12 +11,12 @@ from harness.services.stack import Stack
 pytestmark = pytest.mark.engine
 
 
-def test_every_published_port_is_on_loopback_and_random(stack: Stack) -> None:
+def test_every_published_port_is_on_loopback_and_random(harness_stack: Stack) -> None:
     client = connect()
     groups = (
-        {LABEL_STACK: stack.stack_id},
-        {LABEL_FLEET: stack.fleet_id, LABEL_ROLE: "postgres"},
-        {LABEL_FLEET: f"{stack.fleet_id}-reaper"},
+        {LABEL_STACK: harness_stack.stack_id},
+        {LABEL_FLEET: harness_stack.fleet_id, LABEL_ROLE: "postgres"},
+        {LABEL_FLEET: f"{harness_stack.fleet_id}-reaper"},
     )
     ours = [client.containers.get(container.id) for group in groups for container in labelled(client, group)]
     published = {

@@ -27,12 +27,12 @@ pytestmark = pytest.mark.engine
 PROJECT = """
 import docker, threading
 
-def test_it(stack):
-    client = docker.DockerClient(base_url=stack.relay.docker_host)
-    client.containers.run(stack.images["python"].reference, ["sleep", "600"], detach=True)
+def test_it(harness_stack):
+    client = docker.DockerClient(base_url=harness_stack.relay.docker_host)
+    client.containers.run(harness_stack.images["python"].reference, ["sleep", "600"], detach=True)
     client.volumes.create()
     with open({started!r}, "w") as file:
-        file.write(stack.fleet_id)
+        file.write(harness_stack.fleet_id)
     {ending}
 """
 WAIT = "threading.Event().wait(300)"
@@ -67,11 +67,13 @@ def running(folder: Path, settings: Settings, log: Path, *arguments: str) -> Ite
     ],
     ids=["passes", "fails", "Ctrl-C", "Ctrl-C twice", "terminated", "kill -9"],
 )
-def test_nothing_is_left(tmp_path: Path, settings: Settings, ending: str, sent: tuple[signal.Signals, ...]) -> None:
+def test_nothing_is_left(
+    tmp_path: Path, harness_settings: Settings, ending: str, sent: tuple[signal.Signals, ...]
+) -> None:
     started = tmp_path / "started"
     folder = project(tmp_path / "project", PROJECT.format(started=str(started), ending=ending))
     log = tmp_path / "log"
-    with running(folder, settings, log) as child:
+    with running(folder, harness_settings, log) as child:
         fleet_id = _await_started(started, child, log)
         if sent:
             assert _left(connect(), fleet_id), "there is something to remove"
@@ -94,7 +96,7 @@ def told(client, image, fleet_id, timeout):
     return reaper
 module.Reaper.start = told
 
-def test_it(stack):
+def test_it(harness_stack):
     pass
 """
 
@@ -102,12 +104,14 @@ def test_it(stack):
 @pytest.mark.parametrize(
     "later", [0.0, 0.6, *(pytest.param(one, marks=pytest.mark.at_length) for one in (0.3, 0.9, 1.2))]
 )
-def test_nothing_is_left_of_a_start_that_is_interrupted(tmp_path: Path, settings: Settings, later: float) -> None:
+def test_nothing_is_left_of_a_start_that_is_interrupted(
+    tmp_path: Path, harness_settings: Settings, later: float
+) -> None:
     """Ctrl-C, and another one while the first is being heeded, at several moments of the start."""
     started = tmp_path / "started"
     folder = project(tmp_path / "project", STARTING.format(started=str(started)))
     log = tmp_path / "log"
-    with running(folder, settings, log) as child:
+    with running(folder, harness_settings, log) as child:
         fleet_id = _await_started(started, child, log)
         for pause in (later, 0.2):
             time.sleep(pause)  # the moment is what is being tried; every one has to do
@@ -132,18 +136,18 @@ def halted(*arguments, **options):
     return done
 {what} = halted
 
-def test_it(stack):
+def test_it(harness_stack):
     pass
 """
 
 
 @pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.at_length), 2, 4, 6])
-def test_nothing_is_left_of_a_start_that_is_killed(tmp_path: Path, settings: Settings, number: int) -> None:
+def test_nothing_is_left_of_a_start_that_is_killed(tmp_path: Path, harness_settings: Settings, number: int) -> None:
     """kill -9 when so many containers have started: the first is the reaper, to which nobody has connected yet."""
     started = tmp_path / "started"
     test = HALTED.format(what="Container.start", number=number, started=str(started), seconds=300)
     log = tmp_path / "log"
-    with running(project(tmp_path / "project", test), settings, log) as child:
+    with running(project(tmp_path / "project", test), harness_settings, log) as child:
         fleet_id = _await_started(started, child, log)
         assert _left(connect(), fleet_id), "there is something to remove"
         child.kill()
@@ -152,12 +156,12 @@ def test_nothing_is_left_of_a_start_that_is_killed(tmp_path: Path, settings: Set
     _await_nothing(connect(), fleet_id)
 
 
-def test_nothing_is_left_of_a_reaper_that_is_interrupted(tmp_path: Path, settings: Settings) -> None:
+def test_nothing_is_left_of_a_reaper_that_is_interrupted(tmp_path: Path, harness_settings: Settings) -> None:
     """Ctrl-C while the engine creates its container."""
     started = tmp_path / "started"
     test = HALTED.format(what="ContainerCollection.create", number=1, started=str(started), seconds=1)
     log = tmp_path / "log"
-    with running(project(tmp_path / "project", test), settings, log) as child:
+    with running(project(tmp_path / "project", test), harness_settings, log) as child:
         fleet_id = _await_started(started, child, log)
         child.send_signal(signal.SIGINT)
         child.wait(60)
@@ -166,21 +170,21 @@ def test_nothing_is_left_of_a_reaper_that_is_interrupted(tmp_path: Path, setting
     assert "KeyboardInterrupt" in log.read_text()
 
 
-def test_what_a_killed_start_left_is_replaced(tmp_path: Path, settings: Settings) -> None:
+def test_what_a_killed_start_left_is_replaced(tmp_path: Path, harness_settings: Settings) -> None:
     """As when a worker of xdist is killed, and another one takes its place before the reaper sweeps."""
     started = tmp_path / "started"
     folder = project(
         tmp_path / "project", HALTED.format(what="Container.start", number=4, started=str(started), seconds=300)
     )
     log = tmp_path / "log"
-    with running(folder, settings, log) as child:
+    with running(folder, harness_settings, log) as child:
         fleet_id = _await_started(started, child, log)
         fleet = Fleet(folder, fleet_id)
         fleet.watch_too()  # as xdist's controller does
         child.kill()
         child.wait(60)
 
-    with stack_in_fleet(fleet, settings.model_copy(update={"images": {}}), {}, SILENT) as stack:
+    with stack_in_fleet(fleet, harness_settings.model_copy(update={"images": {}}), {}, SILENT) as stack:
         found = labelled(connect(), {LABEL_FLEET: fleet_id})
         assert sorted(map(role_of, found)) == ["aws", "labeller", "minio", "postgres", "relay"]
         assert {one.status for one in found} == {"running"}
@@ -205,14 +209,14 @@ def late(network):
     raise KeyboardInterrupt
 Network.create = late
 
-def test_it(stack):
+def test_it(harness_stack):
     pass
 """
 
 
-def test_nothing_is_left_of_what_the_engine_made_after_an_interrupt(tmp_path: Path, settings: Settings) -> None:
+def test_nothing_is_left_of_what_the_engine_made_after_an_interrupt(tmp_path: Path, harness_settings: Settings) -> None:
     made = tmp_path / "made"
-    done = run_pytest(project(tmp_path / "project", IN_FLIGHT.format(made=str(made))), settings.root)
+    done = run_pytest(project(tmp_path / "project", IN_FLIGHT.format(made=str(made))), harness_settings.root)
     assert done.returncode == 2, done.stdout
 
     fleet_id = made.read_text()
@@ -221,12 +225,12 @@ def test_nothing_is_left_of_what_the_engine_made_after_an_interrupt(tmp_path: Pa
 
 
 @pytest.mark.parametrize("whom", ["the controller", pytest.param("everybody", marks=pytest.mark.at_length)])
-def test_nothing_is_left_of_workers(tmp_path: Path, settings: Settings, whom: str) -> None:
+def test_nothing_is_left_of_workers(tmp_path: Path, harness_settings: Settings, whom: str) -> None:
     """kill -9 of xdist's controller, or of its workers too, while both workers have a stack."""
     started = tmp_path / "started"
     folder = project(tmp_path / "project", WORKERS.format(started=str(started), wait=WAIT))
     log = tmp_path / "log"
-    with running(folder, settings, log, "-n", "2") as child:
+    with running(folder, harness_settings, log, "-n", "2") as child:
         fleet_ids = {_await_started(Path(f"{started}-{number}"), child, log) for number in range(2)}
         (fleet_id,) = fleet_ids
         if whom == "everybody":
@@ -241,11 +245,11 @@ WORKERS = """
 import docker, pytest, threading
 
 @pytest.mark.parametrize("number", range(2))
-def test_it(stack, number):
-    client = docker.DockerClient(base_url=stack.relay.docker_host)
-    client.containers.run(stack.images["python"].reference, ["sleep", "600"], detach=True)
+def test_it(harness_stack, number):
+    client = docker.DockerClient(base_url=harness_stack.relay.docker_host)
+    client.containers.run(harness_stack.images["python"].reference, ["sleep", "600"], detach=True)
     with open(f"{started}-{{number}}", "w") as file:
-        file.write(stack.fleet_id)
+        file.write(harness_stack.fleet_id)
     {wait}
 """
 

@@ -48,14 +48,14 @@ with DAG("lists_all", start_date=datetime(2024, 1, 1), schedule=None):
 
 
 @pytest.fixture
-def start(stack: Stack) -> Iterator[Start]:
+def start(harness_stack: Stack) -> Iterator[Start]:
     """Starts a container past the relay; it is removed after the test."""
-    stack.relay.reset()
+    harness_stack.relay.reset()
     client = docker.DockerClient(base_url=f"unix:/{engine_socket()}")
     made: list[Container] = []
 
     def started(command: list[str], labels: Mapping[str, str] | None = None, **more: object) -> Container:
-        image = stack.images["python"].reference
+        image = harness_stack.images["python"].reference
         made.append(client.containers.run(image, command, detach=True, labels=labels, **more))  # type: ignore[call-overload]
         return made[-1]
 
@@ -64,21 +64,28 @@ def start(stack: Stack) -> Iterator[Start]:
         with suppress(NotFound):
             container.remove(force=True, v=True)
     client.close()
-    stack.relay.reset()
+    harness_stack.relay.reset()
 
 
 def test_ids_in_a_log_and_an_xcom_prove_nothing(
-    stack: Stack, settings: Settings, execute: Execute, start: Start, tmp_path: Path
+    harness_stack: Stack, harness_settings: Settings, harness_execute: Execute, start: Start, tmp_path: Path
 ) -> None:
-    ensure_template(stack.postgres, settings.cache_dir, tmp_path / "migration")
+    ensure_template(harness_stack.postgres, harness_settings.cache_dir, tmp_path / "migration")
     folder = tmp_path / "dags"
     folder.mkdir()
     (folder / "lists_all.py").write_text(LISTS_ALL.format(engine=f"unix:/{engine_socket()}"))
-    world = World(settings.model_copy(update={"dags_folder": folder}), stack, execute, {}, {}, tmp_path / "world")
+    world = World(
+        harness_settings.model_copy(update={"dags_folder": folder}),
+        harness_stack,
+        harness_execute,
+        {},
+        {},
+        tmp_path / "world",
+    )
     somebodys = start(LASTS)
 
     run = world.run("lists_all", "2024-01-01")
-    stack.reset()
+    harness_stack.reset()
 
     assert str(somebodys.id) in run.log, "the DAG told of it"
     assert str(somebodys.id) in str(run.xcoms)
@@ -105,27 +112,29 @@ def is_there(container: Container) -> bool:
     return bool(connect().containers.list(all=True, filters={"id": container.id}))
 
 
-def test_it_is_listed_and_left_alone_running_or_not(stack: Stack, start: Start) -> None:
+def test_it_is_listed_and_left_alone_running_or_not(harness_stack: Stack, start: Start) -> None:
     running, ended = start(LASTS), start(FAILS)
 
-    seen = await_seen(stack, running, ended)
+    seen = await_seen(harness_stack, running, ended)
 
     assert {past_relay(running), past_relay(ended)} <= set(seen.past_relay)
     assert seen.sidecars == ()
-    stack.relay.reset()
+    harness_stack.relay.reset()
     assert is_there(running)
     assert is_there(ended)
-    assert not {running.id, ended.id} & {one.id for one in stack.relay.seen().past_relay}, "the next scenario's list"
+    assert not {running.id, ended.id} & {one.id for one in harness_stack.relay.seen().past_relay}, (
+        "the next scenario's list"
+    )
 
 
-def test_listing_changes_nothing(stack: Stack, start: Start) -> None:
-    through = docker.DockerClient(base_url=stack.relay.docker_host)
-    sidecar = through.containers.run(stack.images["python"].reference, FAILS, detach=True)
+def test_listing_changes_nothing(harness_stack: Stack, start: Start) -> None:
+    through = docker.DockerClient(base_url=harness_stack.relay.docker_host)
+    sidecar = through.containers.run(harness_stack.images["python"].reference, FAILS, detach=True)
     sidecar.wait()
     somebodys = start(LASTS)
-    await_seen(stack, sidecar, somebodys)
+    await_seen(harness_stack, sidecar, somebodys)
 
-    first, second = stack.relay.seen(), stack.relay.seen()
+    first, second = harness_stack.relay.seen(), harness_stack.relay.seen()
 
     assert [one.id for one in first.sidecars] == [one.id for one in second.sidecars] == [sidecar.id]
     assert past_relay(somebodys) in first.past_relay
@@ -135,44 +144,44 @@ def test_listing_changes_nothing(stack: Stack, start: Start) -> None:
 
 
 @pytest.mark.parametrize("copied", [(LABEL_STACK,), (LABEL_STACK, LABEL_ROLE), (LABEL_FLEET, LABEL_STACK, LABEL_ROLE)])
-def test_our_labels_copied_prove_it(stack: Stack, start: Start, copied: tuple[str, ...]) -> None:
-    ours = {LABEL_FLEET: stack.fleet_id, LABEL_STACK: stack.stack_id, LABEL_ROLE: "sidecar"}
+def test_our_labels_copied_prove_it(harness_stack: Stack, start: Start, copied: tuple[str, ...]) -> None:
+    ours = {LABEL_FLEET: harness_stack.fleet_id, LABEL_STACK: harness_stack.stack_id, LABEL_ROLE: "sidecar"}
     copy = start(FAILS, {label: ours[label] for label in copied}, name="a-copy")
 
-    (sidecar,) = await_seen(stack, copy).sidecars
+    (sidecar,) = await_seen(harness_stack, copy).sidecars
 
-    image = stack.images["python"].reference
+    image = harness_stack.images["python"].reference
     assert sidecar == Sidecar(str(copy.id), "a-copy", image, 3, "counted\n")
-    stack.relay.reset()
+    harness_stack.relay.reset()
     assert not is_there(copy)
 
 
-def test_what_is_labelled_as_anothers_is_no_concern(stack: Stack, start: Start) -> None:
+def test_what_is_labelled_as_anothers_is_no_concern(harness_stack: Stack, start: Start) -> None:
     others = [
         start(LASTS, {LABEL_FLEET: "another"}),
         start(LASTS, {LABEL_STACK: "another-stack", LABEL_ROLE: "sidecar"}),
-        start(LASTS, {LABEL_STACK: stack.stack_id, LABEL_ROLE: "minio"}),
+        start(LASTS, {LABEL_STACK: harness_stack.stack_id, LABEL_ROLE: "minio"}),
     ]
     last = start(LASTS)
 
-    seen = await_seen(stack, last)  # events come in order, so the others' have come
+    seen = await_seen(harness_stack, last)  # events come in order, so the others' have come
 
     assert seen.sidecars == ()
     assert not {one.id for one in others} & {one.id for one in seen.past_relay}
-    stack.relay.reset()
+    harness_stack.relay.reset()
     assert all(map(is_there, others))
 
 
-def test_a_volume_that_is_not_ours_is_mounted_and_stays(stack: Stack) -> None:
+def test_a_volume_that_is_not_ours_is_mounted_and_stays(harness_stack: Stack) -> None:
     engine = connect()
-    somebodys = engine.volumes.create(f"somebodys-{stack.stack_id}")
-    through = docker.DockerClient(base_url=stack.relay.docker_host)
+    somebodys = engine.volumes.create(f"somebodys-{harness_stack.stack_id}")
+    through = docker.DockerClient(base_url=harness_stack.relay.docker_host)
     try:
         mounts = [docker.types.Mount("/mounted", somebodys.name, type="volume")]
         bound = {somebodys.name: {"bind": "/bound", "mode": "rw"}}
-        through.containers.create(stack.images["python"].reference, mounts=mounts, volumes=bound)
+        through.containers.create(harness_stack.images["python"].reference, mounts=mounts, volumes=bound)
 
-        stack.relay.reset()
+        harness_stack.relay.reset()
 
         assert not engine.volumes.get(somebodys.name).attrs["Labels"]
     finally:

@@ -23,12 +23,12 @@ pytestmark = pytest.mark.engine
 
 
 @pytest.fixture
-def through_relay(stack: Stack) -> Iterator[docker.DockerClient]:
-    stack.relay.reset()
-    client = docker.DockerClient(base_url=stack.relay.docker_host)
+def through_relay(harness_stack: Stack) -> Iterator[docker.DockerClient]:
+    harness_stack.relay.reset()
+    client = docker.DockerClient(base_url=harness_stack.relay.docker_host)
     yield client
     client.close()
-    stack.relay.remove_sidecars()
+    harness_stack.relay.remove_sidecars()
 
 
 def python(stack: Stack) -> str:
@@ -43,66 +43,69 @@ def await_ended(stack: Stack) -> Sidecar:
 
 
 def test_a_sidecar_that_the_engine_removes_at_once_is_recorded(
-    stack: Stack, through_relay: docker.DockerClient
+    harness_stack: Stack, through_relay: docker.DockerClient
 ) -> None:
     script = "import sys; print('to stdout', flush=True); print('to stderr', file=sys.stderr); sys.exit(3)"
     started = through_relay.containers.run(
-        python(stack), ["python3", "-c", script], name="cruncher-test", detach=True, auto_remove=True
+        python(harness_stack), ["python3", "-c", script], name="cruncher-test", detach=True, auto_remove=True
     )
 
-    sidecar = await_ended(stack)
+    sidecar = await_ended(harness_stack)
 
     assert sidecar.id == started.id
-    assert (sidecar.name, sidecar.image, sidecar.exit_code) == ("cruncher-test", python(stack), 3)
+    assert (sidecar.name, sidecar.image, sidecar.exit_code) == ("cruncher-test", python(harness_stack), 3)
     assert sorted(sidecar.output.splitlines()) == ["to stderr", "to stdout"]
 
 
-def test_a_sidecar_with_a_terminal_is_recorded(stack: Stack, through_relay: docker.DockerClient) -> None:
-    through_relay.containers.run(python(stack), ["python3", "-c", "print('tty')"], tty=True, detach=True)
-    sidecar = await_ended(stack)
+def test_a_sidecar_with_a_terminal_is_recorded(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
+    through_relay.containers.run(python(harness_stack), ["python3", "-c", "print('tty')"], tty=True, detach=True)
+    sidecar = await_ended(harness_stack)
     assert (sidecar.exit_code, sidecar.output.strip()) == (0, "tty")
 
 
-def test_much_output_keeps_its_end(stack: Stack, through_relay: docker.DockerClient) -> None:
+def test_much_output_keeps_its_end(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
     script = "for n in range(100_000): print(f'line {n}')"
     # Not run(remove=True): docker-py removes the container before it has read what the engine still has to send.
-    ran = through_relay.containers.run(python(stack), ["python3", "-c", script], detach=True)
+    ran = through_relay.containers.run(python(harness_stack), ["python3", "-c", script], detach=True)
     ran.wait()
     whole = ran.logs()
-    (sidecar,) = stack.relay.seen().sidecars
+    (sidecar,) = harness_stack.relay.seen().sidecars
     assert whole.count(b"\n") == 100_000, "the relay passes everything on"
     assert len(sidecar.output) == 64 * 1024
     assert sidecar.output.endswith("line 99999\n")
 
 
-def test_what_the_dag_creates_bears_our_labels(stack: Stack, through_relay: docker.DockerClient) -> None:
-    made = through_relay.containers.create(python(stack), labels={"their": "own"})
+def test_what_the_dag_creates_bears_our_labels(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
+    made = through_relay.containers.create(python(harness_stack), labels={"their": "own"})
     network = through_relay.networks.create("airflow-harness-test-network")
     volume = through_relay.volumes.create("airflow-harness-test-volume")
     engine = connect()
     try:
         labels = engine.containers.get(made.id).labels
         assert labels["their"] == "own"
-        assert (labels[LABEL_STACK], labels[LABEL_ROLE]) == (stack.stack_id, "sidecar")
-        assert labels[LABEL_FLEET] == stack.fleet_id
-        assert engine.networks.get(network.id).attrs["Labels"][LABEL_STACK] == stack.stack_id
-        assert engine.volumes.get(volume.name).attrs["Labels"][LABEL_STACK] == stack.stack_id
+        assert (labels[LABEL_STACK], labels[LABEL_ROLE]) == (harness_stack.stack_id, "sidecar")
+        assert labels[LABEL_FLEET] == harness_stack.fleet_id
+        assert engine.networks.get(network.id).attrs["Labels"][LABEL_STACK] == harness_stack.stack_id
+        assert engine.volumes.get(volume.name).attrs["Labels"][LABEL_STACK] == harness_stack.stack_id
     finally:
         network.remove()
         volume.remove()
 
 
 def test_running_and_unstarted_sidecars_are_swept_and_a_strangers_container_is_not(
-    stack: Stack, through_relay: docker.DockerClient
+    harness_stack: Stack, through_relay: docker.DockerClient
 ) -> None:
     engine = connect()
-    stranger = engine.containers.run(python(stack), ["sleep", "600"], detach=True)
+    stranger = engine.containers.run(python(harness_stack), ["sleep", "600"], detach=True)
     try:
-        running = through_relay.containers.run(python(stack), ["sleep", "600"], detach=True)
-        unstarted = through_relay.containers.create(python(stack))
-        assert [(s.id, s.exit_code) for s in stack.relay.seen().sidecars] == [(running.id, None), (unstarted.id, None)]
+        running = through_relay.containers.run(python(harness_stack), ["sleep", "600"], detach=True)
+        unstarted = through_relay.containers.create(python(harness_stack))
+        assert [(s.id, s.exit_code) for s in harness_stack.relay.seen().sidecars] == [
+            (running.id, None),
+            (unstarted.id, None),
+        ]
 
-        stack.relay.remove_sidecars()
+        harness_stack.relay.remove_sidecars()
 
         for gone in (running, unstarted):
             with pytest.raises(NotFound):
@@ -112,48 +115,50 @@ def test_running_and_unstarted_sidecars_are_swept_and_a_strangers_container_is_n
         stranger.remove(force=True)
 
 
-def test_the_chapters_names_resolve_for_sidecars(stack: Stack, through_relay: docker.DockerClient) -> None:
+def test_the_chapters_names_resolve_for_sidecars(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
     script = """
 import urllib.request, socket
 print(urllib.request.urlopen('http://locals3:9000/minio/health/live').status)
 print(urllib.request.urlopen('http://socat:2375/_ping').status)
 socket.create_connection(('insideairbnb', 5432)).close()
 """
-    printed = through_relay.containers.run(python(stack), ["python3", "-c", script], network=stack.network, remove=True)
+    printed = through_relay.containers.run(
+        python(harness_stack), ["python3", "-c", script], network=harness_stack.network, remove=True
+    )
     assert printed.split() == [b"200", b"200"]
 
 
-def test_a_refused_creation_is_passed_on(stack: Stack, through_relay: docker.DockerClient) -> None:
+def test_a_refused_creation_is_passed_on(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
     with pytest.raises(docker.errors.APIError, match=r"no-such-image|No such image"):
         through_relay.api.create_container("no-such-image:1")
-    assert stack.relay.seen().sidecars == ()
+    assert harness_stack.relay.seen().sidecars == ()
 
 
 def test_a_sidecar_that_was_never_started_is_not_waited_for(
-    stack: Stack, through_relay: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+    harness_stack: Stack, through_relay: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    through_relay.containers.create(python(stack), name="never-started").remove()
+    through_relay.containers.create(python(harness_stack), name="never-started").remove()
     monkeypatch.setattr("harness.services.relay.RECORD_TIMEOUT", 0.0)
-    (sidecar,) = stack.relay.seen().sidecars
+    (sidecar,) = harness_stack.relay.seen().sidecars
     assert (sidecar.name, sidecar.exit_code, sidecar.output) == ("never-started", None, "")
 
 
 def test_one_whose_end_is_known_is_awaited_although_the_engine_still_lists_it_as_running(
-    stack: Stack, through_relay: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+    harness_stack: Stack, through_relay: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running = through_relay.containers.run(python(stack), ["sleep", "600"], detach=True)
+    running = through_relay.containers.run(python(harness_stack), ["sleep", "600"], detach=True)
     record = labeller.new_record(str(running.id), "", "", tty=False) | {"started": True}
     told = [record | {"exit_code": 3}, record | {"exit_code": 3, "output": "late\n", "ended": True}]
     with monkeypatch.context() as patched:
-        patched.setattr(stack.relay, "_ask", lambda *_: {"records": [told.pop(0)]})
-        (sidecar,) = stack.relay.seen().sidecars
+        patched.setattr(harness_stack.relay, "_ask", lambda *_: {"records": [told.pop(0)]})
+        (sidecar,) = harness_stack.relay.seen().sidecars
     assert (sidecar.exit_code, sidecar.output) == (3, "late\n")
 
 
-def test_nothing_slips_past_the_labels(stack: Stack, through_relay: docker.DockerClient) -> None:
+def test_nothing_slips_past_the_labels(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
     """By a connection that says it will be taken over and then is not, or by a body sent in chunks."""
-    address = stack.relay.docker_host.removeprefix("tcp://").split(":")
-    wanted = json.dumps({"Image": python(stack)}).encode()
+    address = harness_stack.relay.docker_host.removeprefix("tcp://").split(":")
+    wanted = json.dumps({"Image": python(harness_stack)}).encode()
     create = b"POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     with_length = create + b"Content-Length: %d\r\n\r\n" % len(wanted) + wanted
     chunked = create + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(wanted) + wanted + b"\r\n0\r\n\r\n"
@@ -171,11 +176,11 @@ def test_nothing_slips_past_the_labels(stack: Stack, through_relay: docker.Docke
     # The engine may answer the first request, or drop the connection on which another one follows it.
     assert not any(b"201 Created" in answer for answer in answers[:2])
     created = json.loads(answers[2].split(b"\r\n\r\n")[1])["Id"]
-    assert created in {container.id for container in labelled(connect(), {LABEL_STACK: stack.stack_id})}
+    assert created in {container.id for container in labelled(connect(), {LABEL_STACK: harness_stack.stack_id})}
 
 
-def test_streams_and_hijacked_connections_pass(stack: Stack, through_relay: docker.DockerClient) -> None:
-    running = through_relay.containers.run(python(stack), ["sleep", "600"], detach=True)
+def test_streams_and_hijacked_connections_pass(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
+    running = through_relay.containers.run(python(harness_stack), ["sleep", "600"], detach=True)
     assert running.exec_run(["echo", "hello"]).output == b"hello\n"
     running.put_archive("/tmp", _tar("note", b"text"))
     assert running.exec_run(["cat", "/tmp/note"]).output == b"text"

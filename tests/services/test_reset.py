@@ -31,10 +31,10 @@ DATABASES = {"shop": "CREATE TABLE rows (n int); INSERT INTO rows VALUES (1)"}
 
 
 @pytest.fixture(scope="module")
-def own(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def own(harness_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack that no other test uses: what it is before the first test here is fresh."""
     fleet = Fleet(tmp_path_factory.mktemp("own"), new_run())
-    plain = settings.model_copy(update={"buckets": ("data", "other"), "images": {}})
+    plain = harness_settings.model_copy(update={"buckets": ("data", "other"), "images": {}})
     try:
         with stack_in_fleet(fleet, plain, DATABASES, SILENT) as running:
             yield running
@@ -150,13 +150,13 @@ def test_an_ordinary_reset_replaces_nothing_and_is_quick(own: Stack) -> None:
     assert min(seconds) < 1, f"a new MinIO takes longer: {seconds}"
 
 
-def test_the_server_reports_the_release_of_its_image(stack: Stack) -> None:
-    assert stack.minio.version() == stack.images["minio"].version
+def test_the_server_reports_the_release_of_its_image(harness_stack: Stack) -> None:
+    assert harness_stack.minio.version() == harness_stack.images["minio"].version
 
 
-def test_secrets_are_masked(stack: Stack) -> None:
-    url = stack.postgres.url("insideairbnb")
-    password = stack.minio.endpoint.secret_key
-    shown = stack.mask(f"{url} {password}")
+def test_secrets_are_masked(harness_stack: Stack) -> None:
+    url = harness_stack.postgres.url("insideairbnb")
+    password = harness_stack.minio.endpoint.secret_key
+    shown = harness_stack.mask(f"{url} {password}")
     assert password not in shown
     assert re.search(r"insideairbnb(_\d+)?:\*\*\*@", shown)

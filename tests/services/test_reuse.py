@@ -1,4 +1,4 @@
-"""--reuse: the next test run finds the services ready and clean; `harness down` removes them."""
+"""--harness-reuse: the next test run finds the services ready and clean; `harness down` removes them."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ def databases():
 def began():
     return time.monotonic()
 
-def test_it(stack, began):
+def test_it(harness_stack, began):
     seconds = time.monotonic() - began
-    through_relay = docker.DockerClient(base_url=stack.relay.docker_host)
-    s3 = stack.minio.client()
-    with stack.postgres.connect("rows") as connection:
+    through_relay = docker.DockerClient(base_url=harness_stack.relay.docker_host)
+    s3 = harness_stack.minio.client()
+    with harness_stack.postgres.connect("rows") as connection:
         Path("seen.json").write_text(json.dumps({
             "seconds": seconds,
-            "fleet": stack.fleet_id,
+            "fleet": harness_stack.fleet_id,
             "buckets": [bucket.name for bucket in s3.list_buckets()],
             "objects": [entry.object_name for entry in s3.list_objects("shared", recursive=True)],
             "rows": connection.execute("SELECT count(*) FROM seen").fetchone()[0],
             "sidecars": len(through_relay.containers.list(all=True, filters={"label": "airflow-harness.role=sidecar",
-                                                          "network": stack.network})),
+                                                          "network": harness_stack.network})),
         }))
         connection.execute("INSERT INTO seen VALUES (1)")
     s3.put_object("shared", "left", io.BytesIO(b"x"), 1)
     s3.make_bucket("more")
-    through_relay.containers.run(stack.images["python"].reference, ["sleep", "600"], detach=True, network=stack.network)
+    through_relay.containers.run(harness_stack.images["python"].reference, ["sleep", "600"], detach=True, network=harness_stack.network)
     through_relay.networks.create("left-by-a-dag")
     Path("project_end.py").exists() and exec(Path("project_end.py").read_text())
 """
@@ -85,8 +85,8 @@ class Project:
 
 
 @pytest.fixture
-def kept(tmp_path: Path, settings: Settings) -> Iterator[Project]:
-    made = Project(tmp_path / "project", settings.root)
+def kept(tmp_path: Path, harness_settings: Settings) -> Iterator[Project]:
+    made = Project(tmp_path / "project", harness_settings.root)
     yield made
     made.down()
 

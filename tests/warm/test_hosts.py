@@ -85,11 +85,11 @@ def test_a_host_tells_of_itself(place: Place) -> None:
     thread.join()
 
 
-def test_only_its_owner_can_reach_it(place: Place, settings: Settings) -> None:
+def test_only_its_owner_can_reach_it(place: Place, harness_settings: Settings) -> None:
     place.said("pass")
     (path,) = hosts_of(place)
     assert stat.S_IMODE(path.lstat().st_mode) == 0o600
-    folder = hosts_folder(settings.root)
+    folder = hosts_folder(harness_settings.root)
     for one in (folder, folder.parent, folder.parent.parent):
         assert stat.S_IMODE(one.lstat().st_mode) == 0o700, one
         assert one.lstat().st_uid == os.getuid()

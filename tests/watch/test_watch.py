@@ -98,8 +98,8 @@ def retry(attempt):  # type: ignore[no-untyped-def]
 
 
 @pytest.fixture
-def watch(tmp_path: Path, settings: Settings) -> Iterator[Watch]:
-    running = Watch(tmp_path.resolve() / "project", settings.root)
+def watch(tmp_path: Path, harness_settings: Settings) -> Iterator[Watch]:
+    running = Watch(tmp_path.resolve() / "project", harness_settings.root)
     yield running
     running.clean_up()
 

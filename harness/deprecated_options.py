@@ -1,0 +1,22 @@
+"""pytest options of earlier releases without the prefix `--harness-`; they go with the next release."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+DEPRECATED = re.compile(r"--(dags-folder|evidence|image-mode|report|reuse|runner|stack|[\w-]+-image)")
+
+
+def rename_deprecated_options(config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
+    """Give each deprecated option in `args` its prefix, with a warning, unless another plugin defines the option."""
+    _, unknown = parser.parse_known_and_unknown_args(args)
+    for number, argument in enumerate(args):
+        name, equals, value = argument.partition("=")
+        if argument not in unknown or not DEPRECATED.fullmatch(name):
+            continue
+        new = f"--harness-{name.removeprefix('--')}"
+        args[number] = f"{new}{equals}{value}"
+        warning = pytest.PytestDeprecationWarning(f"{name} is called {new} and goes with the next release")
+        config.issue_config_time_warning(warning, stacklevel=2)
