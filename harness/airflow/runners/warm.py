@@ -154,22 +154,22 @@ def run_in_host(
 ) -> ProcessResult:
     """Raises StaleHostError or SilentHostError if the run did not begin, HostLostError if the host ended after that."""
     pid, began = peer(connection), time.monotonic()
-    host = f"the warm host, process {pid} (its log: {slot.folder / 'log'}),"
+    host, host_log = f"the warm host, process {pid},", slot.folder / "log"
     try:
         connection.settimeout(BEGIN_TIMEOUT)
         send_line(connection, {**order, "env": constant(slot, env)})
         answer = read_line(connection, BEGIN_TIMEOUT)
     except TimeoutError as error:
         end(pid)
-        raise SilentHostError(f"{host} did not begin it within {BEGIN_TIMEOUT:g} s") from error
+        raise SilentHostError(f"{host} did not begin it within {BEGIN_TIMEOUT:g} s: see {host_log}") from error
     except (OSError, ValueError) as error:
-        raise StaleHostError(f"{host} ended before the run") from error
+        raise StaleHostError(f"{host} ended before the run: see {host_log}") from error
     if "began" not in answer:
-        raise StaleHostError(f"{host} keeps going stale: {answer.get('stale', 'its fork failed')}")
+        raise StaleHostError(f"the warm host keeps going stale ({answer.get('stale', 'its fork failed')})")
     try:
         exit_code = await_exit(connection, pid, timeout)
     except (OSError, ValueError) as error:
-        raise HostLostError(f"{host} ended during the run: see its log, then run again") from error
+        raise HostLostError(f"{host} ended during the run: see {host_log}, then run again") from error
     seconds = time.monotonic() - began
     log = Path(order["log"]).read_text(errors="replace")
     return ProcessResult(exit_code, log.replace(str(slot.folder / "home"), env["AIRFLOW_HOME"]), seconds)
