@@ -87,7 +87,7 @@ def test_a_host_is_found_while_it_makes_a_run(place: Place) -> None:
 def test_only_its_owner_can_reach_it(place: Place, settings: Settings) -> None:
     place.said("pass")
     (path,) = hosts_of(place)
-    assert not stat.S_IMODE(path.lstat().st_mode) & 0o077
+    assert stat.S_IMODE(path.parent.lstat().st_mode) == 0o700
     folder = hosts_folder(settings.root)
     for one in (folder, folder.parent, folder.parent.parent):
         assert stat.S_IMODE(one.lstat().st_mode) == 0o700, one

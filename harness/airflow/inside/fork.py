@@ -14,23 +14,17 @@ import traceback
 import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from . import internals
 from .preload import newly_imported
 
-INTERRUPTED = 0x100
-"""In place of an exit code, which has eight bits: a KeyboardInterrupt that nothing caught."""
+INTERRUPTED = 0x100  # in place of an exit code, which has eight bits: a KeyboardInterrupt that nothing caught
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What each fork needs of the host.
-
-    `path` is `sys.path` before Airflow added folders to it; `configuration` is the file that Airflow wrote.
-    """
+class Origin(NamedTuple):
+    """What each fork needs. `path`: `sys.path` without Airflow's additions; `configuration`: the file Airflow wrote."""
 
     path: Sequence[str]
     configuration: Path
@@ -44,7 +38,7 @@ def be_the_run(origin: Origin, order: Mapping[str, Any], client: socket.socket, 
     The names of installed modules that the run was the first to import go into the file `imported`.
     """
     try:
-        detach(order["log"], order["umask"])
+        detach(order["log"])
         become(order["env"], order["folder"], origin)
         newest = next(reversed(sys.modules))
         internals.repeat_warnings(*origin.warned)
@@ -57,12 +51,11 @@ def be_the_run(origin: Origin, order: Mapping[str, Any], client: socket.socket, 
         os._exit(1)
 
 
-def detach(log: str, umask: int) -> None:
+def detach(log: str) -> None:
     """Give this process a session of its own, the signals of a new process, and its output in `log`."""
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.umask(umask)
     files = [os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)]
     for standard in range(3):
         os.dup2(files[min(standard, 1)], standard)

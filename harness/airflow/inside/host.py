@@ -33,23 +33,17 @@ from .preload import preload
 from .supervisor import END_SECONDS, adopt_orphans, await_end, end_descendants, end_with_parent
 
 SOCKET = "socket"
-NO_PRELOADING = "no-preloading"
-"""A file in the folder: the reason why the next host there preloads nothing."""
+NO_PRELOADING = "no-preloading"  # a file in the folder: the reason why the next host there preloads nothing
 WARM_UP_SECONDS = 120
-CLIENT_SECONDS = 5.0
-"""A client that has connected says at once what it wants."""
-WHAT_A_RUN_NEEDS = {"command", "env", "folder", "log", "umask"}
+CLIENT_SECONDS = 5.0  # a client that has connected says at once what it wants
+WHAT_A_RUN_NEEDS = {"command", "env", "folder", "log"}
 YOUNG_SECONDS = 2.0
-UNSURE = -1
-"""In place of the time of a file's last change: it may have been changed after it was read."""
+UNSURE = -1  # in place of the time of a file's last change: it may have been changed after it was read
 
 
 @dataclass
 class Host:
-    """`files` maps each loaded file to the time of its last change (ns).
-
-    `reads` are the variables that preloaded modules read while they were imported; `refused` are not preloaded.
-    """
+    """`files`: last change (ns) of each loaded one; `reads`: variables that preloaded modules read; both must last."""
 
     folder: Path
     origin: Origin
@@ -68,7 +62,6 @@ def main(arguments: list[str]) -> None:
     faulthandler.register(signal.SIGUSR1)
     signal.alarm(WARM_UP_SECONDS)
     began = time.time_ns()
-    os.umask(0o077)
     listener = socket.socket(socket.AF_UNIX)
     partial = folder / f"{SOCKET}.new"
     partial.unlink(missing_ok=True)
@@ -185,7 +178,7 @@ def serve(host: Host, listener: socket.socket, idle: float) -> None:
 
 
 def read_order(client: socket.socket) -> Mapping[str, Any]:
-    """Read one line of JSON; nothing if it is not an order, as from one that only asks whether a host is there."""
+    """Read one line of JSON; nothing if it is not an order, as from a client that only asks for the process id."""
     with suppress(OSError, ValueError), client.makefile("rb") as lines:
         order = json.loads(lines.readline())
         if isinstance(order, dict) and order.keys() >= WHAT_A_RUN_NEEDS:

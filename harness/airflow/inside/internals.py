@@ -19,15 +19,12 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 REST_SECONDS = 15.0
-# Listeners and readers of lineage come from plugins too.
 PLUGIN_MODULES = (
     *("airflow.plugins_manager", "airflow.listeners.listener", "airflow.lineage.hook"),
     *("airflow.sdk.plugins_manager", "airflow.sdk.listener", "airflow.sdk.lineage"),
 )
 PREPARE_PATH = ("prepare_syspath", "prepare_syspath_for_config_and_plugins", "prepare_syspath_for_dags_folder")
-"""Functions that add folders to `sys.path`, as far as a line has them."""
-TASK_RUNNERS = ("airflow.sdk.definitions.dag", "airflow.models.dag")
-"""Modules whose function `_run_task` runs one task of `dags test`."""
+TASK_RUNNERS = ("airflow.sdk.definitions.dag", "airflow.models.dag")  # their `_run_task` runs one task of `dags test`
 
 
 def remember_log_templates() -> None:
@@ -103,8 +100,8 @@ def holders_of_dags_folder() -> list[Any]:
 def adopt_run(holders: list[Any]) -> None:
     """In a fork, when `os.environ` is the run's: take over the folders and secrets of the run.
 
-    All else that Airflow has read is the same for each run of a host. Relies on `configure_vars` and PREPARE_PATH of
-    `airflow.settings`, on `conf.mask_secrets`, and in 2.x on the default of `ARG_SUBDIR`, which is the dags folder.
+    All else that Airflow has read is the same for each run of a host. Relies on `configure_vars` and, as far as a line
+    has them, PREPARE_PATH of `airflow.settings`, `conf.mask_secrets`, and the default of `ARG_SUBDIR` (2.x).
     """
     settings: Any = sys.modules["airflow.settings"]
     settings.configure_vars()

@@ -24,8 +24,9 @@ SECONDS = 8
 """For the trial, for those of single packages, and for the import itself: a run that comes meanwhile waits 30."""
 SCHEMES = ("purelib", "platlib", "stdlib", "platstdlib")
 INSTALLED = tuple(os.path.realpath(sysconfig.get_path(name)) + os.sep for name in SCHEMES)
+# Variables that every run has with another value.
 OF_THE_RUN = {"AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW__CORE__FERNET_KEY"}
-"""Variables that every run has with another value."""
+FINDERS = len(sys.meta_path)  # Python's own; one behind them takes part only where they find nothing
 
 
 def newly_imported(newest: str) -> list[str]:
@@ -81,7 +82,7 @@ def harmless(names: Sequence[str], seconds: float) -> bool:
             before = process_state()
             with internals.heard_warnings() as warned, reading(reads):
                 load(names)
-            harm = [what for what, value in process_state(len(before["finders"])).items() if value != before[what]]
+            harm = [what for what, value in process_state().items() if value != before[what]]
             harm += [f"use of {name}" for name in OF_THE_RUN & reads.keys()] + ["a warning"] * any(warned)
         finally:
             if harm:
@@ -92,16 +93,13 @@ def harmless(names: Sequence[str], seconds: float) -> bool:
     return ended == 0
 
 
-def process_state(finders: int | None = None) -> dict[str, Any]:
-    """What an import must leave as it was, since runs that don't import the module would find it changed.
-
-    Of the finders only the first `finders`: one behind Python's own takes part only where they find nothing.
-    """
+def process_state() -> dict[str, Any]:
+    """What an import must leave as it was, since runs that don't import the module would find it changed."""
     return {
         "environment": dict(os.environ),
         "folder": os.getcwd(),  # noqa: PTH109
         "path": list(sys.path),
-        "finders": sys.meta_path[:finders],
+        "finders": sys.meta_path[:FINDERS],
         "threads": threading.active_count(),
         "signals": [signal.getsignal(one) for one in sorted(signal.valid_signals())],
     }

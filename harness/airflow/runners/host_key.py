@@ -45,8 +45,14 @@ def host_key(airflow: AirflowEnvironment, env: Mapping[str, str]) -> str:
         sorted(entry for folder in {*airflow.folders, *python_path} for entry in entries(folder, INSTALLED)),
         sorted(entries(str(OWN), (".py",))),
         (os.nice(0), sorted(os.sched_getaffinity(0)), [resource.getrlimit(getattr(resource, name)) for name in LIMITS]),
+        umask(),
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
+
+
+def umask() -> str:
+    """Python can read it only by setting it, which other threads would feel."""
+    return next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("Umask:"))
 
 
 def entries(folder: str, endings: tuple[str, ...]) -> list[tuple[str, int]]:

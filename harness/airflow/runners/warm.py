@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from subprocess import Popen
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock, Timeout
@@ -37,9 +37,8 @@ BEGIN_TIMEOUT = 30.0
 END_TIMEOUT = process.END_TIMEOUT
 STALE_LIMIT = 2
 DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
-SCHEME = "postgresql+psycopg2"
 SERVICE_FILE = "PGSERVICEFILE"
-SERVICE_URL = f"{SCHEME}:///?service=run"
+SERVICE_URL = "postgresql+psycopg2:///?service=run"
 
 
 class NoHostError(Exception):
@@ -52,13 +51,6 @@ class StaleHostError(Exception):
 
 class SilentHostError(Exception):
     """The host had to be ended since it did not begin the run in time. The message says which one."""
-
-
-class Slot(NamedTuple):
-    """The folder of one host, which this process alone uses as long as it holds the lock."""
-
-    folder: Path
-    lock: FileLock
 
 
 @dataclass
@@ -74,7 +66,8 @@ class WarmRunner:
     idle: float
     warm_up_database: Callable[[], AbstractContextManager[str]]
     remark: Callable[[str], None]
-    _free: dict[str, list[Slot]] = field(default_factory=dict)
+    _free: dict[str, list[Path]] = field(default_factory=dict)
+    _locks: list[FileLock] = field(default_factory=list)
     _stale: int = 0
     _given_up: bool = False
 
@@ -82,15 +75,15 @@ class WarmRunner:
         self, command: Sequence[str], env: Mapping[str, str], folder: Path, log_file: Path, timeout: float
     ) -> ProcessResult:
         """Do what process.execute does, in a fork of a host. Raises HostLostError if the host ended during the run."""
-        order = {"command": list(command), "folder": str(folder), "log": str(log_file), "umask": umask()}
+        order = {"command": list(command), "folder": str(folder), "log": str(log_file)}
         if SERVICE_FILE in env and not self._given_up:
             self._give_up(f"the warm runner needs the variable {SERVICE_FILE}, which this project sets")
         while not self._given_up:
             key = host_key(self.airflow, env)
             free = self._free.setdefault(key, [])
-            slot = free.pop() if free else claim(self.folder, key)  # runs at the same time have different ones
+            slot = free.pop() if free else self._claim(key)  # runs at the same time have different ones
             try:
-                with connect(slot.folder / SOCKET) or self._start(slot, env) as connection:
+                with connect(slot / SOCKET) or self._start(slot, env) as connection:
                     return run_in_host(connection, slot, order, env, timeout)
             except NoHostError as error:
                 self._give_up(str(error))
@@ -107,38 +100,49 @@ class WarmRunner:
 
     def close(self) -> None:
         """Leave the hosts, which live on, to others."""
-        for slot in [slot for free in self._free.values() for slot in free]:
-            slot.lock.release()
-        self._free.clear()
+        for lock in self._locks:
+            lock.release()
+        self._free, self._locks = {}, []
+
+    def _claim(self, key: str) -> Path:
+        """Take the lowest slot of the key, the folder of one host, that no other process has."""
+        for number in count():
+            lock = FileLock(self.folder / f"{key}-{number}.lock", thread_local=False)
+            with suppress(Timeout):
+                lock.acquire(timeout=0)
+                break
+        self._locks.append(lock)
+        slot = self.folder / f"{key}-{number}"
+        slot.mkdir(mode=0o700, exist_ok=True)
+        return slot
 
     def _give_up(self, reason: str) -> None:
         self._given_up = True
         self.remark(f"runner: process, since {reason}; --runner process avoids this line")
 
-    def _start(self, slot: Slot, env: Mapping[str, str]) -> socket.socket:
+    def _start(self, slot: Path, env: Mapping[str, str]) -> socket.socket:
         """Start a host there, and connect to it when it is warm."""
-        home, dags_folder = slot.folder / "warm-up", slot.folder / "dags"
-        for folder in (home, dags_folder):
+        for folder in (home := slot / "warm-up", dags_folder := slot / "dags"):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-        with self.warm_up_database() as url, (slot.folder / "log").open("wb") as log:
+        with self.warm_up_database() as url, (slot / "log").open("wb") as log:
             fresh = run_environment(self.airflow.python, home, dags_folder, url, {}, {})
-            command = self.airflow.inside("host", str(slot.folder), str(self.idle))
+            command = self.airflow.inside("host", str(slot), str(self.idle))
             warm_up = constant(slot, {**fresh, **lasting(env)})
-            control, supervisor = process.start(command, warm_up, slot.folder, log, lasting=True)
+            control, supervisor = process.start(command, warm_up, slot, log, lasting=True)
             control.close()
             connection = await_host(supervisor, slot)
         supervisor.returncode = 0  # it outlives this process; without a code, Popen would warn of that
         return connection
 
 
-def constant(slot: Slot, env: Mapping[str, str]) -> dict[str, str]:
+def constant(slot: Path, env: Mapping[str, str]) -> dict[str, str]:
     """Point the slot's link and service file at the run, and return its environment with these in place of its own."""
-    run_home, home, service_file = env["AIRFLOW_HOME"], slot.folder / "home", slot.folder / "pg_service.conf"
+    run_home, home, service_file = env["AIRFLOW_HOME"], slot / "home", slot / "pg_service.conf"
     parts = urlsplit(env[DATABASE])
     facts = {"host": parts.hostname, "port": parts.port, "dbname": unquote(parts.path.removeprefix("/"))}
     facts |= {"user": unquote(parts.username or ""), "password": unquote(parts.password or "")}
-    partial = slot.folder / "new"
+    partial = slot / "new"
     partial.unlink(missing_ok=True)
     partial.touch(0o600)
     partial.write_text("".join(["[run]\n", *(f"{name}={value}\n" for name, value in facts.items() if value)]))
@@ -150,11 +154,11 @@ def constant(slot: Slot, env: Mapping[str, str]) -> dict[str, str]:
 
 
 def run_in_host(
-    connection: socket.socket, slot: Slot, order: Mapping[str, Any], env: Mapping[str, str], timeout: float
+    connection: socket.socket, slot: Path, order: Mapping[str, Any], env: Mapping[str, str], timeout: float
 ) -> ProcessResult:
     """Raises StaleHostError or SilentHostError if the run did not begin, HostLostError if the host ended after that."""
     pid, began = peer(connection), time.monotonic()
-    host, host_log = f"the warm host, process {pid},", slot.folder / "log"
+    host, host_log = f"the warm host, process {pid},", slot / "log"
     try:
         connection.settimeout(BEGIN_TIMEOUT)
         send_line(connection, {**order, "env": constant(slot, env)})
@@ -171,8 +175,8 @@ def run_in_host(
     except (OSError, ValueError) as error:
         raise HostLostError(f"{host} ended during the run: see {host_log}, then run again") from error
     seconds = time.monotonic() - began
-    log = Path(order["log"]).read_text(errors="replace")
-    return ProcessResult(exit_code, log.replace(str(slot.folder / "home"), env["AIRFLOW_HOME"]), seconds)
+    log = Path(order["log"]).read_text(errors="replace").replace(str(slot / "home"), env["AIRFLOW_HOME"])
+    return ProcessResult(exit_code, log, seconds)
 
 
 def await_exit(connection: socket.socket, host: int, timeout: float) -> int | None:
@@ -198,27 +202,15 @@ def end(host: int, by: signal.Signals = signal.SIGKILL) -> None:
         os.kill(host, by)
 
 
-def claim(folder: Path, key: str) -> Slot:
-    """Take the lowest slot of the key that no other process has."""
-    for number in count():
-        lock = FileLock(folder / f"{key}-{number}.lock", thread_local=False)
-        with suppress(Timeout):
-            lock.acquire(timeout=0)
-            break
-    slot = Slot(folder / f"{key}-{number}", lock)
-    slot.folder.mkdir(mode=0o700, exist_ok=True)
-    return slot
-
-
-def await_host(supervisor: Popen[bytes], slot: Slot) -> socket.socket:
+def await_host(supervisor: Popen[bytes], slot: Path) -> socket.socket:
     """Raises NoHostError if the host ends, or is not warm in time."""
     deadline = time.monotonic() + START_TIMEOUT
     try:
         while time.monotonic() < deadline and supervisor.poll() is None:
-            if connection := connect(slot.folder / SOCKET):
+            if connection := connect(slot / SOCKET):
                 return connection
             time.sleep(0.02)
-        raise NoHostError(f"no warm host could be started, see {slot.folder / 'log'}")
+        raise NoHostError(f"no warm host could be started, see {slot / 'log'}")
     except BaseException:
         supervisor.kill()  # the host ends with its parent
         supervisor.wait()
@@ -240,12 +232,6 @@ def peer(connection: socket.socket) -> int:
     """The process that listens at the other end."""
     pid, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
     return int(pid)
-
-
-def umask() -> int:
-    """Python can read it only by setting it, which other threads would feel."""
-    with open("/proc/self/status") as lines:  # noqa: PTH123 - a file of the kernel's
-        return next(int(line.split()[1], 8) for line in lines if line.startswith("Umask:"))
 
 
 def hosts_folder(root: Path) -> Path:
