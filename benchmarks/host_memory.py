@@ -12,7 +12,7 @@ def host_megabytes(hosts: Path) -> float:
 
     PSS divides a shared page among its processes. Raises LookupError if no host is alive.
     """
-    found = [_pss(host.pid) for host in living_hosts(hosts)]
+    found = [_pss(pid) for pid in living_hosts(hosts).values()]
     if not found:
         raise LookupError(f"no warm host of {hosts} is alive")
     return sum(found) / 1e6

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.airflow.runners.warm import HostFacts, hosts_folder, living_hosts
+from harness.airflow.runners.warm import hosts_folder, living_hosts
 from harness.cli.service_status import KeptService, kept_services
 from harness.services.fleet import Fleet
 
@@ -23,17 +23,17 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
-    services, hosts = kept_services(root), living_hosts(hosts_folder(root))
+    services, hosts = kept_services(root), sorted(living_hosts(hosts_folder(root)).values())
     used = Fleet(root, None).used()
     if chosen.json:
         told = {"services": [{**asdict(one), "url": one.url} for one in services]}
-        print(json.dumps({"in_use": used, **told, "warm_hosts": [asdict(one) for one in hosts]}, indent=1))
+        print(json.dumps({"in_use": used, **told, "warm_hosts": [{"pid": pid} for pid in hosts]}, indent=1))
     else:
         _tell(services, used, hosts)
     return 0 if services and all(one.answers for one in services) else NOT_UP
 
 
-def _tell(services: Sequence[KeptService], used: bool, hosts: Sequence[HostFacts]) -> None:
+def _tell(services: Sequence[KeptService], used: bool, hosts: Sequence[int]) -> None:
     if not services:
         print("nothing is kept: `harness up` starts the services and keeps them")
     for one in services:
@@ -41,5 +41,5 @@ def _tell(services: Sequence[KeptService], used: bool, hosts: Sequence[HostFacts
         print(f"{one.name} ({one.kind}, slot {one.slot}): {answers}{' at ' if one.url else ''}{one.url}")
     if used:
         print("a test run is using it")
-    for host in hosts:
-        print(f"warm host, process {host.pid}: {'making a run' if host.runs else 'idle'}")
+    for pid in hosts:
+        print(f"warm host, process {pid}")

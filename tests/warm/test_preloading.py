@@ -100,12 +100,6 @@ def test_a_folder_that_a_module_keeps_is_that_of_the_run(installed: Place) -> No
         assert installed.said(script) == str(number)
 
 
-def test_a_working_directory_that_a_module_keeps_is_that_of_the_run(installed: Place) -> None:
-    add(installed, "keeps_folder", "import os\nFOLDER = os.getcwd()\n")
-    script = "import keeps_folder, os; print(keeps_folder.FOLDER == os.getcwd())"
-    assert [installed.said(script) for _ in range(2)] == ["True", "True"]
-
-
 @pytest.mark.parametrize("name", ["AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW__CORE__FERNET_KEY"])
 def test_a_module_that_reads_what_differs_in_each_run_is_not_kept(installed: Place, name: str) -> None:
     module = f"reads_{name.rpartition('_')[2].lower()}"

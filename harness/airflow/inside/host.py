@@ -1,8 +1,8 @@
 """The warm host: a process in which Airflow has started, which forks for each run. One run at a time.
 
 `PYTHON PATH/inside host FOLDER IDLE`, with the environment of the warm-up. FOLDER is private to the host; in it are
-`home`, a link that the client renames onto the folder of each run, and the socket. An order and its answers are one
-line of JSON each; a connection that closes before the answer ends its run.
+`home`, a link that the client renames onto the folder of each run, and the socket. A client sends its order and gets
+its answers as lines of JSON; a connection that closes before the last answer ends its run.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import json
 import os
 import runpy
 import select
+import shutil
 import signal
 import socket
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader
@@ -32,82 +33,64 @@ from .preload import preload
 from .supervisor import END_SECONDS, adopt_orphans, await_end, end_descendants, end_with_parent
 
 SOCKET = "socket"
-NO_PRELOADING = "no-preloading"
-"""A file in the folder: the reason why the next host there preloads nothing."""
+NO_PRELOADING = "no-preloading"  # a file in the folder: the reason why the next host there preloads nothing
 WARM_UP_SECONDS = 120
-CLIENT_SECONDS = 5.0
-"""A client that has connected says at once what it wants."""
-WHAT_A_RUN_NEEDS = {"command", "env", "folder", "log", "umask"}
+CLIENT_SECONDS = 5.0  # a client that has connected says at once what it wants
+WHAT_A_RUN_NEEDS = {"command", "env", "folder", "log"}
 YOUNG_SECONDS = 2.0
-UNSURE = -1
-"""In place of the time of a file's last change: it may have been changed after it was read."""
-DAG_ID = "harness_warm_up"
-# For all Airflow lines; with a return value, so that XComs are warm too.
-DAG_FILE = f"""
-from datetime import datetime, timezone
-try:
-    from airflow.sdk import DAG, task
-except ImportError:
-    from airflow import DAG
-    from airflow.decorators import task
-
-with DAG({DAG_ID!r}, schedule=None, start_date=datetime(2020, 1, 1, tzinfo=timezone.utc)):
-    @task
-    def first():
-        return {{"answer": 42}}
-
-    @task
-    def second(given):
-        print(given)
-
-    second(first())
-"""
+UNSURE = -1  # in place of the time of a file's last change: it may have been changed after it was read
 
 
 @dataclass
 class Host:
-    """`files` maps each loaded file to the time of its last change (ns).
-
-    `reads` are the variables that preloaded modules read while they were imported; `refused` are not preloaded.
-    """
+    """`files`: last change (ns) of each loaded one; `reads`: variables that preloaded modules read; both must last."""
 
     folder: Path
     origin: Origin
     files: dict[str, int] = field(default_factory=dict)
     reads: dict[str, str | None] = field(default_factory=dict)
-    preloaded: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
-    runs: int = 0
+    running: bool = False
     ending: bool = False
 
 
 def main(arguments: list[str]) -> None:
-    """Warm up, then serve until told to end, or until no client has come for IDLE seconds."""
+    """Warm up, then serve until SIGTERM comes, or no client has come for IDLE seconds."""
     folder, idle = Path(arguments[0]), float(arguments[1])
     end_with_parent()
     adopt_orphans()
     faulthandler.register(signal.SIGUSR1)
     signal.alarm(WARM_UP_SECONDS)
     began = time.time_ns()
+    listener = socket.socket(socket.AF_UNIX)
+    partial = folder / f"{SOCKET}.new"
+    partial.unlink(missing_ok=True)
+    listener.bind(str(partial))
     host = Host(folder, warm_up(folder))
     settle(host, began)
-    signal.alarm(0)
-    serve(host, listen(folder / SOCKET), idle)
+
+    def end(*_: object) -> None:
+        host.ending = True
+        if not host.running:
+            sys.exit()
+
+    signal.signal(signal.SIGTERM, end)
+    listener.listen(16)
+    partial.rename(folder / SOCKET)  # now, so that a client that finds it can connect
+    serve(host, listener, idle)
 
 
 def warm_up(folder: Path) -> Origin:
     """Run a small DAG through Airflow's own entry point: only a run fills all caches. Raises SystemExit if it fails."""
-    os.umask(0o077)
-    path = list(sys.path)
-    dags_folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
-    (dags_folder / f"{DAG_ID}.py").write_text(DAG_FILE)
+    path, home, dags_folder = list(sys.path), os.environ["AIRFLOW_HOME"], os.environ["AIRFLOW__CORE__DAGS_FOLDER"]
+    shutil.copy(Path(__file__).with_name("warm_up_dag.py"), dags_folder)
     leave_young_sources_uncompiled()
     with internals.heard_warnings() as warned:
         reset_plugins = internals.note_plugin_state()
         internals.remember_log_templates()
-        sys.argv = ["airflow", "dags", "test", DAG_ID, "2021-01-01"]
-        os.chdir(os.environ["AIRFLOW_HOME"])
-        sys.path[0] = os.environ["AIRFLOW_HOME"]
+        sys.argv = ["airflow", "dags", "test", "harness_warm_up", "2021-01-01"]
+        os.chdir(home)
+        sys.path[0] = home
         try:
             runpy.run_module("airflow", run_name="__main__", alter_sys=True)
         except SystemExit as ended:
@@ -121,20 +104,18 @@ def warm_up(folder: Path) -> Origin:
     with warnings.catch_warnings():  # Python then shows a warning again that the warm-up was given
         pass
     os.chdir(folder)
-    home = Path(os.environ["AIRFLOW_HOME"]).resolve()
-    return Origin(path, home, internals.holders_of_dags_folder(), warned)
+    return Origin(path, Path(home).resolve() / "airflow.cfg", internals.holders_of_dags_folder(), warned)
 
 
 def leave_young_sources_uncompiled() -> None:
-    """Write no bytecode of a source that was just saved.
+    """Write no bytecode of a source that was just saved, since a warm run can end within the second of the save.
 
-    Python tells a source from a changed one by its length and the second of its last change, and a warm run can end
-    within the second in which a file was saved.
+    Python tells a source from a changed one by its length and the second of its last change.
     """
     write = SourceFileLoader.set_data
 
     def set_data(self: SourceFileLoader, path: str, data: Any, **options: Any) -> None:
-        if time.time() - os.stat(self.path).st_mtime > YOUNG_SECONDS:  # noqa: PTH116 - as importlib does
+        if time.time() - last_change(self.path) / 1e9 > YOUNG_SECONDS:
             write(self, path, data, **options)
 
     SourceFileLoader.set_data = set_data  # type: ignore[method-assign]
@@ -143,22 +124,18 @@ def leave_young_sources_uncompiled() -> None:
 def settle(host: Host, since: int) -> None:
     """Note the files that are loaded now; one that was changed after `since` (ns) may have been read before that.
 
-    The collector leaves alone what is there now: each object that it visits is a page that a fork copies.
+    Stops the alarm that limits what came before. The collector leaves alone what is there now: each object that it
+    visits is a page that a fork copies.
     """
     now = time.time_ns()
-    for file in loaded_files():
-        if file not in host.files:
-            changed = last_change(file)
-            host.files[file] = UNSURE if since <= changed <= now else changed
+    files = {str(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
+    files |= set(filter(None, [os.environ.get("AIRFLOW_CONFIG")]))  # which a project names itself
+    changes = {file: last_change(file) for file in files - host.files.keys()}
+    host.files.update({file: UNSURE if since <= change <= now else change for file, change in changes.items()})
     importlib.invalidate_caches()  # a run looks again for folders that were not there
     gc.collect()
     gc.freeze()
-
-
-def loaded_files() -> Iterable[str]:
-    """The files of all modules, and the configuration file that a project names itself."""
-    files = {str(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
-    return files | set(filter(None, [os.environ.get("AIRFLOW_CONFIG")]))
+    signal.alarm(0)
 
 
 def last_change(file: str) -> int:
@@ -171,8 +148,8 @@ def last_change(file: str) -> int:
 
 def why_stale(host: Host, env: Mapping[str, str]) -> str | None:
     """Say why this host can't make a run as a new process would; None if it can."""
-    for file, changed in host.files.items():
-        if last_change(file) != changed:
+    for file, change in host.files.items():
+        if last_change(file) != change:
             return f"{file} has changed"
     for name, value in host.reads.items():
         if env.get(name) != value:
@@ -182,62 +159,29 @@ def why_stale(host: Host, env: Mapping[str, str]) -> str | None:
     return None
 
 
-def listen(path: Path) -> socket.socket:
-    """The socket gets its name when it listens, so that a client that finds it can connect."""
-    listener = socket.socket(socket.AF_UNIX)
-    partial = path.with_suffix(".new")
-    partial.unlink(missing_ok=True)
-    listener.bind(str(partial))
-    partial.chmod(0o600)
-    listener.listen(16)
-    partial.rename(path)
-    return listener
-
-
 def serve(host: Host, listener: socket.socket, idle: float) -> None:
-    """Answer clients, one after the other; preload after each run."""
-    while not host.ending:
-        imported: list[str] = []
-        if not select.select([listener], [], [], idle)[0]:
-            break
-        with accept(listener) as client:
+    """Make a run for each client, one after the other, and preload what it was the first to import."""
+    while not host.ending and select.select([listener], [], [], idle)[0]:
+        with listener.accept()[0] as client:
+            client.settimeout(CLIENT_SECONDS)
             order = read_order(client)
-            if order.get("do") != "run":
-                answer_beside(host, client, order)
-            elif stale := why_stale(host, order["env"]):
-                unlist(host)
+            if order and (stale := why_stale(host, order["env"])):
+                listener.close()  # before the answer, after which the client looks for another host
                 answer(client, {"stale": stale})
                 return
-            else:
-                imported = make_run(host, listener, client, order)
-        if imported and not host.ending:
-            keep(host, imported)
-    unlist(host)
-
-
-def unlist(host: Host) -> None:
-    """Leave the socket's name to the next host in this folder."""
-    (host.folder / SOCKET).unlink(missing_ok=True)
-
-
-def accept(listener: socket.socket) -> socket.socket:
-    """A client that waits; it has to speak and to listen in time."""
-    client, _ = listener.accept()
-    client.settimeout(CLIENT_SECONDS)
-    return client
+            imported = make_run(host, listener, client, order) if order else []
+        names = [name for name in imported if name not in host.refused and name not in sys.modules]
+        if names and not host.ending and not (host.folder / NO_PRELOADING).exists():
+            began = time.time_ns()
+            host.refused.update(preload(names, host.reads))
+            settle(host, began)
 
 
 def read_order(client: socket.socket) -> Mapping[str, Any]:
-    """Read one line of JSON; nothing if it is not an order."""
-    whole = b""
-    with suppress(OSError, ValueError):
-        while not whole.endswith(b"\n"):
-            piece = client.recv(1 << 16)
-            if not piece:
-                return {}
-            whole += piece
-        order = json.loads(whole)
-        if isinstance(order, dict) and (order.get("do") != "run" or order.keys() >= WHAT_A_RUN_NEEDS):
+    """Read one line of JSON; nothing if it is not an order, as from a client that only asks for the process id."""
+    with suppress(OSError, ValueError), client.makefile("rb") as lines:
+        order = json.loads(lines.readline())
+        if isinstance(order, dict) and order.keys() >= WHAT_A_RUN_NEEDS:
             return order
     return {}
 
@@ -248,50 +192,22 @@ def answer(client: socket.socket, facts: Mapping[str, Any]) -> None:
         client.sendall(json.dumps(facts).encode() + b"\n")
 
 
-def answer_beside(host: Host, client: socket.socket, order: Mapping[str, Any]) -> None:
-    """Describe this host; `end` has it end after the run that it makes."""
-    if order.get("do") == "end":
-        host.ending = True
-        unlist(host)
-    answer(client, {"pid": os.getpid(), "runs": host.runs, "preloaded": len(host.preloaded)})
-
-
 def make_run(host: Host, listener: socket.socket, client: socket.socket, order: Mapping[str, Any]) -> list[str]:
     """Fork for the run and answer with its exit code; return the modules that it was the first to import."""
     imported = host.folder / "imported"
     imported.unlink(missing_ok=True)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    parent, pid = os.getpid(), os.fork()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    host.running = True
+    pid = os.fork()
     if pid == 0:
-
-        def began() -> None:
-            answer(client, {"began": os.getpid()})
-            client.close()
-
         listener.close()
-        be_the_run(host.origin, parent, order, began, imported)
-    host.runs = 1
-    while (code := await_end(pid, [client, listener])) is None:
-        if select.select([client], [], [], 0)[0]:  # the client wants the run to end, or has ended itself
-            os.kill(pid, signal.SIGKILL)
-            code = await_end(pid, [], END_SECONDS)
-            break
-        with accept(listener) as other:
-            answer_beside(host, other, read_order(other))
+        be_the_run(host.origin, order, client, imported)
+    code = await_end(pid, [client])
+    if code is None:  # the client wants the run to end, or has ended itself
+        os.kill(pid, signal.SIGKILL)
+        code = await_end(pid, [], END_SECONDS)
     end_descendants()
-    host.runs = 0
+    host.running = False
     answer(client, {"exit_code": code})
     return imported.read_text().split() if imported.exists() else []
-
-
-def keep(host: Host, imported: list[str]) -> None:
-    """Preload what is new of it."""
-    names = [name for name in imported if name not in host.refused and name not in sys.modules]
-    if not names or (host.folder / NO_PRELOADING).exists():
-        return
-    began = time.time_ns()
-    refused = preload(names, host.reads)
-    host.refused.update(refused)
-    host.preloaded += [name for name in names if name not in refused]
-    settle(host, began)

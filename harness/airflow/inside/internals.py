@@ -12,23 +12,19 @@ import importlib
 import sys
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import wraps
 from typing import Any
 
 REST_SECONDS = 15.0
-# What loads plugins keeps them: in function caches (3.x), or in globals that start as None or empty (2.11). Listeners
-# and readers of lineage come from plugins too.
 PLUGIN_MODULES = (
     *("airflow.plugins_manager", "airflow.listeners.listener", "airflow.lineage.hook"),
     *("airflow.sdk.plugins_manager", "airflow.sdk.listener", "airflow.sdk.lineage"),
 )
 PREPARE_PATH = ("prepare_syspath", "prepare_syspath_for_config_and_plugins", "prepare_syspath_for_dags_folder")
-"""Functions that add folders to `sys.path`, as far as a line has them."""
-TASK_RUNNERS = ("airflow.sdk.definitions.dag", "airflow.models.dag")
-"""Modules whose function `_run_task` runs one task of `dags test`."""
+TASK_RUNNERS = ("airflow.sdk.definitions.dag", "airflow.models.dag")  # their `_run_task` runs one task of `dags test`
 
 
 def remember_log_templates() -> None:
@@ -36,9 +32,8 @@ def remember_log_templates() -> None:
 
     They are the same in every database of this version. Relies on `airflow.utils.db.reflect_tables`.
     """
-    db = importlib.import_module("airflow.utils.db")
-    read: Callable[..., Any] = db.reflect_tables
-    known: list[Any] = []
+    db: Any = importlib.import_module("airflow.utils.db")
+    read, known = db.reflect_tables, list[Any]()
 
     def reflect_tables(tables: list[Any] | None, session: Any) -> Any:
         if [getattr(table, "__tablename__", None) for table in tables or ()] != ["log_template"]:
@@ -47,31 +42,30 @@ def remember_log_templates() -> None:
             known.append(read(tables, session))
         return known[0]
 
-    db.reflect_tables = reflect_tables  # type: ignore[attr-defined]
+    db.reflect_tables = reflect_tables
 
 
 def note_plugin_state() -> Callable[[], None]:
-    """Before the warm-up: return a function that makes Airflow look for plugins again, as at its start."""
-    state: list[tuple[Any, str, Any]] = []
+    """Before the warm-up: return a function that makes Airflow look for plugins again, as at its start.
+
+    Relies on where PLUGIN_MODULES keep them: in function caches (3.x), in globals that begin as None or empty (2.x).
+    """
+    modules: list[Any] = []
     for name in PLUGIN_MODULES:
         with suppress(ImportError):
-            module = importlib.import_module(name)
-            state += [
-                (module, key, value)
-                for key, value in vars(module).items()
-                if value is None or (type(value) in (set, list, dict) and not value and not key.startswith("__"))
-            ]
+            modules.append(importlib.import_module(name))
+    names = [(one, key) for one in modules for key in vars(one) if not key.startswith("__")]
+    none = [(one, key) for one, key in names if getattr(one, key) is None]
+    empty = [value for one, key in names if type(value := getattr(one, key)) in (set, list, dict) and not value]
 
     def reset() -> None:
-        for module, key, value in state:
-            if value is None:
-                setattr(module, key, None)
-            else:
-                value.clear()
-        for module in [sys.modules[name] for name in PLUGIN_MODULES if name in sys.modules]:
-            for value in list(vars(module).values()):
-                if callable(getattr(value, "cache_clear", None)):
-                    value.cache_clear()
+        for module, key in none:
+            setattr(module, key, None)
+        for container in empty:
+            container.clear()
+        for value in [value for module in modules for value in vars(module).values()]:
+            if callable(getattr(value, "cache_clear", None)):
+                value.cache_clear()
 
     return reset
 
@@ -83,9 +77,8 @@ def come_to_rest() -> None:
     when there is no transport), on `settings.Session`, `engine` and `async_engine`.
     """
     supervisor: Any = sys.modules.get("airflow.sdk.execution_time.supervisor")
-    if supervisor is not None:
-        with suppress(AttributeError):
-            del supervisor.in_process_api_server().transport
+    with suppress(AttributeError):
+        del supervisor.in_process_api_server().transport
     deadline = time.monotonic() + REST_SECONDS
     while threading.active_count() > 1:
         if time.monotonic() > deadline:
@@ -94,10 +87,8 @@ def come_to_rest() -> None:
         time.sleep(0.05)
     settings: Any = sys.modules["airflow.settings"]
     settings.Session.remove()
-    for name in ("engine", "async_engine"):
-        engine = getattr(settings, name, None)
-        if engine is not None:
-            getattr(engine, "sync_engine", engine).dispose()
+    for engine in filter(None, [getattr(settings, name, None) for name in ("engine", "async_engine")]):
+        getattr(engine, "sync_engine", engine).dispose()
 
 
 def holders_of_dags_folder() -> list[Any]:
@@ -109,8 +100,8 @@ def holders_of_dags_folder() -> list[Any]:
 def adopt_run(holders: list[Any]) -> None:
     """In a fork, when `os.environ` is the run's: take over the folders and secrets of the run.
 
-    All else that Airflow has read is the same for each run of a host. Relies on `configure_vars` and `prepare_syspath*`
-    of `airflow.settings`, `conf.mask_secrets`, and in 2.x on the default of `ARG_SUBDIR`, which is the dags folder.
+    All else that Airflow has read is the same for each run of a host. Relies on `configure_vars` and, as far as a line
+    has them, PREPARE_PATH of `airflow.settings`, `conf.mask_secrets`, and the default of `ARG_SUBDIR` (2.x).
     """
     settings: Any = sys.modules["airflow.settings"]
     settings.configure_vars()
@@ -120,9 +111,9 @@ def adopt_run(holders: list[Any]) -> None:
         getattr(settings, name, lambda: None)()
     configuration: Any = sys.modules["airflow.configuration"]
     configuration.conf.mask_secrets()
-    subdir = getattr(sys.modules.get("airflow.cli.cli_config"), "ARG_SUBDIR", None)
-    if subdir is not None and "default" in subdir.kwargs:
-        subdir.kwargs["default"] = settings.DAGS_FOLDER
+    cli: Any = sys.modules.get("airflow.cli.cli_config")
+    if hasattr(cli, "ARG_SUBDIR"):
+        cli.ARG_SUBDIR.kwargs["default"] = settings.DAGS_FOLDER
         sys.modules["airflow.cli.cli_parser"].get_parser.cache_clear()
 
 
@@ -130,59 +121,44 @@ def adopt_run(holders: list[Any]) -> None:
 def heard_warnings() -> Iterator[tuple[list[Any], list[Any]]]:
     """Collect the warnings that imports give: before the first task, and with it. They are shown as usual.
 
-    Relies on `warnings._showwarnmsg`, since Airflow replaces the public hook, and on the name of importlib's
-    `_find_and_load`.
+    Relies on `warnings._showwarnmsg`, since Airflow replaces the public hook, and on the names of functions on the
+    stack: importlib's `_find_and_load`, and `_run_task` of TASK_RUNNERS.
     """
     module: Any = warnings
     show = module._showwarnmsg
-    at_start: list[Any] = []
-    with_task: list[Any] = []
+    heard: tuple[list[Any], list[Any]] = ([], [])
 
     def note(message: Any) -> None:
         show(message)
-        names = set()
-        frame: Any = sys._getframe(1)
-        while frame:
-            names.add(frame.f_code.co_name)
-            frame = frame.f_back
+        names = {frame.name for frame in traceback.extract_stack()}
         if "_find_and_load" in names:
-            (with_task if "_run_task" in names else at_start).append(message)
+            heard["_run_task" in names].append(message)
 
     module._showwarnmsg = note
     try:
-        yield at_start, with_task
+        yield heard
     finally:
         module._showwarnmsg = show
 
 
 def repeat_warnings(at_start: list[Any], with_task: list[Any]) -> None:
-    """In a fork: show what a new process would have shown while it imported Airflow.
+    """In a fork: show what a new process would have shown while it imported Airflow, some with the first task."""
+    show: Any = vars(warnings)["_showwarnmsg"]
+    for message in at_start:
+        show(message)
+    for holder in [sys.modules[name] for name in TASK_RUNNERS if hasattr(sys.modules.get(name), "_run_task")]:
 
-    Relies on `_run_task` of TASK_RUNNERS: some imports wait for the first task.
-    """
-    module: Any = warnings
+        def first(*args: Any, _holder: Any = holder, _real: Any = holder._run_task, **options: Any) -> Any:
+            _holder._run_task = _real
+            for message in with_task:
+                show(message)
+            return _real(*args, **options)
 
-    def show(messages: list[Any]) -> None:
-        for message in messages:
-            module._showwarnmsg(message)
-
-    def repeating(holder: Any, run_task: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(run_task)
-        def first(*args: Any, **options: Any) -> Any:
-            holder._run_task = run_task
-            show(with_task)
-            return run_task(*args, **options)
-
-        return first
-
-    show(at_start)
-    for holder in [sys.modules.get(name) for name in TASK_RUNNERS] if with_task else ():
-        if hasattr(holder, "_run_task"):
-            holder._run_task = repeating(holder, holder._run_task)  # type: ignore[union-attr]
+        holder._run_task = first  # type: ignore[attr-defined]
 
 
 def end_interpreter() -> None:
-    """Wait for threads and call the functions registered with atexit, as Python does when it ends.
+    """End as Python does: wait for threads, then call what is registered with atexit.
 
     Relies on `threading._shutdown` and `atexit._run_exitfuncs`.
     """

@@ -24,14 +24,9 @@ SECONDS = 8
 """For the trial, for those of single packages, and for the import itself: a run that comes meanwhile waits 30."""
 SCHEMES = ("purelib", "platlib", "stdlib", "platstdlib")
 INSTALLED = tuple(os.path.realpath(sysconfig.get_path(name)) + os.sep for name in SCHEMES)
-FOLDER = "the working directory"
-OF_THE_RUN = (
-    FOLDER,
-    "AIRFLOW__API_AUTH__JWT_SECRET",
-    "AIRFLOW__CORE__DAGS_FOLDER",
-    "AIRFLOW__CORE__FERNET_KEY",
-)
-"""What every run has with another value: the rest are variables."""
+# Variables that every run has with another value.
+OF_THE_RUN = {"AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW__CORE__FERNET_KEY"}
+FINDERS = len(sys.meta_path)  # Python's own; one behind them takes part only where they find nothing
 
 
 def newly_imported(newest: str) -> list[str]:
@@ -50,27 +45,24 @@ def preload(names: Sequence[str], reads: dict[str, str | None]) -> list[str]:
     """Import those modules in which a trial fork finds no harm, and return the others, which are refused.
 
     If there is harm in all together, each package is tried alone, as long as there is time. Adds to `reads` each
-    variable that was read meanwhile, with its value. An import that hangs here and did not in its trial ends this
-    process.
+    variable that was read meanwhile, with its value. The alarm that is set here ends this process if an import hangs
+    that did not hang in its trial; the caller stops it.
     """
     deadline = time.monotonic() + 2 * SECONDS
-    groups = [list(names)] if harmless(names, SECONDS) else []
-    if not groups:
-        by_package: dict[str, list[str]] = {}
-        for name in names:
-            by_package.setdefault(name.partition(".")[0], []).append(name)
-        if len(by_package) > 1:
-            groups = [one for one in by_package.values() if harmless(one, deadline - time.monotonic())]
+    groups = [list(names)]
+    if not harmless(names, SECONDS):
+        tops = list(dict.fromkeys(name.partition(".")[0] for name in names))
+        groups = [[name for name in names if name.partition(".")[0] == top] for top in tops if len(tops) > 1]
+        groups = [group for group in groups if harmless(group, deadline - time.monotonic())]
     signal.alarm(SECONDS)
+    good = [name for group in groups for name in group]
     with reading(reads):
-        for group in groups:
-            load(group)
-    signal.alarm(0)
-    return [name for name in names if not any(name in group for group in groups)]
+        load(good)
+    return [name for name in names if name not in good]
 
 
 def load(names: Sequence[str]) -> None:
-    """Import what is not there yet. What fails does so in each run too."""
+    """Import what is not there yet."""
     for name in names:
         if name not in sys.modules:
             importlib.import_module(name)
@@ -78,31 +70,25 @@ def load(names: Sequence[str]) -> None:
 
 def harmless(names: Sequence[str], seconds: float) -> bool:
     """Try the imports in a fork: is there no error, no thread, no warning, no change of the process?"""
-    if seconds <= 0:
-        return False
-    pid = os.fork()
+    pid = os.fork() if seconds > 0 else None
     if pid == 0:
-        code = 1
+        harm: list[str] = ["an error or the time"]
         try:
             end_with_parent()
-            os.closerange(3, os.sysconf("SC_OPEN_MAX"))
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.closerange(3, os.sysconf("SC_OPEN_MAX"))
             signal.setitimer(signal.ITIMER_REAL, seconds)
             reads: dict[str, str | None] = {}
             before = process_state()
             with internals.heard_warnings() as warned, reading(reads):
                 load(names)
-            harm = [
-                *(["a warning"] if any(warned) else []),
-                *(f"use of {name}" for name in OF_THE_RUN if name in reads),
-                *(what for what, value in process_state().items() if value != before[what]),
-            ]
+            harm = [what for what, value in process_state().items() if value != before[what]]
+            harm += [f"use of {name}" for name in OF_THE_RUN & reads.keys()] + ["a warning"] * any(warned)
+        finally:
             if harm:
                 print(f"not preloaded, for {', '.join(harm)}: {', '.join(names)}", flush=True)
-            code = int(bool(harm))
-        finally:
-            os._exit(code)
-    ended = await_end(pid, [])
+            os._exit(bool(harm))
+    ended = await_end(pid, []) if pid else None
     end_descendants()
     return ended == 0
 
@@ -113,7 +99,7 @@ def process_state() -> dict[str, Any]:
         "environment": dict(os.environ),
         "folder": os.getcwd(),  # noqa: PTH109
         "path": list(sys.path),
-        "finders": list(sys.meta_path),
+        "finders": sys.meta_path[:FINDERS],
         "threads": threading.active_count(),
         "signals": [signal.getsignal(one) for one in sorted(signal.valid_signals())],
     }
@@ -121,25 +107,17 @@ def process_state() -> dict[str, Any]:
 
 @contextmanager
 def reading(reads: dict[str, str | None]) -> Iterator[None]:
-    """Note the variables that are read, with their values, and whether the working directory is asked for."""
+    """Note the variables that are read, with their values."""
     kind: Any = type(os.environ)
-    real, getcwd = kind.__getitem__, os.getcwd
-
-    def folder() -> str:
-        reads[FOLDER] = None
-        return getcwd()
+    real = kind.__getitem__
 
     def noted(self: Any, name: str) -> Any:
-        try:
-            value = real(self, name)
-        except KeyError:
-            reads.setdefault(name, None)
-            raise
-        reads.setdefault(name, value)
-        return value
+        reads.setdefault(name, None)
+        reads[name] = real(self, name)
+        return reads[name]
 
-    kind.__getitem__, os.getcwd = noted, folder
+    kind.__getitem__ = noted
     try:
         yield
     finally:
-        kind.__getitem__, os.getcwd = real, getcwd
+        kind.__getitem__ = real

@@ -1,4 +1,4 @@
-"""Which host can make a run: one that started with the same Python, the same packages and the same lasting settings."""
+"""Which host can make a run: one that started with the same Python, packages, limits and lasting environment."""
 
 from __future__ import annotations
 
@@ -18,57 +18,50 @@ LASTING = (
     *("AIOHTTP_", "WRAPT_", "NO_COLOR", "FORCE_COLOR", "TERM", "TTY_", "COLUMNS", "LINES", "AIRFLOW_IS_"),
 )
 OF_THE_RUN = (
-    "AIRFLOW__API_AUTH__JWT_SECRET",
-    "AIRFLOW__CORE__DAGS_FOLDER",
-    "AIRFLOW__CORE__FERNET_KEY",
-    "AIRFLOW__CORE__PLUGINS_FOLDER",
-    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+    *("API_AUTH__JWT_SECRET", "CORE__DAGS_FOLDER", "CORE__FERNET_KEY", "CORE__PLUGINS_FOLDER"),
+    "DATABASE__SQL_ALCHEMY_CONN",
 )
 INSTALLED = (".dist-info", ".egg-link", ".egg-info", ".pth")
 OWN = Path(__file__).parent.parent / "inside"
+LIMITS = sorted(name for name in dir(resource) if name.startswith("RLIMIT_"))
 
 
 def lasting(env: Mapping[str, str]) -> dict[str, str]:
     """The part of a run's environment that a host must have started with."""
-    return {name: value for name, value in env.items() if name.startswith(LASTING) and name not in OF_THE_RUN}
+    own = {f"AIRFLOW__{name}" for name in OF_THE_RUN}
+    return {name: value for name, value in env.items() if name.startswith(LASTING) and name not in own}
 
 
 def host_key(airflow: AirflowEnvironment, env: Mapping[str, str]) -> str:
-    """Return twelve hexadecimal digits, the same for runs that one host can make."""
+    """Return twelve hexadecimal digits, the same for runs that one host can make.
+
+    A package that was installed since the host started gives another key; of files that were changed in place the host
+    takes care. Limits are a process's from its parent, which it can't always take back.
+    """
+    python_path = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))  # as `pip install --target` fills it
     facts = (
-        str(airflow.python),
-        airflow.python_build,
+        (str(airflow.python), airflow.python_build),
         sorted(lasting(env).items()),
-        _installed(airflow, env),
-        _own(),
-        _limits(),
+        sorted(entry for folder in {*airflow.folders, *python_path} for entry in entries(folder, INSTALLED)),
+        sorted(entries(str(OWN), (".py",))),
+        (os.nice(0), sorted(os.sched_getaffinity(0)), [resource.getrlimit(getattr(resource, name)) for name in LIMITS]),
+        umask(),
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
 
 
-def _installed(airflow: AirflowEnvironment, env: Mapping[str, str]) -> list[tuple[str, int]]:
-    """What is installed, with the time of each change; a file changed in place is noticed by the host (host.settle)."""
-    folders = set(airflow.folders)
-    folders |= set(filter(None, env.get("PYTHONPATH", "").split(os.pathsep)))  # as `pip install --target` leaves it
+def umask() -> str:
+    """Python can read it only by setting it, which other threads would feel."""
+    return next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("Umask:"))
+
+
+def entries(folder: str, endings: tuple[str, ...]) -> list[tuple[str, int]]:
+    """Return the names in the folder with these endings, each with the time of its last change (ns)."""
     found: list[tuple[str, int]] = []
-    for folder in folders:
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-            found += [(entry.name, _changed(entry)) for entry in entries if entry.name.endswith(INSTALLED)]
-    return sorted(found)
-
-
-def _changed(entry: os.DirEntry[str]) -> int:
-    try:
-        return entry.stat().st_mtime_ns
-    except FileNotFoundError:  # a link to nothing, or pip is removing it
-        return 0
-
-
-def _limits() -> list[object]:
-    """What a process has from its parent and can't always take back: a fork has the host's, and so its starter's."""
-    limits = [getattr(resource, name) for name in sorted(dir(resource)) if name.startswith("RLIMIT_")]
-    return [os.nice(0), sorted(os.sched_getaffinity(0)), [resource.getrlimit(limit) for limit in limits]]
-
-
-def _own() -> list[tuple[str, int]]:
-    return sorted((file.name, file.stat().st_mtime_ns) for file in OWN.glob("*.py"))
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as listed:
+        for entry in listed:
+            if entry.name.endswith(endings):
+                found.append((entry.name, 0))
+                with suppress(FileNotFoundError):  # a link to nothing, or pip is removing it
+                    found[-1] = (entry.name, entry.stat().st_mtime_ns)
+    return found

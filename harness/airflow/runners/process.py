@@ -29,9 +29,8 @@ def execute(
     """
     began = time.monotonic()
     with log_file.open("wb") as log, supervised(command, env, folder, log) as (control, _):
-        control.settimeout(timeout)
         try:
-            answer: dict[str, Any] = read_line(control)
+            answer: dict[str, Any] = read_line(control, timeout)
             seconds = time.monotonic() - began
         except TimeoutError:
             answer, seconds = {"exit_code": None}, time.monotonic() - began
@@ -74,7 +73,7 @@ def start(
             start_new_session=True,  # a Ctrl-C at the terminal is not for the supervisor
         )
     try:
-        ours.sendall(json.dumps({"command": list(command), "env": dict(env), "lasting": lasting}).encode() + b"\n")
+        send_line(ours, {"command": list(command), "env": dict(env), "lasting": lasting})
     except BaseException:
         ours.close()
         process.kill()
@@ -83,8 +82,14 @@ def start(
     return ours, process
 
 
-def read_line(connection: socket.socket) -> dict[str, Any]:
+def send_line(connection: socket.socket, facts: Mapping[str, Any]) -> None:
+    """Write one line of JSON."""
+    connection.sendall(json.dumps(facts).encode() + b"\n")
+
+
+def read_line(connection: socket.socket, seconds: float) -> dict[str, Any]:
     """Read one line of JSON. Raises TimeoutError, OSError, or ValueError if the other end closed before that."""
+    connection.settimeout(seconds)
     line = b""
     while not line.endswith(b"\n"):
         piece = connection.recv(1)  # a line is short, and what follows it is for the next call
