@@ -16,10 +16,10 @@ from harness.settings import Settings
 
 
 @pytest.fixture
-def images(harness_settings: Settings, tmp_path: Path) -> dict[str, Image]:
+def images(settings: Settings, tmp_path: Path) -> dict[str, Image]:
     """Return the catalogue with a copy of the recipes, which the tests change."""
     copied = {}
-    for name, image in load_catalogue(harness_settings).items():
+    for name, image in load_catalogue(settings).items():
         assert image.recipe
         shutil.copytree(image.recipe, tmp_path / name)
         copied[name] = dataclasses.replace(image, recipe=tmp_path / name)

@@ -116,7 +116,7 @@ BUILD = "build minio RELEASE.2025-09-07T16-13-09Z"
     ],
 )
 def test_mode_selects_local_pull_or_build(
-    harness_settings: Settings,
+    settings: Settings,
     fake: FakeEngine,
     monkeypatch: pytest.MonkeyPatch,
     mode: ImageMode,
@@ -125,51 +125,51 @@ def test_mode_selects_local_pull_or_build(
     can_pull: bool,
     expected: list[str] | str,
 ) -> None:
-    harness_settings = with_mode(harness_settings, mode)
+    settings = with_mode(settings, mode)
     if has_reference:
         fake.add(REFERENCE, pulled=True)
     if has_built:
-        fake.add(tag(harness_settings))
+        fake.add(tag(settings))
     if not can_pull:
         fail_pulls(monkeypatch)
     if isinstance(expected, str):
         with pytest.raises(ImageError, match=expected):
-            resolve_image(fake, harness_settings, "minio")  # type: ignore[arg-type]
+            resolve_image(fake, settings, "minio")  # type: ignore[arg-type]
         return
-    resolved = resolve_image(fake, harness_settings, "minio")  # type: ignore[arg-type]
+    resolved = resolve_image(fake, settings, "minio")  # type: ignore[arg-type]
     assert fake.done == expected
-    assert resolved.reference == (tag(harness_settings) if resolved.origin.startswith("built") else REFERENCE)
-    assert resolve_image(fake, harness_settings, "minio").reference == resolved.reference  # type: ignore[arg-type]
+    assert resolved.reference == (tag(settings) if resolved.origin.startswith("built") else REFERENCE)
+    assert resolve_image(fake, settings, "minio").reference == resolved.reference  # type: ignore[arg-type]
     assert fake.done == expected, "a second call acted again"
 
 
-def test_origin_and_version_are_recorded(harness_settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_origin_and_version_are_recorded(settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_pulls(monkeypatch)
-    built = resolve_image(fake, harness_settings, "minio")  # type: ignore[arg-type]
+    built = resolve_image(fake, settings, "minio")  # type: ignore[arg-type]
     assert (built.origin, built.version, built.size) == ("built: fake recipe", "1.2.3", 7)
     fake.add("postgres:17.6", pulled=True)
-    pulled = resolve_image(fake, harness_settings, "postgres")  # type: ignore[arg-type]
+    pulled = resolve_image(fake, settings, "postgres")  # type: ignore[arg-type]
     assert (pulled.origin, pulled.version) == ("pulled", "17.6")
     fake.add("alpine/socat:1.8.0.3")
-    assert resolve_image(fake, harness_settings, "relay").origin == "present"  # type: ignore[arg-type]
+    assert resolve_image(fake, settings, "relay").origin == "present"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("mode", ["auto", "pull", "build"])
 def test_an_image_without_a_reference_is_built_in_every_mode(
-    harness_settings: Settings, fake: FakeEngine, mode: ImageMode
+    settings: Settings, fake: FakeEngine, mode: ImageMode
 ) -> None:
-    harness_settings = with_mode(harness_settings, mode)
-    resolved = resolve_image(fake, harness_settings, "aws")  # type: ignore[arg-type]
+    settings = with_mode(settings, mode)
+    resolved = resolve_image(fake, settings, "aws")  # type: ignore[arg-type]
     assert resolved.origin == "built: fake recipe"
-    assert find_local(fake, harness_settings, load_catalogue(harness_settings), "aws") == resolved  # type: ignore[arg-type]
+    assert find_local(fake, settings, load_catalogue(settings), "aws") == resolved  # type: ignore[arg-type]
     # The fake prepare() resolves no parent.
     assert fake.done == ["build aws 5.2.5"]
 
 
-def test_build_override_builds_although_the_default_is_present(harness_settings: Settings, fake: FakeEngine) -> None:
+def test_build_override_builds_although_the_default_is_present(settings: Settings, fake: FakeEngine) -> None:
     fake.add(REFERENCE, pulled=True)
-    harness_settings = with_mode(harness_settings, "auto", minio="build:RELEASE.2025-10-15T17-29-55Z")
-    assert "RELEASE.2025-10-15T17-29-55Z" in resolve_image(fake, harness_settings, "minio").reference  # type: ignore[arg-type]
+    settings = with_mode(settings, "auto", minio="build:RELEASE.2025-10-15T17-29-55Z")
+    assert "RELEASE.2025-10-15T17-29-55Z" in resolve_image(fake, settings, "minio").reference  # type: ignore[arg-type]
     assert fake.done == ["build minio RELEASE.2025-10-15T17-29-55Z"]
 
 
@@ -177,52 +177,52 @@ def test_build_override_builds_although_the_default_is_present(harness_settings:
     ("missing", "message"), [(True, "image minio does not exist"), (False, "not present and can't be pulled")]
 )
 def test_a_reference_override_is_never_built(
-    harness_settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, missing: bool, message: str
+    settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, missing: bool, message: str
 ) -> None:
     fail_pulls(monkeypatch, missing)
     with pytest.raises(ImageError, match=message) as raised:
-        resolve_image(fake, with_mode(harness_settings, "build", minio="some/minio:tag"), "minio")  # type: ignore[arg-type]
+        resolve_image(fake, with_mode(settings, "build", minio="some/minio:tag"), "minio")  # type: ignore[arg-type]
     assert "\n" not in str(raised.value)
     assert fake.done == []
 
 
-def test_an_unknown_image_is_named(harness_settings: Settings, fake: FakeEngine) -> None:
+def test_an_unknown_image_is_named(settings: Settings, fake: FakeEngine) -> None:
     with pytest.raises(ImageError, match="image 'nosuch' is not in the catalogue: use base, "):
-        resolve_image(fake, harness_settings, "nosuch")  # type: ignore[arg-type]
+        resolve_image(fake, settings, "nosuch")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("mode", ["auto", "pull", "build"])
 def test_a_project_image_is_built_and_tagged_for_its_dags(
-    harness_settings: Settings, fake: FakeEngine, mode: ImageMode
+    settings: Settings, fake: FakeEngine, mode: ImageMode
 ) -> None:
-    (harness_settings.root / "mine").mkdir()
+    (settings.root / "mine").mkdir()
     project_images = {"mine": ProjectImage(tag="me/mine", context=Path("mine"))}
-    harness_settings = with_mode(harness_settings, mode).model_copy(update={"images": project_images})
-    exact = resolve_image(fake, harness_settings, "mine").reference  # type: ignore[arg-type]
+    settings = with_mode(settings, mode).model_copy(update={"images": project_images})
+    exact = resolve_image(fake, settings, "mine").reference  # type: ignore[arg-type]
     assert exact.startswith("airflow-harness/mine:local-")
     assert fake.store["me/mine"]["Id"] == fake.store[exact]["Id"]
     assert fake.done == ["build mine local", "tag me/mine:latest"]
     # Another checkout built an image with the same tag.
     fake.add("me/mine", labels={LABEL_RECIPE: "another"})
-    resolve_image(fake, harness_settings, "mine")  # type: ignore[arg-type]
+    resolve_image(fake, settings, "mine")  # type: ignore[arg-type]
     assert fake.store["me/mine"]["Id"] == fake.store[exact]["Id"] != "id of me/mine"
     assert fake.done == ["build mine local", "tag me/mine:latest", "tag me/mine:latest"]
     # The user has an image with that tag, which the harness did not build.
     fake.add("me/mine")
-    assert resolve_image(fake, harness_settings, "mine").reference == exact  # type: ignore[arg-type]
+    assert resolve_image(fake, settings, "mine").reference == exact  # type: ignore[arg-type]
     assert fake.store["me/mine"]["Id"] == "id of me/mine"
 
 
 def test_an_image_that_does_not_run_is_removed(
-    harness_settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     removed: list[str] = []
     monkeypatch.setattr(recipe_build, "run_probe", lambda *_, **__: "")
     monkeypatch.setattr(recipe_build, "remove_image", lambda client, image: removed.append(image))
     with pytest.raises(ImageError, match="does not run"):
-        resolve_image(fake, with_mode(harness_settings, "build"), "minio")  # type: ignore[arg-type]
+        resolve_image(fake, with_mode(settings, "build"), "minio")  # type: ignore[arg-type]
     assert removed == ["sha256:1"]
-    assert find_local(fake, with_mode(harness_settings, "build"), load_catalogue(harness_settings), "minio") is None  # type: ignore[arg-type]
+    assert find_local(fake, with_mode(settings, "build"), load_catalogue(settings), "minio") is None  # type: ignore[arg-type]
 
 
 def raise_error(error: BaseException) -> Callable[..., NoReturn]:
@@ -234,20 +234,20 @@ def raise_error(error: BaseException) -> Callable[..., NoReturn]:
 
 @pytest.mark.parametrize("where", ["prepare", "build"])
 def test_a_full_disk_is_reported_at_each_step(
-    harness_settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, where: str
+    settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     monkeypatch.setattr(recipe_build, where, raise_error(OSError(28, "the message in this machine's language")))
     with pytest.raises(ImageError, match="disk full while building minio: free space with `docker system prune`"):
-        resolve_image(fake, with_mode(harness_settings, "build"), "minio")  # type: ignore[arg-type]
+        resolve_image(fake, with_mode(settings, "build"), "minio")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("error", [ImageError("no"), KeyboardInterrupt(), RuntimeError("bug")])
 def test_the_work_folder_is_emptied_after_a_failure(
-    harness_settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, error: BaseException
+    settings: Settings, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    killed = harness_settings.cache_dir / "work" / "minio-0f_k1lle"
+    killed = settings.cache_dir / "work" / "minio-0f_k1lle"
     killed.mkdir(parents=True)
     monkeypatch.setattr(recipe_build, "build", raise_error(error))
     with pytest.raises(type(error)):
-        resolve_image(fake, with_mode(harness_settings, "build"), "minio")  # type: ignore[arg-type]
-    assert [file.name for file in (harness_settings.cache_dir / "work").iterdir()] == ["minio.lock"]
+        resolve_image(fake, with_mode(settings, "build"), "minio")  # type: ignore[arg-type]
+    assert [file.name for file in (settings.cache_dir / "work").iterdir()] == ["minio.lock"]
