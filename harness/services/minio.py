@@ -32,7 +32,7 @@ from harness.services.containers import (
     tail,
 )
 from harness.services.local_http import LOCAL
-from harness.services.minio_admin import REGION, administration, bucket_settings, call
+from harness.services.minio_admin import POLICIES, REGION, administration, bucket_settings, call
 from harness.settings import Settings
 
 API_PORT = 9000
@@ -160,7 +160,7 @@ class MinioService(ABC):
     def _probe(self) -> None:
         impatient = urllib3.PoolManager(timeout=1, retries=False)
         self._client_by(impatient).list_buckets()
-        administration(impatient, self.endpoint)
+        call(impatient, self.endpoint, "GET", POLICIES)  # which it refuses for a moment longer than S3's calls
         if self.endpoint.console_url:
             LOCAL.get(self.endpoint.console_url, timeout=1).raise_for_status()
 
