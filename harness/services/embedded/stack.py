@@ -15,7 +15,7 @@ from typing import Any
 from harness.services.embedded.aws_mock import AwsProcess, MockAsMinio
 from harness.services.embedded.minio import MinioProcess
 from harness.services.embedded.postgres import attached_server, start_server
-from harness.services.embedded.processes import SupervisorClient, end_kept, session_of, kept_stacks, lives
+from harness.services.embedded.processes import SupervisorClient, end_kept, kept_stacks, lives, session_of
 from harness.services.embedded.relay import NoRelay
 from harness.services.minio import MinioService
 from harness.services.postgres import PostgresService
