@@ -27,7 +27,7 @@ class FakeStack:
         return text
 
 @pytest.fixture
-def stack():
+def harness_stack():
     return FakeStack()
 
 @pytest.fixture

@@ -45,7 +45,7 @@ class FakeStack:
         return text.replace(SECRET, "***")
 
 @pytest.fixture
-def stack():
+def harness_stack():
     return FakeStack()
 
 def ran(dag_id, state, log):
