@@ -1,4 +1,4 @@
-"""Containers that came into being on the engine during a scenario, as plain data."""
+"""Containers that were created on the engine during a scenario, as plain data."""
 
 from __future__ import annotations
 
