@@ -1,8 +1,8 @@
-"""The exceptions of the harness. Each message is one line that says what is wrong and what to do."""
+"""The exceptions of the harness. Each message is one line with the cause and what to do."""
 
 
 class HarnessError(Exception):
-    """An error that the user can fix. Only its message is shown; the traceback goes to the log."""
+    """An error that users can fix. They see only its message; the log has the traceback."""
 
 
 class SettingsError(HarnessError):

@@ -1,4 +1,4 @@
-"""Canaries: objects on the engine without labels, or with those of another session, that no test may remove.
+"""Canaries: unlabelled objects and objects of another session, which no test may remove.
 
 The fixtures are for conftest.py. Canaries live as long as the test session (of one worker). They are counted after each
 module, so that a failure names the module.
@@ -28,7 +28,7 @@ LIFETIME = 7200.0
 
 
 class Canaries:
-    """Two containers, networks and volumes: one of each without a label of the harness, one of another session."""
+    """Two containers, networks and volumes: one of each unlabelled, one of another session."""
 
     def __init__(self, client: docker.DockerClient, image: str) -> None:
         self.client = client

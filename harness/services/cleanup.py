@@ -16,7 +16,7 @@ from harness.services.containers import label_filter, list_labelled, remove
 
 
 def remove_labelled(client: docker.DockerClient, labels: Mapping[str, str]) -> Counter[str]:
-    """Remove the containers, networks and volumes with all of these labels, and return the number of each.
+    """Remove containers, networks and volumes with all these labels; return their numbers.
 
     Raises ServiceError after removing the others if the engine refuses one.
     """
@@ -47,7 +47,7 @@ def remove_labelled(client: docker.DockerClient, labels: Mapping[str, str]) -> C
 
 
 def _disconnect_all(network: Network) -> None:
-    """Disconnect its containers, such as the session's Postgres, which outlives a worker's network."""
+    """Disconnect the containers that outlive a worker's network: the session's Postgres."""
     network.reload()
     for member in network.attrs.get("Containers") or {}:
         network.disconnect(member, force=True)

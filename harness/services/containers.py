@@ -1,4 +1,4 @@
-"""Create, start, inspect and remove containers with the harness's labels, published on loopback only."""
+"""Create, start, inspect and remove labelled containers, published on loopback only."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ ATTACH_TIMEOUT = 5.0
 
 @dataclass(frozen=True)
 class Spec:
-    """One container to start, with `ports` published on 127.0.0.1: at the port in `fixed`, else at a random one.
+    """One container to start. Its `ports` are published on 127.0.0.1.
 
-    `in_memory` is a folder inside that is kept in memory. `offline` gives the container no network, which also starts
-    faster. `shares` is the id of a container whose network it uses.
+    `fixed` maps ports to ports of this machine; the others get random ones. `in_memory` is a folder that is kept in
+    memory. `offline` gives the container no network, which starts faster. `shares` is the id of a container whose
+    network it uses.
     """
 
     role: str
@@ -55,7 +56,7 @@ class Spec:
 
 @dataclass(frozen=True)
 class StackContext:
-    """Where a service runs: engine, session and stack, and the seconds in which it must be ready.
+    """Where a service runs: engine, session and stack. It must be ready in `timeout` seconds.
 
     `network` is the name of the stack's network; `await_network` waits until the network exists.
     """
@@ -79,7 +80,7 @@ def create(
     network: str | None = None,
     user: str | None = None,
 ) -> Container:
-    """Create the container that `spec` describes, with `labels` and the label of its role, without starting it.
+    """Create the container of `spec`, with `labels` and its role's label, without starting it.
 
     It will join `network`, which need not exist yet. `user` replaces the image's user. Raises ServiceError if the
     engine refuses, EngineError if the engine is gone.
@@ -113,7 +114,7 @@ def create(
 
 
 def start(container: Container) -> None:
-    """Start what create() returned. Raises ServiceError if the engine refuses, EngineError if it is gone."""
+    """Start a container. Raises ServiceError if the engine refuses, EngineError if it is gone."""
     role = role_of(container)
     with engine_errors(f"starting {role}"):
         try:
@@ -139,7 +140,7 @@ def create_and_start(context: StackContext, spec: Spec) -> Container:
 
 
 def published_port(container: Container, port: int) -> int:
-    """Return the port on 127.0.0.1 of the container's `port`. Raises ServiceError if it has exited."""
+    """Return the host's port of the container's `port`. Raises ServiceError if it has exited."""
     _check_running(container)
     bound = container.ports.get(f"{port}/tcp")
     if not bound:
@@ -155,7 +156,7 @@ def role_of(container: Container) -> str:
 
 
 def slot_of(container: Container) -> int:
-    """Return the slot of a container from list_labelled(). Containers of the whole session have 0."""
+    """Return the slot of a container from list_labelled(), 0 if the whole session uses it."""
     return int(container.attrs["Labels"].get(LABEL_STACK, "-0").rpartition("-")[2])
 
 
@@ -188,7 +189,7 @@ def await_ready(container: Container, probe: Callable[[], object], timeout: floa
 
 
 def read_log_tail(container: Container, lines: int, stdout: bool = True) -> str:
-    """Return the container's last lines, empty if it or the engine is gone, so that a report never fails."""
+    """Return the container's last lines, or nothing if it or the engine is gone."""
     try:
         return str(container.logs(tail=lines, stdout=stdout).decode("utf-8", "replace")).strip()
     except (DockerException, requests.RequestException, HTTPError, OSError):
@@ -209,7 +210,7 @@ def remove(container: Container) -> None:
 
 
 def list_labelled(client: docker.DockerClient, labels: Mapping[str, str]) -> list[Container]:
-    """List all containers with these labels, running or not, with the few attributes of a listing."""
+    """List all containers with these labels, running or not, with a listing's attributes."""
     with engine_errors(f"listing {labels.get(LABEL_ROLE, 'the container')}s"):
         return list(client.containers.list(all=True, filters=label_filter(labels), sparse=True))
 

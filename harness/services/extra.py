@@ -1,4 +1,4 @@
-"""Containers that a scenario starts beside the stack's services: programs that run to their end, and servers.
+"""Containers that a scenario starts beside the stack's services: programs and servers.
 
 They carry the stack's labels, so they are removed with it, and one that distinguishes them from services. Files are
 sent as a tar through the engine's API instead of bind mounts, because the engine may be on another machine.
@@ -39,7 +39,7 @@ LAST_LINES = 2000
 
 @dataclass(frozen=True)
 class ContainerResult:
-    """Result of a container that ran to its end. `exit_code` is None if it was stopped after its timeout.
+    """Result of a container. `exit_code` is None if it was stopped after its timeout.
 
     `output` combines stdout and stderr.
     """
@@ -64,7 +64,7 @@ class RunningContainer:
 
 
 def catalogue_image(settings: Settings, name: str, progress: Progress = SILENT) -> str:
-    """Return the reference of image `name` of the catalogue, after pulling or building it if necessary.
+    """Return the reference of a catalogue image, after pulling or building it if necessary.
 
     Raises ImageError, EngineError.
     """
@@ -74,12 +74,12 @@ def catalogue_image(settings: Settings, name: str, progress: Progress = SILENT) 
 def run_container(
     stack: Stack, spec: Spec, *, timeout: float, files: Mapping[str, bytes] | None = None, user: str | None = None
 ) -> ContainerResult:
-    """Run a container on the stack's network until it exits or `timeout` seconds pass, then remove it.
+    """Run a container on the stack's network until it exits or times out, then remove it.
 
-    `files` maps absolute paths in the container to contents; `user` replaces the image's user. Raises ServiceError if
-    the engine refuses, EngineError if it is gone.
+    `files` maps absolute paths in the container to contents; `user` replaces the image's user; `timeout` is in seconds.
+    Raises ServiceError if the engine refuses, EngineError if it is gone.
     """
-    with _created(stack, spec, files or {}, user) as container, engine_errors(f"running {spec.role}"):
+    with _create(stack, spec, files or {}, user) as container, engine_errors(f"running {spec.role}"):
         began = time.monotonic()
         start(container)
         exit_code = _wait_for_exit(container, timeout)
@@ -105,7 +105,7 @@ def running_container(
     Yields the server when `probe` succeeds. `files` is as for run_container(). Raises ServiceError if `probe` fails for
     `timeout` seconds, EngineError if the engine is gone.
     """
-    with _created(stack, spec, files or {}) as container:
+    with _create(stack, spec, files or {}) as container:
         start(container)
         server = RunningContainer(container, {port: published_port(container, port) for port in spec.ports})
         await_ready(container, lambda: probe(server), timeout)
@@ -113,13 +113,13 @@ def running_container(
 
 
 def extra_labels(stack: Stack) -> dict[str, str]:
-    """Return the labels of objects that a scenario creates on the engine beside the stack's services."""
+    """Return the labels of a scenario's objects on the engine beside the stack's services."""
     return {LABEL_SESSION: stack.session_id, LABEL_STACK: stack.stack_id, LABEL_EXTRA: "yes"}
 
 
 @contextmanager
-def _created(stack: Stack, spec: Spec, files: Mapping[str, bytes], user: str | None = None) -> Iterator[Container]:
-    """Create a container with its files, without starting it, and remove it at the end of the block."""
+def _create(stack: Stack, spec: Spec, files: Mapping[str, bytes], user: str | None = None) -> Iterator[Container]:
+    """Create a container with its files, unstarted, and remove it at the end of the block."""
     container = create(connect(), spec, extra_labels(stack), stack.network, user)
     try:
         with engine_errors(f"copying files into {spec.role}"):

@@ -1,4 +1,4 @@
-"""The labelling proxy for the Docker engine's API: it labels all that is created and records all that runs.
+"""The labelling proxy for the engine's API: labels new objects and records containers.
 
 It runs alone in a container, so it uses only the standard library and is given as `python3 -c SOURCE ENGINE_SOCKET
 LISTEN_SOCKET LABELS`. It parses the three `create` calls and passes all else through byte for byte. Each connection
@@ -41,7 +41,7 @@ HEAD_LIMIT = 1024 * 1024
 
 @dataclass
 class Answer:
-    """An answer of the engine, its body unread. Holds the writer, as Python 3.12 closes unreferenced ones."""
+    """An answer with unread body. Holds the writer, as Python 3.12 closes unreferenced ones."""
 
     body: asyncio.StreamReader
     connection: asyncio.StreamWriter
@@ -139,7 +139,7 @@ class Proxy:
                     await created.read()
 
     async def record_created(self, answer: bytes, head: bytes, request: dict[str, Any]) -> None:
-        """Attach to a new container before its creator gets the answer, so that no output is missed."""
+        """Attach to a new container before its creator has the answer, to miss no output."""
         head_end = answer.index(b"\r\n\r\n")
         if b" 201 " not in answer.split(b"\r\n", 1)[0]:
             return
@@ -258,7 +258,7 @@ async def read_raw(stream: asyncio.StreamReader) -> bytes:
 
 
 async def read_frames(stream: asyncio.StreamReader) -> bytes:
-    """Read the engine's frames: stream (1 byte), zeros (3), big endian length (4), then as many bytes."""
+    """Read the engine's frames: stream (1 byte), zeros (3), big endian length (4), bytes."""
     kept = b""
     try:
         while True:
@@ -282,7 +282,7 @@ async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, close: 
 
 
 async def forward_answer(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> bool:
-    """Forward the head of the answer to a hijacking call. Returns False if the answer is an ordinary one.
+    """Forward the answer's head to a hijacking call. Returns False for an ordinary answer.
 
     An ordinary answer is forwarded whole. Its connection then ends, so that no further request can follow.
     """

@@ -43,9 +43,9 @@ ENTRY = re.compile(rb"<(?:Version|DeleteMarker|Upload)>")
 
 @dataclass(frozen=True)
 class S3Endpoint:
-    """Addresses and credentials of S3: `url` for this machine, `internal` as host:port on the stack's network.
+    """Credentials and addresses of S3. `url` and `console_url` are for this machine.
 
-    `console_url` is empty if there is no console.
+    `internal` is host:port in the stack's network. `console_url` is empty if there is no console.
     """
 
     url: str
@@ -56,7 +56,7 @@ class S3Endpoint:
 
 
 class MinioService(ABC):
-    """MinIO, or an AWS mock that replaces it. After every reset the settings' buckets exist and are empty."""
+    """MinIO, or an AWS mock that replaces it. A reset leaves the settings' buckets, empty."""
 
     name = "minio"
 
@@ -100,7 +100,7 @@ class MinioService(ABC):
         return LOCAL.get(self.endpoint.url, timeout=5).headers.get("Server", "")
 
     def reset(self) -> None:
-        """Restore the state of a fresh server with the declared buckets. Can be repeated after a failure.
+        """Restore a fresh server with the declared buckets. Can be repeated after a failure.
 
         Replaces the server after changes that can't be undone: object lock, and anything by MinIO's admin API.
         """
@@ -145,7 +145,7 @@ class MinioService(ABC):
         return answer.status == 204
 
     def _create_buckets(self) -> None:
-        """Create the declared buckets in a fresh server, and remember its state as the baseline of reset()."""
+        """Create the buckets in a fresh server, and remember its state as reset()'s baseline."""
         for bucket in self._buckets:
             self.client().make_bucket(bucket)
         settings = bucket_settings(self._pool, self.endpoint)

@@ -29,7 +29,7 @@ POLICIES, TIERS, BUCKETS = f"{ADMIN}/list-canned-policies", f"{ADMIN}/tier", f"{
 
 
 def administration(pool: PoolManager, endpoint: S3Endpoint) -> dict[str, str]:
-    """Return digests of users, policies, replicating sites, configuration and tiers, by their source.
+    """Return digests of users, policies, sites, configuration and tiers, by their source.
 
     Two results are equal if nothing changed in between. Calls that this release of MinIO lacks are left out.
     Raises urllib3's HTTPError if the server fails.
@@ -48,7 +48,7 @@ def administration(pool: PoolManager, endpoint: S3Endpoint) -> dict[str, str]:
 
 
 def bucket_settings(pool: PoolManager, endpoint: S3Endpoint) -> dict[str, str]:
-    """Return a digest of each bucket's settings by the bucket's name, equal for buckets without settings.
+    """Return digests of settings by bucket name, equal for all buckets without settings.
 
     The result is empty if this release of MinIO lacks the call. Raises urllib3's HTTPError if the server fails.
     """
@@ -66,7 +66,7 @@ def bucket_settings(pool: PoolManager, endpoint: S3Endpoint) -> dict[str, str]:
 def call(
     pool: PoolManager, endpoint: S3Endpoint, method: str, path: str, headers: Mapping[str, str] | None = None
 ) -> BaseHTTPResponse:
-    """Call an API as root that the MinIO client has no public method for, and return the answer.
+    """Call an API as root that the MinIO client has no method for, and return the answer.
 
     Raises urllib3's HTTPError if the server fails (5xx) or can't be reached.
     """
@@ -88,7 +88,7 @@ def call(
 
 
 def sort_lists(value: Any) -> Any:
-    """Return `value` with sorted lists, because MinIO writes a policy's actions in random order."""
+    """Return `value` with sorted lists, as MinIO writes a policy's actions in random order."""
     if isinstance(value, dict):
         return {key: sort_lists(part) for key, part in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Postgres: the project's databases and Airflow's metadata databases, in the session's server."""
+"""The project's databases and Airflow's metadata databases in the session's server."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PostgresService:
         slot: int,
         passwords: Mapping[str, str],
     ) -> None:
-        """`server` waits for the server. `passwords` maps databases to passwords that the settings fix."""
+        """`server` waits for the server. `passwords` maps databases to fixed passwords."""
         self._await_server = server
         self._databases = dict(databases)
         self._slot = slot
@@ -119,7 +119,7 @@ class PostgresService:
         self._server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def create(self, name: str) -> None:
-        """Create an empty database that only the superuser can use, because it may become a template."""
+        """Create an empty database for the superuser only, because it may become a template."""
         self._server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         self._server.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
 
@@ -133,11 +133,11 @@ class PostgresService:
         return bool(self._server.execute(query))
 
     def scratch_name(self) -> str:
-        """Return a new name of a temporary database, which the next process of this slot drops if needed."""
+        """Return a new database name. The slot's next process drops the database if needed."""
         return f"{self._scratch_prefix()}{secrets.token_hex(6)}"
 
     def url(self, database: str) -> str:
-        """Return a libpq URL for this machine, as the database's owner (the superuser for undeclared ones)."""
+        """Return a libpq URL as the database's owner (the superuser for undeclared ones)."""
         if database not in self._databases:
             return self._server.url(SUPERUSER, self._server.password, database)
         own = self._name_in_slot(database)
@@ -175,7 +175,7 @@ class PostgresService:
         self._server.close()
 
     def _name_in_slot(self, name: str) -> str:
-        """Return the declared database's name in this slot, which never equals another declared name."""
+        """Return the declared database's name in this slot, never equal to a declared name."""
         return f"{name}_{self._slot}" if self._slot or re.search(r"_\d+$", name) else name
 
     def _scratch_prefix(self) -> str:

@@ -61,7 +61,7 @@ SINCE_ITERATIONS = 160000
 
 
 class PostgresServer(ABC):
-    """A running server. `password` is the superuser's, `published` its host and port on this machine."""
+    """A running server with the superuser's password and its host and port on this machine."""
 
     def __init__(self, password: str, published: tuple[str, int]) -> None:
         self.password = password
@@ -86,7 +86,7 @@ class PostgresServer(ABC):
         """Return the last lines of the server's log."""
 
     def export_state(self) -> dict[str, Any]:
-        """Return what another process needs to attach to the server, unless the session stores that."""
+        """Return what another process needs to attach, unless the session stores that."""
         return {}
 
     def direct_address(self) -> tuple[str, int]:
@@ -98,11 +98,11 @@ class PostgresServer(ABC):
         return libpq_url(self._published, user, password, database)
 
     def direct_url(self, database: str) -> str:
-        """Return the superuser's URL, past the engine's port forwarder if possible, which is faster."""
+        """Return the superuser's URL, past the engine's slow port forwarder if possible."""
         return libpq_url(self.direct_address(), SUPERUSER, self.password, database)
 
     def execute(self, statement: sql.Composed) -> list[tuple[object, ...]]:
-        """Execute a statement as the superuser and return its rows. Raises ServiceError if the server is gone."""
+        """Execute a statement as superuser and return the rows. Raises ServiceError."""
         with self._lock:
             try:
                 cursor = self._connect().execute(statement)
@@ -178,7 +178,7 @@ class ContainerServer(PostgresServer):
         return read_log_tail(self.container, lines)
 
     def direct_address(self) -> tuple[str, int]:
-        """Return the container's address if reachable (a local engine on Linux), else the published port."""
+        """Return the container's address if reachable (local engine on Linux), else localhost's."""
         return self._direct_address
 
     @cached_property
@@ -212,7 +212,7 @@ def ensure_server(
     port: int | None,
     on_created: Callable[[ContainerServer], object],
 ) -> ContainerServer:
-    """Return the session's server. The first process that needs it starts it; the others wait and share it.
+    """Return the session's server, which the first process starts and the others share.
 
     `slot` is the slot of this process, `port` the port on this machine (None: a free one). `on_created` is called with
     the server as soon as its container runs, before it answers. Raises ServiceError, EngineError.

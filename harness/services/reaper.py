@@ -62,7 +62,7 @@ class Reaper:
 
     @classmethod
     def join(cls, state: Mapping[str, Any], session_id: str) -> Self | None:
-        """Connect to the reaper of another process of the session. Returns None if it does not answer."""
+        """Connect to the reaper of another process. Returns None if it does not answer."""
         try:
             return cls(state["container"], state["port"], _open_connection(state["port"], session_id))
         except (OSError, ServiceError):
@@ -79,7 +79,7 @@ class Reaper:
             remove(connect().containers.get(self._container_id))
 
     def abandon(self) -> None:
-        """Disconnect. The reaper then removes what is left, as if this process had been killed, and exits."""
+        """Disconnect. The reaper then removes the session's objects and exits."""
         self._connection.close()
 
 

@@ -1,4 +1,4 @@
-"""The relay: socat between the DAG and the Docker engine, with the labelling proxy behind it.
+"""The relay: socat between the DAG and the Docker engine, and the labelling proxy.
 
 The DAG talks to `tcp://...:2375`. socat passes the bytes on to a unix socket, where the labelling proxy
 (labelling_proxy.py, in its own container) adds the stack's labels to everything that the DAG creates and records each
@@ -98,8 +98,7 @@ class RelayService:
         )
         with ThreadPoolExecutor() as pool:
             running = list(pool.map(partial(create_and_start, self._context), specs))
-        roles = [spec.role for spec in specs]
-        self._connect(dict(zip(roles, running, strict=True)), self._context.timeout)
+        self._connect(dict(zip([spec.role for spec in specs], running, strict=True)), self._context.timeout)
 
     def attach(self, containers: Mapping[str, Container], state: Mapping[str, Any]) -> None:
         images = {"labelling-proxy": self._python_image, self.name: self._image}
@@ -213,7 +212,7 @@ def _pick(kind: type[Sidecar | ContainerPastRelay], record: Mapping[str, Any]) -
 
 
 def engine_socket() -> str:
-    """Return the path of the engine's socket on its host: testcontainers' variable, DOCKER_HOST or the default."""
+    """Return the engine's socket: from testcontainers' variable, DOCKER_HOST or the default."""
     if override := os.environ.get("TESTCONTAINERS_DOCKER_SOCKET_OVERRIDE"):
         return override
     host = os.environ.get("DOCKER_HOST", "")

@@ -17,7 +17,7 @@ from harness.settings import Settings, StackKind
 
 
 def stack_kind(settings: Settings) -> StackKind:
-    """Return the kind of the setting `stack`. `auto` means containers if an engine answers now."""
+    """Return the setting `stack`, where `auto` is containers if an engine answers now."""
     if settings.stack != "auto":
         return settings.stack
     try:
@@ -30,7 +30,7 @@ def stack_kind(settings: Settings) -> StackKind:
 def open_stack(
     session: ServiceSession, settings: Settings, databases: Mapping[str, str], progress: Progress
 ) -> AbstractContextManager[Stack]:
-    """Return a context manager of a stack of the session, of the kind that the settings choose.
+    """Return a context manager of the session's stack, of the kind that the settings choose.
 
     `databases` maps the name of each Postgres database to the SQL of its schema. Raises EngineError, ImageError,
     ServiceError.

@@ -9,7 +9,7 @@ from docker.models.containers import Container
 
 
 class Service(Protocol):
-    """A server that DAGs use. A stack starts or attaches to it once, and resets it before every scenario."""
+    """A server that DAGs use. A stack starts it or attaches, and resets it before scenarios."""
 
     @property
     def name(self) -> str: ...

@@ -1,4 +1,4 @@
-"""The session: the stacks of all processes of one test run and, with --reuse, of the test runs that follow.
+"""The session: the stacks of one test run and, with --reuse, of the following test runs.
 
 The processes share a folder of state files (containers and their passwords) and of locks, which the kernel frees if a
 process dies. Each process claims the lowest free worker slot, and each slot has at most one stack. So there are never
@@ -43,7 +43,7 @@ class ServiceSession:
     """One process's access to the session. The folder is created on first use."""
 
     def __init__(self, root: Path, run: str | None) -> None:
-        """`run` names the test run, as new_run() does; None means the session that `--reuse` keeps."""
+        """`run` is from new_run() or xdist; None means the session that `--reuse` keeps."""
         self.run = run
         self.kept = run is None
         self._root = root
@@ -127,7 +127,7 @@ class ServiceSession:
         return content if isinstance(content, dict) else None
 
     def write_state(self, name: str, content: Mapping[str, Any]) -> None:
-        """Replace the state file `name`. Only this user can ever read it, because it holds passwords."""
+        """Replace the state file `name`, which only this user can read, as it holds passwords."""
         file = self.folder / f"{name}.json"
         partial = file.with_suffix(f".{secrets.token_hex(4)}")
         try:
@@ -150,7 +150,7 @@ class ServiceSession:
         mark.unlink()
 
     def connect_reaper(self, client: docker.DockerClient, image: str, timeout: float) -> None:
-        """Connect to the session's reaper, starting it if necessary; do nothing for a kept session.
+        """Connect to the session's reaper, started if necessary. A kept session has no reaper.
 
         The reaper removes everything that the session starts after this call when its last process is gone.
         Raises ServiceError, EngineError.
@@ -179,7 +179,7 @@ class ServiceSession:
                 self._reaper = Reaper.join(state, self.ident)
 
     def end(self, orderly: bool) -> None:
-        """Remove what the test run created, after all its other processes are gone; keep a kept session.
+        """Remove a test run's objects once its other processes are gone. Keep a kept session.
 
         If `orderly` is false or a start was interrupted, the engine may still be creating containers. The reaper then
         stays to remove them some seconds later, as it does if this call fails.
@@ -204,7 +204,7 @@ class ServiceSession:
 
     @contextmanager
     def lock_unused(self) -> Iterator[None]:
-        """Keep processes out during the block. Raises ServiceError if a live process uses the session."""
+        """Keep processes out during the block. Raises ServiceError if one uses the session."""
         with self.lock("gate"), ExitStack() as locks:  # The gate opens after the slots are free again.
             for file in self.folder.glob("slot-*.lock"):
                 lock = self.try_lock(file.stem)
@@ -222,7 +222,7 @@ class ServiceSession:
             return True
 
     def remove(self) -> Counter[str]:
-        """Remove the containers, networks, volumes and state files of a kept session that lock_unused() holds.
+        """Remove the objects and state files of a kept session that lock_unused() holds.
 
         Raises EngineError, ServiceError.
         """
@@ -237,7 +237,7 @@ class ServiceSession:
 
 
 def list_sessions(root: Path) -> list[ServiceSession]:
-    """Return the kept session of the checkout at `root`, then those of its running and killed test runs."""
+    """Return the kept session of the checkout at `root`, then those of its test runs."""
     kept = ServiceSession(root, None)
     runs = sorted(folder.name.removeprefix("run-") for folder in kept.folder.parent.glob("run-*"))
     return [kept, *(ServiceSession(root, run) for run in runs)]

@@ -1,4 +1,4 @@
-"""The stack: the services of one worker slot, in containers that are started in parallel or reused."""
+"""The stack: the services of one worker slot, in containers, new or reused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SERVICE_IMAGES = ("reaper", "minio", "postgres", "aws", "relay", "python")
 
 @dataclass(frozen=True)
 class Stack:
-    """Running services. `images` maps catalogue names to resolved images, `seconds` services to start times.
+    """Running services. `images` has the catalogue's images, `seconds` each service's start.
 
     An embedded stack has no relay that a DAG could use, no network and no images. `remarks` are sentences for the
     report.
@@ -81,7 +81,7 @@ def stack_in_session(
     progress: Progress,
     side_by_side: bool = True,
 ) -> Iterator[Stack]:
-    """Claim a slot of the session and yield its stack, the existing one if it fits or else a new one.
+    """Claim a worker slot and yield its stack, a new one unless the old one fits.
 
     The stack stays until the session is removed. `databases` maps each Postgres database to the SQL of its schema.
     Without `side_by_side`, services start one after another, for comparison.
@@ -134,7 +134,7 @@ class _Plan:
         # Containers of a scenario whose process was killed.
         remove_labelled(self.client, {LABEL_STACK: self.stack_id, LABEL_EXTRA: "yes"})
         with ThreadPoolExecutor() as pool:
-            services = self._services(pool.submit(self._server, lambda _: None).result, no_network)
+            services = self._create_services(pool.submit(self._ensure_server, lambda _: None).result, refuse_network)
             jobs = {s.name: pool.submit(measure, partial(s.attach, containers, states[s.name])) for s in services}
             wait(jobs.values())
         failures = [error for job in jobs.values() if (error := job.exception())]
@@ -142,7 +142,7 @@ class _Plan:
             if isinstance(failure, EngineError):
                 raise failure
         # Otherwise create a new stack.
-        return None if failures else self._stack(services, {name: jobs[name].result() for name in jobs})
+        return None if failures else self._describe(services, {name: jobs[name].result() for name in jobs})
 
     def create(self, side_by_side: bool) -> Stack:
         """Return a new stack, after removing the previous one of the slot."""
@@ -152,9 +152,11 @@ class _Plan:
         jobs: dict[str, Future[Any]] = {}
         with self.session.mark_under_way():
             try:
-                network = jobs["network"] = pool.submit(self._network)
-                server = jobs["server"] = pool.submit(self._server, lambda server: self._join(server, network.result()))
-                services = self._services(server.result, network.result)
+                network = jobs["network"] = pool.submit(self._create_network)
+                server = jobs["server"] = pool.submit(
+                    self._ensure_server, lambda server: self._join(server, network.result())
+                )
+                services = self._create_services(server.result, network.result)
                 for service in services:
                     jobs[service.name] = pool.submit(measure, service.start)
                 pool.shutdown(wait=False)
@@ -164,14 +166,14 @@ class _Plan:
                 self._remove_partial([jobs[name] for name in jobs if name not in ("server", "postgres")])
                 raise
         seconds = {service.name: jobs[service.name].result() for service in services}
-        stack = self._stack(services, seconds)
+        stack = self._describe(services, seconds)
         self.session.write_state(
             self.state_name,
             {"fits": self._fingerprint(), "services": {service.name: service.export_state() for service in services}},
         )
         return stack
 
-    def _services(
+    def _create_services(
         self, server: Callable[[], PostgresServer], network: Callable[[], Network]
     ) -> tuple[MinioService, PostgresService, AwsService, RelayService]:
         context = StackContext(
@@ -187,14 +189,14 @@ class _Plan:
             RelayService(image["relay"], image["python"], context, aliases["relay"], settings.relay_port),
         )
 
-    def _stack(
+    def _describe(
         self, services: tuple[MinioService, PostgresService, AwsService, RelayService], seconds: Mapping[str, float]
     ) -> Stack:
         return Stack(
             "containers", self.session.ident, self.stack_id, self.network_name, *services, self.images, seconds
         )
 
-    def _server(self, on_created: Callable[[ContainerServer], object]) -> PostgresServer:
+    def _ensure_server(self, on_created: Callable[[ContainerServer], object]) -> PostgresServer:
         image = self.images["postgres"].reference
         timeout, port = self.settings.start_timeout, self.settings.postgres_port
         return ensure_server(self.session, self.slot, self.client, image, timeout, port, on_created)
@@ -202,20 +204,20 @@ class _Plan:
     def _join(self, server: ContainerServer, network: Network) -> None:
         server.join(network, ("postgres", *self.settings.aliases.get("postgres", ())))
 
-    def _network(self) -> Network:
+    def _create_network(self) -> Network:
         network = Network(docker_network_kw={"labels": {**self.session.labels, LABEL_STACK: self.stack_id}})
         network.name = self.network_name
         with engine_errors("creating the stack's network"):
             return network.create()
 
     def _fingerprint(self) -> str:
-        """Hash of everything except images that a stack must share with this plan to be reused."""
+        """Return a hash of everything except images that must match to reuse a stack."""
         settings = self.settings
         parts = (dict(settings.aliases), dict(self.databases), settings.fixed, hash_service_sources())
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _remove_partial(self, starting: list[Future[Any]]) -> None:
-        """Remove a stack whose start failed. If that fails too, the end of the session removes the rest.
+        """Remove a stack whose start failed. The end of the session removes what remains.
 
         Errors are suppressed, because the error of the start matters more. The usual one is a volume in use by a
         container that the engine is still creating.
@@ -229,7 +231,7 @@ class _Plan:
                 return
 
 
-def no_network() -> Network:
+def refuse_network() -> Network:
     raise AssertionError("an attached stack joins no network")
 
 

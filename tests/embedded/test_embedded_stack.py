@@ -1,4 +1,4 @@
-"""The embedded stack: Postgres, the AWS mock and an S3, on loopback only, reset and reused."""
+"""The embedded stack: Postgres, AWS mock and S3, on loopback only, reset and reused."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_a_failed_start_leaves_nothing(
         raise ServiceError("failure of the test")
 
     monkeypatch.setattr("harness.services.embedded.processes._fast_folder", lambda: str(place))
-    monkeypatch.setattr("harness.services.embedded.stack._stack", lambda *parts: fail(place))
+    monkeypatch.setattr("harness.services.embedded.stack._describe", lambda *parts: fail(place))
     with pytest.raises(ServiceError, match="failure of the test"), ExitStack() as scope:
         scope.enter_context(embedded_stack(ServiceSession(tmp_path, None), settings(tmp_path), SCHEMA))
     assert len(folders) == 1, "everything was started"

@@ -1,4 +1,4 @@
-"""The supervisor: its processes end with it, and it ends with the process that launched it, even by kill -9."""
+"""The supervisor ends its processes, and ends with the process that launched it."""
 
 from __future__ import annotations
 

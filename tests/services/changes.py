@@ -171,7 +171,7 @@ def at(url: str, database: str) -> str:
 
 
 def change_aws(stack: Stack) -> None:
-    """Create resources of some services, configure jobs, enforce IAM and change moto's settings."""
+    """Create resources, configure jobs, enforce IAM and change moto's settings."""
     aws = stack.aws
     s3 = aws.client("s3")
     where = {"LocationConstraint": aws.region}
@@ -199,7 +199,7 @@ def change_moto(url: str) -> None:
 
 
 def change_engine(stack: Stack) -> None:
-    """Create containers, a network and volumes through the relay, some volumes with a container."""
+    """Create containers, a network and volumes through the relay."""
     through = docker.DockerClient(base_url=stack.relay.docker_host)
     image, ident = stack.images["python"].reference, stack.stack_id
     through.volumes.create(f"made-{ident}")

@@ -41,7 +41,7 @@ BUCKET_SETTINGS = (
 
 
 def of_minio(minio: MinioService, keys: tuple[str, ...]) -> dict[str, Any]:
-    """Return buckets with settings, versions and uploads, whether `keys` exist, and the admin API's data."""
+    """Return buckets with all contents, whether `keys` exist, and the admin API's data."""
     client, admin = minio.client(), admin_of(minio)
     exported = call(POOL, minio.endpoint, "GET", BUCKETS).data
     configuration = call(POOL, minio.endpoint, "GET", CONFIGURATION).data.splitlines()[-1]
@@ -133,7 +133,7 @@ DATABASE = {
 
 
 def of_postgres(postgres: PostgresService, name: str, table: str) -> dict[str, Any]:
-    """Return the cluster, the declared database `name`, the rows of its `table`, and the public database."""
+    """Return the cluster, the database `name`, the rows of `table`, and database `postgres`."""
     with postgres.connect(name) as connection:
         own = connection.info.dbname
         rows = connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))).fetchall()
@@ -177,7 +177,7 @@ DERIVED = {"AccountSummary"}
 
 
 def of_moto(url: str) -> dict[str, Any]:
-    """Return the instances of a moto server by service and model, and the settings of its own API."""
+    """Return the instances of a moto server by service and model, and its settings."""
     paths = ("data.json", "config", "state-manager/get-transition?model_name=support::case")
     state = {path: requests.get(f"{url}/moto-api/{path}", timeout=10).json() for path in paths}
     # The first call of a service adds it without instances.

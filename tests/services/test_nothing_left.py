@@ -40,7 +40,7 @@ WAIT = "threading.Event().wait(300)"
 
 @contextmanager
 def running(folder: Path, settings: Settings, log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the project's pytest in its own process group, with its output in `log`, and await its end."""
+    """Run the project's pytest in its own process group, with output in `log`, to its end."""
     with (
         log.open("w") as output,
         subprocess.Popen(
@@ -105,7 +105,7 @@ def test_it(harness_stack):
     "later", [0.0, 0.6, *(pytest.param(later, marks=pytest.mark.at_length) for later in (0.3, 0.9, 1.2))]
 )
 def test_an_interrupted_start_leaves_nothing(tmp_path: Path, harness_settings: Settings, later: float) -> None:
-    """Two Ctrl-C, the second while the first is being handled, come at several moments of the start."""
+    """Two Ctrl-C come at several moments, the second while the first is being handled."""
     started = tmp_path / "started"
     folder = project(tmp_path / "project", STARTING.format(started=str(started)))
     log = tmp_path / "log"
@@ -141,7 +141,7 @@ def test_it(harness_stack):
 
 @pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.at_length), 2, 4, 6])
 def test_a_killed_start_leaves_nothing(tmp_path: Path, harness_settings: Settings, number: int) -> None:
-    """kill -9 comes after `number` containers. The first is the reaper, without a connection yet."""
+    """kill -9 comes after `number` containers; the first is the reaper, not connected yet."""
     started = tmp_path / "started"
     test = HALTED.format(what="Container.start", number=number, started=str(started), seconds=300)
     log = tmp_path / "log"
@@ -169,7 +169,7 @@ def test_an_interrupted_start_of_the_reaper_leaves_nothing(tmp_path: Path, harne
 
 
 def test_the_remains_of_a_killed_start_are_replaced(tmp_path: Path, harness_settings: Settings) -> None:
-    """An example is a killed worker of xdist that is replaced before the reaper removes its containers."""
+    """An example is a killed xdist worker, replaced before the reaper removes its containers."""
     started = tmp_path / "started"
     folder = project(
         tmp_path / "project", HALTED.format(what="Container.start", number=4, started=str(started), seconds=300)

@@ -1,4 +1,4 @@
-"""Containers that a DAG starts past the relay, at the engine's own socket, are listed and left alone."""
+"""Containers that a DAG starts past the relay are listed and left alone."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_ids_in_a_log_and_an_xcom_do_not_prove_ownership(
 
 @retry(stop=stop_after_delay(20), wait=wait_fixed(0.05), reraise=True)
 def await_recorded(stack: Stack, *containers: Container) -> EngineContainers:
-    """Return the listed containers once all of `containers` are recorded, sidecars with an exit code."""
+    """Return the list once `containers` are recorded, sidecars with an exit code."""
     listed = stack.relay.list_containers()
     exited = {sidecar.id for sidecar in listed.sidecars if sidecar.exit_code is not None}
     assert {other.id for other in listed.past_relay} | exited >= {container.id for container in containers}

@@ -1,4 +1,4 @@
-"""Sidecars are labelled, recorded and removed after a scenario; other containers are left alone."""
+"""Sidecars are labelled, recorded and removed after a scenario; others are left alone."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_a_sidecar_with_an_exit_code_is_awaited_although_the_engine_lists_it_as_
 def test_smuggled_requests_create_nothing_without_labels(
     harness_stack: Stack, through_relay: docker.DockerClient
 ) -> None:
-    """Requests hide behind an `Upgrade` header that the engine ignores, or have a chunked body."""
+    """Requests follow an `Upgrade` header that the engine ignores, or have a chunked body."""
     address = harness_stack.relay.docker_host.removeprefix("tcp://").split(":")
     request = json.dumps({"Image": python(harness_stack)}).encode()
     create = b"POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

@@ -32,7 +32,7 @@ DATABASES = {"shop": "CREATE TABLE rows (n int); INSERT INTO rows VALUES (1)"}
 
 @pytest.fixture(scope="module")
 def own(harness_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that only this module uses, so its state before the first test is that of a fresh one."""
+    """A stack that only this module uses, so that it is fresh before the first test."""
     session = ServiceSession(tmp_path_factory.mktemp("own"), new_run())
     plain = harness_settings.model_copy(update={"buckets": ("data", "other"), "images": {}})
     try:

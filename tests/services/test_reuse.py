@@ -1,4 +1,4 @@
-"""With --harness-reuse the next test run finds the services reset, and `harness down` removes them."""
+"""With --harness-reuse the next run finds the services reset; `harness down` ends them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Project:
         (folder / "schema.sql").write_text("CREATE TABLE seen (n int)")
 
     def run(self, *arguments: str, code: int = 0) -> dict[str, Any]:
-        """Run pytest. Returns the results of the test, and the ids of the containers by role afterwards."""
+        """Run pytest. Returns the test's results, and the ids of the containers by role."""
         result = run_pytest(self.folder, self.root, *arguments)
         assert result.returncode == code, result.stdout + result.stderr
         seen = json.loads((self.folder / "seen.json").read_text())

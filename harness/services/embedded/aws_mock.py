@@ -1,4 +1,4 @@
-"""The AWS mock as a process, and a second AWS mock that replaces a missing `minio` program."""
+"""The AWS mock as a process, and another one that replaces a missing `minio` program."""
 
 from __future__ import annotations
 

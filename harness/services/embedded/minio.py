@@ -51,7 +51,7 @@ class MinioProcess(MinioService):
         return self._process.read_log_tail(lines) if self._process else ""
 
     def _replace(self) -> None:
-        """Empty the data folder and have MinIO restart itself, because a kept supervisor starts no process."""
+        """Empty the data and have MinIO restart itself, as a kept supervisor starts no process."""
         assert self._process is not None
         old = ""
         with suppress(HTTPError):  # If the server does not answer, the probe reports that.

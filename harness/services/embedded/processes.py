@@ -40,7 +40,7 @@ Started = TypeVar("Started")
 
 @dataclass(frozen=True)
 class Process:
-    """A process that was started as `name` and may have ended. `folder` is its stack's folder, with its log."""
+    """A process that was started as `name`, and may have ended, of the stack in `folder`."""
 
     name: str
     folder: Path
@@ -70,7 +70,7 @@ class Process:
 
 
 class SupervisorClient:
-    """Starts and ends processes through a supervisor. `folder` is the stack's folder, removed with the stack."""
+    """Starts and ends processes through a supervisor, which removes `folder` with the stack."""
 
     def __init__(self, folder: Path, process: subprocess.Popen[str] | None = None, kept: bool = True) -> None:
         """`process` is the supervisor, if this process launched it."""
@@ -80,10 +80,7 @@ class SupervisorClient:
 
     @classmethod
     def launch(cls, kept_for: Path | None) -> Self:
-        """Launch a supervisor that ends with this process.
-
-        With `kept_for`, a session's folder, it ends by end_kept_stack() instead.
-        """
+        """Launch a supervisor. With a session folder `kept_for` it outlives this process."""
         for dead in list_dead_stacks():
             shutil.rmtree(dead, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_fast_folder()))
@@ -150,7 +147,7 @@ class SupervisorClient:
 
 
 def explain_full_disk(output: str, folder: Path) -> str | None:
-    """Return advice if `output`, of a program in a stack's `folder`, says that the disk is full."""
+    """Return advice if the `output` of a program in `folder` says that the disk is full."""
     return format_full_disk(folder) if os.strerror(errno.ENOSPC) in output else None
 
 
@@ -159,7 +156,7 @@ def format_full_disk(folder: Path) -> str:
 
 
 def start_on_free_ports(fixed: Sequence[int | None], start: Callable[..., Started]) -> Started:
-    """Call `start` with a port for each of `fixed`, a free one for None, and return its result.
+    """Call `start` with a port for each of `fixed`, free ones for None; return its result.
 
     Tries again if it fails, because another program may take a free port first. Raises the last ServiceError.
     """
@@ -194,7 +191,7 @@ def is_alive(folder: Path) -> bool:
 
 
 def end_kept_stack(folder: Path) -> bool:
-    """End a kept stack and wait until it is gone. Returns whether it was alive. Raises ServiceError."""
+    """End a kept stack and await its removal; return if it was alive. Raises ServiceError."""
     if not is_alive(folder):
         shutil.rmtree(folder, ignore_errors=True)
         return False
@@ -215,7 +212,7 @@ def list_dead_stacks() -> Iterator[Path]:
     """Yield the folders of this user's stacks whose supervisors were killed."""
     for folder in _list_own_folders():
         with suppress(FileNotFoundError, NotADirectoryError):
-            launched = (folder / supervisor.LOCK).exists()  # Read first, because one that launches now locks it later.
+            launched = (folder / supervisor.LOCK).exists()  # Checked first, because a new supervisor locks it later.
             if not is_alive(folder) if launched else _never_launched(folder):
                 yield folder
 
@@ -244,7 +241,7 @@ def _list_own_folders() -> Iterator[Path]:
 
 
 def _never_launched(folder: Path) -> bool:
-    """Return whether its process was killed before the supervisor ran, judged by age and content."""
+    """Return whether the process was killed before its supervisor ran, by age and content."""
     early = {KEPT_FOR, supervisor.LOG, f"{supervisor.LOCK}.partial"}
     return time.time() - folder.stat().st_mtime > LAUNCH_LIMIT and {file.name for file in folder.iterdir()} <= early
 

@@ -30,7 +30,7 @@ NO_IMAGES = "the embedded stack ignored the image settings"
 
 @contextmanager
 def embedded_stack(session: ServiceSession, settings: Settings, databases: Mapping[str, str]) -> Iterator[Stack]:
-    """Claim a slot of the session and yield its embedded stack, the existing one if it fits or else a new one.
+    """Claim a worker slot and yield its embedded stack, a new one unless the old one fits.
 
     `databases` is as for stack_in_session(). A kept stack stays; any other ends with the block or this process.
     Raises ServiceError.
@@ -57,8 +57,8 @@ def end_embedded_stacks(session: ServiceSession) -> int:
 def list_kept_folders(session: ServiceSession) -> list[Path]:
     """Return the folders of the session's kept stacks.
 
-    The state files name them by slot. Folders where this process would create one count too, in case state files are
-    lost; those of another TMPDIR are found by state files only.
+    The state files name them, even those of another TMPDIR. A scan of the folders of this TMPDIR adds kept stacks whose
+    state files are lost.
     """
     states = (session.read_state(file.stem) or {} for file in sorted(session.folder.glob(f"{STATE}*.json")))
     named = [Path(state["folder"]) for state in states if "folder" in state]
@@ -73,12 +73,12 @@ def _attach(
     if state is None or state.get("fits") != _fingerprint(settings, databases) or not is_alive(Path(state["folder"])):
         return None
     supervisor = SupervisorClient(Path(state["folder"]))
-    minio, postgres, aws, relay = services = _services(supervisor, settings, databases, state)
+    minio, postgres, aws, relay = services = _create_services(supervisor, settings, databases, state)
     with ThreadPoolExecutor() as pool:
         jobs = {s.name: pool.submit(measure, partial(s.attach, {}, state["services"][s.name])) for s in services}
     if any(job.exception() for job in jobs.values()):
         return None
-    return supervisor, _stack(session, settings, minio, postgres, aws, relay, jobs)
+    return supervisor, _describe(session, settings, minio, postgres, aws, relay, jobs)
 
 
 def _create(
@@ -90,11 +90,11 @@ def _create(
     session.drop_state(f"{STATE}{slot}")
     supervisor = SupervisorClient.launch(session.folder if session.kept else None)
     try:
-        minio, postgres, aws, relay = services = _services(supervisor, settings, databases, None)
+        minio, postgres, aws, relay = services = _create_services(supervisor, settings, databases, None)
         with ThreadPoolExecutor() as pool:
             jobs = {service.name: pool.submit(measure, service.start) for service in services}
         await_all(jobs)
-        stack = _stack(session, settings, minio, postgres, aws, relay, jobs)
+        stack = _describe(session, settings, minio, postgres, aws, relay, jobs)
         if session.kept:
             stack_state = {"fits": _fingerprint(settings, databases), "folder": str(supervisor.folder)}
             service_states = {service.name: service.export_state() for service in services}
@@ -105,7 +105,7 @@ def _create(
     return supervisor, stack
 
 
-def _services(
+def _create_services(
     supervisor: SupervisorClient,
     settings: Settings,
     databases: Mapping[str, str],
@@ -124,7 +124,7 @@ def _services(
     return minio, postgres, AwsProcess(supervisor, settings), NoRelay()
 
 
-def _stack(
+def _describe(
     session: ServiceSession,
     settings: Settings,
     minio: MinioService,
@@ -141,6 +141,6 @@ def _stack(
 
 
 def _fingerprint(settings: Settings, databases: Mapping[str, str]) -> str:
-    """Hash of everything that a stack must share with this process to be reused."""
+    """Return a hash of everything that a stack must share with this process to be reused."""
     parts = (dict(databases), settings.fixed, shutil.which("minio"), hash_service_sources())
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The supervisor of an embedded stack: it starts the stack's processes, and ends them and their folder with itself.
+"""The supervisor of an embedded stack: starts its processes, and ends them with itself.
 
 It is a process (`python supervisor.py FOLDER [--kept]`) with the standard library only. It reads requests from its
 standard input, one JSON object a line: `name`, `command`, `env`, `user` (or null) and `signal`, which ends the process.
@@ -31,7 +31,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class Supervisor:
-    """Starts and ends processes. `processes` maps names to processes and the signals that end them."""
+    """Starts and ends processes. `processes` maps names to processes and ending signals."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
