@@ -56,7 +56,7 @@ class Place:
     def pyproject(self, text: str) -> None:
         (self.folder / "pyproject.toml").write_text(PYPROJECT + text)
 
-    def note(self, name: str, text: str) -> None:
+    def write_state(self, name: str, text: str) -> None:
         (ServiceSession(self.folder, None).folder / f"{name}.json").write_text(text)
 
 
@@ -70,14 +70,14 @@ def a_file_in_the_way(place: Place) -> None:
     (place.folder / "file").write_text("in the way")
 
 
-def older_notes(place: Place) -> None:
+def write_old_state(place: Place) -> None:
     for name in ("embedded-0", "stack-0"):
-        place.note(name, '{"fits": "x", "pid": 1}')
+        place.write_state(name, '{"fits": "x", "pid": 1}')
 
 
-def garbage(place: Place) -> None:
+def write_damaged_state(place: Place) -> None:
     for name in ("embedded-0", "stack-0"):
-        place.note(name, "{")
+        place.write_state(name, "{")
 
 
 def half_up(place: Place) -> None:
@@ -125,8 +125,8 @@ GIVEN: dict[str, Callable[[Place], object]] = {
     "a fixed port": lambda place: place.pyproject("minio_port = 19321"),
     "no engine": lambda place: place.env.update(DOCKER_HOST=NOTHING_LISTENS),
     "a file in the way": a_file_in_the_way,
-    "notes of an older version": older_notes,
-    "notes that are garbage": garbage,
+    "state files of an older version": write_old_state,
+    "damaged state files": write_damaged_state,
     "a stack half up": half_up,
     "another `harness up` at the same moment": another_up,
     "a full disk": full_disk,

@@ -57,8 +57,7 @@ def end_embedded_stacks(session: ServiceSession) -> int:
 def list_kept_folders(session: ServiceSession) -> list[Path]:
     """Return the folders of the session's kept stacks.
 
-    The state files name them, even those of another TMPDIR. A scan of the folders of this TMPDIR adds kept stacks whose
-    state files are lost.
+    The state files name them, even those of another TMPDIR. Others of this TMPDIR may have lost their state files.
     """
     states = (session.read_state(file.stem) or {} for file in sorted(session.folder.glob(f"{STATE}*.json")))
     named = [Path(state["folder"]) for state in states if "folder" in state]
