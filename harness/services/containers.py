@@ -56,7 +56,7 @@ class Spec:
 
 @dataclass(frozen=True)
 class StackContext:
-    """Where a service runs: engine, session and stack. It must be ready in `timeout` seconds.
+    """Where a service runs: engine, session and stack. Starts may take `timeout` seconds.
 
     `network` is the name of the stack's network; `await_network` waits until the network exists.
     """

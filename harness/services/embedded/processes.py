@@ -70,7 +70,7 @@ class Process:
 
 
 class SupervisorClient:
-    """Starts and ends processes through a supervisor, which removes `folder` with the stack."""
+    """The client of a supervisor. `folder` is the stack's folder, which ends with the stack."""
 
     def __init__(self, folder: Path, process: subprocess.Popen[str] | None = None, kept: bool = True) -> None:
         """`process` is the supervisor, if this process launched it."""

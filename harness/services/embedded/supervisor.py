@@ -31,7 +31,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class Supervisor:
-    """Starts and ends processes. `processes` maps names to processes and ending signals."""
+    """Processes by name, each with the signal that ends it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
