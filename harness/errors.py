@@ -1,32 +1,32 @@
-"""What can go wrong, by name. Every message is one line and says what to do about it."""
+"""The exceptions of the harness. Each message is one line with the cause and what to do."""
 
 
 class HarnessError(Exception):
-    """Anything the user can mend. Shown as its one line; the traceback goes to the log."""
+    """An error that users can fix. They see only its message; the log has the traceback."""
 
 
 class SettingsError(HarnessError):
-    """An option, variable or pyproject entry has a value that means nothing."""
+    """An option, variable or pyproject entry has an invalid value."""
 
 
 class EngineError(HarnessError):
-    """No Docker engine answers, or it stopped answering midway."""
+    """No Docker engine answers, or it stopped answering."""
 
 
 class ImageError(HarnessError):
-    """An image can be neither found, pulled nor built."""
+    """An image can't be found, pulled or built."""
 
 
 class ServiceError(HarnessError):
-    """A service did not come up, or went away."""
+    """A service did not start, or stopped."""
 
 
 class RunRefusedError(HarnessError):
-    """The run would mislead or reach outside, so Airflow was not started."""
+    """The run would mislead or use outside systems, so Airflow was not started."""
 
 
 class RunError(HarnessError):
-    """Airflow ran, and what it left contradicts itself or says nothing."""
+    """Airflow ran, and its results are missing or contradictory."""
 
 
 class HostLostError(HarnessError):
@@ -34,17 +34,17 @@ class HostLostError(HarnessError):
 
 
 class WatchError(HarnessError):
-    """Nothing tells of saves, so `harness watch` can't go on."""
+    """File changes can't be detected, so `harness watch` stopped."""
 
 
 class OutputError(HarnessError):
-    """A file that the user asked for can't be written."""
+    """A requested file can't be written."""
 
 
 class RunOutcomeError(AssertionError):
-    """A run ended otherwise than the scenario expects. The message is the run's own reason."""
+    """A run ended differently than the scenario expects. The message is the run's reason."""
 
 
-def in_one_line(said: str) -> str:
-    """What a program printed, for such a message; `(nothing)` where that is nothing."""
-    return " | ".join(line.strip() for line in said.splitlines() if line.strip()) or "(nothing)"
+def in_one_line(output: str) -> str:
+    """Return a program's output as one line, or `(nothing)` if it is blank."""
+    return " | ".join(line.strip() for line in output.splitlines() if line.strip()) or "(nothing)"

@@ -119,7 +119,7 @@ def _collect(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """A worker may have crashed: until another one takes its place, the reaper must see that the run goes on."""
-    node.config.stash[SERVICE_SESSION].watch_too()
+    node.config.stash[SERVICE_SESSION].join_reaper()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

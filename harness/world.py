@@ -110,7 +110,7 @@ class World:
             facts = run_dag(request, self.execute)
             failure = explain(facts, request, self.execute)
         objects, aws = gather_objects(self.stack.minio.client()), AwsState.of(self.stack.aws.state())
-        seen = self.stack.relay.seen()  # last: the engine reports a start a little late
+        seen = self.stack.relay.list_containers()  # last: the engine reports a start a little late
         evidence = Evidence(
             objects=objects,
             aws=aws,

@@ -46,7 +46,7 @@ def test_a_socket_given_to_airflow_works_and_changes_its_owner(world: World, rem
         "crunch_numbers": "success",
     }
     assert_crunched(world, "results/biggest_increase.json", "results/biggest_decrease.json")
-    through_the_relay, by_the_socket = world.stack.relay.seen().sidecars
+    through_the_relay, by_the_socket = world.stack.relay.list_containers().sidecars
     assert by_the_socket.image == through_the_relay.image == world.stack.images["numbercruncher"].reference
     assert by_the_socket.exit_code == 0
 

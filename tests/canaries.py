@@ -1,7 +1,7 @@
-"""Canaries: things on the engine that are nobody's, or another session's. No test may remove one.
+"""Canaries: unlabelled objects and objects of another session, which no test may remove.
 
-Fixtures for conftest.py: the canaries live as long as the test session (of one worker), and are counted after each
-module, so that a loss names the module whose tests caused it.
+The fixtures are for conftest.py. Canaries live as long as the test session (of one worker). They are counted after each
+module, so that a failure names the module.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from harness.services.relay import SIDECAR_ROLE
 from harness.settings import Settings
 
 LABEL = "harness-tests.canary"
-"""Its value is the second at which the canary was made."""
-FORGOTTEN = 7200.0
-"""Seconds after which a canary is one of a killed test session."""
+"""Its value is the time of creation, in seconds since the epoch."""
+LIFETIME = 7200.0
+"""Seconds after which a canary must be one of a killed test session."""
 
 
 class Canaries:
-    """Two containers, networks and volumes: one of each without a label of the harness, one of another session."""
+    """Two containers, networks and volumes: one of each unlabelled, one of another session."""
 
     def __init__(self, client: docker.DockerClient, image: str) -> None:
         self.client = client
@@ -39,59 +39,59 @@ class Canaries:
         for name, labels in ((f"canary-{ident}", own), (f"canary-of-others-{ident}", others)):
             client.networks.create(name, labels=labels)
             client.volumes.create(name, labels=labels)
-            client.containers.run(image, ["sleep", str(int(FORGOTTEN))], name=name, labels=labels, detach=True)
+            client.containers.run(image, ["sleep", str(int(LIFETIME))], name=name, labels=labels, detach=True)
             self.alive |= {f"{kind} {name}" for kind in ("container", "network", "volume")}
 
-    def lost(self) -> list[str]:
-        """The canaries that have gone since the last call; a container that runs no more has gone."""
+    def list_lost(self) -> list[str]:
+        """Return the canaries that disappeared since the last call, including stopped containers."""
         filters = {"label": LABEL}
-        there = {f"container {one.name}" for one in self.client.containers.list(filters=filters)}
-        there |= {f"network {one.name}" for one in self.client.networks.list(filters=filters)}
-        there |= {f"volume {one.name}" for one in self.client.volumes.list(filters=filters)}
-        gone = self.alive - there
-        self.alive -= gone
-        return sorted(gone)
+        present = {f"container {item.name}" for item in self.client.containers.list(filters=filters)}
+        present |= {f"network {item.name}" for item in self.client.networks.list(filters=filters)}
+        present |= {f"volume {item.name}" for item in self.client.volumes.list(filters=filters)}
+        lost = self.alive - present
+        self.alive -= lost
+        return sorted(lost)
 
     def remove(self) -> None:
-        """Removes these canaries, and those that killed sessions left."""
+        """Remove these canaries and those of killed test sessions."""
         names = {canary.partition(" ")[2] for canary in self.alive}
         engine, filters = self.client, {"label": LABEL}
         for container in engine.containers.list(all=True, filters=filters):
-            if container.name in names or _forgotten(container.labels):
+            if container.name in names or _is_expired(container.labels):
                 with suppress(APIError):
                     container.remove(force=True, v=True)
         for network in engine.networks.list(filters=filters):
-            if network.name in names or _forgotten(network.attrs["Labels"]):
+            if network.name in names or _is_expired(network.attrs["Labels"]):
                 with suppress(APIError):
                     network.remove()
         for volume in engine.volumes.list(filters=filters):
-            if volume.name in names or _forgotten(volume.attrs["Labels"]):
+            if volume.name in names or _is_expired(volume.attrs["Labels"]):
                 with suppress(APIError):
                     volume.remove()
 
 
-def _forgotten(labels: dict[str, str]) -> bool:
-    return float(labels[LABEL]) < time.time() - FORGOTTEN
+def _is_expired(labels: dict[str, str]) -> bool:
+    return float(labels[LABEL]) < time.time() - LIFETIME
 
 
 @pytest.fixture(scope="session")
 def canaries(harness_settings: Settings) -> Iterator[Canaries | None]:
-    """None where no engine answers, since nothing can be removed there."""
+    """The canaries, or None if no engine answers."""
     try:
         client = connect()
     except EngineError:
         yield None
         return
-    made = Canaries(client, resolve_image(client, harness_settings, "python").reference)
-    yield made
-    lost = made.lost()
-    made.remove()
-    assert not lost, f"something that was not the harness's was removed: {', '.join(lost)}"
+    created = Canaries(client, resolve_image(client, harness_settings, "python").reference)
+    yield created
+    lost = created.list_lost()
+    created.remove()
+    assert not lost, f"objects of others were removed: {', '.join(lost)}"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def canaries_survive(request: pytest.FixtureRequest, canaries: Canaries | None) -> Iterator[None]:
-    """Names the module whose tests removed a canary."""
+    """Fail in the module whose tests removed a canary."""
     yield
-    lost = canaries.lost() if canaries else []
-    assert not lost, f"a test of {request.node.name} removed what was not the harness's: {', '.join(lost)}"
+    lost = canaries.list_lost() if canaries else []
+    assert not lost, f"a test of {request.node.name} removed objects of others: {', '.join(lost)}"

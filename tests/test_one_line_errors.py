@@ -12,7 +12,7 @@ import pytest
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from harness.engine import LABEL_SESSION, connect
-from harness.services.containers import labelled
+from harness.services.containers import list_labelled
 from harness.services.stack import Stack
 from harness.settings import Settings
 from tests.outer import project, run_pytest
@@ -106,7 +106,7 @@ def test_an_engine_that_goes_away_midway(
 
 @retry(stop=stop_after_delay(30), wait=wait_fixed(0.2), reraise=True)
 def _await_nothing_of(session_id: str) -> None:
-    assert labelled(connect(), {LABEL_SESSION: session_id}) == []
+    assert list_labelled(connect(), {LABEL_SESSION: session_id}) == []
 
 
 SERVICE_SESSION = re.compile(rf'"{LABEL_SESSION}": "(\w+)"'.encode())

@@ -75,7 +75,7 @@ def test_two_workers_leave_what_one_process_leaves(tmp_path: Path, harness_setti
 CRASH = """
 import json, os, pytest
 from pathlib import Path
-from harness.services.containers import labelled
+from harness.services.containers import list_labelled
 from harness.engine import LABEL_SESSION, connect
 from harness.services import reaper
 
@@ -83,7 +83,7 @@ reaper.GRACE = "500ms"  # sooner than another worker can be there: somebody else
 
 @pytest.mark.parametrize("number", range(2))
 def test_it(harness_stack, number):
-    mine = sorted(c.id for c in labelled(connect(), {LABEL_SESSION: harness_stack.session_id}))
+    mine = sorted(c.id for c in list_labelled(connect(), {LABEL_SESSION: harness_stack.session_id}))
     buckets = [bucket.name for bucket in harness_stack.minio.client().list_buckets()]
     Path(f"seen-{number}.json").write_text(json.dumps({"worker": os.getpid(), "containers": mine, "buckets": buckets}))
     harness_stack.minio.client().make_bucket("left-behind")

@@ -14,8 +14,8 @@ from harness.airflow.runners.warm import end_hosts, hosts_folder
 from harness.cleanup.engine_objects import list_objects
 from harness.cleanup.leftovers import Leftover
 from harness.runtime_dir import checkouts, runtime_dir
-from harness.services.embedded.processes import dead_stacks
-from harness.services.embedded.stack import kept_folders
+from harness.services.embedded.processes import list_dead_stacks
+from harness.services.embedded.stack import list_kept_folders
 from harness.services.selection import remove_kept
 from harness.services.session import ServiceSession, list_sessions
 from harness.tables import counted
@@ -38,7 +38,7 @@ def find_deleted_checkouts(root: Path, client: docker.DockerClient | None) -> It
     A checkout with a test run in progress is skipped.
     """
     for checkout in checkouts():
-        if checkout == root or checkout.exists() or any(session.used() for session in list_sessions(checkout)):
+        if checkout == root or checkout.exists() or any(session.is_used() for session in list_sessions(checkout)):
             continue
         kept = _describe_kept(checkout, client) or "no stack"
         yield Leftover("deleted checkout", f"{checkout}: {kept} kept", partial(_remove_checkout, checkout))
@@ -46,7 +46,7 @@ def find_deleted_checkouts(root: Path, client: docker.DockerClient | None) -> It
 
 def find_dead_embedded_stacks() -> Iterator[Leftover]:
     """Find folders of embedded stacks whose supervisor was killed."""
-    for folder in dead_stacks():
+    for folder in list_dead_stacks():
         yield Leftover("stack folder", str(folder), partial(shutil.rmtree, folder, ignore_errors=True))
 
 
@@ -56,7 +56,7 @@ def _describe_kept(checkout: Path, client: docker.DockerClient | None) -> str:
     Without a client, containers are known from state files only.
     """
     session = ServiceSession(checkout, None)
-    counts = Counter({"embedded stack": len(kept_folders(session))})
+    counts = Counter({"embedded stack": len(list_kept_folders(session))})
     if client:
         counts.update(item.kind for item in list_objects(client).get(session.ident, ()))
     return counted(counts) or ("state files" if any(session.folder.glob("*.json")) else "")

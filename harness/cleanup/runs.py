@@ -41,7 +41,7 @@ def find_dead_runs(client: docker.DockerClient | None) -> Iterator[Leftover]:
 
 def _is_alive(session: ServiceSession | None, objects: Sequence[EngineObject]) -> bool:
     if session:
-        return session.kept or session.used()
+        return session.kept or session.is_used()
     return any(item.running or item.created > time.time() - MIN_AGE for item in objects)
 
 

@@ -42,8 +42,8 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     settings = Settings.load(root, BUILT_IN)
     # All checkouts share the images and the cache.
     affected = {root, *(checkouts() if chosen.images or chosen.cache else ())}
-    in_use = (path for path in sorted(affected) if any(session.used() for session in list_sessions(path)))
-    if busy := next(in_use, None):
+    used = (path for path in sorted(affected) if any(session.is_used() for session in list_sessions(path)))
+    if busy := next(used, None):
         raise ServiceError(f"a test run is in progress in {busy}: wait until it ends, or end it")
     removed, failures = _remove_all(list(_create_finders(settings, chosen)), chosen.dry_run)
     if chosen.json:

@@ -14,9 +14,9 @@ from docker.models.containers import Container
 
 from harness.engine import LABEL_SESSION, connect, engine_errors
 from harness.errors import EngineError, ServiceError
-from harness.services.containers import labelled, role_of, slot_of
-from harness.services.embedded.processes import lives
-from harness.services.embedded.stack import kept_folders
+from harness.services.containers import list_labelled, role_of, slot_of
+from harness.services.embedded.processes import is_alive
+from harness.services.embedded.stack import list_kept_folders
 from harness.services.embedded.supervisor import LOCK
 from harness.services.session import ServiceSession
 
@@ -39,7 +39,8 @@ def kept_log(root: Path, name: str, lines: int, follow: bool = False, public: Se
     if name not in readers:
         there = ", ".join(sorted(readers)) or "nothing: start it with `harness up`"
         raise ServiceError(f"no service {name!r} is kept; there is {there}")
-    secrets = {secret for file in session.folder.glob("*.json") for secret in _secrets(session.note(file.stem) or {})}
+    states = (session.read_state(file.stem) or {} for file in session.folder.glob("*.json"))
+    secrets = {secret for state in states for secret in _secrets(state)}
     for line in readers[name](lines, follow):
         for secret in secrets - public:
             line = line.replace(secret, "***")
@@ -49,7 +50,7 @@ def kept_log(root: Path, name: str, lines: int, follow: bool = False, public: Se
 def _of_processes(session: ServiceSession) -> dict[str, Reader]:
     return {
         log.stem: partial(_from_file, log)
-        for folder in reversed(kept_folders(session))
+        for folder in reversed(list_kept_folders(session))
         for log in sorted(folder.glob("*.log"))
         if log.stem != Path(LOCK).stem
     }
@@ -58,7 +59,7 @@ def _of_processes(session: ServiceSession) -> dict[str, Reader]:
 def _of_containers(session: ServiceSession) -> dict[str, Reader]:
     # Who never had one needs no engine to hear that nothing is kept.
     with nullcontext() if any(session.folder.glob("stack-*.json")) else suppress(EngineError):
-        found = labelled(connect(), {LABEL_SESSION: session.ident})
+        found = list_labelled(connect(), {LABEL_SESSION: session.ident})
         found.sort(key=slot_of, reverse=True)
         return {role_of(container): partial(_from_container, container) for container in found}
     return {}
@@ -71,7 +72,7 @@ def _from_file(log: Path, lines: int, follow: bool) -> Iterator[str]:
         begun = last.pop() if follow and last and not last[-1].endswith("\n") else ""
         yield from (line.rstrip("\n") for line in last if lines)
         while follow:
-            ended = log.with_suffix(".exit").exists() or not lives(log.parent)  # looked at before its last words are
+            ended = log.with_suffix(".exit").exists() or not is_alive(log.parent)  # looked at before its last words are
             for line in text:
                 begun += line
                 if line.endswith("\n"):

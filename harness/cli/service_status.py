@@ -8,9 +8,9 @@ from pathlib import Path
 
 from harness.engine import LABEL_EXTRA, LABEL_SESSION, connect
 from harness.errors import EngineError
-from harness.services.containers import LOOPBACK, labelled, role_of, slot_of
-from harness.services.embedded.processes import lives
-from harness.services.embedded.stack import NOTE
+from harness.services.containers import LOOPBACK, list_labelled, role_of, slot_of
+from harness.services.embedded.processes import is_alive
+from harness.services.embedded.stack import STATE
 from harness.services.relay import SIDECAR_ROLE
 from harness.services.session import ServiceSession
 
@@ -41,19 +41,19 @@ def kept_services(root: Path) -> list[KeptService]:
 
 def _embedded(session: ServiceSession) -> list[KeptService]:
     found = []
-    for file in sorted(session.folder.glob(f"{NOTE}*.json")):
-        note = session.note(file.stem) or {}
-        alive = "folder" in note and lives(Path(note["folder"]))
+    for file in sorted(session.folder.glob(f"{STATE}*.json")):
+        note = session.read_state(file.stem) or {}
+        alive = "folder" in note and is_alive(Path(note["folder"]))
         for name, kept in note.get("services", {}).items():
             if port := kept.get("port"):
-                slot = int(file.stem.removeprefix(NOTE))
+                slot = int(file.stem.removeprefix(STATE))
                 found.append(KeptService(slot, "embedded", name, alive and _takes(port), port))
     return found
 
 
 def _contained(session: ServiceSession) -> list[KeptService]:
     try:
-        containers = labelled(connect(), {LABEL_SESSION: session.ident})
+        containers = list_labelled(connect(), {LABEL_SESSION: session.ident})
     except EngineError:
         if any(session.folder.glob("stack-*.json")):
             raise

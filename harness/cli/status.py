@@ -24,7 +24,7 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
     services, hosts = kept_services(root), sorted(living_hosts(hosts_folder(root)).values())
-    used = ServiceSession(root, None).used()
+    used = ServiceSession(root, None).is_used()
     if chosen.json:
         told = {"services": [{**asdict(one), "url": one.url} for one in services]}
         print(json.dumps({"in_use": used, **told, "warm_hosts": [{"pid": pid} for pid in hosts]}, indent=1))

@@ -41,7 +41,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     options = ["--harness-reuse", *(["--harness-stack", chosen.stack] if chosen.stack else [])]
     with (
         shown() as progress,
-        ServiceSession(root, None).locked("up"),
+        ServiceSession(root, None).lock("up"),
     ):  # of two at once the second finds the first one's
         progress.step("services", "starting")
         in_session(root, work, options, progress)

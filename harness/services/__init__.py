@@ -1,1 +1,1 @@
-"""The services: what DAGs talk to, each started, ready, reset and asked for its logs."""
+"""The services that DAGs use: start, attach, reset and logs."""

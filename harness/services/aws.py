@@ -17,10 +17,10 @@ from harness.services.containers import (
     Spec,
     StackContext,
     await_ready,
-    fitting,
-    published,
-    started,
-    tail,
+    create_and_start,
+    find_fitting,
+    published_port,
+    read_log_tail,
 )
 from harness.services.local_http import LOCAL
 from harness.settings import Settings
@@ -44,12 +44,12 @@ class AwsService(ABC):
     def start(self) -> None: ...
 
     @abstractmethod
-    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None: ...
+    def attach(self, containers: Mapping[str, Container], state: Mapping[str, Any]) -> None: ...
 
     @abstractmethod
     def log_tail(self, lines: int) -> str: ...
 
-    def note(self) -> dict[str, Any]:
+    def export_state(self) -> dict[str, Any]:
         return {}
 
     def reset(self) -> None:
@@ -114,18 +114,18 @@ class AwsContainer(AwsService):
 
     def start(self) -> None:
         spec = Spec(role=self.name, image=self._image, ports=(PORT,), fixed={PORT: self._port}, aliases=self._aliases)
-        self._up(started(self._context, spec), self._context.timeout)
+        self._connect(create_and_start(self._context, spec), self._context.timeout)
 
-    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
-        self._up(fitting(containers, self.name, self._image), ATTACH_TIMEOUT)
+    def attach(self, containers: Mapping[str, Container], state: Mapping[str, Any]) -> None:
+        self._connect(find_fitting(containers, self.name, self._image), ATTACH_TIMEOUT)
         self.reset()
 
     def log_tail(self, lines: int) -> str:
-        return tail(self._container, lines) if self._container else ""
+        return read_log_tail(self._container, lines) if self._container else ""
 
-    def _up(self, container: Container, timeout: float) -> None:
+    def _connect(self, container: Container, timeout: float) -> None:
         self._container = container
-        self.url = f"http://{LOOPBACK}:{published(container, PORT)}"
+        self.url = f"http://{LOOPBACK}:{published_port(container, PORT)}"
         await_ready(container, self._probe, timeout)
 
 

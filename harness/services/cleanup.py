@@ -1,4 +1,4 @@
-"""Removing what bears a label of ours, and nothing else."""
+"""Remove objects on the engine by their labels."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from docker.models.networks import Network
 
 from harness.engine import engine_errors
 from harness.errors import ServiceError
-from harness.services.containers import labelled, remove, with_labels
+from harness.services.containers import label_filter, list_labelled, remove
 
 
 def remove_labelled(client: docker.DockerClient, labels: Mapping[str, str]) -> Counter[str]:
-    """Removes the containers, networks and volumes with all of these labels; says how many of each there were.
+    """Remove containers, networks and volumes with all these labels; return their numbers.
 
-    Raises ServiceError, after removing all else, where the engine refuses one.
+    Raises ServiceError after removing the others if the engine refuses one.
     """
     removed: Counter[str] = Counter()
     refused: list[str] = []
-    wanted = with_labels(labels)
+    filters = label_filter(labels)
     with engine_errors("removing containers"):
-        containers = labelled(client, labels)
+        containers = list_labelled(client, labels)
         with ThreadPoolExecutor() as pool:
             list(pool.map(remove, containers))
         removed["container"] = len(containers)
-        networks, volumes = client.networks.list(filters=wanted), client.volumes.list(filters=wanted)
-        for kind, made in (("network", networks), ("volume", volumes)):
-            for one in made:
+        networks, volumes = client.networks.list(filters=filters), client.volumes.list(filters=filters)
+        for kind, objects in (("network", networks), ("volume", volumes)):
+            for item in objects:
                 try:
-                    if isinstance(one, Network):
-                        _empty(one)
-                    one.remove()
+                    if isinstance(item, Network):
+                        _disconnect_all(item)
+                    item.remove()
                 except NotFound:
                     pass
                 except APIError as error:
-                    refused.append(f"{kind} {one.name}: {error.explanation}")
+                    refused.append(f"{kind} {item.name}: {error.explanation}")
                     continue
                 removed[kind] += 1
     if refused:
-        raise ServiceError(f"the engine keeps what the harness made ({'; '.join(refused)}): remove it with docker")
+        raise ServiceError(f"the engine refused to remove objects ({'; '.join(refused)}): remove them with docker")
     return removed
 
 
-def _empty(network: Network) -> None:
-    """Takes out who is in it still: the session's Postgres, which outlives a worker's network."""
+def _disconnect_all(network: Network) -> None:
+    """Disconnect the containers that outlive a worker's network: the session's Postgres."""
     network.reload()
     for member in network.attrs.get("Containers") or {}:
         network.disconnect(member, force=True)

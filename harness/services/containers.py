@@ -1,4 +1,4 @@
-"""Containers as the harness starts them: labelled as ours, published on loopback only."""
+"""Create, start, inspect and remove labelled containers, published on loopback only."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from harness.engine import LABEL_ROLE, LABEL_SESSION, LABEL_STACK, engine_errors
 from harness.errors import ServiceError, in_one_line
 from harness.services.wait import await_answer
 
-# testcontainers' own reaper publishes the engine's socket on all interfaces, and would sweep the stack's network, which
-# bears a label of testcontainers'. Ours (reaper.py) does not.
+# testcontainers' reaper publishes the engine's socket on all interfaces, and would remove the stack's network, which
+# has a label of testcontainers. That of reaper.py does neither.
 testcontainers_config.ryuk_disabled = True
 
 LOOPBACK = "127.0.0.1"
-TAKEN = re.compile(rf"\b({re.escape(LOOPBACK)}:\d+)\b.*already (?:allocated|in use)")
-"""How the engine says that it can't publish a port."""
+PORT_IN_USE = re.compile(rf"\b({re.escape(LOOPBACK)}:\d+)\b.*already (?:allocated|in use)")
+"""The engine's message if it can't publish a port."""
 ATTACH_TIMEOUT = 5.0
-"""Seconds that a container has to answer which another process left running."""
+"""Seconds in which a container that another process left running must answer."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One container to start. `ports` are container ports; each is published on 127.0.0.1: at the port that `fixed` has
-    for it, else at a random one.
+    """One container to start. Its `ports` are published on 127.0.0.1.
 
-    `in_memory` is a folder in it that is kept in memory. `offline`: it has no network at all, which also saves the
-    engine the work of making it one. `shares`: the id of a container whose network is also its own.
+    `fixed` maps ports to ports of this machine; the others get random ones. `in_memory` is a folder that is kept in
+    memory. `offline` gives the container no network, which starts faster. `shares` is the id of a container whose
+    network it uses.
     """
 
     role: str
@@ -56,9 +56,9 @@ class Spec:
 
 @dataclass(frozen=True)
 class StackContext:
-    """Where a service runs: engine, stack and session, and the seconds that it has to be ready.
+    """Where a service runs: engine, session and stack. Starts may take `timeout` seconds.
 
-    `network` is the name of the stack's network, `network_made` waits until there is one.
+    `network` is the name of the stack's network; `await_network` waits until the network exists.
     """
 
     client: docker.DockerClient
@@ -66,7 +66,7 @@ class StackContext:
     stack_id: str
     timeout: float
     network: str
-    network_made: Callable[[], object]
+    await_network: Callable[[], object]
 
     @property
     def labels(self) -> dict[str, str]:
@@ -80,10 +80,10 @@ def create(
     network: str | None = None,
     user: str | None = None,
 ) -> Container:
-    """The container that `spec` describes, with `labels` and that of its role; it is not started.
+    """Create the container of `spec`, with `labels` and its role's label, without starting it.
 
-    It will join `network`, which need not be there yet. `user`: who it runs as, if not the image's own. Raises
-    ServiceError where the engine refuses it, EngineError where the engine is gone.
+    It will join `network`, which need not exist yet. `user` replaces the image's user. Raises ServiceError if the
+    engine refuses, EngineError if the engine is gone.
     """
     options: dict[str, Any] = {"ports": {f"{port}/tcp": (LOOPBACK, spec.fixed.get(port)) for port in spec.ports}}
     if spec.offline:
@@ -93,7 +93,7 @@ def create(
     elif network:
         aliases = EndpointConfig(client.api.api_version, aliases=list(spec.aliases))
         options |= {"network": network, "networking_config": {network: aliases}}
-    with engine_errors(f"making {spec.role}"):
+    with engine_errors(f"creating {spec.role}"):
         try:
             return client.containers.create(
                 spec.image,
@@ -109,38 +109,38 @@ def create(
             )
         except APIError as error:
             raise ServiceError(
-                f"{spec.role} can't be made from image {spec.image}: {error.explanation or error}"
+                f"{spec.role} can't be created from image {spec.image}: {error.explanation or error}"
             ) from error
 
 
 def start(container: Container) -> None:
-    """Starts what create() made. Raises ServiceError where the engine refuses that, EngineError where it is gone."""
+    """Start a container. Raises ServiceError if the engine refuses, EngineError if it is gone."""
     role = role_of(container)
     with engine_errors(f"starting {role}"):
         try:
             container.start()
         except APIError as error:
-            if taken := TAKEN.search(str(error.explanation)):
+            if in_use := PORT_IN_USE.search(str(error.explanation)):
                 raise ServiceError(
-                    f"{role} can't have {taken[1]}, which the settings fix, since somebody else has it: another test "
-                    "run, what `--reuse` or `harness up` keeps (`harness down` ends it), or another program "
-                    "(`docker ps` and `ss -ltnp` tell which); end that, or set another port"
+                    f"{role} can't use the configured port {in_use[1]}, in use by another test run, by services "
+                    "that `--reuse` or `harness up` keeps (`harness down` ends them) or by another program "
+                    "(`docker ps` and `ss -ltnp` show which): stop the other user, or set another port"
                 ) from error
             image = container.attrs["Config"]["Image"]
             raise ServiceError(f"{role} can't start from image {image}: {error.explanation or error}") from error
 
 
-def started(context: StackContext, spec: Spec) -> Container:
-    """A service's container, running. It is made while the network it joins is being made."""
+def create_and_start(context: StackContext, spec: Spec) -> Container:
+    """Create and start a service's container. It may be created before its network exists."""
     container = create(context.client, spec, context.labels, context.network)
     if not spec.offline:
-        context.network_made()
+        context.await_network()
     start(container)
     return container
 
 
-def published(container: Container, port: int) -> int:
-    """The host port on 127.0.0.1 behind the container's `port`. Raises ServiceError where the container has exited."""
+def published_port(container: Container, port: int) -> int:
+    """Return the host's port of the container's `port`. Raises ServiceError if it has exited."""
     _check_running(container)
     bound = container.ports.get(f"{port}/tcp")
     if not bound:
@@ -149,14 +149,14 @@ def published(container: Container, port: int) -> int:
 
 
 def role_of(container: Container) -> str:
-    """Its role, also where it is known by a listing alone."""
+    """Return the role of a container, which may come from list_labelled()."""
     attrs = container.attrs
     labels = attrs.get("Labels") or attrs.get("Config", {}).get("Labels") or {}
     return str(labels.get(LABEL_ROLE, container.id))
 
 
 def slot_of(container: Container) -> int:
-    """The slot whose stack it belongs to, of a listing; what the whole session shares is in 0."""
+    """Return the slot of a container from list_labelled(), 0 if the whole session uses it."""
     return int(container.attrs["Labels"].get(LABEL_STACK, "-0").rpartition("-")[2])
 
 
@@ -166,28 +166,30 @@ def _check_running(container: Container) -> None:
         try:
             container.reload()
         except NotFound as error:
-            raise ServiceError(f"{role} ended and was removed before it answered: is it the right image?") from error
+            raise ServiceError(f"{role} exited and was removed before it answered: is it the right image?") from error
     if container.status in ("exited", "dead"):
         raise ServiceError(
             f"{role} started from {container.attrs['Config']['Image']} and exited with code "
-            f"{container.attrs['State']['ExitCode']}: is it the right image? {_last_words(container)}"
+            f"{container.attrs['State']['ExitCode']}: is it the right image? {_format_last_lines(container)}"
         )
 
 
-def _last_words(container: Container) -> str:
-    return f"Its last lines: {in_one_line(tail(container, 5))}"
+def _format_last_lines(container: Container) -> str:
+    return f"Its last lines: {in_one_line(read_log_tail(container, 5))}"
 
 
 def await_ready(container: Container, probe: Callable[[], object], timeout: float) -> None:
-    """Calls `probe` every 50 ms until it stops raising.
+    """Call `probe` every 50 ms until it succeeds.
 
-    A container that has exited ends the wait. Raises ServiceError with the container's last lines.
+    Raises ServiceError, with the container's last lines, if it exits or `timeout` seconds pass.
     """
-    await_answer(role_of(container), probe, timeout, lambda: _check_running(container), lambda: _last_words(container))
+    await_answer(
+        role_of(container), probe, timeout, lambda: _check_running(container), lambda: _format_last_lines(container)
+    )
 
 
-def tail(container: Container, lines: int, stdout: bool = True) -> str:
-    """The last lines that the container printed; empty where it, or the engine, is gone: a report must not fail."""
+def read_log_tail(container: Container, lines: int, stdout: bool = True) -> str:
+    """Return the container's last lines, or nothing if it or the engine is gone."""
     try:
         return str(container.logs(tail=lines, stdout=stdout).decode("utf-8", "replace")).strip()
     except (DockerException, requests.RequestException, HTTPError, OSError):
@@ -195,33 +197,33 @@ def tail(container: Container, lines: int, stdout: bool = True) -> str:
 
 
 def remove(container: Container) -> None:
-    """Removes the container and its anonymous volumes; one that is gone already is fine."""
+    """Remove the container and its anonymous volumes, if it still exists."""
     with engine_errors(f"removing {role_of(container)}"):
         try:
             container.remove(force=True, v=True)
         except NotFound:
             pass
         except APIError as error:
-            # 409: the engine is removing it at this moment, on its own or the reaper's behalf.
+            # 409 means that the engine is already removing the container.
             if error.status_code != 409:
                 raise
 
 
-def labelled(client: docker.DockerClient, labels: Mapping[str, str]) -> list[Container]:
-    """Every container with these labels, running or not, in one call: `reload()` gets what a listing does not say."""
+def list_labelled(client: docker.DockerClient, labels: Mapping[str, str]) -> list[Container]:
+    """List all containers with these labels, running or not, with a listing's attributes."""
     with engine_errors(f"listing {labels.get(LABEL_ROLE, 'the container')}s"):
-        return list(client.containers.list(all=True, filters=with_labels(labels), sparse=True))
+        return list(client.containers.list(all=True, filters=label_filter(labels), sparse=True))
 
 
-def with_labels(labels: Mapping[str, str]) -> dict[str, str | list[str] | bool]:
-    """The engine's filter for whatever has all of these labels."""
+def label_filter(labels: Mapping[str, str]) -> dict[str, str | list[str] | bool]:
+    """Return the engine's filter for objects with all of these labels."""
     return {"label": [f"{name}={value}" for name, value in labels.items()]}
 
 
-def fitting(containers: Mapping[str, Container], role: str, image: str) -> Container:
-    """The container of that role, if it runs, and from what `image` names today. Raises ServiceError."""
-    found = containers.get(role)
-    # A listing gives an id where the name has moved on to another image.
-    if found is None or found.status != "running" or found.attrs["Image"] != image:
-        raise ServiceError(f"there is no {role} that runs from {image}")
-    return found
+def find_fitting(containers: Mapping[str, Container], role: str, image: str) -> Container:
+    """Return the container of `role`. Raises ServiceError unless it runs the current `image`."""
+    container = containers.get(role)
+    # A listing has an id instead of the name if the name now belongs to another image.
+    if container is None or container.status != "running" or container.attrs["Image"] != image:
+        raise ServiceError(f"no {role} runs from {image}")
+    return container

@@ -1,8 +1,7 @@
-"""Containers that a scenario starts itself, beside the stack's services: such as do their work and end, and servers.
+"""Containers that a scenario starts beside the stack's services: programs and servers.
 
-They bear the stack's labels, so that whatever removes the stack removes them too, and one of their own, so that those
-which a killed test process left can be told from the services. Files go in as a tar through the engine's API, never as
-a bind mount: the engine may be on another machine.
+They carry the stack's labels, so they are removed with it, and one that distinguishes them from services. Files are
+sent as a tar through the engine's API instead of bind mounts, because the engine may be on another machine.
 """
 
 from __future__ import annotations
@@ -21,7 +20,16 @@ from docker.models.containers import Container
 from harness.engine import LABEL_EXTRA, LABEL_SESSION, LABEL_STACK, connect, engine_errors
 from harness.images.resolve import resolve_image
 from harness.progress import SILENT, Progress
-from harness.services.containers import LOOPBACK, Spec, await_ready, create, published, remove, start, tail
+from harness.services.containers import (
+    LOOPBACK,
+    Spec,
+    await_ready,
+    create,
+    published_port,
+    read_log_tail,
+    remove,
+    start,
+)
 from harness.services.stack import Stack
 from harness.settings import Settings
 
@@ -31,9 +39,9 @@ LAST_LINES = 2000
 
 @dataclass(frozen=True)
 class ContainerResult:
-    """What a container left that was to end. `exit_code`: None where it had to be stopped after its time.
+    """Result of a container. `exit_code` is None if it was stopped after its timeout.
 
-    `output` is stdout and stderr as they came.
+    `output` combines stdout and stderr.
     """
 
     exit_code: int | None
@@ -43,7 +51,7 @@ class ContainerResult:
 
 @dataclass(frozen=True)
 class RunningContainer:
-    """A container that serves. `ports` maps each port of its spec to the host port on 127.0.0.1."""
+    """A running server. `ports` maps each port of its spec to the port on 127.0.0.1."""
 
     container: Container
     ports: Mapping[int, int]
@@ -52,11 +60,11 @@ class RunningContainer:
         return f"http://{LOOPBACK}:{self.ports[port]}"
 
     def log_tail(self, lines: int) -> str:
-        return tail(self.container, lines)
+        return read_log_tail(self.container, lines)
 
 
 def catalogue_image(settings: Settings, name: str, progress: Progress = SILENT) -> str:
-    """What to start image `name` of the catalogue from; it is pulled or built where it is not present.
+    """Return the reference of a catalogue image, after pulling or building it if necessary.
 
     Raises ImageError, EngineError.
     """
@@ -66,21 +74,21 @@ def catalogue_image(settings: Settings, name: str, progress: Progress = SILENT) 
 def run_container(
     stack: Stack, spec: Spec, *, timeout: float, files: Mapping[str, bytes] | None = None, user: str | None = None
 ) -> ContainerResult:
-    """Runs the container on the stack's network until it ends, or for `timeout` seconds; then it is removed.
+    """Run a container on the stack's network until it exits or times out, then remove it.
 
-    `files` maps absolute paths in it to contents; `user` is who it runs as, if not the image's own. Raises ServiceError
-    where the engine refuses it, EngineError.
+    `files` maps absolute paths in the container to contents; `user` replaces the image's user; `timeout` is in seconds.
+    Raises ServiceError if the engine refuses, EngineError if it is gone.
     """
-    with _made(stack, spec, files or {}, user) as container, engine_errors(f"running {spec.role}"):
+    with _create(stack, spec, files or {}, user) as container, engine_errors(f"running {spec.role}"):
         began = time.monotonic()
         start(container)
-        exit_code = _ended_within(container, timeout)
+        exit_code = _wait_for_exit(container, timeout)
         seconds = time.monotonic() - began
         if exit_code is None:
-            with suppress(APIError):  # it ended at this very moment
+            with suppress(APIError):  # It has just exited.
                 container.kill()
-            container.wait()  # so that the last of what it printed is there
-        return ContainerResult(exit_code, tail(container, LAST_LINES), seconds)
+            container.wait()  # Its output is complete then.
+        return ContainerResult(exit_code, read_log_tail(container, LAST_LINES), seconds)
 
 
 @contextmanager
@@ -92,52 +100,52 @@ def running_container(
     timeout: float,
     files: Mapping[str, bytes] | None = None,
 ) -> Iterator[RunningContainer]:
-    """A running container on the stack's network; it is removed at the end of the context.
+    """Start a server on the stack's network, and remove it at the end of the block.
 
-    Yielded when `probe` stops raising, within `timeout` seconds. `files` as in run_container(). Raises ServiceError if
-    it does not come up, EngineError.
+    Yields the server when `probe` succeeds. `files` is as for run_container(). Raises ServiceError if `probe` fails for
+    `timeout` seconds, EngineError if the engine is gone.
     """
-    with _made(stack, spec, files or {}) as container:
+    with _create(stack, spec, files or {}) as container:
         start(container)
-        beside = RunningContainer(container, {port: published(container, port) for port in spec.ports})
-        await_ready(container, lambda: probe(beside), timeout)
-        yield beside
+        server = RunningContainer(container, {port: published_port(container, port) for port in spec.ports})
+        await_ready(container, lambda: probe(server), timeout)
+        yield server
 
 
 def extra_labels(stack: Stack) -> dict[str, str]:
-    """The labels of whatever a scenario makes on the engine beside the stack's services."""
+    """Return the labels of a scenario's objects on the engine beside the stack's services."""
     return {LABEL_SESSION: stack.session_id, LABEL_STACK: stack.stack_id, LABEL_EXTRA: "yes"}
 
 
 @contextmanager
-def _made(stack: Stack, spec: Spec, files: Mapping[str, bytes], user: str | None = None) -> Iterator[Container]:
-    """The container, created with its files in it and not yet started."""
+def _create(stack: Stack, spec: Spec, files: Mapping[str, bytes], user: str | None = None) -> Iterator[Container]:
+    """Create a container with its files, unstarted, and remove it at the end of the block."""
     container = create(connect(), spec, extra_labels(stack), stack.network, user)
     try:
-        with engine_errors(f"filling {spec.role}"):
-            _put(container, files)
+        with engine_errors(f"copying files into {spec.role}"):
+            _put_files(container, files)
         yield container
     finally:
         remove(container)
 
 
-def _put(container: Container, files: Mapping[str, bytes]) -> None:
-    """Owned by root, readable by all, executable if it starts as a script does; folders are made on the way."""
+def _put_files(container: Container, files: Mapping[str, bytes]) -> None:
+    """Copy files, owned by root and readable by all, executable if they start with `#!`."""
     if not files:
         return
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
         for path, content in files.items():
             info = tarfile.TarInfo(path.lstrip("/"))
             info.size = len(content)
             info.mode = 0o755 if content.startswith(b"#!") else 0o644
             tar.addfile(info, io.BytesIO(content))
-    container.put_archive("/", packed.getvalue())
+    container.put_archive("/", archive.getvalue())
 
 
-def _ended_within(container: Container, timeout: float) -> int | None:
+def _wait_for_exit(container: Container, timeout: float) -> int | None:
     try:
         return int(container.wait(timeout=timeout)["StatusCode"])
     except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError):
-        # docker-py tells of a read that took too long by either of the two; an engine that is gone tells the next call.
+        # docker-py raises either of them after the timeout. If the engine is gone, the next call fails.
         return None

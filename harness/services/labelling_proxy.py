@@ -1,15 +1,15 @@
-"""The labeller: a proxy for the Docker engine's API that labels what is created and records what ran.
+"""The labelling proxy for the engine's API: labels new objects and records containers.
 
-Runs alone in a container: standard library only, given as `python3 -c SOURCE ENGINE_SOCKET LISTEN_SOCKET LABELS`.
-It understands the three `create` calls; everything else passes through byte for byte. One request a connection
-(`Connection: close`), so that the rest of a connection is a pipe in both directions, hijacked or not.
+It runs alone in a container, so it uses only the standard library and is given as `python3 -c SOURCE ENGINE_SOCKET
+LISTEN_SOCKET LABELS`. It parses the three `create` calls and passes all else through byte for byte. Each connection
+carries one request (`Connection: close`), so its rest is a pipe in both directions, hijacked or not.
 
-It also follows the engine's events, for containers that are started past the relay. One that carries our labels, which
-a DAG may copy, is a sidecar like any other. One without them is listed: only a label proves that a container is ours.
+It also follows the engine's events, to find containers that are started past the relay. One with the stack's labels,
+which a DAG may copy, counts as a sidecar. One without is only listed, because it may belong to anyone.
 
-It keeps a record of each container: the fields of relay.Sidecar, with `started`, `ended` and `ours`. Two calls are its
-own: `GET /airflow-harness/records` answers with these `records`, and whether anything of ours was `made`;
-`POST /airflow-harness/forget` answers the same and begins anew.
+A record has the fields of sidecars.Sidecar, and `started`, `ended` and `ours`. The proxy answers two calls itself:
+`GET /airflow-harness/records` returns the `records` and whether anything with the stack's labels was `created`;
+`POST /airflow-harness/forget` returns the same and clears both.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from typing import Any
 from urllib.parse import quote
 
 CREATE = re.compile(rb"^POST (?:/v[\d.]+)?/(containers|networks|volumes)/create(?:\?\S*)? HTTP")
-# The calls whose connection the engine takes over. Elsewhere `Upgrade` only serves to slip past the labels.
-TAKEN_OVER = re.compile(
+# The engine hijacks the connections of these calls. In other calls `Upgrade` could only serve to evade the labels.
+HIJACKING = re.compile(
     rb"^(?:POST|GET) (?:/v[\d.]+)?/(?:containers/[^/ ]+/attach(?:/ws)?|exec/[^/ ]+/start|session|grpc)[? ]"
 )
-OWN = re.compile(rb"^(?:GET|POST) /airflow-harness/(records|forget) ")
+CONTROL = re.compile(rb"^(?:GET|POST) /airflow-harness/(records|forget) ")
 START = re.compile(rb"^POST (?:/v[\d.]+)?/containers/([\w.-]+)/start[? ]")
 NAME = re.compile(rb"[?&]name=([\w.-]+)")
 EVENTS = "/events?filters=" + quote(json.dumps({"type": ["container"], "event": ["create", "start", "die"]}))
-STACK, ROLE, SIDECAR = "airflow-harness.stack", "airflow-harness.role", "sidecar"  # as in engine.py and relay.py
+STACK, ROLE, SIDECAR = "airflow-harness.stack", "airflow-harness.role", "sidecar"  # As in engine.py and relay.py.
 GONE = "(removed before its output could be read)"
-KEPT = 64 * 1024  # bytes of a sidecar's output that are kept: its last ones
+KEPT = 64 * 1024  # Last bytes of a sidecar's output that are kept.
 HEAD_LIMIT = 1024 * 1024
 
 
 @dataclass
 class Answer:
-    """The body of the engine's answer, as it comes. Python 3.12 closes a connection whose writer nobody holds."""
+    """An answer with unread body. Holds the writer, as Python 3.12 closes unreferenced ones."""
 
     body: asyncio.StreamReader
     connection: asyncio.StreamWriter
 
-    async def whole(self) -> bytes:
+    async def read(self) -> bytes:
         try:
             return await self.body.read(-1)
         finally:
@@ -58,15 +58,15 @@ class Proxy:
         self.engine = engine
         self.labels = labels
         self.records: list[dict[str, Any]] = []
-        self.made = False
-        self.relayed: set[str] = set()  # ids of all containers made through the relay, for the events that tell of them
-        self.watching: set[asyncio.Task[None]] = set()
+        self.created = False
+        self.relayed: set[str] = set()  # Ids of all containers created through the relay.
+        self.tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
-            if own := OWN.match(head):
-                await self.answer_own(own[1], writer)
+            if control := CONTROL.match(head):
+                await self.answer_control(control[1], writer)
                 return
             upstream = await asyncio.open_unix_connection(self.engine, limit=HEAD_LIMIT)
         except (asyncio.IncompleteReadError, OSError):
@@ -75,39 +75,39 @@ class Proxy:
         create = CREATE.match(head)
         try:
             if started := START.match(head):
-                self.note_start(started[1].decode())
-            taken_over = bool(TAKEN_OVER.match(head)) and b"\r\nupgrade:" in head.lower()
-            body = await whole_body(head, reader) if create or taken_over else b""
+                self.mark_started(started[1].decode())
+            hijacking = bool(HIJACKING.match(head)) and b"\r\nupgrade:" in head.lower()
+            body = await read_body(head, reader) if create or hijacking else b""
             if create:
-                self.made = True
-                wanted = json.loads(body or b"{}")
-                wanted["Labels"] = {**(wanted.get("Labels") or {}), **self.labels}
-                await self.label_volumes(wanted.get("HostConfig") or {})
-                body = json.dumps(wanted).encode()
-            if create or taken_over:
+                self.created = True
+                request = json.loads(body or b"{}")
+                request["Labels"] = {**(request.get("Labels") or {}), **self.labels}
+                await self.label_volumes(request.get("HostConfig") or {})
+                body = json.dumps(request).encode()
+            if create or hijacking:
                 head = with_header(with_header(head, b"Transfer-Encoding"), b"Content-Length", b"%d" % len(body))
-            if not taken_over:
+            if not hijacking:
                 head = with_header(with_header(head, b"Upgrade"), b"Connection", b"close")
             upstream[1].write(head + body)
             await upstream[1].drain()
             if create and create[1] == b"containers":
                 answer = await upstream[0].read(-1)
-                await self.watch(answer, head, wanted)
+                await self.record_created(answer, head, request)
                 writer.write(answer)
                 await writer.drain()
-            elif not taken_over or await passed_on(upstream[0], writer):
+            elif not hijacking or await forward_answer(upstream[0], writer):
                 await asyncio.gather(pump(reader, upstream[1]), pump(upstream[0], writer, close=True))
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
-            self.made |= bool(create)  # it may have been forgotten meanwhile
+            self.created |= bool(create)  # A `forget` may have come meanwhile.
             for end in (writer, upstream[1]):
                 end.close()
 
-    async def answer_own(self, asked: bytes, writer: asyncio.StreamWriter) -> None:
-        body = json.dumps({"records": self.records, "made": self.made}).encode()
-        if asked == b"forget":
-            self.records, self.made = [], False
+    async def answer_control(self, call: bytes, writer: asyncio.StreamWriter) -> None:
+        body = json.dumps({"records": self.records, "created": self.created}).encode()
+        if call == b"forget":
+            self.records, self.created = [], False
         writer.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
             b"Content-Length: %d\r\n\r\n" % len(body) + body
@@ -115,17 +115,17 @@ class Proxy:
         await writer.drain()
         writer.close()
 
-    def note_start(self, wanted: str) -> None:
-        """Marks the record of the container that is being started, by its name or the beginning of its id."""
+    def mark_started(self, name_or_id: str) -> None:
+        """Mark the newest record of the container with this name or prefix of its id."""
         for record in reversed(self.records):
-            if record["name"] == wanted or record["id"].startswith(wanted):
+            if record["name"] == name_or_id or record["id"].startswith(name_or_id):
                 record["started"] = True
                 return
 
     async def label_volumes(self, host_config: dict[str, Any]) -> None:
-        """Labels the named volumes that the engine will create together with a container.
+        """Label the named volumes that the engine will create with a container.
 
-        A volume that exists keeps the labels it has.
+        Existing volumes keep their labels.
         """
         for mount in host_config.get("Mounts") or ():
             if mount.get("Type") == "volume":
@@ -135,37 +135,37 @@ class Proxy:
             source, _, target = bind.partition(":")
             if target and not source.startswith("/"):
                 volume = {"Name": source, "Driver": host_config.get("VolumeDriver") or "", "Labels": self.labels}
-                if created := await self.ask("POST", "/volumes/create", volume):
-                    await created.whole()
+                if created := await self.call_engine("POST", "/volumes/create", volume):
+                    await created.read()
 
-    async def watch(self, answer: bytes, head: bytes, wanted: dict[str, Any]) -> None:
-        """Listens to a new container before its creator hears of it, so that nothing it does can be missed."""
+    async def record_created(self, answer: bytes, head: bytes, request: dict[str, Any]) -> None:
+        """Attach to a new container before its creator has the answer, to miss no output."""
         head_end = answer.index(b"\r\n\r\n")
         if b" 201 " not in answer.split(b"\r\n", 1)[0]:
             return
-        ident = json.loads(dechunked(answer[:head_end], answer[head_end + 4 :]))["Id"]
+        ident = json.loads(decode_chunks(answer[:head_end], answer[head_end + 4 :]))["Id"]
         named = NAME.search(head.split(b"\r\n", 1)[0])
-        name, tty = named[1].decode() if named else "", bool(wanted.get("Tty"))
+        name, tty = named[1].decode() if named else "", bool(request.get("Tty"))
         self.relayed.add(ident)
-        record = new_record(ident, name, wanted.get("Image", ""), tty=tty)
+        record = new_record(ident, name, request.get("Image", ""), tty=tty)
         attached = await self.attach(ident)
-        ended = await self.ask("POST", f"/containers/{ident}/wait?condition=next-exit")
+        exited = await self.call_engine("POST", f"/containers/{ident}/wait?condition=next-exit")
         self.records.append(record)
-        self.keep(follow(record, attached, ended))
+        self.create_task(follow(record, attached, exited))
 
     async def follow_events(self, events: Answer) -> None:
-        """Notes what is made past the relay. Ends with the engine."""
+        """Record containers that are created past the relay, until the engine ends."""
         while line := await events.body.readline():
             event = json.loads(line)
-            self.note_event(event["Action"], event["Actor"]["ID"], event["Actor"]["Attributes"])
+            self.record_event(event["Action"], event["Actor"]["ID"], event["Actor"]["Attributes"])
 
-    def note_event(self, action: str, ident: str, attributes: Mapping[str, str]) -> None:
-        """`attributes`: the container's labels, name and image, and the exit code when it ends."""
+    def record_event(self, action: str, ident: str, attributes: Mapping[str, str]) -> None:
+        """`attributes` has the container's labels, name and image, and its exit code when it dies."""
         ours = attributes.get(STACK) == self.labels[STACK] and attributes.get(ROLE, SIDECAR) == SIDECAR
         if ident in self.relayed or (self.labels.keys() & attributes.keys() and not ours):
-            return  # recorded already, or a service, or of another session
+            return  # Recorded already, or a service, or of another session.
         if action == "create" and ours:
-            self.made = True  # possibly through the relay: that is certain when the container starts
+            self.created = True  # Possibly through the relay, which is certain only when the container starts.
         elif action == ("start" if ours else "create"):
             record = new_record(ident, attributes.get("name", ""), attributes.get("image", ""), ours=ours)
             self.records.append(record | {"started": ours})
@@ -173,42 +173,40 @@ class Proxy:
             for record in self.records:
                 if record["id"] == ident:
                     record["exit_code"] = int(attributes["exitCode"])
-                    self.keep(self.read_log(record))
+                    self.create_task(self.read_log(record))
 
     async def read_log(self, record: dict[str, Any]) -> None:
-        """Completes the record of a container that has ended, and that no attachment listened to."""
+        """Complete the record of an exited container that was not attached to, from its log."""
         try:
             record["tty"] = bool((await self.inspect(record["id"])).get("Config", {}).get("Tty"))
-            await read_output(record, await self.ask("GET", f"/containers/{record['id']}/logs?stdout=1&stderr=1"))
+            log = await self.call_engine("GET", f"/containers/{record['id']}/logs?stdout=1&stderr=1")
+            await read_output(record, log)
         finally:
             record["ended"] = True
 
     async def inspect(self, ident: str) -> dict[str, Any]:
-        """What the engine knows of it; nothing where it is gone."""
-        answer = await self.ask("GET", f"/containers/{ident}/json")
-        found: dict[str, Any] = json.loads(await answer.whole()) if answer else {}
-        return found
+        """Return the engine's description of a container, empty if it is gone."""
+        answer = await self.call_engine("GET", f"/containers/{ident}/json")
+        description: dict[str, Any] = json.loads(await answer.read()) if answer else {}
+        return description
 
     async def attach(self, ident: str) -> Answer | None:
-        """What it prints from now on, until it ends; one that has ended gives no end either."""
-        return await self.ask("POST", f"/containers/{ident}/attach?stream=1&stdout=1&stderr=1")
+        """Return the container's output from now until it exits; endless if it has exited already."""
+        return await self.call_engine("POST", f"/containers/{ident}/attach?stream=1&stdout=1&stderr=1")
 
-    def keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Lets it go on; asyncio itself holds on to no task."""
+    def create_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run `work` in a task and hold the task, because asyncio holds only weak references."""
         task = asyncio.create_task(work)
-        self.watching.add(task)
-        task.add_done_callback(self.watching.discard)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
         return task
 
-    async def ask(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Answer | None:
-        """The engine's answer; None where it refuses.
-
-        HTTP/1.0, so that no body comes in chunks.
-        """
+    async def call_engine(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Answer | None:
+        """Return the engine's answer, or None if it refuses. HTTP/1.0 keeps the body unchunked."""
         body = b"" if content is None else json.dumps(content).encode()
-        asked = f"{method} {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        request = f"{method} {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         reader, writer = await asyncio.open_unix_connection(self.engine, limit=HEAD_LIMIT)
-        writer.write(asked.encode() + body)
+        writer.write(request.encode() + body)
         await writer.drain()
         head = await reader.readuntil(b"\r\n\r\n")
         if head.split(b" ", 2)[1].startswith(b"2"):
@@ -218,7 +216,7 @@ class Proxy:
 
 
 def new_record(ident: str, name: str, image: str, *, tty: bool = False, ours: bool = True) -> dict[str, Any]:
-    """What is known of a container that was just made."""
+    """Return the record of a container that was just created."""
     return {
         "id": ident,
         "name": name,
@@ -232,35 +230,35 @@ def new_record(ident: str, name: str, image: str, *, tty: bool = False, ours: bo
     }
 
 
-async def follow(record: dict[str, Any], attached: Answer | None, ended: Answer | None) -> None:
-    """Completes the record when its container has ended. One that is never started never does."""
+async def follow(record: dict[str, Any], attached: Answer | None, exited: Answer | None) -> None:
+    """Complete the record when its container exits, which one that is never started does not."""
     await read_output(record, attached)
-    # No status: it was removed while it ran.
-    found = re.search(rb'"StatusCode":\s*(-?\d+)', await ended.whole() if ended else b"")
-    record |= {"exit_code": int(found[1]) if found else None, "ended": True}
+    # A container that was removed while it ran has no status.
+    status = re.search(rb'"StatusCode":\s*(-?\d+)', await exited.read() if exited else b"")
+    record |= {"exit_code": int(status[1]) if status else None, "ended": True}
 
 
 async def read_output(record: dict[str, Any], printed: Answer | None) -> None:
-    """All of it, when it ends; None where the engine had none to give any more."""
+    """Read the output until it ends into `record`. `printed` is None if the container is gone."""
     if printed is None:
         record["output"] = GONE
     else:
         try:
-            output = await (raw_output(printed.body) if record["tty"] else framed_output(printed.body))
+            output = await (read_raw(printed.body) if record["tty"] else read_frames(printed.body))
         finally:
             printed.connection.close()
         record["output"] = output.decode("utf-8", "replace")
 
 
-async def raw_output(stream: asyncio.StreamReader) -> bytes:
+async def read_raw(stream: asyncio.StreamReader) -> bytes:
     kept = b""
     while chunk := await stream.read(65536):
         kept = (kept + chunk)[-KEPT:]
     return kept
 
 
-async def framed_output(stream: asyncio.StreamReader) -> bytes:
-    """The engine's multiplexed form: 1 byte stream, 3 bytes zero, 4 bytes length (big endian), then the bytes."""
+async def read_frames(stream: asyncio.StreamReader) -> bytes:
+    """Read the engine's frames: stream (1 byte), zeros (3), big endian length (4), bytes."""
     kept = b""
     try:
         while True:
@@ -283,10 +281,10 @@ async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, close: 
         sink.close()
 
 
-async def passed_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> bool:
-    """Passes on the head of the answer to a call that may be taken over. False where it was an ordinary answer.
+async def forward_answer(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> bool:
+    """Forward the answer's head to a hijacking call. Returns False for an ordinary answer.
 
-    That one is passed on whole, and its connection then ends, so that no further request can follow on it.
+    An ordinary answer is forwarded whole. Its connection then ends, so that no further request can follow.
     """
     head = await source.readuntil(b"\r\n\r\n")
     sink.write(head)
@@ -297,7 +295,7 @@ async def passed_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter) ->
     return not ordinary
 
 
-async def whole_body(head: bytes, reader: asyncio.StreamReader) -> bytes:
+async def read_body(head: bytes, reader: asyncio.StreamReader) -> bytes:
     if b"transfer-encoding: chunked" not in head.lower():
         return await reader.readexactly(content_length(head))
     whole = b""
@@ -309,19 +307,19 @@ async def whole_body(head: bytes, reader: asyncio.StreamReader) -> bytes:
 
 
 def content_length(head: bytes) -> int:
-    found = re.search(rb"\r\ncontent-length:\s*(\d+)", head, re.I)
-    return int(found[1]) if found else 0
+    header = re.search(rb"\r\ncontent-length:\s*(\d+)", head, re.I)
+    return int(header[1]) if header else 0
 
 
 def with_header(head: bytes, name: bytes, value: bytes | None = None) -> bytes:
-    """`head` with one header of that name, whichever it had before; without any where no value is given."""
+    """Return `head` with exactly one header `name`, or with none if `value` is None."""
     lines = [line for line in head[:-4].split(b"\r\n") if not line.lower().startswith(name.lower() + b":")]
     if value is not None:
         lines.append(name + b": " + value)
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def dechunked(head: bytes, body: bytes) -> bytes:
+def decode_chunks(head: bytes, body: bytes) -> bytes:
     if b"transfer-encoding: chunked" not in head.lower():
         return body
     whole = b""
@@ -336,12 +334,12 @@ def dechunked(head: bytes, body: bytes) -> bytes:
 
 async def main(engine: str, listen: str, labels: str) -> None:
     proxy = Proxy(engine, json.loads(labels))
-    # Before anybody can ask for a container: what they make beside is not to be missed either.
-    events = await proxy.ask("GET", EVENTS)
+    # Before the first request, so that no container past the relay is missed.
+    events = await proxy.call_engine("GET", EVENTS)
     server = await asyncio.start_unix_server(proxy.serve, listen, limit=HEAD_LIMIT)
     async with server:
         if events:
-            proxy.keep(proxy.follow_events(events))
+            proxy.create_task(proxy.follow_events(events))
         await server.serve_forever()
 
 

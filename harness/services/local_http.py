@@ -1,4 +1,4 @@
-"""HTTP to services on this machine: past any proxy that its environment names."""
+"""HTTP to services on this machine, ignoring proxies of the environment."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import requests
 
 
 def _session() -> requests.Session:
-    """Looks at no variable and no file: HTTP_PROXY without a NO_PROXY would send it astray."""
+    """Create a session that ignores variables such as HTTP_PROXY, and files."""
     session = requests.Session()
     session.trust_env = False
-    # A connection kept for the next call may be dead by then, if its container is.
+    # A kept connection would fail after its container is replaced.
     session.headers["Connection"] = "close"
     return session
 

@@ -24,12 +24,12 @@ from harness.services.containers import (
     StackContext,
     await_ready,
     create,
-    fitting,
-    published,
+    create_and_start,
+    find_fitting,
+    published_port,
+    read_log_tail,
     remove,
     start,
-    started,
-    tail,
 )
 from harness.services.local_http import LOCAL
 from harness.services.minio_admin import POLICIES, REGION, administration, bucket_settings, call
@@ -38,14 +38,14 @@ from harness.settings import Settings
 API_PORT = 9000
 CONSOLE_PORT = 9001
 ENTRY = re.compile(rb"<(?:Version|DeleteMarker|Upload)>")
-"""Of a listing of versions or uploads."""
+"""An entry in a listing of versions or uploads."""
 
 
 @dataclass(frozen=True)
 class S3Endpoint:
-    """Where an S3 answers. `internal` is host:port on the stack's network, `url` from this machine.
+    """Credentials and addresses of S3. `url` and `console_url` are for this machine.
 
-    `console_url` is empty where it has no console.
+    `internal` is host:port in the stack's network. `console_url` is empty if there is no console.
     """
 
     url: str
@@ -56,12 +56,12 @@ class S3Endpoint:
 
 
 class MinioService(ABC):
-    """MinIO, or what stands in for it. The settings' buckets exist, empty, after every reset."""
+    """MinIO, or an AWS mock that replaces it. A reset leaves the settings' buckets, empty."""
 
     name = "minio"
 
     def __init__(self, settings: Settings) -> None:
-        """They may fix its ports, user and password."""
+        """`settings` names the buckets and may fix ports, user and password."""
         self._buckets = settings.buckets
         self._ports = (settings.minio_port, settings.minio_console_port)
         self._user = settings.minio_user or f"user-{secrets.token_hex(4)}"
@@ -75,77 +75,77 @@ class MinioService(ABC):
     def start(self) -> None: ...
 
     @abstractmethod
-    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None: ...
+    def attach(self, containers: Mapping[str, Container], state: Mapping[str, Any]) -> None: ...
 
     @abstractmethod
     def version(self) -> str:
-        """The release as the server itself reports it, e.g. `RELEASE.2025-09-07T16-13-09Z`."""
+        """Return the release that the server reports, e.g. `RELEASE.2025-09-07T16-13-09Z`."""
 
     @abstractmethod
     def log_tail(self, lines: int) -> str: ...
 
     @abstractmethod
     def _replace(self) -> None:
-        """Puts an empty server in place of this one, at the same ports. Raises ServiceError, EngineError."""
+        """Replace the server by an empty one at the same ports. Raises ServiceError, EngineError."""
 
-    def note(self) -> dict[str, Any]:
+    def export_state(self) -> dict[str, Any]:
         return {"user": self._user, "password": self._password, "fresh": self._fresh}
 
     def client(self) -> Minio:
-        """A client with short patience: a local server either answers at once or is broken. They share connections."""
-        return self._client_by(self._pool)
+        """Return a client with short timeouts. All clients share their connections."""
+        return self._create_client(self._pool)
 
     def server(self) -> str:
-        """Which S3 it is, by its own word: `MinIO`."""
+        """Return the name that the server reports, e.g. `MinIO`."""
         return LOCAL.get(self.endpoint.url, timeout=5).headers.get("Server", "")
 
     def reset(self) -> None:
-        """Exactly the declared buckets, empty, and all else as in a fresh server. Safe to repeat after a failure.
+        """Restore a fresh server with the declared buckets. Can be repeated after a failure.
 
-        What can't be undone replaces the server: a bucket with object lock, and any change by MinIO's admin API.
+        Replaces the server after changes that can't be undone: object lock, and anything by MinIO's admin API.
         """
-        if not self._undone():
+        if not self._undo_changes():
             self._replace()
 
-    def _undone(self) -> bool:
-        """Undoes what can be undone; says whether that was all."""
+    def _undo_changes(self) -> bool:
+        """Undo changes to buckets. Returns whether the server is now like a fresh one."""
         try:
             with ThreadPoolExecutor() as pool:
-                administered = pool.submit(administration, self._pool, self.endpoint)
+                admin_digests = pool.submit(administration, self._pool, self.endpoint)
                 settings = bucket_settings(self._pool, self.endpoint)
-                found = [bucket.name for bucket in self.client().list_buckets()]
+                names = [bucket.name for bucket in self.client().list_buckets()]
                 clean = {
                     bucket
-                    for bucket, empty in zip(found, pool.map(self._is_empty, found), strict=True)
+                    for bucket, empty in zip(names, pool.map(self._is_empty, names), strict=True)
                     if empty and bucket in self._buckets and settings.get(bucket) == self._fresh["bucket"]
                 }
-                if administered.result() != self._fresh["administration"]:
+                if admin_digests.result() != self._fresh["administration"]:
                     return False
-                removed = list(pool.map(self._remove_bucket, set(found) - clean))
+                removed = list(pool.map(self._remove_bucket, set(names) - clean))
                 list(pool.map(self.client().make_bucket, set(self._buckets) - clean))
         except (MinioException, HTTPError):
             return False
         return all(removed)
 
     def _is_empty(self, bucket: str) -> bool:
-        """Whether it has no version of an object, and no part of an unfinished upload."""
+        """Return whether the bucket has no version of an object and no unfinished upload."""
         listings = (f"/{bucket}?max-keys=1&versions=", f"/{bucket}?max-uploads=1&uploads=")
         answers = (call(self._pool, self.endpoint, "GET", path) for path in listings)
         return all(answer.status == 200 and not ENTRY.search(answer.data) for answer in answers)
 
     def _remove_bucket(self, bucket: str) -> bool:
-        """Removes a bucket with all versions of its objects and all its settings, if MinIO lets that happen."""
+        """Remove a bucket with all object versions and settings. Returns whether MinIO allowed it."""
         client = self.client()
-        # MinIO keeps the parts of unfinished uploads beside the bucket, for the next one of that name.
+        # MinIO keeps unfinished uploads outside the bucket, and a new bucket of the same name would have them.
         while uploads := client._list_multipart_uploads(bucket).uploads:
             for upload in uploads:
                 client._abort_multipart_upload(bucket, upload.object_name, str(upload.upload_id))
-        # Not by a list of objects: MinIO lists `out`, and hides `out/part-0` while there is an `out`.
+        # Listing objects is not enough: MinIO hides `out/part-0` while an object `out` exists.
         answer = call(self._pool, self.endpoint, "DELETE", f"/{bucket}", {"x-minio-force-delete": "true"})
         return answer.status == 204
 
-    def _begin(self) -> None:
-        """Makes the declared buckets in a server that nobody has used, and notes what such a server is like."""
+    def _create_buckets(self) -> None:
+        """Create the buckets in a fresh server, and remember its state as reset()'s baseline."""
         for bucket in self._buckets:
             self.client().make_bucket(bucket)
         settings = bucket_settings(self._pool, self.endpoint)
@@ -159,18 +159,18 @@ class MinioService(ABC):
 
     def _probe(self) -> None:
         impatient = urllib3.PoolManager(timeout=1, retries=False)
-        self._client_by(impatient).list_buckets()
-        call(impatient, self.endpoint, "GET", POLICIES)  # which it refuses for a moment longer than S3's calls
+        self._create_client(impatient).list_buckets()
+        call(impatient, self.endpoint, "GET", POLICIES)  # Refused a moment longer than S3 calls.
         if self.endpoint.console_url:
             LOCAL.get(self.endpoint.console_url, timeout=1).raise_for_status()
 
-    def _client_by(self, pool: urllib3.PoolManager) -> Minio:
+    def _create_client(self, pool: urllib3.PoolManager) -> Minio:
         return Minio(
             self.endpoint.url.removeprefix("http://"),
             access_key=self._user,
             secret_key=self._password,
             secure=False,
-            region=REGION,  # MinIO's own; not to be asked for before every bucket's first call
+            region=REGION,  # Saves a call to look it up for every bucket.
             http_client=pool,
         )
 
@@ -185,12 +185,12 @@ class MinioContainer(MinioService):
         self._container: Container | None = None
 
     def start(self) -> None:
-        self._up(started(self._context, self._spec(self._ports)), self._context.timeout)
-        self._begin()
+        self._connect(create_and_start(self._context, self._spec(self._ports)), self._context.timeout)
+        self._create_buckets()
 
-    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
-        self._user, self._password, self._fresh = note["user"], note["password"], note["fresh"]
-        self._up(fitting(containers, self.name, self._image), ATTACH_TIMEOUT)
+    def attach(self, containers: Mapping[str, Container], state: Mapping[str, Any]) -> None:
+        self._user, self._password, self._fresh = state["user"], state["password"], state["fresh"]
+        self._connect(find_fitting(containers, self.name, self._image), ATTACH_TIMEOUT)
         self.reset()
 
     def _replace(self) -> None:
@@ -199,11 +199,11 @@ class MinioContainer(MinioService):
         remove(self._container)
         self._container = create(self._context.client, self._spec(ports), self._context.labels, self._context.network)
         start(self._container)
-        self._up(self._container, self._context.timeout)
-        self._begin()
+        self._connect(self._container, self._context.timeout)
+        self._create_buckets()
 
     def _spec(self, ports: tuple[int | None, ...]) -> Spec:
-        """The container, with these two ports on this machine; None: any free one."""
+        """Return the container's spec with these two ports on this machine (None: a free one)."""
         return Spec(
             role=self.name,
             image=self._image,
@@ -216,17 +216,17 @@ class MinioContainer(MinioService):
 
     def version(self) -> str:
         assert self._container is not None
-        printed = cast(bytes, self._container.exec_run(["minio", "--version"]).output)
-        return printed.decode().split()[2]
+        output = cast(bytes, self._container.exec_run(["minio", "--version"]).output)
+        return output.decode().split()[2]
 
     def log_tail(self, lines: int) -> str:
-        return tail(self._container, lines) if self._container else ""
+        return read_log_tail(self._container, lines) if self._container else ""
 
-    def _up(self, container: Container, timeout: float) -> None:
+    def _connect(self, container: Container, timeout: float) -> None:
         self._container = container
         self.endpoint = S3Endpoint(
-            url=f"http://{LOOPBACK}:{published(container, API_PORT)}",
-            console_url=f"http://{LOOPBACK}:{published(container, CONSOLE_PORT)}",
+            url=f"http://{LOOPBACK}:{published_port(container, API_PORT)}",
+            console_url=f"http://{LOOPBACK}:{published_port(container, CONSOLE_PORT)}",
             internal=f"{self._aliases[-1]}:{API_PORT}",
             access_key=self._user,
             secret_key=self._password,

@@ -1,4 +1,4 @@
-"""What root can change in MinIO beside objects, told by MinIO's admin API."""
+"""Detect changes in MinIO beside objects, by MinIO's admin API."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 ADMIN = "/minio/admin/v3"
-# Of several calls that tell the same, these give an answer that is not encrypted: to decrypt one takes 70 ms.
+# These calls answer unencrypted. Decrypting the answers of similar calls would take 70 ms each.
 IAM, CONFIGURATION = f"{ADMIN}/export-iam", f"{ADMIN}/healthinfo?minioconfig=true"
 POLICIES, TIERS, BUCKETS = f"{ADMIN}/list-canned-policies", f"{ADMIN}/tier", f"{ADMIN}/export-bucket-metadata"
 
 
 def administration(pool: PoolManager, endpoint: S3Endpoint) -> dict[str, str]:
-    """Digests of all that does not belong to a bucket: users, policies, replicating sites, configuration, tiers.
+    """Return digests of users, policies, sites, configuration and tiers, by their source.
 
-    Two of them are equal if nothing was changed in between. What this release of MinIO does not tell is left out.
-    Raises urllib3's HTTPError where the server fails.
+    Two results are equal if nothing changed in between. Calls that this release of MinIO lacks are left out.
+    Raises urllib3's HTTPError if the server fails.
     """
     tiers = call(pool, endpoint, "GET", TIERS)
     parts = {TIERS: _digest([tiers.status, tiers.data.decode()])}
     iam = call(pool, endpoint, "GET", IAM)
     if iam.status == 200:
         with zipfile.ZipFile(io.BytesIO(iam.data)) as archive:
-            parts |= {name: _digest(ordered(json.loads(archive.read(name)))) for name in archive.namelist()}
+            parts |= {name: _digest(sort_lists(json.loads(archive.read(name)))) for name in archive.namelist()}
     configuration = call(pool, endpoint, "GET", CONFIGURATION)
     if configuration.status == 200:
-        last = json.loads(configuration.data.splitlines()[-1])  # each line is the document so far
+        last = json.loads(configuration.data.splitlines()[-1])  # Each line is the document so far.
         parts[CONFIGURATION] = _digest(last["minio"]["config"])
     return parts
 
 
 def bucket_settings(pool: PoolManager, endpoint: S3Endpoint) -> dict[str, str]:
-    """A digest of each bucket's settings, by the bucket's name; those of buckets without any setting are equal.
+    """Return digests of settings by bucket name, equal for all buckets without settings.
 
-    Empty where this release of MinIO does not tell. Raises urllib3's HTTPError where the server fails.
+    The result is empty if this release of MinIO lacks the call. Raises urllib3's HTTPError if the server fails.
     """
     answer = call(pool, endpoint, "GET", BUCKETS)
     if answer.status != 200:
@@ -60,15 +60,15 @@ def bucket_settings(pool: PoolManager, endpoint: S3Endpoint) -> dict[str, str]:
         for path in archive.namelist():
             bucket, _, setting = path.partition("/")
             settings[bucket][setting] = archive.read(path).decode()
-    return {bucket: _digest(found) for bucket, found in settings.items()}
+    return {bucket: _digest(values) for bucket, values in settings.items()}
 
 
 def call(
     pool: PoolManager, endpoint: S3Endpoint, method: str, path: str, headers: Mapping[str, str] | None = None
 ) -> BaseHTTPResponse:
-    """The answer to one call as root, for what the client has no public method for.
+    """Call an API as root that the MinIO client has no method for, and return the answer.
 
-    Raises urllib3's HTTPError where the server fails (5xx) or can't be reached.
+    Raises urllib3's HTTPError if the server fails (5xx) or can't be reached.
     """
     url = urlsplit(endpoint.url + path)
     date, empty = utcnow(), hashlib.sha256(b"").hexdigest()
@@ -87,12 +87,12 @@ def call(
     return answer
 
 
-def ordered(value: Any) -> Any:
-    """`value` with every list sorted: a policy's actions are a set, which MinIO writes in a random order."""
+def sort_lists(value: Any) -> Any:
+    """Return `value` with sorted lists, as MinIO writes a policy's actions in random order."""
     if isinstance(value, dict):
-        return {key: ordered(part) for key, part in value.items()}
+        return {key: sort_lists(part) for key, part in value.items()}
     if isinstance(value, list):
-        return sorted(map(ordered, value), key=json.dumps)
+        return sorted(map(sort_lists, value), key=json.dumps)
     return value
 
 

@@ -1,4 +1,4 @@
-"""The Postgres of a session: one server in which every worker has databases of its own."""
+"""The Postgres of a session: one server, in which every worker slot has its own databases."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from harness.services.containers import (
     Spec,
     await_ready,
     create,
-    fitting,
-    labelled,
-    published,
+    find_fitting,
+    list_labelled,
+    published_port,
+    read_log_tail,
     role_of,
     start,
-    tail,
 )
 from harness.services.session import ServiceSession
 
@@ -42,26 +42,26 @@ ROLE = "postgres"
 PORT = 5432
 SUPERUSER = "postgres"
 DIRECT_TIMEOUT = 0.5
-SPOOL = "/var/tmp"  # noqa: S108 - inside the container, where nobody else is
-# A server that lives for some test runs has nothing to survive: durability off, many small clients on.
+SPOOL = "/var/tmp"  # noqa: S108 - inside the container
+# The server never has to survive a crash, so durability is off.
 OPTIONS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "autovacuum": "off",
     "jit": "off",
-    "log_checkpoints": "off",  # there are four for every run, and its log is read by people
+    "log_checkpoints": "off",  # Each run causes four, which hide other lines.
     "max_connections": "300",
     "min_wal_size": "32MB",
     "max_wal_size": "128MB",
 }
-# A copy of a database is some hundred new files. ext4 is slow at these where as many were deleted in the last minutes.
+# In memory, because each database copy creates some hundred files, which ext4 does slowly after deleting as many.
 MEMORY = "/memory"
 SINCE_ITERATIONS = 160000
 
 
 class PostgresServer(ABC):
-    """A server that runs. `password` is the superuser's, `published` where it answers on this machine."""
+    """A running server with the superuser's password and its host and port on this machine."""
 
     def __init__(self, password: str, published: tuple[str, int]) -> None:
         self.password = password
@@ -72,66 +72,66 @@ class PostgresServer(ABC):
     @property
     @abstractmethod
     def ident(self) -> str:
-        """By which it is told from another one."""
+        """Unique identifier."""
 
     @abstractmethod
-    def tool(self, command: Sequence[str], archive: bytes | None = None) -> bytes:
-        """What one of Postgres' programs prints, run as the superuser; `archive` as a file is its last argument.
+    def run_tool(self, command: Sequence[str], archive: bytes | None = None) -> bytes:
+        """Run one of Postgres' programs as the superuser and return its output.
 
-        Raises ServiceError where it fails.
+        `archive` becomes a file, which is the last argument. Raises ServiceError if the program fails.
         """
 
     @abstractmethod
     def log_tail(self, lines: int) -> str:
-        """The last lines that it printed."""
+        """Return the last lines of the server's log."""
 
-    def note(self) -> dict[str, Any]:
-        """What another process needs to find it, where the session does not note that itself."""
+    def export_state(self) -> dict[str, Any]:
+        """Return what another process needs to attach, unless the session stores that."""
         return {}
 
-    def direct(self) -> tuple[str, int]:
-        """The shortest way to it."""
+    def direct_address(self) -> tuple[str, int]:
+        """Return the host and port of the shortest way to the server."""
         return self._published
 
     def url(self, user: str, password: str, database: str) -> str:
-        """libpq URL from this machine."""
+        """Return a libpq URL for this machine."""
         return libpq_url(self._published, user, password, database)
 
     def direct_url(self, database: str) -> str:
-        """The superuser's, past the engine's port forwarder where that is possible: every statement costs less."""
-        return libpq_url(self.direct(), SUPERUSER, self.password, database)
+        """Return the superuser's URL, past the engine's slow port forwarder if possible."""
+        return libpq_url(self.direct_address(), SUPERUSER, self.password, database)
 
     def execute(self, statement: sql.Composed) -> list[tuple[object, ...]]:
-        """By one connection that stays open, as the superuser. Raises ServiceError where the server has gone."""
+        """Execute a statement as superuser and return the rows. Raises ServiceError."""
         with self._lock:
             try:
-                cursor = self._connected().execute(statement)
+                cursor = self._connect().execute(statement)
                 return cursor.fetchall() if cursor.description else []
             except psycopg.OperationalError as error:
                 if self._admin and not self._admin.closed:
-                    raise  # the server's own refusal
-                said = str(error).splitlines()[0]
-                raise ServiceError(f"the postgres service does not answer any more: {said}") from error
+                    raise  # The server refused the statement.
+                reason = str(error).splitlines()[0]
+                raise ServiceError(f"the postgres service stopped answering: {reason}") from error
 
     def version(self) -> int:
-        """As libpq writes it: 170005."""
+        """Return the version as an integer, e.g. 170005."""
         with self._lock:
-            return self._connected().info.server_version
+            return self._connect().info.server_version
 
-    def ease_logins(self) -> None:
-        """Stores the superuser's password so that its clients, Airflow among them, prove with little work to know it.
+    def speed_up_logins(self) -> None:
+        """Store the superuser's password with one hash round, so that logins cost less.
 
-        Postgres makes guessing a password dear, by 3 ms of every connection. This one has 128 random bits. Those of
-        the project's databases stay as they are: Java's clients refuse less than the usual 4096 rounds.
+        Postgres makes guessing expensive, by 3 ms for each connection. This password has 128 random bits. Those of the
+        project's databases keep the default, because Java's clients refuse fewer than 4096 rounds.
         """
         if self.version() < SINCE_ITERATIONS:
             return
         self.execute(sql.SQL("SET scram_iterations = 1").format())
-        known = sql.SQL("ALTER ROLE {} PASSWORD {}")
-        self.execute(known.format(sql.Identifier(SUPERUSER), sql.Literal(self.password)))
+        change = sql.SQL("ALTER ROLE {} PASSWORD {}")
+        self.execute(change.format(sql.Identifier(SUPERUSER), sql.Literal(self.password)))
         self.execute(sql.SQL("RESET scram_iterations").format())
 
-    def close_template(self) -> None:
+    def restrict_template(self) -> None:
         """Let only the superuser connect to the database from which CREATE DATABASE copies."""
         self.execute(sql.SQL("REVOKE CONNECT ON DATABASE template1 FROM PUBLIC").format())
 
@@ -139,7 +139,7 @@ class PostgresServer(ABC):
         if self._admin:
             self._admin.close()
 
-    def _connected(self) -> psycopg.Connection:
+    def _connect(self) -> psycopg.Connection:
         if self._admin is None or self._admin.closed:
             self._admin = psycopg.connect(self.direct_url("postgres"), autocommit=True, connect_timeout=10)
         return self._admin
@@ -149,7 +149,7 @@ class ContainerServer(PostgresServer):
     """A server in a container."""
 
     def __init__(self, container: Container, password: str) -> None:
-        super().__init__(password, (LOOPBACK, published(container, PORT)))
+        super().__init__(password, (LOOPBACK, published_port(container, PORT)))
         self.container = container
 
     @property
@@ -157,44 +157,44 @@ class ContainerServer(PostgresServer):
         return str(self.container.id)
 
     def join(self, network: Network, aliases: Sequence[str]) -> None:
-        """Makes it reachable under these names in a stack's network."""
+        """Make the server reachable under these names in a stack's network."""
         with engine_errors("connecting postgres to the stack's network"):
             network.connect(self.ident, network_aliases=list(aliases))
 
-    def tool(self, command: Sequence[str], archive: bytes | None = None) -> bytes:
-        whole = [command[0], "-U", SUPERUSER, *command[1:]]
+    def run_tool(self, command: Sequence[str], archive: bytes | None = None) -> bytes:
+        arguments = [command[0], "-U", SUPERUSER, *command[1:]]
         with engine_errors(f"running {command[0]}"):
             if archive is not None:
                 file = f"{secrets.token_hex(8)}.archive"
-                whole.append(f"{SPOOL}/{file}")
-                self.container.put_archive(SPOOL, _packed(file, archive))
-            done = self.container.exec_run(whole, demux=True)
-        stdout, stderr = cast(tuple[bytes | None, bytes | None], done.output)
-        if done.exit_code != 0:
+                arguments.append(f"{SPOOL}/{file}")
+                self.container.put_archive(SPOOL, _pack_archive(file, archive))
+            result = self.container.exec_run(arguments, demux=True)
+        stdout, stderr = cast(tuple[bytes | None, bytes | None], result.output)
+        if result.exit_code != 0:
             raise ServiceError(f"{command[0]} failed in the postgres service: {in_one_line((stderr or b'').decode())}")
         return stdout or b""
 
     def log_tail(self, lines: int) -> str:
-        return tail(self.container, lines)
+        return read_log_tail(self.container, lines)
 
-    def direct(self) -> tuple[str, int]:
-        """The container's own address where it can be reached (a local engine on Linux), else the published port."""
-        return self._direct
+    def direct_address(self) -> tuple[str, int]:
+        """Return the container's address if reachable (local engine on Linux), else localhost's."""
+        return self._direct_address
 
     @cached_property
-    def _direct(self) -> tuple[str, int]:
+    def _direct_address(self) -> tuple[str, int]:
         networks = self.container.attrs["NetworkSettings"]["Networks"].values()
         for address in filter(None, (network["IPAddress"] for network in networks)):
             with suppress(OSError, psycopg.Error):
                 socket.create_connection((address, PORT), timeout=DIRECT_TIMEOUT).close()
-                # With a remote engine another server may have that address here; it does not know the password.
+                # With a remote engine another server may have that address here. It refuses the password.
                 url = libpq_url((address, PORT), SUPERUSER, self.password, "postgres")
                 psycopg.connect(url, connect_timeout=2).close()
                 return (address, PORT)
         return self._published
 
 
-def _packed(name: str, content: bytes) -> bytes:
+def _pack_archive(name: str, content: bytes) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         member = tarfile.TarInfo(name)
@@ -203,48 +203,49 @@ def _packed(name: str, content: bytes) -> bytes:
     return packed.getvalue()
 
 
-def running_server(
+def ensure_server(
     session: ServiceSession,
     slot: int,
     client: docker.DockerClient,
     image: str,
     timeout: float,
     port: int | None,
-    begun: Callable[[ContainerServer], object],
+    on_created: Callable[[ContainerServer], object],
 ) -> ContainerServer:
-    """The session's server: whichever process needs it first starts it, the others wait and share it.
+    """Return the session's server, which the first process starts and the others share.
 
-    `slot` is this process's, `port` the one on this machine (None: a free one). `begun` is called with the server as
-    soon as there is one, which may be before it answers. Raises ServiceError, EngineError.
+    `slot` is the slot of this process, `port` the port on this machine (None: a free one). `on_created` is called with
+    the server as soon as its container runs, before it answers. Raises ServiceError, EngineError.
     """
-    mine = {**session.labels, LABEL_ROLE: ROLE}
-    with session.locked(ROLE):
-        found = {role_of(container): container for container in labelled(client, mine)}
-        if (server := _fitting(found, session.note(ROLE), image, port)) is not None:
-            begun(server)
-            session.share(ROLE, slot)
+    labels = {**session.labels, LABEL_ROLE: ROLE}
+    with session.lock(ROLE):
+        containers = {role_of(container): container for container in list_labelled(client, labels)}
+        if (server := _find_server(containers, session.read_state(ROLE), image, port)) is not None:
+            on_created(server)
+            session.mark_used(ROLE, slot)
             return server
-        if any(container.status == "running" for container in found.values()) and session.shared(ROLE, slot):
+        is_running = any(container.status == "running" for container in containers.values())
+        if is_running and session.is_used_elsewhere(ROLE, slot):
             raise ServiceError(
-                "another test run on this checkout uses the kept Postgres, which does not fit the settings of this "
-                "one: wait until it has ended, or run without --reuse"
+                "another test run of this checkout uses the kept Postgres, whose settings differ from those of "
+                "this run: wait until the other run ends, or run without --reuse"
             )
-        session.drop_note(ROLE)
-        remove_labelled(client, mine)
+        session.drop_state(ROLE)
+        remove_labelled(client, labels)
         password = secrets.token_hex(16)
-        server = _start(session, client, image, password, timeout, port, begun)
-        session.write_note(ROLE, {"password": password, "options": OPTIONS, "port": port})
-        session.share(ROLE, slot)
+        server = _start(session, client, image, password, timeout, port, on_created)
+        session.write_state(ROLE, {"password": password, "options": OPTIONS, "port": port})
+        session.mark_used(ROLE, slot)
         return server
 
 
-def _fitting(
-    found: Mapping[str, Container], note: Mapping[str, Any] | None, image: str, port: int | None
+def _find_server(
+    containers: Mapping[str, Container], state: Mapping[str, Any] | None, image: str, port: int | None
 ) -> ContainerServer | None:
-    """The server that runs already, if it answers and is as this process wants it."""
-    if note and note["options"] == OPTIONS and note.get("port") == port:
+    """Return the running server, or None if it does not answer or does not fit."""
+    if state and state["options"] == OPTIONS and state.get("port") == port:
         with suppress(ServiceError):
-            server = ContainerServer(fitting(found, ROLE, image), note["password"])
+            server = ContainerServer(find_fitting(containers, ROLE, image), state["password"])
             await_ready(server.container, server.version, ATTACH_TIMEOUT)
             return server
     return None
@@ -257,7 +258,7 @@ def _start(
     password: str,
     timeout: float,
     port: int | None,
-    begun: Callable[[ContainerServer], object],
+    on_created: Callable[[ContainerServer], object],
 ) -> ContainerServer:
     options = [argument for name, value in OPTIONS.items() for argument in ("-c", f"{name}={value}")]
     spec = Spec(
@@ -277,15 +278,15 @@ def _start(
     container = create(client, spec, session.labels)
     start(container)
     server = ContainerServer(container, password)
-    begun(server)
+    on_created(server)
     url = server.url(SUPERUSER, password, "postgres")
-    # The direct way is looked for once, so only when the server answers.
+    # By the published port, because the direct address is determined once, when the server answers.
     await_ready(server.container, lambda: psycopg.connect(url, connect_timeout=2).close(), timeout)
-    server.ease_logins()
-    server.close_template()
+    server.speed_up_logins()
+    server.restrict_template()
     return server
 
 
 def libpq_url(address: tuple[str, int], user: str, password: str, database: str) -> str:
-    """`address` is a host and a port."""
+    """Return a libpq URL; `address` is a host and a port."""
     return f"postgresql://{user}:{quote(password, safe='')}@{address[0]}:{address[1]}/{database}"

@@ -1,8 +1,8 @@
-"""The reaper: removes what a test run left when its processes can't, because they were killed.
+"""The reaper: removes the objects of a test run whose processes were killed.
 
-Ryuk's protocol (github.com/testcontainers/moby-ryuk): over TCP, one line of url-encoded engine filters, answered by
-`ACK`. While one connection lives nothing happens; some seconds after the last has ended, all that matches is removed.
-The engine's socket stands behind it, so it is published on loopback alone.
+It speaks Ryuk's protocol (github.com/testcontainers/moby-ryuk) over TCP: the client sends one line of url-encoded
+engine filters, and the reaper answers `ACK`. It removes all matching objects some seconds after the last connection
+ends. It is published on loopback only, because it controls the engine.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from docker.errors import NotFound
 
 from harness.engine import LABEL_SESSION, connect, engine_errors
 from harness.errors import ServiceError
-from harness.services.containers import LOOPBACK, Spec, await_ready, create, published, remove, start
+from harness.services.containers import LOOPBACK, Spec, await_ready, create, published_port, remove, start
 from harness.services.relay import ENGINE_SOCKET, engine_socket
 
 PORT = 8080
 GRACE = "3s"
-"""How long after the last process is gone the sweep starts."""
+"""Time from the end of the last connection to the removal."""
 UNUSED = "20s"
-"""How long a reaper waits for its first process before it ends."""
+"""Time that a reaper waits for its first connection before it exits."""
 
 
 class Reaper:
@@ -36,7 +36,7 @@ class Reaper:
 
     @classmethod
     def start(cls, client: docker.DockerClient, image: str, session_id: str, timeout: float) -> Self:
-        """Raises ServiceError, EngineError."""
+        """Start a reaper and connect to it. Raises ServiceError, EngineError."""
         container = create(
             client,
             Spec(
@@ -47,55 +47,55 @@ class Reaper:
                 volumes=((engine_socket(), ENGINE_SOCKET, "rw"),),
                 auto_remove=True,
             ),
-            # Not under the session's own label: it must not sweep itself away before the rest.
+            # Without the session's label, so that it does not remove itself first.
             {LABEL_SESSION: reaper_session(session_id)},
         )
-        made: list[socket.socket] = []
+        connections: list[socket.socket] = []
         try:
             start(container)
-            port = published(container, PORT)
-            await_ready(container, lambda: made.append(_connection(port, session_id)), timeout)
+            port = published_port(container, PORT)
+            await_ready(container, lambda: connections.append(_open_connection(port, session_id)), timeout)
         except BaseException:
             remove(container)
             raise
-        return cls(str(container.id), port, made[-1])
+        return cls(str(container.id), port, connections[-1])
 
     @classmethod
-    def join(cls, note: Mapping[str, Any], session_id: str) -> Self | None:
-        """The one that another process of the session started; None where nobody answers any more."""
+    def join(cls, state: Mapping[str, Any], session_id: str) -> Self | None:
+        """Connect to the reaper of another process. Returns None if it does not answer."""
         try:
-            return cls(note["container"], note["port"], _connection(note["port"], session_id))
+            return cls(state["container"], state["port"], _open_connection(state["port"], session_id))
         except (OSError, ServiceError):
             return None
 
-    def note(self) -> dict[str, Any]:
-        """What join() needs."""
+    def export_state(self) -> dict[str, Any]:
+        """Return what join() needs."""
         return {"container": self._container_id, "port": self._port}
 
     def dismiss(self) -> None:
-        """The orderly end: nothing is left to sweep."""
+        """Remove the reaper, if nothing is left to remove."""
         self.abandon()
         with engine_errors("removing the reaper"), suppress(NotFound):
             remove(connect().containers.get(self._container_id))
 
     def abandon(self) -> None:
-        """Leaves the rest to it: it sweeps as if this process had been killed, and then ends by itself."""
+        """Disconnect. The reaper then removes the session's objects and exits."""
         self._connection.close()
 
 
 def reaper_session(session_id: str) -> str:
-    """The session that the reaper of a session is labelled with."""
+    """Return the session label of the reaper of a session."""
     return f"{session_id}-reaper"
 
 
-def _connection(port: int, session_id: str) -> socket.socket:
+def _open_connection(port: int, session_id: str) -> socket.socket:
     connection = socket.create_connection((LOOPBACK, port), timeout=5)
     try:
         connection.sendall(urlencode({"label": f"{LABEL_SESSION}={session_id}"}).encode() + b"\n")
         answer = connection.recv(16)
         if not answer:
-            # The engine's port forwarder takes connections before the program behind it listens.
-            raise ConnectionError("the reaper does not listen yet")
+            # The engine's port forwarder accepts connections before the program behind it listens.
+            raise ConnectionError("the reaper is not listening yet")
         if not answer.startswith(b"ACK"):
             raise ServiceError("the reaper does not speak Ryuk's protocol: is it the right image?")
     except BaseException:

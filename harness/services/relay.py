@@ -1,9 +1,9 @@
-"""The relay: socat between the DAG and the Docker engine, with the labeller behind it.
+"""The relay: socat between the DAG and the Docker engine, and the labelling proxy.
 
-The DAG talks to `tcp://...:2375`, as in the chapter. socat passes the bytes on to a unix socket; there the labeller
-(labeller.py, in a container of its own) puts the stack's labels on whatever the DAG creates, and records each sidecar's
-output and exit code before the operator can remove it. The labels alone prove that something is the stack's, and only
-what carries them is removed. What a DAG starts past the relay, at the engine's own socket, is listed and left alone.
+The DAG talks to `tcp://...:2375`. socat passes the bytes on to a unix socket, where the labelling proxy
+(labelling_proxy.py, in its own container) adds the stack's labels to everything that the DAG creates and records each
+sidecar's output and exit code before the operator can remove it. The harness removes only objects with these labels.
+Containers that a DAG starts past the relay, at the engine's own socket, are listed and left alone.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from harness.services.containers import (
     Spec,
     StackContext,
     await_ready,
-    fitting,
-    labelled,
-    published,
+    create_and_start,
+    find_fitting,
+    list_labelled,
+    published_port,
+    read_log_tail,
     remove,
-    started,
-    tail,
 )
 from harness.services.local_http import LOCAL
 from harness.services.sidecars import ContainerPastRelay, Sidecar
@@ -49,27 +49,22 @@ RECORD_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What was made on the engine since the last reset, oldest first."""
+class EngineContainers:
+    """Containers that were created on the engine since the last reset, oldest first."""
 
     sidecars: tuple[Sidecar, ...] = ()
     past_relay: tuple[ContainerPastRelay, ...] = ()
 
 
 class RelayService:
-    """socat on 2375, labeller behind it."""
+    """socat on port 2375, with the labelling proxy behind it."""
 
     name = "relay"
 
     def __init__(
-        self,
-        image: str,
-        python_image: str,
-        context: StackContext,
-        aliases: Sequence[str],
-        port: int | None,
+        self, image: str, python_image: str, context: StackContext, aliases: Sequence[str], port: int | None
     ) -> None:
-        """`port` on this machine; None: a free one."""
+        """`port` is the port on this machine; None means a free one."""
         self._image, self._python_image, self._context = image, python_image, context
         self._aliases = (self.name, *aliases)
         self._port = port
@@ -79,9 +74,9 @@ class RelayService:
 
     def start(self) -> None:
         volume = f"airflow-harness-relay-{self._context.stack_id}"
-        with engine_errors("making the relay's volume"):
+        with engine_errors("creating the relay's volume"):
             self._context.client.volumes.create(volume, labels=self._context.labels)
-        # socat looks for the labeller's socket when somebody connects, so neither has to be first.
+        # socat opens the proxy's socket for each connection, so the two can start in any order.
         specs = (
             Spec(
                 role="labelling-proxy",
@@ -102,106 +97,106 @@ class RelayService:
             ),
         )
         with ThreadPoolExecutor() as pool:
-            running = list(pool.map(partial(started, self._context), specs))
-        self._up({spec.role: container for spec, container in zip(specs, running, strict=True)}, self._context.timeout)
+            running = list(pool.map(partial(create_and_start, self._context), specs))
+        self._connect(dict(zip([spec.role for spec in specs], running, strict=True)), self._context.timeout)
 
-    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
+    def attach(self, containers: Mapping[str, Container], state: Mapping[str, Any]) -> None:
         images = {"labelling-proxy": self._python_image, self.name: self._image}
-        self._up({role: fitting(containers, role, image) for role, image in images.items()}, ATTACH_TIMEOUT)
-        self._remove_labelled()  # also what an earlier process made the labeller forget, and did not remove
+        self._connect({role: find_fitting(containers, role, image) for role, image in images.items()}, ATTACH_TIMEOUT)
+        self._remove_labelled()  # Includes those that the proxy forgot for an earlier process.
         self.reset()
 
-    def note(self) -> dict[str, Any]:
+    def export_state(self) -> dict[str, Any]:
         return {}
 
     def reset(self) -> None:
-        """No sidecar of an earlier scenario remains, on the engine or in the record."""
-        if self.remove_sidecars():  # first: what can't be removed is not forgotten
-            self._remove(self._ask("POST", "forget"))  # what came in between
+        """Remove the sidecars of earlier scenarios and their records."""
+        if self.remove_sidecars():  # First, so that objects that can't be removed stay recorded.
+            self._remove(self._call("POST", "forget"))  # Includes objects created in between.
 
-    def seen(self) -> Seen:
-        """List what was made since the last reset; nothing changes by it.
+    def list_containers(self) -> EngineContainers:
+        """List the containers that were created since the last reset.
 
-        The record of a sidecar is complete a moment after its client learns that it ended: this waits for that. Raises
-        ServiceError if the record does not come.
+        Waits until the records of exited sidecars are complete, a moment after their clients see the exit. Raises
+        ServiceError if they stay incomplete.
         """
-        records = self._finished(self._ask("GET", "records")["records"])
-        return Seen(
-            sidecars=tuple(Sidecar(**_picked(Sidecar, r)) for r in records if r["ours"]),
-            past_relay=tuple(ContainerPastRelay(**_picked(ContainerPastRelay, r)) for r in records if not r["ours"]),
+        records = self._await_complete(self._call("GET", "records")["records"])
+        return EngineContainers(
+            sidecars=tuple(Sidecar(**_pick(Sidecar, r)) for r in records if r["ours"]),
+            past_relay=tuple(ContainerPastRelay(**_pick(ContainerPastRelay, r)) for r in records if not r["ours"]),
         )
 
-    def _finished(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The records, when those of the sidecars that have ended are complete."""
+    def _await_complete(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the records once every exited sidecar is fully recorded."""
 
-        def unfinished(records: list[dict[str, Any]]) -> bool:
-            under_way = {r["id"]: r["exit_code"] for r in records if r["started"] and not r["ended"]}
-            if any(code is not None for code in under_way.values()):
-                return True  # the engine told of its end already, and may still list it as running
-            return bool(under_way) and not under_way.keys() <= self._running(under_way)
+        def incomplete(records: list[dict[str, Any]]) -> bool:
+            running = {r["id"]: r["exit_code"] for r in records if r["started"] and not r["ended"]}
+            if any(code is not None for code in running.values()):
+                return True  # It has exited, although the engine may still list it as running.
+            return bool(running) and not running.keys() <= self._list_running(running)
 
-        if not unfinished(records):
+        if not incomplete(records):
             return records
 
         waiting = Retrying(
-            stop=stop_after_delay(RECORD_TIMEOUT), wait=wait_fixed(POLL), retry=retry_if_result(unfinished)
+            stop=stop_after_delay(RECORD_TIMEOUT), wait=wait_fixed(POLL), retry=retry_if_result(incomplete)
         )
         try:
-            found: list[dict[str, Any]] = waiting(lambda: self._ask("GET", "records")["records"])
+            complete: list[dict[str, Any]] = waiting(lambda: self._call("GET", "records")["records"])
         except RetryError as error:
             raise ServiceError(
-                f"a sidecar ended, but its exit code and output did not come within {RECORD_TIMEOUT:g} s; "
-                f"the relay says: {self.log_tail(5) or '(nothing)'}"
+                f"a sidecar ended, but its exit code and output were not recorded within {RECORD_TIMEOUT:g} s; "
+                f"the relay's log: {self.log_tail(5) or '(nothing)'}"
             ) from error
-        return found
+        return complete
 
     def remove_sidecars(self) -> bool:
-        """Remove what carries the labels of the stack's sidecars: containers, networks and volumes.
+        """Remove the containers, networks and volumes with the labels of the stack's sidecars.
 
-        Returns whether the labeller has any record.
+        Returns whether the proxy has any record.
         """
-        told = self._ask("GET", "records")
-        self._remove(told)
-        return bool(told["made"] or told["records"])
+        answer = self._call("GET", "records")
+        self._remove(answer)
+        return bool(answer["created"] or answer["records"])
 
-    def _remove(self, told: Mapping[str, Any]) -> None:
-        if told["made"]:  # which is seldom; else the engine is not asked
+    def _remove(self, answer: Mapping[str, Any]) -> None:
+        if answer["created"]:  # Rare; otherwise save the calls to the engine.
             self._remove_labelled()
 
     def _remove_labelled(self) -> None:
         client, stack = self._context.client, {LABEL_STACK: self._context.stack_id}
-        # A DAG that copies our labels may leave out the role, which every service has.
-        for container in labelled(client, stack):
+        # A DAG that copies the labels may omit the role, which every service has.
+        for container in list_labelled(client, stack):
             if LABEL_ROLE not in container.attrs["Labels"]:
                 remove(container)
         remove_labelled(client, {**stack, LABEL_ROLE: SIDECAR_ROLE})
 
     def log_tail(self, lines: int) -> str:
-        return "\n".join(filter(None, (tail(container, lines) for container in self._containers.values())))
+        return "\n".join(filter(None, (read_log_tail(container, lines) for container in self._containers.values())))
 
     def secrets(self) -> tuple[str, ...]:
         return ()
 
-    def _up(self, containers: dict[str, Container], timeout: float) -> None:
+    def _connect(self, containers: dict[str, Container], timeout: float) -> None:
         self._containers = containers
-        self.docker_host = f"tcp://{LOOPBACK}:{published(containers[self.name], PORT)}"
+        self.docker_host = f"tcp://{LOOPBACK}:{published_port(containers[self.name], PORT)}"
         await_ready(containers["labelling-proxy"], lambda: None, timeout)
         await_ready(containers[self.name], self._probe, timeout)
 
-    def _running(self, idents: Iterable[str]) -> set[str]:
-        """Those of the containers that have not ended."""
+    def _list_running(self, idents: Iterable[str]) -> set[str]:
+        """Return the ids of those containers that have not exited."""
         with engine_errors("listing sidecars"):
-            found = self._context.client.containers.list(all=True, filters={"id": list(idents)}, sparse=True)
-        return {str(c.id) for c in found if c.status in ("running", "created", "restarting")}
+            containers = self._context.client.containers.list(all=True, filters={"id": list(idents)}, sparse=True)
+        return {str(c.id) for c in containers if c.status in ("running", "created", "restarting")}
 
-    def _ask(self, method: str, what: str) -> Any:
-        """One of the labeller's own calls."""
+    def _call(self, method: str, path: str) -> Any:
+        """Call the labelling proxy itself and return its answer."""
         try:
-            answer = LOCAL.request(method, f"{self._url()}/airflow-harness/{what}", timeout=10)
+            answer = LOCAL.request(method, f"{self._url()}/airflow-harness/{path}", timeout=10)
             answer.raise_for_status()
         except requests.RequestException as error:
             raise ServiceError(
-                f"the relay does not answer any more ({error}); it says: {self.log_tail(5) or '(nothing)'}"
+                f"the relay stopped answering ({error}); its log: {self.log_tail(5) or '(nothing)'}"
             ) from error
         return answer.json()
 
@@ -212,14 +207,13 @@ class RelayService:
         return self.docker_host.replace("tcp://", "http://")
 
 
-def _picked(kind: type[Sidecar | ContainerPastRelay], record: Mapping[str, Any]) -> dict[str, Any]:
+def _pick(kind: type[Sidecar | ContainerPastRelay], record: Mapping[str, Any]) -> dict[str, Any]:
     return {field.name: record[field.name] for field in fields(kind)}
 
 
 def engine_socket() -> str:
-    """The engine's socket on the engine's own host, where testcontainers' users say so, or DOCKER_HOST has a path."""
-    told = os.environ.get("TESTCONTAINERS_DOCKER_SOCKET_OVERRIDE")
-    if told:
-        return told
+    """Return the engine's socket: from testcontainers' variable, DOCKER_HOST or the default."""
+    if override := os.environ.get("TESTCONTAINERS_DOCKER_SOCKET_OVERRIDE"):
+        return override
     host = os.environ.get("DOCKER_HOST", "")
     return host.removeprefix("unix://") if host.startswith("unix://") else ENGINE_SOCKET

@@ -1,4 +1,4 @@
-"""Which kind of stack a process has: containers where an engine answers, else processes; and opening it."""
+"""Choose, open and remove stacks: containers if an engine answers, else processes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from harness.engine import connect
 from harness.errors import EngineError
 from harness.progress import Progress
-from harness.services.embedded.stack import embedded_stack, end_embedded
+from harness.services.embedded.stack import embedded_stack, end_embedded_stacks
 from harness.services.session import ServiceSession
 from harness.services.stack import Stack, stack_in_session
 from harness.settings import Settings, StackKind
 
 
 def stack_kind(settings: Settings) -> StackKind:
-    """What `--stack` says; for `auto` it depends on whether an engine answers now."""
+    """Return the setting `stack`, where `auto` is containers if an engine answers now."""
     if settings.stack != "auto":
         return settings.stack
     try:
@@ -30,7 +30,7 @@ def stack_kind(settings: Settings) -> StackKind:
 def open_stack(
     session: ServiceSession, settings: Settings, databases: Mapping[str, str], progress: Progress
 ) -> AbstractContextManager[Stack]:
-    """The stack of a slot of the session, of the kind that the settings choose.
+    """Return a context manager of the session's stack, of the kind that the settings choose.
 
     `databases` maps the name of each Postgres database to the SQL of its schema. Raises EngineError, ImageError,
     ServiceError.
@@ -41,13 +41,13 @@ def open_stack(
 
 
 def remove_kept(root: Path) -> Counter[str]:
-    """Ends what was kept for the checkout at `root`, of either kind, and says what that was.
+    """Remove the kept services of the checkout at `root`, and return what was removed.
 
-    Raises ServiceError where a living process uses it, EngineError where there is more on an engine that is gone.
+    Raises ServiceError if a live process uses them, EngineError if some are on an engine that is gone.
     """
     session = ServiceSession(root, None)
-    with session.unused():
-        ended = Counter({"embedded stack": end_embedded(session)})
+    with session.lock_unused():
+        ended = Counter({"embedded stack": end_embedded_stacks(session)})
         try:
             return ended + session.remove()
         except EngineError:

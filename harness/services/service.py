@@ -1,4 +1,4 @@
-"""What a service is to the rest of the harness."""
+"""The interface of services."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from docker.models.containers import Container
 
 
 class Service(Protocol):
-    """One thing a DAG talks to. Started once for a stack, or attached to; reset before every scenario."""
+    """A server that DAGs use. A stack starts it or attaches, and resets it before scenarios."""
 
     @property
     def name(self) -> str: ...
 
     def start(self) -> None:
-        """Starts it and returns when it answers its own protocol, clean. Raises ServiceError or EngineError."""
+        """Start the service; return when it answers, reset. Raises ServiceError, EngineError."""
 
-    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
-        """Takes over what start() of an earlier process left, and returns when it answers, clean.
+    def attach(self, containers: Mapping[str, Container], state: Mapping[str, Any]) -> None:
+        """Attach to the service of an earlier process; return when it answers, reset.
 
-        `containers` by their role, `note` is what note() gave then. Raises whatever, where that does not do any more.
+        `containers` maps roles to containers, `state` is the result of export_state() then. Raises any exception if
+        the service can't be reused.
         """
 
-    def note(self) -> dict[str, Any]:
-        """What attach() needs beside the containers, for JSON."""
+    def export_state(self) -> dict[str, Any]:
+        """Return what attach() needs beside the containers, as JSON values."""
 
     def reset(self) -> None:
-        """Brings it back to the state in which a scenario expects it."""
+        """Restore the state that a scenario expects."""
 
     def log_tail(self, lines: int) -> str:
-        """The last lines it printed."""
+        """Return the last lines of the log."""
 
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown."""
+        """Return strings that must never be shown."""

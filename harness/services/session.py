@@ -1,8 +1,8 @@
-"""The session: the stacks of one test run, of all its processes together; with --reuse also of the runs that follow.
+"""The session: the stacks of one test run and, with --reuse, of the following test runs.
 
-Its processes meet in a folder of notes (which containers there are, and their passwords) and locks, which the kernel
-frees when a process dies. Each process claims a slot, the lowest that is free, and a slot has one stack at most. So
-there are never more stacks than processes, and who comes after one that crashed, or that has ended, finds its stack.
+The processes share a folder of state files (containers and their passwords) and of locks, which the kernel frees if a
+process dies. Each process claims the lowest free worker slot, and each slot has at most one stack. So there are never
+more stacks than processes, and the process that claims a slot next finds the stack of the previous one.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ from filelock import FileLock, Timeout
 from harness.errors import ServiceError
 from harness.runtime_dir import RuntimeDirError, runtime_base, runtime_dir
 
-# What speaks to an engine is imported where one is spoken to: every process of a test run has a session, and with the
-# embedded stack, or in xdist's controller with --reuse, that would be 0.1 s of each for nothing.
+# Imports that talk to an engine are local: they take 0.1 s, which processes with the embedded stack, and xdist's
+# controller with --reuse, don't need.
 if TYPE_CHECKING:
     import docker
 
     from harness.services.reaper import Reaper
 
-FORGOTTEN = 24 * 3600.0
-"""After so many seconds the folder of a run that was killed is removed. What it had on the engine went at once."""
+FOLDER_LIFETIME = 24 * 3600.0
+"""Seconds until the folder of a killed test run is removed. The reaper removes its containers at once."""
 
 
 class ServiceSession:
-    """One process's hold on it. Making this object touches nothing; the folder is made when it is first used."""
+    """One process's access to the session. The folder is created on first use."""
 
     def __init__(self, root: Path, run: str | None) -> None:
-        """The session of test run `run` (a new one: `new_run()`), or None: the one that `--reuse` keeps."""
+        """`run` is from new_run() or xdist; None means the session that `--reuse` keeps."""
         self.run = run
         self.kept = run is None
         self._root = root
-        self._base = runtime_base()  # a test may change the environment later, and its fellow workers look here
+        self._base = runtime_base()  # Read once, because a test may change the environment later.
         self._reaper: Reaper | None = None
-        self._shares: list[FileLock | None] = []
+        self._uses: list[FileLock | None] = []
 
     @cached_property
     def folder(self) -> Path:
-        """Where its processes meet. Raises HarnessError where it would not be private."""
+        """Folder that its processes share. Raises RuntimeDirError if the folder can't be private."""
         folder = runtime_dir(self._root, self._base) / (f"run-{self.run}" if self.run else "session")
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
     @cached_property
     def ident(self) -> str:
-        """The value of its label. The kept one's follows from machine, user and checkout, as does its folder."""
+        """Value of its label. That of the kept session depends on machine, user and checkout only."""
         return self.run or hashlib.sha256(f"{socket.gethostname()} {self.folder}".encode()).hexdigest()[:12]
 
     @property
@@ -70,64 +70,64 @@ class ServiceSession:
         return {LABEL_SESSION: self.ident}
 
     @contextmanager
-    def slot(self) -> Iterator[int]:
-        """Claims the lowest free slot until the end, or the death, of this process."""
-        self._forget_old()
+    def claim_slot(self) -> Iterator[int]:
+        """Hold the lowest free worker slot until the block ends or this process dies."""
+        self._remove_old_folders()
         for number in count():
-            # The gate is closed while the session is being removed.
-            with self.locked("gate"):
-                held = self.hold(f"slot-{number}")
-            if held:
+            # lock_unused() holds the gate while the session is being removed.
+            with self.lock("gate"):
+                lock = self.try_lock(f"slot-{number}")
+            if lock:
                 try:
                     yield number
                 finally:
-                    held.release()
+                    lock.release()
                 return
 
-    def _forget_old(self) -> None:
+    def _remove_old_folders(self) -> None:
         for old in self.folder.parent.glob("run-*"):
-            with suppress(FileNotFoundError):  # another process forgets it
-                if old != self.folder and old.stat().st_mtime < time.time() - FORGOTTEN:
+            with suppress(FileNotFoundError):  # Another process removes it.
+                if old != self.folder and old.stat().st_mtime < time.time() - FOLDER_LIFETIME:
                     shutil.rmtree(old, ignore_errors=True)
 
-    def locked(self, name: str) -> FileLock:
-        """A lock of the session, to be waited for."""
+    def lock(self, name: str) -> FileLock:
+        """Return a lock of the session, which blocks when entered."""
         return FileLock(self.folder / f"{name}.lock", thread_local=False)
 
-    def hold(self, name: str) -> FileLock | None:
-        """A lock of the session that this process now holds, or None where another one does."""
-        lock = self.locked(name)
+    def try_lock(self, name: str) -> FileLock | None:
+        """Acquire a lock of the session without waiting. Returns None if another process holds it."""
+        lock = self.lock(name)
         try:
             lock.acquire(blocking=False)
         except Timeout:
             return None
         return lock
 
-    def share(self, what: str, slot: int) -> None:
-        """Lets others know, until the end of this process, that the one with this slot uses `what`."""
-        self._shares.append(self.hold(f"{what}-user-{slot}"))
+    def mark_used(self, resource: str, slot: int) -> None:
+        """Show other processes, until this one ends, that the process of `slot` uses `resource`."""
+        self._uses.append(self.try_lock(f"{resource}-user-{slot}"))
 
-    def shared(self, what: str, slot: int) -> bool:
-        """Whether a living process with another slot uses `what`."""
-        own = f"{what}-user-{slot}"
-        for name in (file.stem for file in self.folder.glob(f"{what}-user-*.lock")):
-            lock = self.hold(name) if name != own else None
+    def is_used_elsewhere(self, resource: str, slot: int) -> bool:
+        """Return whether a live process of another slot uses `resource`."""
+        own = f"{resource}-user-{slot}"
+        for name in (file.stem for file in self.folder.glob(f"{resource}-user-*.lock")):
+            lock = self.try_lock(name) if name != own else None
             if lock is None and name != own:
                 return True
             if lock:
                 lock.release()
         return False
 
-    def note(self, name: str) -> dict[str, Any] | None:
-        """What was noted under `name`. None: nothing, or nothing that can be read."""
+    def read_state(self, name: str) -> dict[str, Any] | None:
+        """Return the content of the state file `name`, or None if it is missing or damaged."""
         try:
-            found = json.loads((self.folder / f"{name}.json").read_text())
+            content = json.loads((self.folder / f"{name}.json").read_text())
         except (OSError, ValueError):
             return None
-        return found if isinstance(found, dict) else None
+        return content if isinstance(content, dict) else None
 
-    def write_note(self, name: str, content: Mapping[str, Any]) -> None:
-        """Notes hold passwords: nobody else may read them, at no moment."""
+    def write_state(self, name: str, content: Mapping[str, Any]) -> None:
+        """Replace the state file `name`, which only this user can read, as it holds passwords."""
         file = self.folder / f"{name}.json"
         partial = file.with_suffix(f".{secrets.token_hex(4)}")
         try:
@@ -135,59 +135,59 @@ class ServiceSession:
                 json.dump(content, sink)
             partial.replace(file)
         except BaseException:
-            partial.unlink(missing_ok=True)  # on a disk that is full, half of the passwords
+            partial.unlink(missing_ok=True)  # A full disk would leave half of the passwords.
             raise
 
-    def drop_note(self, name: str) -> None:
+    def drop_state(self, name: str) -> None:
         (self.folder / f"{name}.json").unlink(missing_ok=True)
 
     @contextmanager
-    def under_way(self) -> Iterator[None]:
-        """Marks that something is being made; the mark stays where that was broken off, by kill -9 too."""
+    def mark_under_way(self) -> Iterator[None]:
+        """Mark that containers are being created. The mark stays if the block fails or is killed."""
         mark = self.folder / f"under-way-{secrets.token_hex(4)}"
         mark.touch()
         yield
         mark.unlink()
 
-    def watch(self, client: docker.DockerClient, image: str, timeout: float) -> None:
-        """Connect to the session's reaper, starting it if there is none; nothing happens for a kept session.
+    def connect_reaper(self, client: docker.DockerClient, image: str, timeout: float) -> None:
+        """Connect to the session's reaper, started if necessary. A kept session has no reaper.
 
-        Whatever the session starts after this call is removed when the last of its processes is gone. Raises
-        ServiceError, EngineError.
+        The reaper removes everything that the session starts after this call when its last process is gone.
+        Raises ServiceError, EngineError.
         """
         if self.kept or self._reaper:
             return
-        with self.locked("reaper"):
-            self.watch_too()
+        with self.lock("reaper"):
+            self.join_reaper()
             if self._reaper is None:
                 from harness.services.reaper import Reaper
 
-                # Ctrl-C interrupts the main thread only. In the middle of a call to the engine it would leave a
-                # container that this process does not know of.
+                # Ctrl-C interrupts the main thread only. During a call to the engine it would leave a container that
+                # this process does not know.
                 with ThreadPoolExecutor(max_workers=1) as thread:
                     self._reaper = thread.submit(Reaper.start, client, image, self.ident, timeout).result()
-                self.write_note("reaper", self._reaper.note())
+                self.write_state("reaper", self._reaper.export_state())
 
-    def watch_too(self) -> None:
-        """Connects to the reaper, if there is one, so that it waits for this process as well."""
+    def join_reaper(self) -> None:
+        """Connect to the reaper if it runs, so that it waits for this process too."""
         if self._reaper or self.kept:
             return
-        with suppress(RuntimeDirError):  # then nobody has used it
-            if noted := self.note("reaper"):
+        with suppress(RuntimeDirError):  # Then no process has used it.
+            if state := self.read_state("reaper"):
                 from harness.services.reaper import Reaper
 
-                self._reaper = Reaper.join(noted, self.ident)
+                self._reaper = Reaper.join(state, self.ident)
 
     def end(self, orderly: bool) -> None:
-        """Removes what a test run had, when all its processes but this one are gone. A kept session is let alone.
+        """Remove a test run's objects once its other processes are gone. Keep a kept session.
 
-        Where a start was broken off, or the run was, the engine may still be making what was asked for, and only a
-        sweep some seconds later gets that: then the reaper stays, as it does where this fails.
+        If `orderly` is false or a start was interrupted, the engine may still be creating containers. The reaper then
+        stays to remove them some seconds later, as it does if this call fails.
         """
         if self.kept:
             return
-        with suppress(RuntimeDirError):  # then nobody has used it
-            if self.note("reaper"):
+        with suppress(RuntimeDirError):  # Then no process has used it.
+            if self.read_state("reaper"):
                 self._remove_all(orderly)
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -195,7 +195,7 @@ class ServiceSession:
         from harness.engine import connect
         from harness.services.cleanup import remove_labelled
 
-        self.watch_too()
+        self.join_reaper()
         remove_labelled(connect(), self.labels)
         if self._reaper and orderly and not any(self.folder.glob("under-way-*")):
             self._reaper.dismiss()
@@ -203,26 +203,26 @@ class ServiceSession:
             self._reaper.abandon()
 
     @contextmanager
-    def unused(self) -> Iterator[None]:
-        """Nobody uses it until the end of the context. Raises ServiceError where a living process does."""
-        with self.locked("gate"), ExitStack() as held:  # the gate last: who comes next finds the slots free
+    def lock_unused(self) -> Iterator[None]:
+        """Keep processes out during the block. Raises ServiceError if one uses the session."""
+        with self.lock("gate"), ExitStack() as locks:  # The gate opens after the slots are free again.
             for file in self.folder.glob("slot-*.lock"):
-                lock = self.hold(file.stem)
+                lock = self.try_lock(file.stem)
                 if lock is None:
-                    raise ServiceError("a test run is using what --reuse kept: wait until it has ended, or end it")
-                held.callback(lock.release)
+                    raise ServiceError("a test run is using the kept services: wait until it ends, or stop it")
+                locks.callback(lock.release)
             yield
 
-    def used(self) -> bool:
-        """Whether a living process holds a slot of it."""
+    def is_used(self) -> bool:
+        """Return whether a live process holds one of its slots."""
         try:
-            with self.unused():
+            with self.lock_unused():
                 return False
         except ServiceError:
             return True
 
     def remove(self) -> Counter[str]:
-        """Remove what a kept and unused() session has on the engine, and its notes.
+        """Remove the objects and state files of a kept session that lock_unused() holds.
 
         Raises EngineError, ServiceError.
         """
@@ -230,19 +230,19 @@ class ServiceSession:
         from harness.services.cleanup import remove_labelled
 
         removed = remove_labelled(connect(), self.labels)
-        for left in ("*.json", "under-way-*"):
-            for file in self.folder.glob(left):
+        for pattern in ("*.json", "under-way-*"):
+            for file in self.folder.glob(pattern):
                 file.unlink()
         return removed
 
 
 def list_sessions(root: Path) -> list[ServiceSession]:
-    """All of the checkout at `root`: the kept one, then those of test runs that have not ended, or were killed."""
+    """Return the kept session of the checkout at `root`, then those of its test runs."""
     kept = ServiceSession(root, None)
     runs = sorted(folder.name.removeprefix("run-") for folder in kept.folder.parent.glob("run-*"))
     return [kept, *(ServiceSession(root, run) for run in runs)]
 
 
 def new_run() -> str:
-    """The name of a new test run."""
+    """Return a new random name of a test run."""
     return secrets.token_hex(6)

@@ -1,4 +1,4 @@
-"""Containers that came into being on the engine during a scenario, as plain data."""
+"""Containers that were created on the engine during a scenario, as plain data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Sidecar:
 
 @dataclass(frozen=True)
 class ContainerPastRelay:
-    """A container without the harness's labels, created since the last reset by the DAG or by others; left alone."""
+    """A container without the harness's labels that the DAG or others created; left alone."""
 
     id: str
     name: str

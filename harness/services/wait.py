@@ -1,4 +1,4 @@
-"""Waiting for a service: bounded, and watched."""
+"""Wait for a service, and stop early if it exits."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ from tenacity import RetryError, Retrying, retry_if_not_exception_type, stop_aft
 
 from harness.errors import HarnessError, ServiceError
 
-POLL = 0.05
-CHECK = 0.25
-"""Seconds. To ask the engine after a container costs it more than a probe costs the service."""
+POLL, CHECK = 0.05, 0.25
+"""Seconds between probes, and between checks, which cost the engine more."""
 
 
 def await_answer(
-    role: str, probe: Callable[[], object], timeout: float, check: Callable[[], object], last_words: Callable[[], str]
+    role: str, probe: Callable[[], object], timeout: float, check: Callable[[], object], last_lines: Callable[[], str]
 ) -> None:
-    """Calls `probe` every 50 ms until it stops raising, and `check` before the first and from time to time.
+    """Call `probe` every 50 ms until it succeeds, and `check` first and every 250 ms.
 
-    What `check` raises ends the wait. Raises ServiceError, with the service's last words, where that takes more than
-    `timeout` seconds.
+    Errors of `check` end the wait. Raises ServiceError with `last_lines()` after `timeout` seconds.
     """
     checked = -math.inf
 
@@ -43,5 +41,5 @@ def await_answer(
         last = error.last_attempt.exception()
         raise ServiceError(
             f"{role} was not ready within {timeout:g} s ({last}); raise HARNESS_START_TIMEOUT on a slow "
-            f"machine. {last_words()}"
+            f"machine. {last_lines()}"
         ) from last

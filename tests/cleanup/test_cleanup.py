@@ -23,8 +23,8 @@ from harness.engine import LABEL_ROLE, LABEL_SESSION, connect
 from harness.errors import EngineError, ImageError
 from harness.images.local import LABEL_RECIPE
 from harness.runtime_dir import runtime_dir
-from harness.services.embedded.processes import SupervisorClient, end_kept, lives
-from harness.services.embedded.stack import end_embedded
+from harness.services.embedded.processes import SupervisorClient, end_kept_stack, is_alive
+from harness.services.embedded.stack import end_embedded_stacks
 from harness.services.reaper import reaper_session
 from harness.services.session import ServiceSession, list_sessions, new_run
 from harness.services.stack import Stack
@@ -40,11 +40,11 @@ def _empty_runtime_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch:
 def keep_stack(checkout: Path) -> Path:
     """Keep an embedded stack without services; return its folder."""
     session = ServiceSession(checkout, None)
-    keeping = SupervisorClient.begin(session.folder)
-    keeping.start("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"], {})
-    session.write_note("embedded-0", {"folder": str(keeping.folder), "services": {"minio": {"port": 9}}})
-    keeping.release()
-    return keeping.folder
+    supervisor_client = SupervisorClient.launch(session.folder)
+    supervisor_client.start("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"], {})
+    session.write_state("embedded-0", {"folder": str(supervisor_client.folder), "services": {"minio": {"port": 9}}})
+    supervisor_client.release()
+    return supervisor_client.folder
 
 
 def test_kept_stacks_of_this_and_of_deleted_checkouts_are_found(tmp_path: Path) -> None:
@@ -53,11 +53,11 @@ def test_kept_stacks_of_this_and_of_deleted_checkouts_are_found(tmp_path: Path) 
     other.mkdir()
     folders = {checkout: keep_stack(checkout) for checkout in (own, other, deleted)}
 
-    with ServiceSession(deleted, new_run()).slot():
+    with ServiceSession(deleted, new_run()).claim_slot():
         assert list(find_deleted_checkouts(own, None)) == []
 
     leftovers = [*find_kept(own, None), *find_deleted_checkouts(own, None)]
-    assert all(lives(folder) for folder in folders.values()), "finding removes nothing"
+    assert all(is_alive(folder) for folder in folders.values()), "finding removes nothing"
     assert [(leftover.kind, leftover.name) for leftover in leftovers] == [
         ("kept stack", f"1 embedded stack of {own}"),
         ("deleted checkout", f"{deleted}: 1 embedded stack kept"),
@@ -65,7 +65,7 @@ def test_kept_stacks_of_this_and_of_deleted_checkouts_are_found(tmp_path: Path) 
     for leftover in leftovers:
         leftover.remove()
 
-    assert [lives(folders[checkout]) for checkout in (own, other, deleted)] == [False, True, False]
+    assert [is_alive(folders[checkout]) for checkout in (own, other, deleted)] == [False, True, False]
     assert [*find_kept(own, None), *find_deleted_checkouts(own, None)] == []
     next(find_kept(other, None)).remove()
 
@@ -74,7 +74,7 @@ def test_a_deleted_checkout_is_found_until_its_stack_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deleted = tmp_path / "deleted"
-    ServiceSession(deleted, None).write_note(
+    ServiceSession(deleted, None).write_state(
         "stack-0", {"services": {}}
     )  # The stack has containers, and no engine answers.
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
@@ -97,10 +97,10 @@ def test_a_stack_in_another_temporary_folder_needs_its_state_file(
         folder = keep_stack(tmp_path)
     session = ServiceSession(tmp_path, None)
     if not has_state_file:
-        session.drop_note("embedded-0")
-    assert end_embedded(session) == (1 if has_state_file else 0)
-    assert lives(folder) == (not has_state_file)
-    end_kept(folder)
+        session.drop_state("embedded-0")
+    assert end_embedded_stacks(session) == (1 if has_state_file else 0)
+    assert is_alive(folder) == (not has_state_file)
+    end_kept_stack(folder)
 
 
 def test_folders_of_stacks_that_never_started_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,8 +122,8 @@ def test_folders_of_stacks_that_never_started_are_found(tmp_path: Path, monkeypa
 def test_a_live_run_is_not_found(tmp_path: Path) -> None:
     dead, alive = (ServiceSession(tmp_path, new_run()) for _ in range(2))
     for session in (dead, alive):
-        session.write_note("stack-0", {})
-    with alive.slot():
+        session.write_state("stack-0", {})
+    with alive.claim_slot():
         leftovers = list(find_dead_runs(None))
         assert [leftover.name for leftover in leftovers] == [f"{dead.ident}: its folder"]
         leftovers[0].remove()
@@ -136,9 +136,9 @@ def test_command_fails_while_a_test_run_is_in_progress(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with ServiceSession(tmp_path, new_run()).slot():
+    with ServiceSession(tmp_path, new_run()).claim_slot():
         assert main(["clean"]) == 2
-    with ServiceSession(tmp_path / "other", new_run()).slot():
+    with ServiceSession(tmp_path / "other", new_run()).claim_slot():
         assert main(["clean", "--cache"]) == 2
     assert capsys.readouterr().err.startswith("error: a test run is in progress in ")
 
@@ -198,7 +198,7 @@ def test_engine_objects_of_a_dead_run_are_removed(
     volume = client.volumes.create(labels=dead.labels)
     try:
         for session in (dead, reaped):
-            session.write_note("stack-0", {})
+            session.write_state("stack-0", {})
         ours = (dead.ident, reaped.ident)
         (leftover,) = (item for item in find_dead_runs(client) if item.name.startswith(ours))
         assert leftover.name == f"{dead.ident}: 1 container, 1 network, 1 volume"
@@ -314,9 +314,9 @@ def test_command_lists_and_then_removes(
         f"would remove kept stack 1 embedded stack of {tmp_path / 'own'}",
         f"would remove cache file {cache / 'logs' / 'traceback.log'}",
     ]
-    assert lives(folder)
+    assert is_alive(folder)
     assert of_this_test(clean("--cache")) == ["removed 1 kept stack, 1 cache file"]
-    assert not lives(folder)
+    assert not is_alive(folder)
     assert not list((cache / "logs").iterdir())
     assert clean() == ["nothing to remove"]
     assert runtime_dir(tmp_path / "own").exists()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.services.embedded.processes import kept_stacks
+from harness.services.embedded.processes import list_kept_stacks
 from harness.services.embedded.supervisor import LOCK
 from harness.services.session import ServiceSession
 from tests.outer import environment, run_pytest
@@ -157,9 +157,9 @@ def test_what_is_up_stays_for_pytest_and_goes_by_down(
     assert unknown.stderr == "error: no service 'mini' is kept; there is aws, minio, postgres\n"
 
     # One that has died is seen, and what is left of the stack goes all the same.
-    (kept,) = (stack for stack, kept_for in kept_stacks() if kept_for == ServiceSession(folder, None).folder)
-    keeper = int((kept / LOCK).read_text())
-    mock = next(pid for pid in children(keeper) if b"harness.aws_mock" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    (kept,) = (stack for stack, kept_for in list_kept_stacks() if kept_for == ServiceSession(folder, None).folder)
+    supervisor = int((kept / LOCK).read_text())
+    mock = next(pid for pid in children(supervisor) if b"harness.aws_mock" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(mock, signal.SIGKILL)
     assert harness("status").returncode == 1
     assert harness("down").stdout.startswith("removed 1 embedded stack")

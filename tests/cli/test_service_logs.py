@@ -13,8 +13,8 @@ from docker.models.containers import Container
 from harness.cli.service_logs import kept_log
 from harness.engine import LABEL_ROLE, LABEL_SESSION, connect
 from harness.errors import EngineError, ServiceError
-from harness.services.embedded.processes import SupervisorClient, end_kept
-from harness.services.embedded.stack import kept_folders
+from harness.services.embedded.processes import SupervisorClient, end_kept_stack
+from harness.services.embedded.stack import list_kept_folders
 from harness.services.session import ServiceSession
 from harness.services.stack import Stack
 
@@ -31,18 +31,18 @@ def _runtime(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 @pytest.fixture
 def session(tmp_path: Path) -> ServiceSession:
     session = ServiceSession(tmp_path, None)
-    session.write_note("stack-0", {"services": {"minio": {"password": PASSWORD}}})
+    session.write_state("stack-0", {"services": {"minio": {"password": PASSWORD}}})
     return session
 
 
 @pytest.fixture
 def process(session: ServiceSession) -> Iterator[Ends]:
-    keeping = SupervisorClient.begin(session.folder)
-    started = keeping.start("talker", [sys.executable, "-c", TALKS], {})
-    started.await_ready(lambda: started.tail(1).index("in with"), 20)
-    keeping.release()
-    yield lambda: end_kept(keeping.folder)
-    end_kept(keeping.folder)
+    supervisor_client = SupervisorClient.launch(session.folder)
+    started = supervisor_client.start("talker", [sys.executable, "-c", TALKS], {})
+    started.await_ready(lambda: started.read_log_tail(1).index("in with"), 20)
+    supervisor_client.release()
+    yield lambda: end_kept_stack(supervisor_client.folder)
+    end_kept_stack(supervisor_client.folder)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_last_lines_and_those_to_come(
 
 
 def test_lines_that_come_while_it_is_followed(session: ServiceSession, process: Ends, tmp_path: Path) -> None:
-    (folder,) = kept_folders(session)
+    (folder,) = list_kept_folders(session)
     lines = kept_log(tmp_path, "talker", 1, follow=True)
     next(lines)
     with (folder / "talker.log").open("a") as log:
@@ -86,7 +86,7 @@ def test_lines_that_come_while_it_is_followed(session: ServiceSession, process: 
 def test_a_line_that_is_half_written_when_it_is_first_looked_at(
     session: ServiceSession, process: Ends, tmp_path: Path
 ) -> None:
-    (folder,) = kept_folders(session)
+    (folder,) = list_kept_folders(session)
     with (folder / "talker.log").open("a") as log:
         log.write(PASSWORD[:-4])
         log.flush()
@@ -102,7 +102,7 @@ def test_a_line_that_is_half_written_when_it_is_first_looked_at(
 def test_the_rest_of_a_line_is_masked_when_none_was_asked_for(
     session: ServiceSession, process: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder,) = kept_folders(session)
+    (folder,) = list_kept_folders(session)
     with (folder / "talker.log").open("a") as log:
         log.write(PASSWORD[:-4])
 

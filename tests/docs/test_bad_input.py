@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from harness.airflow.runners.warm import end_hosts, hosts_folder
-from harness.services.embedded.processes import kept_stacks
-from harness.services.embedded.stack import kept_folders
+from harness.services.embedded.processes import list_kept_stacks
+from harness.services.embedded.stack import list_kept_folders
 from harness.services.selection import remove_kept
 from harness.services.session import ServiceSession, new_run
 from tests.mounts import behind
@@ -56,7 +56,7 @@ class Place:
     def pyproject(self, text: str) -> None:
         (self.folder / "pyproject.toml").write_text(PYPROJECT + text)
 
-    def note(self, name: str, text: str) -> None:
+    def write_state(self, name: str, text: str) -> None:
         (ServiceSession(self.folder, None).folder / f"{name}.json").write_text(text)
 
 
@@ -70,20 +70,20 @@ def a_file_in_the_way(place: Place) -> None:
     (place.folder / "file").write_text("in the way")
 
 
-def older_notes(place: Place) -> None:
+def write_old_state(place: Place) -> None:
     for name in ("embedded-0", "stack-0"):
-        place.note(name, '{"fits": "x", "pid": 1}')
+        place.write_state(name, '{"fits": "x", "pid": 1}')
 
 
-def garbage(place: Place) -> None:
+def write_damaged_state(place: Place) -> None:
     for name in ("embedded-0", "stack-0"):
-        place.note(name, "{")
+        place.write_state(name, "{")
 
 
 def half_up(place: Place) -> None:
     """One of the services was killed."""
     assert run(place, "harness up").returncode == 0
-    (kept,) = (stack for stack, kept_for in kept_stacks() if kept_for == ServiceSession(place.folder, None).folder)
+    (kept,) = (stack for stack, kept_for in list_kept_stacks() if kept_for == ServiceSession(place.folder, None).folder)
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if (process / "cwd").resolve() == kept and b"harness.aws_mock" in (process / "cmdline").read_bytes():
@@ -104,11 +104,11 @@ def full_disk(place: Place) -> None:
 
 
 def used(place: Place) -> None:
-    place.ends.enter_context(ServiceSession(place.folder, None).slot())
+    place.ends.enter_context(ServiceSession(place.folder, None).claim_slot())
 
 
 def under_way(place: Place) -> None:
-    place.ends.enter_context(ServiceSession(place.folder, new_run()).slot())
+    place.ends.enter_context(ServiceSession(place.folder, new_run()).claim_slot())
 
 
 GIVEN: dict[str, Callable[[Place], object]] = {
@@ -125,8 +125,8 @@ GIVEN: dict[str, Callable[[Place], object]] = {
     "a fixed port": lambda place: place.pyproject("minio_port = 19321"),
     "no engine": lambda place: place.env.update(DOCKER_HOST=NOTHING_LISTENS),
     "a file in the way": a_file_in_the_way,
-    "notes of an older version": older_notes,
-    "notes that are garbage": garbage,
+    "state files of an older version": write_old_state,
+    "damaged state files": write_damaged_state,
     "a stack half up": half_up,
     "another `harness up` at the same moment": another_up,
     "a full disk": full_disk,
@@ -215,4 +215,4 @@ def left_in(place: Place) -> set[str]:
     """The files of the project, and what is kept for it."""
     files = {str(file) for file in place.folder.rglob("*") if "__pycache__" not in file.parts}
     session = ServiceSession(place.folder, None)
-    return files | {file.name for file in session.folder.glob("*.json")} | set(map(str, kept_folders(session)))
+    return files | {file.name for file in session.folder.glob("*.json")} | set(map(str, list_kept_folders(session)))

@@ -1,4 +1,4 @@
-"""Every test here runs beside canaries on the engine."""
+"""Run every test here beside canaries on the engine."""
 
 from __future__ import annotations
 

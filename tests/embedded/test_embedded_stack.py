@@ -1,4 +1,4 @@
-"""The embedded stack: real Postgres, the twin, an S3; on loopback alone, clean after a reset, kept where asked."""
+"""The embedded stack: Postgres, AWS mock and S3, on loopback only, reset and reused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.errors import ServiceError
 from harness.images.resolve import resolve_image
 from harness.services.embedded.postgres import _programs
 from harness.services.embedded.processes import PREFIX
-from harness.services.embedded.stack import NO_IMAGES, NO_MINIO, embedded_stack, end_embedded
+from harness.services.embedded.stack import NO_IMAGES, NO_MINIO, embedded_stack, end_embedded_stacks
 from harness.services.selection import remove_kept
 from harness.services.session import ServiceSession, new_run
 from harness.services.stack import Stack
@@ -69,7 +69,7 @@ def test_everything_answers(own: Stack) -> None:
     assert own.aws.client("sts").get_caller_identity()["Account"] == "123456789012"
     assert own.remarks == (NO_MINIO,)
     assert own.minio.version().startswith("moto ")
-    assert own.relay.seen().sidecars == ()
+    assert own.relay.list_containers().sidecars == ()
     assert set(own.seconds) == {"minio", "postgres", "aws", "relay"}
 
 
@@ -84,7 +84,7 @@ def test_a_reset_stack_equals_a_fresh_one(own: Stack) -> None:
     sessions = change_postgres(own.postgres, "rows", "seen")
     change_aws(own)
     changed = (of_moto(own.minio.endpoint.url), None, of_aws(own))
-    assert all(one != other for one, other in zip(changed, fresh, strict=True))
+    assert all(after != before for after, before in zip(changed, fresh, strict=True))
 
     own.reset()
 
@@ -94,7 +94,7 @@ def test_a_reset_stack_equals_a_fresh_one(own: Stack) -> None:
         session.close()
 
 
-def test_the_two_s3_do_not_meet(own: Stack) -> None:
+def test_minio_and_the_aws_mock_share_no_buckets(own: Stack) -> None:
     own.minio.client().put_object("first", "only-here", io.BytesIO(b"x"), 1)
     assert own.aws.client("s3").list_buckets()["Buckets"] == []
 
@@ -109,7 +109,7 @@ def test_a_database_can_be_dumped_and_restored(own: Stack) -> None:
         own.postgres.dump("no-such")
 
 
-def test_a_password_is_asked_for_and_masked(own: Stack) -> None:
+def test_a_password_is_required_and_masked(own: Stack) -> None:
     url = own.postgres.url("rows")
     password = url.split(":")[2].split("@")[0]
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
@@ -117,7 +117,7 @@ def test_a_password_is_asked_for_and_masked(own: Stack) -> None:
     assert password not in own.mask(url)
 
 
-def test_nobody_else_can_reach_it(own: Stack) -> None:
+def test_only_loopback_can_reach_it(own: Stack) -> None:
     """Each port is bound to 127.0.0.1, and no other address of this machine."""
     ports = [int(url.split(":")[-1].split("/")[0]) for url in (own.minio.endpoint.url, own.aws.url)]
     with own.postgres.connect("rows") as connection:
@@ -130,71 +130,71 @@ def test_nobody_else_can_reach_it(own: Stack) -> None:
                 socket.create_connection((str(address), port), timeout=5)
 
 
-def test_logs_are_there(own: Stack) -> None:
+def test_services_have_logs(own: Stack) -> None:
     assert "database system is ready" in own.postgres.log_tail(50)
     assert "/mock/" in own.aws.log_tail(2000)
 
 
-def test_one_that_is_kept_is_taken_over_clean_and_removed(tmp_path: Path, no_minio: None) -> None:
+def test_a_kept_stack_is_reset_reused_and_removed(tmp_path: Path, no_minio: None) -> None:
     session = ServiceSession(tmp_path, None)
     with embedded_stack(session, settings(tmp_path), SCHEMA) as stack:
         first = stack.aws.url
         stack.minio.client().put_object("first", "left", io.BytesIO(b"x"), 1)
-        with pytest.raises(ServiceError, match="a test run is using what --reuse kept"):
+        with pytest.raises(ServiceError, match="a test run is using the kept services"):
             remove_kept(tmp_path)
 
     with embedded_stack(ServiceSession(tmp_path, None), settings(tmp_path), SCHEMA) as stack:
         assert stack.aws.url == first
         assert buckets(stack) == {"first": [], "second": []}
     with embedded_stack(ServiceSession(tmp_path, None), settings(tmp_path), {"other": "SELECT 1"}) as stack:
-        assert stack.aws.url != first, "what does not fit is replaced"
+        assert stack.aws.url != first, "a stack that does not fit is replaced"
         folder = stack.postgres._server.ident
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")  # no engine is needed for it
+        patch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")  # Removal needs no engine.
         assert remove_kept(tmp_path) == {"embedded stack": 1}
         assert not Path(folder).exists()
         assert remove_kept(tmp_path) == {}
 
 
-def test_a_start_that_fails_leaves_nothing(
+def test_a_failed_start_leaves_nothing(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, no_minio: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = tmp_path_factory.mktemp("place")
-    for parent in (place, *place.parents[:3]):  # Postgres runs as another user where this is root
+    for parent in (place, *place.parents[:3]):  # If this is root, Postgres runs as another user.
         parent.chmod(parent.stat().st_mode | 0o011)
-    begun: list[Path] = []
+    folders: list[Path] = []
 
-    def noted(folder: Path) -> Stack:
-        begun.extend(folder.glob(f"{PREFIX}*"))
-        raise ServiceError("told by the test")
+    def fail(folder: Path) -> Stack:
+        folders.extend(folder.glob(f"{PREFIX}*"))
+        raise ServiceError("failure of the test")
 
-    monkeypatch.setattr("harness.services.embedded.processes._fast_place", lambda: str(place))
-    monkeypatch.setattr("harness.services.embedded.stack._stack", lambda *parts: noted(place))
-    with pytest.raises(ServiceError, match="told by the test"), ExitStack() as scope:
+    monkeypatch.setattr("harness.services.embedded.processes._fast_folder", lambda: str(place))
+    monkeypatch.setattr("harness.services.embedded.stack._describe", lambda *parts: fail(place))
+    with pytest.raises(ServiceError, match="failure of the test"), ExitStack() as scope:
         scope.enter_context(embedded_stack(ServiceSession(tmp_path, None), settings(tmp_path), SCHEMA))
-    assert len(begun) == 1, "everything had been started"
-    assert not begun[0].exists()
+    assert len(folders) == 1, "everything was started"
+    assert not folders[0].exists()
     assert not list(ServiceSession(tmp_path, None).folder.glob("*.json"))
 
 
 def test_programs_that_another_user_cant_reach_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in an environment below /root."""
+    """An example is an environment below /root."""
     hidden = tmp_path / "hidden"
     hidden.mkdir()
-    found = _programs(tmp_path, None).parents[1]
-    shutil.copytree(found, hidden / found.name, ignore=shutil.ignore_patterns("include", "share"))
+    package = _programs(tmp_path, None).parents[1]
+    shutil.copytree(package, hidden / package.name, ignore=shutil.ignore_patterns("include", "share"))
     hidden.chmod(0o700)
     monkeypatch.syspath_prepend(hidden)
     folder = tmp_path / "stack"
     folder.mkdir()
-    assert _programs(folder, "nobody") == folder / "programs" / found.name / "pginstall" / "bin"
+    assert _programs(folder, "nobody") == folder / "programs" / package.name / "pginstall" / "bin"
     assert (_programs(folder, "nobody") / "postgres").exists()
-    assert _programs(folder, None) == hidden / found.name / "pginstall" / "bin"
+    assert _programs(folder, None) == hidden / package.name / "pginstall" / "bin"
 
 
 @pytest.mark.engine
-def test_a_minio_program_is_used_where_there_is_one(
+def test_a_minio_program_on_the_path_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings_of_project: Settings
 ) -> None:
     client = connect()
@@ -208,8 +208,8 @@ def test_a_minio_program_is_used_where_there_is_one(
         container.remove(v=True)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
 
-    named = settings(tmp_path).model_copy(update={"image_overrides": {"minio": "own/minio:1"}})
-    with embedded_stack(ServiceSession(tmp_path, None), named, {}) as stack:
+    with_image = settings(tmp_path).model_copy(update={"image_overrides": {"minio": "own/minio:1"}})
+    with embedded_stack(ServiceSession(tmp_path, None), with_image, {}) as stack:
         try:
             assert stack.remarks == (f"{NO_IMAGES} (minio)",)
             assert stack.minio.server() == "MinIO"
@@ -224,15 +224,15 @@ def test_a_minio_program_is_used_where_there_is_one(
             BEYOND_BUCKETS["compliance"](stack.minio)
             BEYOND_BUCKETS["user"](stack.minio)
         except BaseException:
-            end_embedded(ServiceSession(tmp_path, None))
+            end_embedded_stacks(ServiceSession(tmp_path, None))
             raise
     try:
-        # Kept as it is, and replaced by a process that has no keeper to start another one.
-        with embedded_stack(ServiceSession(tmp_path, None), named, {}) as stack:
+        # This process attaches and resets without a supervisor that could start processes.
+        with embedded_stack(ServiceSession(tmp_path, None), with_image, {}) as stack:
             assert stack.minio.endpoint == endpoint
             assert of_minio(stack.minio, KEYS) == fresh
     finally:
-        end_embedded(ServiceSession(tmp_path, None))
+        end_embedded_stacks(ServiceSession(tmp_path, None))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A project on a machine without a Docker engine, seen from outside."""
+"""A project on a machine without a Docker engine, tested by running its pytest."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ def test_hello(world):
     assert run.succeeded
     assert world.stack.kind == "embedded"
 """
-NOWHERE = {"DOCKER_HOST": "tcp://127.0.0.1:9"}
+NO_ENGINE = {"DOCKER_HOST": "tcp://127.0.0.1:9"}
 
 
-@pytest.mark.at_length  # `make embedded`, which GitHub runs on two systems, asks the same of every scenario
-def test_what_needs_no_engine_runs_and_the_rest_says_why_not(tmp_path: Path, pytestconfig: pytest.Config) -> None:
-    done = run_pytest(project(tmp_path / "own", TESTS), pytestconfig.rootpath, "-rs", more=NOWHERE)
-    assert "1 passed, 1 skipped" in done.stdout, done.stdout
-    assert "needs a Docker engine, and the stack is embedded" in done.stdout
-    assert "--harness-stack containers runs it" in done.stdout
-    assert "not run" in done.stdout
+@pytest.mark.at_length  # `make embedded` checks the same for every scenario.
+def test_scenarios_without_need_for_an_engine_run_and_the_others_say_why_not(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    result = run_pytest(project(tmp_path / "own", TESTS), pytestconfig.rootpath, "-rs", more=NO_ENGINE)
+    assert "1 passed, 1 skipped" in result.stdout, result.stdout
+    assert "needs a Docker engine, and the stack is embedded" in result.stdout
+    assert "--harness-stack containers runs it" in result.stdout
+    assert "not run" in result.stdout
 
 
-def test_containers_that_were_asked_for_are_not_replaced(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+def test_requested_containers_are_not_replaced_by_processes(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     folder = project(tmp_path / "own", TESTS)
-    done = run_pytest(folder, pytestconfig.rootpath, "--harness-stack", "containers", "-k", "hello", more=NOWHERE)
-    assert "EngineError: no Docker engine answers" in done.stdout
-    assert "1 error" in done.stdout
+    result = run_pytest(folder, pytestconfig.rootpath, "--harness-stack", "containers", "-k", "hello", more=NO_ENGINE)
+    assert "EngineError: no Docker engine answers" in result.stdout
+    assert "1 error" in result.stdout

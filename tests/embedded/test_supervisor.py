@@ -1,4 +1,4 @@
-"""The keeper: what it started ends with it, and it ends with whoever began it, also by kill -9."""
+"""The supervisor ends its processes, and ends with the process that launched it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from harness.errors import ServiceError
 from harness.services.embedded import supervisor
-from harness.services.embedded.processes import Process, SupervisorClient, end_kept, kept_stacks, lives
+from harness.services.embedded.processes import Process, SupervisorClient, end_kept_stack, is_alive, list_kept_stacks
 from harness.services.embedded.supervisor import LOCK
 from tests.mounts import behind
 
-LISTENS = "import time; print('here', flush=True); time.sleep(600)"
-BEGINS = """
+SERVER = "import time; print('here', flush=True); time.sleep(600)"
+LAUNCH = """
 import sys, time
 from pathlib import Path
 from harness.services.embedded.processes import SupervisorClient
-keeping = SupervisorClient.begin(Path("/session") if sys.argv[1] == "kept" else None)
-keeping.start("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"], {})
-print(keeping.folder, flush=True)
+supervisor_client = SupervisorClient.launch(Path("/session") if sys.argv[1] == "kept" else None)
+supervisor_client.start("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"], {})
+print(supervisor_client.folder, flush=True)
 time.sleep(600)
 """
 
@@ -36,114 +36,117 @@ def python(script: str) -> list[str]:
 
 
 def processes_in(folder: Path) -> list[int]:
-    """The living processes whose working folder it is, a zombie has none."""
-    found = []
+    """Return the ids of live processes whose working folder is `folder`."""
+    pids = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if (process / "cwd").resolve() == folder:
-                found.append(int(process.name))
+                pids.append(int(process.name))
         except OSError:
             continue
-    return found
+    return pids
 
 
-def gone(folder: Path) -> bool:
+def await_gone(folder: Path) -> bool:
     waiting = Retrying(stop=stop_after_delay(20), wait=wait_fixed(0.05), retry=retry_if_result(lambda done: not done))
     return bool(waiting(lambda: not folder.exists() and not processes_in(folder)))
 
 
 @pytest.fixture
-def keeping() -> SupervisorClient:
-    return SupervisorClient.begin(None)
+def supervisor_client() -> SupervisorClient:
+    return SupervisorClient.launch(None)
 
 
-def test_a_process_serves_until_it_is_released(keeping: SupervisorClient) -> None:
-    process = keeping.start("sleeper", python(LISTENS), {})
-    process.await_ready(lambda: process.tail(1).index("here"), 20)
-    (pid,) = processes_in(keeping.folder)
-    assert lives(keeping.folder)
+def test_a_process_serves_until_it_is_released(supervisor_client: SupervisorClient) -> None:
+    process = supervisor_client.start("sleeper", python(SERVER), {})
+    process.await_ready(lambda: process.read_log_tail(1).index("here"), 20)
+    (pid,) = processes_in(supervisor_client.folder)
+    assert is_alive(supervisor_client.folder)
 
-    keeping.release()
+    supervisor_client.release()
 
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-    assert not keeping.folder.exists()
-    assert not lives(keeping.folder)
+    assert not supervisor_client.folder.exists()
+    assert not is_alive(supervisor_client.folder)
 
 
-def test_one_that_ends_is_told_with_its_last_words(keeping: SupervisorClient) -> None:
-    process = keeping.start("short", python("print('no such thing'); raise SystemExit(3)"), {})
+def test_the_error_of_an_exited_process_has_its_last_lines(supervisor_client: SupervisorClient) -> None:
+    process = supervisor_client.start("short", python("print('no such thing'); raise SystemExit(3)"), {})
     with pytest.raises(ServiceError, match=r"short ended with exit code 3. Its last lines: no such thing"):
         process.await_ready(lambda: 1 / 0, 20)
-    keeping.release()
+    supervisor_client.release()
 
 
-def test_a_full_disk_is_told_by_whichever_process_meets_it(tmp_path: Path) -> None:
-    """It may be the keeper's first word that does not fit."""
+def test_a_full_disk_is_reported_if_the_supervisor_can_not_write(tmp_path: Path) -> None:
+    """The supervisor's lock is the first file that does not fit."""
     full = f"mount -t tmpfs -o size=4k none {tmp_path} && ! cat /dev/zero 2>/dev/null >{tmp_path}/all"
     command = [sys.executable, "-S", "-E", supervisor.__file__, str(tmp_path)]
-    begun = subprocess.Popen([*behind(full), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    keeping = SupervisorClient(tmp_path, begun, kept=False)
+    process = subprocess.Popen([*behind(full), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    supervisor_client = SupervisorClient(tmp_path, process, kept=False)
 
-    with pytest.raises(ServiceError, match=f"^web can't be started: the disk is full at {tmp_path.parent}: make room"):
-        keeping.start("web", ["true"], {})
+    with pytest.raises(
+        ServiceError, match=f"^web can't be started: the disk is full at {tmp_path.parent}: free some space"
+    ):
+        supervisor_client.start("web", ["true"], {})
 
-    keeping.release()
+    supervisor_client.release()
 
 
-def test_one_that_cant_be_started_is_told(keeping: SupervisorClient) -> None:
+def test_a_missing_program_is_an_error(supervisor_client: SupervisorClient) -> None:
     with pytest.raises(ServiceError, match=r"missing can't be started: .*No such file"):
-        keeping.start("missing", ["/no/such/program"], {})
-    keeping.release()
+        supervisor_client.start("missing", ["/no/such/program"], {})
+    supervisor_client.release()
 
 
-def test_a_process_has_the_environment_that_it_is_given_and_no_other(
-    keeping: SupervisorClient, monkeypatch: pytest.MonkeyPatch
+def test_a_process_has_exactly_the_given_environment(
+    supervisor_client: SupervisorClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "mine")
-    process = keeping.start("shows", python("import os; print(sorted(os.environ)); print('end')"), {"ONLY": "this"})
+    script = "import os; print(sorted(os.environ)); print('end')"
+    process = supervisor_client.start("shows", python(script), {"ONLY": "this"})
     with pytest.raises(ServiceError):
         process.await_ready(lambda: 1 / 0, 20)
-    shown = process.tail(2)
-    keeping.release()
-    assert "'ONLY'" in shown
-    assert "AWS_PROFILE" not in shown
+    output = process.read_log_tail(2)
+    supervisor_client.release()
+    assert "'ONLY'" in output
+    assert "AWS_PROFILE" not in output
 
 
 @pytest.mark.parametrize("kept", ["kept", "not-kept"])
-def test_whoever_began_it_is_killed(kept: str) -> None:
-    with subprocess.Popen([sys.executable, "-c", BEGINS, kept], stdout=subprocess.PIPE, text=True) as owner:
+def test_only_a_kept_stack_survives_the_process_that_launched_it(kept: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", LAUNCH, kept], stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         folder = Path(owner.stdout.readline().strip())
         owner.send_signal(signal.SIGKILL)
     if kept == "kept":
         Process("sleeper", folder).check()
-        assert lives(folder)
-        assert (folder, Path("/session")) in kept_stacks()
-        assert end_kept(folder)
-        assert not end_kept(folder), "there is none any more"
-    assert gone(folder)
+        assert is_alive(folder)
+        assert (folder, Path("/session")) in list_kept_stacks()
+        assert end_kept_stack(folder)
+        assert not end_kept_stack(folder), "it ended already"
+    assert await_gone(folder)
 
 
 @pytest.mark.parametrize("kept_for", [Path("/session"), None], ids=["kept", "not-kept"])
-def test_python_has_nothing_to_warn_of_after_a_release(kept_for: Path | None) -> None:
-    keeping = SupervisorClient.begin(kept_for)
-    folder = keeping.folder
-    keeping.start("sleeper", python(LISTENS), {})
-    gc.collect()  # what others left
-    with warnings.catch_warnings(record=True) as told:
+def test_a_release_causes_no_warning(kept_for: Path | None) -> None:
+    supervisor_client = SupervisorClient.launch(kept_for)
+    folder = supervisor_client.folder
+    supervisor_client.start("sleeper", python(SERVER), {})
+    gc.collect()  # Garbage of other tests.
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        keeping.release()
-        del keeping
+        supervisor_client.release()
+        del supervisor_client
         gc.collect()
     if kept_for:
-        end_kept(folder)
-    assert [str(one.message) for one in told] == []
+        end_kept_stack(folder)
+    assert [str(warning.message) for warning in caught] == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
-def test_a_keeper_that_is_killed_takes_its_processes_along(keeping: SupervisorClient) -> None:
-    keeping.start("sleeper", python(LISTENS), {})
-    os.kill(int((keeping.folder / LOCK).read_text()), signal.SIGKILL)
-    keeping.release()
-    assert gone(keeping.folder)
+def test_the_processes_of_a_killed_supervisor_end(supervisor_client: SupervisorClient) -> None:
+    supervisor_client.start("sleeper", python(SERVER), {})
+    os.kill(int((supervisor_client.folder / LOCK).read_text()), signal.SIGKILL)
+    supervisor_client.release()
+    assert await_gone(supervisor_client.folder)

@@ -1,4 +1,4 @@
-"""All that a DAG can change in a service with the credentials it has, as far as this project's authors could think."""
+"""Changes that a DAG can make in the services with its credentials."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OWN_POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action
 
 
 def change_buckets(minio: MinioService, bucket: str, other: str) -> None:
-    """What S3 itself lets a DAG do, in the declared buckets `bucket` and `other` and in one of its own."""
+    """Change the declared buckets `bucket` and `other`, and new ones, by S3's API."""
     client = minio.client()
     for name in ("extra", "suspended"):
         client.make_bucket(name)
@@ -67,7 +67,7 @@ def change_buckets(minio: MinioService, bucket: str, other: str) -> None:
             upload = client._create_multipart_upload(name, key, {})
             client._upload_part(name, key, b"x", {}, upload, 1)
     cors = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}
-    with suppress(Exception):  # MinIO has none
+    with suppress(Exception):  # MinIO lacks this call.
         _boto3(minio).put_bucket_cors(Bucket=bucket, CORSConfiguration=cors)
 
 
@@ -123,11 +123,11 @@ BEYOND_BUCKETS: Mapping[str, Callable[[MinioService], None]] = {
     "configuration": as_admin(lambda admin: admin.config_set("scanner", {"speed": "slow"})),
     "stopped": as_admin(lambda admin: admin.service_stop()),
 }
-"""Changes that can't be undone in place: each alone replaces the server."""
+"""Changes that can't be undone in place, so that each replaces the server."""
 
 
 def change_postgres(postgres: PostgresService, name: str, table: str) -> list[psycopg.Connection]:
-    """What the owner of the database `name` can change; the sessions that are returned stay open."""
+    """Make all changes that the owner of database `name` can, and return open connections."""
     connection = postgres.connect(name)
     own = sql.Identifier(connection.info.dbname)
     elsewhere = psycopg.connect(at(postgres.url(name), "postgres"), autocommit=True)
@@ -171,7 +171,7 @@ def at(url: str, database: str) -> str:
 
 
 def change_aws(stack: Stack) -> None:
-    """Create resources of some services, configure jobs, enforce IAM, and change moto's settings."""
+    """Create resources, configure jobs, enforce IAM and change moto's settings."""
     aws = stack.aws
     s3 = aws.client("s3")
     where = {"LocationConstraint": aws.region}
@@ -199,7 +199,7 @@ def change_moto(url: str) -> None:
 
 
 def change_engine(stack: Stack) -> None:
-    """What goes through the relay: containers, a network, volumes, also such as a container brings."""
+    """Create containers, a network and volumes through the relay."""
     through = docker.DockerClient(base_url=stack.relay.docker_host)
     image, ident = stack.images["python"].reference, stack.stack_id
     through.volumes.create(f"made-{ident}")

@@ -1,4 +1,4 @@
-"""A service's whole state as plain data, so that a reset service can be compared with a fresh one."""
+"""The state of a service as plain data, to compare a reset service with a fresh one."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from minio.minioadmin import MinioAdmin
 from psycopg import sql
 
 from harness.engine import LABEL_STACK, connect
-from harness.services.containers import labelled, with_labels
+from harness.services.containers import label_filter, list_labelled
 from harness.services.minio import MinioService
-from harness.services.minio_admin import ADMIN, BUCKETS, CONFIGURATION, IAM, TIERS, call, ordered
+from harness.services.minio_admin import ADMIN, BUCKETS, CONFIGURATION, IAM, TIERS, call, sort_lists
 from harness.services.postgres import PostgresService
 from harness.services.postgres_server import SUPERUSER
 from harness.services.stack import Stack
@@ -41,20 +41,20 @@ BUCKET_SETTINGS = (
 
 
 def of_minio(minio: MinioService, keys: tuple[str, ...]) -> dict[str, Any]:
-    """Buckets with their settings, versions, uploads and quotas; what the admin API tells; whether `keys` are there."""
+    """Return buckets with all contents, whether `keys` exist, and the admin API's data."""
     client, admin = minio.client(), admin_of(minio)
     exported = call(POOL, minio.endpoint, "GET", BUCKETS).data
     configuration = call(POOL, minio.endpoint, "GET", CONFIGURATION).data.splitlines()[-1]
     return {
         "buckets": {bucket.name: _bucket(client, bucket.name, keys) for bucket in client.list_buckets()},
-        "metadata": _unpacked(exported),
+        "metadata": _unpack(exported),
         "iam": {
-            name: ordered(json.loads(content))
-            for name, content in _unpacked(call(POOL, minio.endpoint, "GET", IAM).data).items()
+            name: sort_lists(json.loads(content))
+            for name, content in _unpack(call(POOL, minio.endpoint, "GET", IAM).data).items()
         },
         "users": json.loads(admin.user_list()),
         "groups": json.loads(admin.group_list()),
-        "policies": ordered(json.loads(admin.policy_list())),
+        "policies": sort_lists(json.loads(admin.policy_list())),
         "service accounts": json.loads(admin.list_service_account(minio.endpoint.access_key)),
         "configuration": json.loads(configuration)["minio"]["config"],
         "others": {path: call(POOL, minio.endpoint, "GET", path).data for path in (TIERS, SITES)},
@@ -82,16 +82,16 @@ def _plain(settings: Any) -> Any:
     return settings if settings is None or isinstance(settings, str) else vars(settings)
 
 
-def _answer(ask: Callable[[], Any]) -> Any:
+def _answer(call: Callable[[], Any]) -> Any:
     try:
-        return ask()
+        return call()
     except (S3Error, MinioAdminException) as error:
         return getattr(error, "code", str(error))
 
 
-def _unpacked(archive: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-        return {name: opened.read(name) for name in opened.namelist()}
+def _unpack(archive: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as unzipped:
+        return {name: unzipped.read(name) for name in unzipped.namelist()}
 
 
 ROLE = """
@@ -133,16 +133,16 @@ DATABASE = {
 
 
 def of_postgres(postgres: PostgresService, name: str, table: str) -> dict[str, Any]:
-    """The cluster, the declared database `name`, the rows of its `table`, and the database to which all can connect."""
+    """Return the cluster, the database `name`, the rows of `table`, and database `postgres`."""
     with postgres.connect(name) as connection:
         own = connection.info.dbname
         rows = connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))).fetchall()
-    found: dict[str, Any] = {"rows": rows}
+    state: dict[str, Any] = {"rows": rows}
     for database, kinds in ((own, DATABASE), ("postgres", {**DATABASE, **CLUSTER})):
         with postgres.connect(database) if database != own else _as_superuser(postgres, own) as connection:
             for kind, query in kinds.items():
-                found[f"{database}: {kind}"] = sorted(connection.execute(query, {"own": own}).fetchall(), key=repr)
-    return found
+                state[f"{database}: {kind}"] = sorted(connection.execute(query, {"own": own}).fetchall(), key=repr)
+    return state
 
 
 def _as_superuser(postgres: PostgresService, database: str) -> Any:
@@ -161,41 +161,41 @@ AWS_LISTS = {
 
 
 def of_aws(stack: Stack) -> dict[str, Any]:
-    """All instances that moto keeps, its configuration, and what clients list."""
-    found: dict[str, Any] = {"instances": of_moto(stack.aws.url), "state": stack.aws.state()}
+    """Return all instances of moto, its configuration, and resources that clients list."""
+    state: dict[str, Any] = {"instances": of_moto(stack.aws.url), "state": stack.aws.state()}
     for service, (method, key) in AWS_LISTS.items():
         try:
-            found[service] = getattr(stack.aws.client(service), method)().get(key)
+            state[service] = getattr(stack.aws.client(service), method)().get(key)
         except ClientError as error:
-            found[service] = error.response["Error"]["Code"]
-    found["state"]["calls"] = []
-    return found
+            state[service] = error.response["Error"]["Code"]
+    state["state"]["calls"] = []
+    return state
 
 
 DERIVED = {"AccountSummary"}
-"""What moto makes out of other instances, as soon as somebody asks for the service."""
+"""Models that moto derives from other instances on the first call of a service."""
 
 
 def of_moto(url: str) -> dict[str, Any]:
-    """The instances of a server of moto, by service and model, and what can be set by its own calls."""
+    """Return the instances of a moto server by service and model, and its settings."""
     paths = ("data.json", "config", "state-manager/get-transition?model_name=support::case")
-    found = {path: requests.get(f"{url}/moto-api/{path}", timeout=10).json() for path in paths}
-    # A service appears, without instances, when somebody asks for it.
-    found["data.json"] = {
+    state = {path: requests.get(f"{url}/moto-api/{path}", timeout=10).json() for path in paths}
+    # The first call of a service adds it without instances.
+    state["data.json"] = {
         (service, model): [{key: value for key, value in one.items() if "date" not in key} for one in instances]
-        for service, models in found["data.json"].items()
+        for service, models in state["data.json"].items()
         for model, instances in models.items()
         if instances and model not in DERIVED
     }
-    return found
+    return state
 
 
 def of_engine(stack: Stack) -> dict[str, Any]:
-    """What carries the stack's label, and what the labeller has recorded."""
-    engine, mine = connect(), {LABEL_STACK: stack.stack_id}
+    """Return the objects with the stack's label, and the recorded sidecars."""
+    engine, labels = connect(), {LABEL_STACK: stack.stack_id}
     return {
-        "containers": sorted(str(container.id) for container in labelled(engine, mine)),
-        "networks": [network.name for network in engine.networks.list(filters=with_labels(mine))],
-        "volumes": [volume.name for volume in engine.volumes.list(filters=with_labels(mine))],
-        "sidecars": stack.relay.seen().sidecars,
+        "containers": sorted(str(container.id) for container in list_labelled(engine, labels)),
+        "networks": [network.name for network in engine.networks.list(filters=label_filter(labels))],
+        "volumes": [volume.name for volume in engine.volumes.list(filters=label_filter(labels))],
+        "sidecars": stack.relay.list_containers().sidecars,
     }

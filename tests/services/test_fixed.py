@@ -1,4 +1,4 @@
-"""Ports and credentials fixed by settings, for DAGs that have them in their text."""
+"""Ports and credentials that the settings fix, for DAGs that contain them as constants."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harness.engine import LABEL_SESSION, connect
 from harness.errors import ServiceError, SettingsError
 from harness.progress import SILENT
 from harness.services.cleanup import remove_labelled
-from harness.services.containers import Spec, create, labelled, role_of, start
+from harness.services.containers import Spec, create, list_labelled, role_of, start
 from harness.services.relay import engine_socket
 from harness.services.session import ServiceSession, new_run
 from harness.services.stack import Stack, stack_in_session
@@ -80,11 +80,11 @@ with DAG("hard_coded", start_date=datetime(2024, 1, 1), schedule=None):
 
 @pytest.fixture(scope="module")
 def fixed(harness_settings: Settings) -> Settings:
-    """Everything fixed, at ports that are free now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
-    ports = {name: one.getsockname()[1] for name, one in zip(PORTS, held, strict=True)}
-    for one in held:
-        one.close()
+    """Settings with fixed credentials and currently free ports."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
+    ports = {name: listener.getsockname()[1] for name, listener in zip(PORTS, sockets, strict=True)}
+    for listener in sockets:
+        listener.close()
     credentials = {
         "minio_user": USER,
         "minio_password": PASSWORD,
@@ -94,7 +94,7 @@ def fixed(harness_settings: Settings) -> Settings:
 
 
 @contextmanager
-def started(session: ServiceSession, settings: Settings) -> Iterator[Stack]:
+def open_stack(session: ServiceSession, settings: Settings) -> Iterator[Stack]:
     with stack_in_session(session, settings, DATABASES, SILENT) as running:
         yield running
 
@@ -103,14 +103,14 @@ def started(session: ServiceSession, settings: Settings) -> Iterator[Stack]:
 def fixed_stack(fixed: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     session = ServiceSession(tmp_path_factory.mktemp("fixed"), new_run())
     try:
-        with started(session, fixed) as running:
+        with open_stack(session, fixed) as running:
             yield running
     finally:
         session.end(orderly=True)
 
 
-def test_everything_answers_where_and_to_whom_it_was_told(fixed: Settings, fixed_stack: Stack) -> None:
-    """By `localhost`, which is ::1 first on some machines."""
+def test_services_answer_at_the_fixed_ports_with_the_fixed_credentials(fixed: Settings, fixed_stack: Stack) -> None:
+    """The clients use `localhost`, which some machines resolve to ::1 first."""
     s3 = Minio(f"localhost:{fixed.minio_port}", USER, PASSWORD, secure=False)
     assert [bucket.name for bucket in s3.list_buckets()] == ["data"]
     assert requests.get(f"http://localhost:{fixed.minio_console_port}", timeout=10).ok
@@ -123,22 +123,23 @@ def test_everything_answers_where_and_to_whom_it_was_told(fixed: Settings, fixed
     assert docker.DockerClient(base_url=f"tcp://localhost:{fixed.relay_port}").ping()
 
 
-def test_fixed_ports_are_on_loopback_too(fixed: Settings, fixed_stack: Stack) -> None:
+def test_fixed_ports_are_on_loopback_only(fixed: Settings, fixed_stack: Stack) -> None:
     engine = connect()
-    ours = [engine.containers.get(one.id) for one in labelled(engine, {LABEL_SESSION: fixed_stack.session_id})]
-    bound = [place for one in ours for places in one.ports.values() for place in places or ()]
-    assert sorted(int(place["HostPort"]) for place in bound) == sorted(fixed.fixed_ports.values())
-    assert {place["HostIp"] for place in bound} == {"127.0.0.1"}
+    listed = list_labelled(engine, {LABEL_SESSION: fixed_stack.session_id})
+    ports = [port for container in listed for port in engine.containers.get(container.id).ports.values()]
+    bindings = [binding for port in ports for binding in port or ()]
+    assert sorted(int(binding["HostPort"]) for binding in bindings) == sorted(fixed.fixed_ports.values())
+    assert {binding["HostIp"] for binding in bindings} == {"127.0.0.1"}
 
 
-def test_what_is_fixed_is_not_masked_and_the_rest_is(fixed_stack: Stack) -> None:
-    said = f"the password of user is {PASSWORD}, or {POSTGRES_PASSWORD}"
-    assert fixed_stack.mask(said) == said
+def test_generated_passwords_are_masked_and_fixed_ones_are_not(fixed_stack: Stack) -> None:
+    text = f"the password of user is {PASSWORD}, or {POSTGRES_PASSWORD}"
+    assert fixed_stack.mask(text) == text
     assert fixed_stack.mask(fixed_stack.postgres.url("postgres")).startswith("postgresql://postgres:***@")
 
 
 @pytest.mark.parametrize("owner", ["a container", "a program"])
-def test_a_port_that_is_taken_is_named(fixed_stack: Stack, fixed: Settings, owner: str) -> None:
+def test_the_error_of_a_used_port_names_it(fixed_stack: Stack, fixed: Settings, owner: str) -> None:
     labels = {LABEL_SESSION: secrets.token_hex(6)}
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = fixed.minio_port if owner == "a container" else listening.getsockname()[1]
@@ -148,16 +149,19 @@ def test_a_port_that_is_taken_is_named(fixed_stack: Stack, fixed: Settings, owne
                 start(create(connect(), spec, labels))
         finally:
             remove_labelled(connect(), labels)
-    assert str(error.value).startswith(f"second can't have 127.0.0.1:{port}, which the settings fix")
+    assert str(error.value).startswith(f"second can't use the configured port 127.0.0.1:{port}, in use by")
     assert "harness down" in str(error.value)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.at_length
-def test_a_kept_stack_with_other_credentials_or_ports_does_not_fit(harness_settings: Settings, tmp_path: Path) -> None:
+def test_a_kept_stack_with_other_credentials_or_ports_is_not_reused(harness_settings: Settings, tmp_path: Path) -> None:
     def ids(more: dict[str, object]) -> dict[str, str | None]:
-        with started(session, harness_settings.model_copy(update={"images": {}, **more})) as running:
-            return {role_of(one): one.id for one in labelled(connect(), {LABEL_SESSION: running.session_id})}
+        with open_stack(session, harness_settings.model_copy(update={"images": {}, **more})) as running:
+            return {
+                role_of(container): container.id
+                for container in list_labelled(connect(), {LABEL_SESSION: running.session_id})
+            }
 
     session = ServiceSession(tmp_path, None)
     try:
@@ -174,24 +178,24 @@ def test_a_kept_stack_with_other_credentials_or_ports_does_not_fit(harness_setti
     assert other["postgres"] == first["postgres"] != on_a_port["postgres"]
 
 
-def test_a_password_for_a_database_that_is_not_declared(harness_settings: Settings, tmp_path: Path) -> None:
+def test_a_password_of_an_undeclared_database_is_an_error(harness_settings: Settings, tmp_path: Path) -> None:
     wrong = harness_settings.model_copy(update={"postgres_passwords": {"listing": "x"}})
-    told = r"^postgres_passwords has one for listing, but .* databases listings:"
-    with pytest.raises(SettingsError, match=told), started(ServiceSession(tmp_path, new_run()), wrong):
+    message = r"^postgres_passwords names listing, but .* databases listings:"
+    with pytest.raises(SettingsError, match=message), open_stack(ServiceSession(tmp_path, new_run()), wrong):
         pass
 
 
-def test_fixed_ports_and_workers_are_refused_at_the_start(harness_settings: Settings, tmp_path: Path) -> None:
+def test_fixed_ports_with_several_workers_are_refused(harness_settings: Settings, tmp_path: Path) -> None:
     folder = project(tmp_path, "def test_it(harness_stack):\n    pass\n", "minio_port = 9000")
-    done = run_pytest(folder, harness_settings.root, "-n", "2")
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert [line for line in done.stderr.splitlines() if line] == [
+    result = run_pytest(folder, harness_settings.root, "-n", "2")
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert [line for line in result.stderr.splitlines() if line] == [
         "ERROR: each worker of -n has a stack of its own, and one stack alone can have the ports that the settings fix "
         "(minio_port): run with -n 0, or without these settings"
     ]
 
 
-def test_a_dag_that_has_everything_in_its_text_runs_unchanged(
+def test_a_dag_with_constant_addresses_and_credentials_runs_unchanged(
     harness_airflow: AirflowEnvironment, fixed: Settings, fixed_stack: Stack, harness_execute: Execute, tmp_path: Path
 ) -> None:
     ensure_template(harness_airflow, fixed_stack.postgres, fixed.cache_dir, tmp_path / "migration")
@@ -212,12 +216,12 @@ def test_a_dag_that_has_everything_in_its_text_runs_unchanged(
     assert world.keys("data") == ["listing.csv"]
     assert world.evidence.sidecars == ()
     ours = {"hard-coded-crunch", "hard-coded-left"}
-    crunched, left = (one for one in world.evidence.containers_past_relay if one.name in ours)
+    crunched, left = (container for container in world.evidence.containers_past_relay if container.name in ours)
     assert (crunched.name, left.name) == ("hard-coded-crunch", "hard-coded-left")
     fixed_stack.relay.reset()
-    (there,) = is_there(left.id)
-    there.remove(force=True)
+    (container,) = list_by_id(left.id)
+    container.remove(force=True)
 
 
-def is_there(ident: str) -> list[Container]:
+def list_by_id(ident: str) -> list[Container]:
     return connect().containers.list(all=True, filters={"id": ident})

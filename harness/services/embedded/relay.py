@@ -1,4 +1,4 @@
-"""In place of the relay, where there is no engine to relay to."""
+"""The relay of an embedded stack, which has no engine."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Any
 
 from docker.models.containers import Container
 
-from harness.services.relay import RelayService, Seen
+from harness.services.relay import EngineContainers, RelayService
 
 
 class NoRelay(RelayService):
-    """Nobody can start a sidecar, so there is none."""
+    """A relay without sidecars, because the stack can't start any."""
 
     def __init__(self) -> None:
         self.docker_host = ""
 
     def start(self) -> None: ...
 
-    def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None: ...
+    def attach(self, containers: Mapping[str, Container], state: Mapping[str, Any]) -> None: ...
 
     def reset(self) -> None: ...
 
-    def seen(self) -> Seen:
-        return Seen()
+    def list_containers(self) -> EngineContainers:
+        return EngineContainers()
 
     def remove_sidecars(self) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""The embedded stack of one slot of a session: started side by side, or taken over as it is."""
+"""The embedded stack of one worker slot: started in parallel, or reused."""
 
 from __future__ import annotations
 
@@ -14,114 +14,116 @@ from typing import Any
 
 from harness.services.embedded.aws_mock import AwsProcess, MockAsMinio
 from harness.services.embedded.minio import MinioProcess
-from harness.services.embedded.postgres import attached_server, start_server
-from harness.services.embedded.processes import SupervisorClient, end_kept, kept_stacks, lives, session_of
+from harness.services.embedded.postgres import attach_server, start_server
+from harness.services.embedded.processes import SupervisorClient, end_kept_stack, is_alive, list_kept_stacks, session_of
 from harness.services.embedded.relay import NoRelay
 from harness.services.minio import MinioService
 from harness.services.postgres import PostgresService
 from harness.services.session import ServiceSession
-from harness.services.stack import Stack, await_all, source_of_services, timed
+from harness.services.stack import Stack, await_all, hash_service_sources, measure
 from harness.settings import Settings
 
-NOTE = "embedded-"
-NO_MINIO = "the embedded stack found no `minio` program on the PATH: the AWS mock's S3 stood in for MinIO"
-NO_IMAGES = "the embedded stack has no images: what the settings say of them was not used"
+STATE = "embedded-"
+NO_MINIO = "the embedded stack found no `minio` program on the PATH: the S3 of an AWS mock replaced MinIO"
+NO_IMAGES = "the embedded stack ignored the image settings"
 
 
 @contextmanager
 def embedded_stack(session: ServiceSession, settings: Settings, databases: Mapping[str, str]) -> Iterator[Stack]:
-    """Claims a slot of the session and yields its embedded Stack: the one that is there, if it fits, else a new one.
+    """Claim a worker slot and yield its embedded stack, a new one unless the old one fits.
 
-    `databases` as in stack_in_session(). A kept one stays, any other ends here, or with this process.
+    `databases` is as for stack_in_session(). A kept stack stays; any other ends with the block or this process.
     Raises ServiceError.
     """
-    with session.slot() as slot:
-        note = session.note(f"{NOTE}{slot}")
-        keeping, stack = _attached(session, settings, databases, note) or _made(
-            session, slot, settings, databases, note
-        )
+    with session.claim_slot() as slot:
+        state = session.read_state(f"{STATE}{slot}")
+        attached = _attach(session, settings, databases, state)
+        supervisor, stack = attached or _create(session, slot, settings, databases, state)
         try:
             yield stack
         finally:
             stack.postgres.close()
-            keeping.release()
+            supervisor.release()
 
 
-def end_embedded(session: ServiceSession) -> int:
-    """Ends what of embedded stacks was kept, and says how many there were. Raises ServiceError."""
-    ended = [end_kept(folder) for folder in kept_folders(session)]
-    for file in session.folder.glob(f"{NOTE}*.json"):
+def end_embedded_stacks(session: ServiceSession) -> int:
+    """End the kept embedded stacks and return how many there were. Raises ServiceError."""
+    ended = [end_kept_stack(folder) for folder in list_kept_folders(session)]
+    for file in session.folder.glob(f"{STATE}*.json"):
         file.unlink()
     return sum(ended)
 
 
-def kept_folders(session: ServiceSession) -> list[Path]:
+def list_kept_folders(session: ServiceSession) -> list[Path]:
     """Return the folders of the session's kept stacks.
 
-    Its notes name them by slot; TMPDIR may have put them elsewhere. If notes are lost, the folders that lie where this
-    process would create them count as well.
+    The state files name them, even those of another TMPDIR. Others of this TMPDIR may have lost their state files.
     """
-    notes = (session.note(file.stem) or {} for file in sorted(session.folder.glob(f"{NOTE}*.json")))
-    named = [Path(note["folder"]) for note in notes if "folder" in note]
-    return [folder for folder in dict.fromkeys([*named, *dict(kept_stacks())]) if session_of(folder) == session.folder]
+    states = (session.read_state(file.stem) or {} for file in sorted(session.folder.glob(f"{STATE}*.json")))
+    named = [Path(state["folder"]) for state in states if "folder" in state]
+    folders = dict.fromkeys([*named, *dict(list_kept_stacks())])
+    return [folder for folder in folders if session_of(folder) == session.folder]
 
 
-def _attached(
-    session: ServiceSession, settings: Settings, databases: Mapping[str, str], note: Mapping[str, Any] | None
+def _attach(
+    session: ServiceSession, settings: Settings, databases: Mapping[str, str], state: Mapping[str, Any] | None
 ) -> tuple[SupervisorClient, Stack] | None:
-    """The stack that the slot's last process left, ready and clean; None where there is none that will do."""
-    if note is None or note.get("fits") != _fingerprint(settings, databases) or not lives(Path(note["folder"])):
+    """Return the reset stack of the slot's last process, or None if it can't be reused."""
+    if state is None or state.get("fits") != _fingerprint(settings, databases) or not is_alive(Path(state["folder"])):
         return None
-    keeping = SupervisorClient(Path(note["folder"]))
-    minio, postgres, aws, relay = services = _services(keeping, settings, databases, note)
+    supervisor = SupervisorClient(Path(state["folder"]))
+    minio, postgres, aws, relay = services = _create_services(supervisor, settings, databases, state)
     with ThreadPoolExecutor() as pool:
-        jobs = {s.name: pool.submit(timed, partial(s.attach, {}, note["services"][s.name])) for s in services}
+        jobs = {s.name: pool.submit(measure, partial(s.attach, {}, state["services"][s.name])) for s in services}
     if any(job.exception() for job in jobs.values()):
         return None
-    return keeping, _stack(session, settings, minio, postgres, aws, relay, jobs)
+    return supervisor, _describe(session, settings, minio, postgres, aws, relay, jobs)
 
 
-def _made(
+def _create(
     session: ServiceSession, slot: int, settings: Settings, databases: Mapping[str, str], old: Mapping[str, Any] | None
 ) -> tuple[SupervisorClient, Stack]:
-    """A new stack, in place of what there may be. Raises ServiceError."""
+    """Return a new stack, after ending the old one of the slot. Raises ServiceError."""
     if old and "folder" in old:
-        end_kept(Path(old["folder"]))
-    session.drop_note(f"{NOTE}{slot}")
-    keeping = SupervisorClient.begin(session.folder if session.kept else None)
+        end_kept_stack(Path(old["folder"]))
+    session.drop_state(f"{STATE}{slot}")
+    supervisor = SupervisorClient.launch(session.folder if session.kept else None)
     try:
-        minio, postgres, aws, relay = services = _services(keeping, settings, databases, None)
+        minio, postgres, aws, relay = services = _create_services(supervisor, settings, databases, None)
         with ThreadPoolExecutor() as pool:
-            jobs = {service.name: pool.submit(timed, service.start) for service in services}
+            jobs = {service.name: pool.submit(measure, service.start) for service in services}
         await_all(jobs)
-        stack = _stack(session, settings, minio, postgres, aws, relay, jobs)
+        stack = _describe(session, settings, minio, postgres, aws, relay, jobs)
         if session.kept:
-            told = {"fits": _fingerprint(settings, databases), "folder": str(keeping.folder)}
-            noted = {service.name: service.note() for service in services}
-            session.write_note(f"{NOTE}{slot}", {**told, "services": noted})
+            stack_state = {"fits": _fingerprint(settings, databases), "folder": str(supervisor.folder)}
+            service_states = {service.name: service.export_state() for service in services}
+            session.write_state(f"{STATE}{slot}", {**stack_state, "services": service_states})
     except BaseException:
-        keeping.abandon()
+        supervisor.abandon()
         raise
-    return keeping, stack
+    return supervisor, stack
 
 
-def _services(
-    keeping: SupervisorClient, settings: Settings, databases: Mapping[str, str], note: Mapping[str, Any] | None
+def _create_services(
+    supervisor: SupervisorClient,
+    settings: Settings,
+    databases: Mapping[str, str],
+    state: Mapping[str, Any] | None,
 ) -> tuple[MinioService, PostgresService, AwsProcess, NoRelay]:
     timeout = settings.start_timeout
     program = shutil.which("minio")
-    minio = MinioProcess(program, keeping, settings) if program else MockAsMinio(keeping, settings)
-    if note is None:
-        server = partial(start_server, keeping, timeout, settings.postgres_port)
+    minio = MinioProcess(program, supervisor, settings) if program else MockAsMinio(supervisor, settings)
+    if state is None:
+        server = partial(start_server, supervisor, timeout, settings.postgres_port)
     else:
-        kept = note["services"]["postgres"]
-        server = partial(attached_server, keeping.folder, kept["port"], kept["superuser"])
-    # One server for each stack, so that its databases have their declared names whatever the slot.
+        kept = state["services"]["postgres"]
+        server = partial(attach_server, supervisor.folder, kept["port"], kept["superuser"])
+    # Each stack has its own server, so its databases have their declared names in every slot.
     postgres = PostgresService(server, databases, 0, settings.postgres_passwords)
-    return minio, postgres, AwsProcess(keeping, settings), NoRelay()
+    return minio, postgres, AwsProcess(supervisor, settings), NoRelay()
 
 
-def _stack(
+def _describe(
     session: ServiceSession,
     settings: Settings,
     minio: MinioService,
@@ -138,6 +140,6 @@ def _stack(
 
 
 def _fingerprint(settings: Settings, databases: Mapping[str, str]) -> str:
-    """What a stack has to have in common with this process to be taken over."""
-    parts = (dict(databases), settings.fixed, shutil.which("minio"), source_of_services())
+    """Return a hash of everything that a stack must share with this process to be reused."""
+    parts = (dict(databases), settings.fixed, shutil.which("minio"), hash_service_sources())
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,11 +1,11 @@
-"""The keeper of an embedded stack: starts its processes, and ends them and their folder when it is to end itself.
+"""The supervisor of an embedded stack: starts its processes, and ends them with itself.
 
-A process of its own (`python keeper.py FOLDER [--kept]`), standard library only. It reads orders from its standard
-input, one JSON object a line: `name`, `command`, `env`, `user` (or null) and `signal`, by which that process is to be
-ended; it answers each with a line, the process's id or an error. It ends when its input does, which is when the test
-process closes it or dies, even by kill -9; with `--kept` when it gets SIGTERM. Of a process that ended it writes the
-exit code to `NAME.exit`, which is empty where the disk is full. While it lives it holds a lock on `keeper.lock`, where
-its process id stands; nobody else locks that. It exits with ENOSPC where the disk is full: its log is on the same one.
+It is a process (`python supervisor.py FOLDER [--kept]`) with the standard library only. It reads requests from its
+standard input, one JSON object a line: `name`, `command`, `env`, `user` (or null) and `signal`, which ends the process.
+It answers each with a line, the process id or an error. It ends when its input closes, as it does if the test process
+dies; with `--kept` on SIGTERM. It writes the exit code of a process to `NAME.exit`, which stays empty if the disk is
+full. While it lives it holds a lock on `supervisor.lock`, which contains its process id. It exits with ENOSPC if the
+disk is full, because it can't log then.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-LOCK = "keeper.lock"
-PATIENCE = 5.0
-"""Seconds that a process has to end, once asked."""
+LOCK, LOG = "supervisor.lock", "supervisor.log"
+STOP_LIMIT = 5.0
+"""Seconds until a process that does not stop is killed."""
 PR_SET_PDEATHSIG = 1
 
 
-class Keeper:
-    """The processes by name, each with the signal that ends it."""
+class Supervisor:
+    """Processes by name, each with the signal that ends it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,18 +50,18 @@ class Keeper:
                 user=user,
                 group=_group(user),
                 extra_groups=[] if user else None,
-                preexec_fn=lambda: _die_with_keeper(end_by),
+                preexec_fn=lambda: _die_with_supervisor(end_by),
             )
         self.processes[name] = process, end_by
-        self.look()  # it may have ended before it was known
+        self.write_exits()  # It may have ended before it was listed.
         return process.pid
 
-    def look(self, *_: object) -> None:
-        """Notes who has ended."""
+    def write_exits(self, *_: object) -> None:
+        """Write the exit codes of ended processes."""
         for name, (process, _signal) in list(self.processes.items()):
             if process.poll() is not None:
                 partial = self.folder / f"{name}.exit.partial"
-                with suppress(OSError):  # on a full disk it stays empty
+                with suppress(OSError):  # On a full disk the file stays empty.
                     partial.write_text(str(process.returncode))
                 with suppress(OSError):
                     partial.replace(self.folder / f"{name}.exit")
@@ -70,7 +70,7 @@ class Keeper:
         for process, end_by in self.processes.values():
             with suppress(ProcessLookupError):
                 process.send_signal(end_by)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + STOP_LIMIT
         for process, _end_by in self.processes.values():
             try:
                 process.wait(max(0.0, deadline - time.monotonic()))
@@ -86,14 +86,14 @@ def _group(user: str | None) -> int | None:
     return pwd.getpwnam(user).pw_gid if user else None
 
 
-def _die_with_keeper(end_by: int) -> None:
-    """On Linux the kernel ends a process whose keeper was killed; elsewhere it stays."""
+def _die_with_supervisor(end_by: int) -> None:
+    """Have the kernel end this process if its supervisor is killed (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, end_by)
 
 
 class _EndError(Exception):
-    """SIGTERM came."""
+    """SIGTERM arrived."""
 
 
 def _end(*_: object) -> None:
@@ -101,34 +101,35 @@ def _end(*_: object) -> None:
 
 
 def main(folder: Path, kept: bool) -> None:
-    partial = folder / f"{LOCK}.partial"  # under its own name nobody ever sees it unlocked
+    partial = folder / f"{LOCK}.partial"  # Renamed once locked, so that the lock is never seen free.
     lock = os.open(partial, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     os.write(lock, str(os.getpid()).encode())
     partial.rename(folder / LOCK)
-    keeper = Keeper(folder)
-    signal.signal(signal.SIGCHLD, keeper.look)
+    supervisor = Supervisor(folder)
+    signal.signal(signal.SIGCHLD, supervisor.write_exits)
     signal.signal(signal.SIGTERM, _end)
     with suppress(_EndError):
         for line in sys.stdin:
-            print(json.dumps(_answer(keeper, json.loads(line))), flush=True)
+            print(json.dumps(_answer(supervisor, json.loads(line))), flush=True)
         while kept:
             signal.pause()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    keeper.end()
+    supervisor.end()
 
 
-def _answer(keeper: Keeper, order: dict[str, Any]) -> dict[str, Any]:
+def _answer(supervisor: Supervisor, request: dict[str, Any]) -> dict[str, Any]:
     try:
-        return {"pid": keeper.start(order["name"], order["command"], order["env"], order["user"], int(order["signal"]))}
+        name, command, env, user, end_by = (request[key] for key in ("name", "command", "env", "user", "signal"))
+        return {"pid": supervisor.start(name, command, env, user, end_by)}
     except (OSError, subprocess.SubprocessError) as error:
         return {"error": str(error)}
 
 
-def last_words(code: int) -> str:
-    """What a keeper's exit code tells of its end."""
-    return os.strerror(code) if code == errno.ENOSPC else "its keeper has ended"
+def explain_exit(code: int) -> str:
+    """Return why a supervisor with this exit code ended."""
+    return os.strerror(code) if code == errno.ENOSPC else "its supervisor has ended"
 
 
 if __name__ == "__main__":
