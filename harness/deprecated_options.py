@@ -1,4 +1,4 @@
-"""pytest options of earlier releases without the prefix `--harness-`; they go with the next release."""
+"""pytest options of earlier releases without the prefix `--harness-`; the next release removes them."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def rename_deprecated_options(config: pytest.Config, parser: pytest.Parser, args
             continue
         new = f"--harness-{name.removeprefix('--')}"
         args[number] = f"{new}{equals}{value}"
-        warning = pytest.PytestDeprecationWarning(f"{name} is called {new} and goes with the next release")
+        warning = pytest.PytestDeprecationWarning(f"{name} is deprecated: use {new}")
         config.issue_config_time_warning(warning, stacklevel=2)

@@ -1,4 +1,4 @@
-"""What every pytest of the environment loads: it loads the plugin if the project uses the harness.
+"""pytest's entry point, loaded by every pytest of the environment: loads the plugin if the project uses the harness.
 
 A project uses the harness if its pyproject.toml has a [tool.harness] table, or if the command line or the environment
 names a dags folder.

@@ -1,4 +1,4 @@
-"""Telling the user what long work is at: images, services, the tasks of a run."""
+"""Show the progress of long work: images, services, the tasks of a run."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 
 class Progress(Protocol):
-    """Hears what happens to each thing that is worked on. May be called from several threads."""
+    """Receives the progress of long work. Can be called from several threads."""
 
     def step(self, what: str, text: str, *, last: bool = False) -> None:
-        """`text`: what is being done to `what` now, in a few words. `last`: nothing more is."""
+        """Show what is being done to `what` (`text`, a few words); `last` marks the last step of `what`."""
 
 
 class Silent:
-    """Says nothing."""
+    """Shows nothing."""
 
     def step(self, what: str, text: str, *, last: bool = False) -> None: ...
 
@@ -30,7 +30,7 @@ SILENT = Silent()
 
 
 class Plain:
-    """One line a step, with the seconds since the start, for logs and CI."""
+    """Prints a line for each step, with the seconds since the start, for logs and CI."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
@@ -41,7 +41,7 @@ class Plain:
 
 
 class Live:
-    """On a terminal: a line for each thing, with the seconds that it has taken."""
+    """Shows a live line for each `what` on a terminal, with the seconds since its first step."""
 
     def __init__(self, display: RichProgress) -> None:
         self._display = display
@@ -54,9 +54,9 @@ class Live:
 
 
 @contextmanager
-def shown(console: Console | None = None) -> Iterator[Progress]:
-    """Progress on the console, or on stderr: live lines on a terminal, plain ones elsewhere."""
-    # The stream of this moment: others may take its place while this goes on.
+def show_progress(console: Console | None = None) -> Iterator[Progress]:
+    """Show progress on the console, or on stderr: as live lines on a terminal, else as plain lines."""
+    # Bind the current stream, because sys.stderr may be replaced in the meantime.
     console = console or Console(file=sys.stderr)
     if not console.is_terminal:
         yield Plain(console.file)

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 
-def behind(mounts: str) -> tuple[str, ...]:
+def with_mounts(mounts: str) -> tuple[str, ...]:
     """What to put before a command that is to see `mounts`, a shell's, which nobody else does.
 
     Skips the test where this user can't mount.

@@ -152,8 +152,8 @@ def test_a_deprecated_option_works_and_says_its_new_name(tmp_path: Path, pytestc
     (tmp_path / "test_it.py").write_text(ASKS)
     done = run(tmp_path, pytestconfig.rootpath, "--dags-folder", "own", "--image-mode=build")
     assert done.returncode == 0, done.stdout
-    assert "--dags-folder is called --harness-dags-folder and goes with the next release" in done.stdout
-    assert "--image-mode is called --harness-image-mode" in done.stdout
+    assert "--dags-folder is deprecated: use --harness-dags-folder" in done.stdout
+    assert "--image-mode is deprecated: use --harness-image-mode" in done.stdout
 
 
 def test_an_option_of_another_plugin_is_left_alone(tmp_path: Path, pytestconfig: pytest.Config) -> None:
@@ -166,7 +166,7 @@ def test_an_option_of_another_plugin_is_left_alone(tmp_path: Path, pytestconfig:
     (tmp_path / "test_it.py").write_text(ASKS)
     done = run(tmp_path, pytestconfig.rootpath, "-v", "--harness-dags-folder=own", "--report=x")
     assert "theirs x, ours None" in done.stdout
-    assert "next release" not in done.stdout
+    assert "deprecated" not in done.stdout
 
 
 def test_a_fixture_that_another_plugin_replaced_is_named(tmp_path: Path, pytestconfig: pytest.Config) -> None:

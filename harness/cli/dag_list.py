@@ -1,4 +1,4 @@
-"""`harness list`: the DAGs of a folder, and what is wrong with its files."""
+"""`harness list`: list the DAGs of a folder, and why a file does not load."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ BROKEN = 1
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
-    parser = commands.add_parser("list", help="list the DAGs, and what is wrong with their files")
-    parser.add_argument("--dags-folder", metavar="PATH", help="the DAGs under test")
+    parser = commands.add_parser("list", help="list the DAGs, and why a file does not load")
+    parser.add_argument("--dags-folder", metavar="PATH", help="folder of the DAGs under test")
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
     parser.set_defaults(run=run)
 
@@ -59,17 +59,17 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
 
 
 def _read(airflow: AirflowEnvironment, settings: Settings) -> DagBag:
-    """Read by Airflow, whose database nobody needs for that. Raises RunError."""
+    """Read the DAGs with Airflow, which needs no database for that. Raises RunError."""
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         region = {"AWS_DEFAULT_REGION": settings.region}
-        # No connection is used: what psycopg2 would be needed for is not asked.
+        # Airflow only parses this URL, so psycopg2 is not needed.
         url = f"sqlite:///{home}/airflow.db"
         env = run_environment(airflow.python, home, settings.dags_folder, url, {}, region)
         folder = read_dagbag(airflow, settings.dags_folder, env, home, settings.run_timeout, execute)
         if folder is None:
-            said = (home / "dagbag.log").read_text(errors="replace").strip().splitlines()[-1:]
-            raise RunError(f"Airflow could not read {settings.dags_folder}: {' '.join(said) or 'it said nothing'}")
+            last = (home / "dagbag.log").read_text(errors="replace").strip().splitlines()[-1:]
+            raise RunError(f"Airflow could not read {settings.dags_folder}: {' '.join(last) or '(no output)'}")
         return folder
 
 

@@ -1,4 +1,4 @@
-"""The files of a report: the page, report.json, summary.md, and beside them what can be downloaded."""
+"""The files of a report: the page, report.json, summary.md, and the logs and evidence that the page links to."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from harness.report.model import ReportedRun, Scenario, Session
 
 REPORT = "the report"
 FILES = "files"
-"""The folder of what can be downloaded. Only files that bear our names are ever removed from it."""
+"""The folder of logs and evidence. Only files whose names match OURS are removed from it."""
 OURS = re.compile(r"\d{3}-[\w.-]+-run-\d+-(log\.txt|evidence\.json)")
 
 
 def write_report(session: Session, folder: Path) -> Path:
-    """Writes everything, in place of an earlier report's files, and returns the page. Raises OutputError."""
-    from harness.report.page import page  # and with it what fills templates in, which few sessions need
+    """Write the report, replacing an earlier report's files, and return the page's path. Raises OutputError."""
+    from harness.report.page import page  # imports jinja2, which few sessions need
 
     with writing(REPORT, folder):
         files = folder / FILES
@@ -36,7 +36,7 @@ def write_report(session: Session, folder: Path) -> Path:
 
 
 def append_summary(session: Session, file: Path) -> None:
-    """Adds the Markdown summary to a file such as $GITHUB_STEP_SUMMARY. Raises OutputError."""
+    """Append the Markdown summary to a file such as $GITHUB_STEP_SUMMARY. Raises OutputError."""
     with writing(REPORT, file), file.open("a", encoding="utf-8") as out:
         out.write(summary(session) + "\n")
 

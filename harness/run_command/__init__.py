@@ -1,1 +1,1 @@
-"""One piece of work in a pytest session of its own: so that it has the project's own fixtures, with no test written."""
+"""Run one function in a pytest session, so that a command can use the project's fixtures without a test."""

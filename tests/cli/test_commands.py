@@ -154,7 +154,7 @@ def test_what_is_up_stays_for_pytest_and_goes_by_down(
     assert told["warm_hosts"] == []
     assert "database system is ready" in harness("logs", "postgres", "--tail", "1000").stdout
     unknown = harness("logs", "mini")
-    assert unknown.stderr == "error: no service 'mini' is kept; there is aws, minio, postgres\n"
+    assert unknown.stderr == "error: no service 'mini' is kept: choose from aws, minio, postgres\n"
 
     # One that has died is seen, and what is left of the stack goes all the same.
     (kept,) = (stack for stack, kept_for in kept_stacks() if kept_for == ServiceSession(folder, None).folder)
@@ -163,5 +163,5 @@ def test_what_is_up_stays_for_pytest_and_goes_by_down(
     os.kill(mock, signal.SIGKILL)
     assert harness("status").returncode == 1
     assert harness("down").stdout.startswith("removed 1 embedded stack")
-    assert harness("down").stdout == "nothing was kept\n"
-    assert harness("status").stdout.startswith("nothing is kept")
+    assert harness("down").stdout == "nothing to remove\n"
+    assert harness("status").stdout.startswith("no services are kept")

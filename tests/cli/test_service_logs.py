@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from docker.models.containers import Container
 
-from harness.cli.service_logs import kept_log
+from harness.cli.service_logs import read_log
 from harness.engine import LABEL_ROLE, LABEL_SESSION, connect
 from harness.errors import EngineError, ServiceError
 from harness.services.embedded.processes import SupervisorClient, end_kept
@@ -65,8 +65,8 @@ def test_last_lines_and_those_to_come(
     kind: str, session: ServiceSession, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     end: Ends = request.getfixturevalue(kind)
-    assert list(kept_log(tmp_path, "talker", 1)) == ["in with ***"]
-    lines = kept_log(tmp_path, "talker", 10, follow=True)
+    assert list(read_log(tmp_path, "talker", 1)) == ["in with ***"]
+    lines = read_log(tmp_path, "talker", 10, follow=True)
     assert [next(lines), next(lines)] == ["first", "in with ***"]
     end()
     assert list(lines) == []
@@ -74,7 +74,7 @@ def test_last_lines_and_those_to_come(
 
 def test_lines_that_come_while_it_is_followed(session: ServiceSession, process: Ends, tmp_path: Path) -> None:
     (folder,) = kept_folders(session)
-    lines = kept_log(tmp_path, "talker", 1, follow=True)
+    lines = read_log(tmp_path, "talker", 1, follow=True)
     next(lines)
     with (folder / "talker.log").open("a") as log:
         log.write("in with a-pass")
@@ -90,13 +90,13 @@ def test_a_line_that_is_half_written_when_it_is_first_looked_at(
     with (folder / "talker.log").open("a") as log:
         log.write(PASSWORD[:-4])
         log.flush()
-        lines = kept_log(tmp_path, "talker", 2, follow=True)
+        lines = read_log(tmp_path, "talker", 2, follow=True)
         assert next(lines) == "in with ***"
         log.write(PASSWORD[-4:])
         log.flush()
         (folder / "talker.exit").write_text("1")  # one service ends, the stack does not
     assert list(lines) == ["***"]
-    assert list(kept_log(tmp_path, "talker", 2, public={PASSWORD})) == [f"in with {PASSWORD}", PASSWORD]
+    assert list(read_log(tmp_path, "talker", 2, public={PASSWORD})) == [f"in with {PASSWORD}", PASSWORD]
 
 
 def test_the_rest_of_a_line_is_masked_when_none_was_asked_for(
@@ -112,12 +112,12 @@ def test_the_rest_of_a_line_is_masked_when_none_was_asked_for(
         (folder / "talker.exit").write_text("1")
 
     monkeypatch.setattr("harness.cli.service_logs.time", SimpleNamespace(sleep=go_on))
-    assert list(kept_log(tmp_path, "talker", 0, follow=True)) == ["***"]
+    assert list(read_log(tmp_path, "talker", 0, follow=True)) == ["***"]
 
 
 def test_a_service_that_there_is_not(session: ServiceSession, process: Ends, tmp_path: Path) -> None:
-    with pytest.raises(ServiceError, match=r"^no service 'minio' is kept; there is talker$"):
-        next(kept_log(tmp_path, "minio", 1))
+    with pytest.raises(ServiceError, match=r"^no service 'minio' is kept: choose from talker$"):
+        next(read_log(tmp_path, "minio", 1))
 
 
 def test_no_engine_is_asked_for_a_process(
@@ -125,6 +125,6 @@ def test_no_engine_is_asked_for_a_process(
 ) -> None:
     """Even where a note says that there were containers, too."""
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
-    assert list(kept_log(tmp_path, "talker", 1)) == ["in with ***"]
+    assert list(read_log(tmp_path, "talker", 1)) == ["in with ***"]
     with pytest.raises(EngineError):
-        next(kept_log(tmp_path, "minio", 1))
+        next(read_log(tmp_path, "minio", 1))

@@ -22,7 +22,7 @@ from harness.services.embedded.processes import kept_stacks
 from harness.services.embedded.stack import kept_folders
 from harness.services.selection import remove_kept
 from harness.services.session import ServiceSession, new_run
-from tests.mounts import behind
+from tests.mounts import with_mounts
 from tests.outer import environment
 
 PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
@@ -99,7 +99,7 @@ def another_up(place: Place) -> None:
 def full_disk(place: Place) -> None:
     """Some kilobytes in place of the temporary folder and of the memory, seen by this command alone."""
     mount = "mount -t tmpfs -o size=300k none /mnt && mount -t tmpfs -o size=300k none /dev/shm"
-    place.before = behind(mount)
+    place.before = with_mounts(mount)
     place.env.update(TMPDIR="/mnt")
 
 
@@ -113,25 +113,27 @@ def under_way(place: Place) -> None:
 
 GIVEN: dict[str, Callable[[Place], object]] = {
     "": lambda place: None,
-    "a setting that nobody knows": lambda place: place.pyproject('colour = "red"'),
+    "an unknown setting": lambda place: place.pyproject('colour = "red"'),
     "a setting with a wrong value": lambda place: place.pyproject("start_timeout = -1"),
     "a variable with a wrong value": lambda place: place.env.update(HARNESS_RUN_TIMEOUT="soon"),
-    "a `pyproject.toml` that is no TOML": lambda place: place.pyproject("= 1"),
-    "a `pyproject.toml` that can't be read": unreadable,
-    "a declared schema that is not there": lambda place: place.pyproject('databases = {shop = "none.sql"}'),
-    "a connection that names nothing": lambda place: place.pyproject('connections = {shop = "${postgres.shop}"}'),
+    "an invalid `pyproject.toml`": lambda place: place.pyproject("= 1"),
+    "an unreadable `pyproject.toml`": unreadable,
+    "a missing schema file": lambda place: place.pyproject('databases = {shop = "none.sql"}'),
+    "a connection that refers to an unknown value": lambda place: place.pyproject(
+        'connections = {shop = "${postgres.shop}"}'
+    ),
     "an empty dags folder": lambda place: (place.folder / "dags" / "greets.py").unlink(),
-    "two fixed ports that are one": lambda place: place.pyproject("minio_port = 9000\naws_port = 9000"),
+    "two services with the same fixed port": lambda place: place.pyproject("minio_port = 9000\naws_port = 9000"),
     "a fixed port": lambda place: place.pyproject("minio_port = 19321"),
     "no engine": lambda place: place.env.update(DOCKER_HOST=NOTHING_LISTENS),
-    "a file in the way": a_file_in_the_way,
-    "notes of an older version": older_notes,
-    "notes that are garbage": garbage,
-    "a stack half up": half_up,
+    "a file where a folder is needed": a_file_in_the_way,
+    "state files of an older version": older_notes,
+    "corrupt state files": garbage,
+    "a stack with a killed service": half_up,
     "another `harness up` at the same moment": another_up,
     "a full disk": full_disk,
-    "a test run that uses what is kept": used,
-    "a test run under way": under_way,
+    "a test run that uses the kept services": used,
+    "a test run in progress": under_way,
 }
 
 

@@ -17,7 +17,7 @@ from harness.errors import ServiceError
 from harness.services.embedded import supervisor
 from harness.services.embedded.processes import Process, SupervisorClient, end_kept, kept_stacks, lives
 from harness.services.embedded.supervisor import LOCK
-from tests.mounts import behind
+from tests.mounts import with_mounts
 
 LISTENS = "import time; print('here', flush=True); time.sleep(600)"
 BEGINS = """
@@ -82,7 +82,7 @@ def test_a_full_disk_is_told_by_whichever_process_meets_it(tmp_path: Path) -> No
     """It may be the keeper's first word that does not fit."""
     full = f"mount -t tmpfs -o size=4k none {tmp_path} && ! cat /dev/zero 2>/dev/null >{tmp_path}/all"
     command = [sys.executable, "-S", "-E", supervisor.__file__, str(tmp_path)]
-    begun = subprocess.Popen([*behind(full), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    begun = subprocess.Popen([*with_mounts(full), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     keeping = SupervisorClient(tmp_path, begun, kept=False)
 
     with pytest.raises(ServiceError, match=f"^web can't be started: the disk is full at {tmp_path.parent}: make room"):

@@ -195,5 +195,5 @@ def test_a_report_that_can_not_be_written_is_refused_before_anything_runs(
     assert "passed" not in done.stdout
     lines = [line for line in done.stderr.splitlines() if line]
     assert lines == [
-        "ERROR: --harness-report can't be written to taken/report (Not a directory): name another place, or make room"
+        "ERROR: --harness-report can't be written to taken/report (Not a directory): choose another path, or free space"
     ]

@@ -60,10 +60,10 @@ def test_every_id_is_there_once_and_every_link_leads_somewhere() -> None:
 
 def test_what_is_not_known_or_left_out_is_said() -> None:
     text = page(a_session())
-    assert "The DAG&#39;s edges are not known." in text or "The DAG's edges are not known." in text
-    assert "There was no run: DAG &#39;helo&#39; is not in &lt;/pre&gt;" in text
-    assert "202 lines before it are in the file" in text
-    assert "51 more are in the file." in text
+    assert "The DAG&#39;s edges are unknown." in text or "The DAG's edges are unknown." in text
+    assert "Not run: DAG &#39;helo&#39; is not in &lt;/pre&gt;" in text
+    assert "log.txt has 202 lines before it" in text
+    assert "evidence.json lists 51 more objects." in text
 
 
 def test_bars_lie_where_the_tasks_ran() -> None:
@@ -105,10 +105,10 @@ def test_each_box_lies_below_all_that_it_waits_for() -> None:
 def test_a_box_says_its_state_in_words() -> None:
     drawn = graph(failed_run())
     assert drawn
-    said = {box.task_id: box.said for box in drawn.boxes}
-    assert said["copy"] == "failed, 1 of 2"
-    assert said["later"] == "not begun"
-    assert said["tell"] == "upstream failed"
+    state_text = {box.task_id: box.state_text for box in drawn.boxes}
+    assert state_text["copy"] == "failed, 1 of 2"
+    assert state_text["later"] == "not begun"
+    assert state_text["tell"] == "upstream failed"
     label = next(box.label for box in drawn.boxes if box.task_id == LONG)
     assert label.startswith("…")
     assert label.endswith("that_does_not_end")

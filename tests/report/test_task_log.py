@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.report.task_log import bounded, newest_attempts, trouble
+from harness.report.task_log import find_warnings, limit_lines, newest_attempts
 
 LOGS = Path(__file__).parent / "logs"
 LINES = ("3.3", "2.11")
@@ -26,14 +26,14 @@ def test_every_task_has_its_own_part_of_the_log(line: str) -> None:
 
 @pytest.mark.parametrize("line", LINES)
 def test_of_a_retried_task_the_newest_attempt_is_told(line: str) -> None:
-    told = "\n".join(trouble(attempts(line)["bad"], 100))
+    told = "\n".join(find_warnings(attempts(line)["bad"], 100))
     assert "attempt 2 warns" in told
     assert "attempt 1" not in told
 
 
 @pytest.mark.parametrize("line", LINES)
 def test_warnings_errors_and_the_exception_are_told_and_nothing_else(line: str) -> None:
-    told = trouble(attempts(line)["bad"], 100)
+    told = find_warnings(attempts(line)["bad"], 100)
     text = "\n".join(told)
     assert told[-1] == "RuntimeError: attempt 2 is broken"
     assert "KeyError: 'inner'" in told
@@ -48,7 +48,7 @@ def test_warnings_errors_and_the_exception_are_told_and_nothing_else(line: str) 
 
 @pytest.mark.parametrize("line", LINES)
 def test_frames_of_airflow_are_counted_but_for_the_one_that_raises(line: str) -> None:
-    told = trouble(attempts(line)["bash"], 100)
+    told = find_warnings(attempts(line)["bash"], 100)
     assert sum("frames inside Airflow" in text for text in told) == 1
     frames = [text for text in told if text.startswith('  File "')]
     assert len(frames) == 1
@@ -59,19 +59,19 @@ def test_frames_of_airflow_are_counted_but_for_the_one_that_raises(line: str) ->
 def test_what_2_11_says_twice_is_told_once() -> None:
     lines = attempts("2.11")["group.mapped[1]"]
     assert "\n".join(lines).count("ValueError: two is bad") == 3
-    assert "\n".join(trouble(lines, 100)).count("ValueError: two is bad") == 1
+    assert "\n".join(find_warnings(lines, 100)).count("ValueError: two is bad") == 1
 
 
 def test_a_traceback_without_a_logger_is_told() -> None:
     log = ["2026-01-01T00:00:00Z [info     ] fine [x] loc=a.py:1", "Traceback (most recent call last):"]
     log += ['  File "/project/a.py", line 1, in f', "    f()", "ImportError: no"]
-    assert trouble(log, 100) == tuple(log[1:])
+    assert find_warnings(log, 100) == tuple(log[1:])
 
 
 def test_a_log_in_which_nothing_warns_tells_nothing() -> None:
-    assert trouble(["printed", "2026-01-01T00:00:00Z [info     ] fine [x] loc=a.py:1", "printed too"], 100) == ()
+    assert find_warnings(["printed", "2026-01-01T00:00:00Z [info     ] fine [x] loc=a.py:1", "printed too"], 100) == ()
 
 
 def test_the_last_lines_are_kept_and_the_others_counted() -> None:
-    assert bounded(["a", "b", "c"], 3) == ("a", "b", "c")
-    assert bounded(["a", "b", "c", "d"], 3) == ("... 2 lines before these", "c", "d")
+    assert limit_lines(["a", "b", "c"], 3) == ("a", "b", "c")
+    assert limit_lines(["a", "b", "c", "d"], 3) == ("... 2 lines before these", "c", "d")

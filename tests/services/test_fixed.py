@@ -186,8 +186,8 @@ def test_fixed_ports_and_workers_are_refused_at_the_start(harness_settings: Sett
     done = run_pytest(folder, harness_settings.root, "-n", "2")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert [line for line in done.stderr.splitlines() if line] == [
-        "ERROR: each worker of -n has a stack of its own, and one stack alone can have the ports that the settings fix "
-        "(minio_port): run with -n 0, or without these settings"
+        "ERROR: fixed ports (minio_port) allow only one stack, but each worker of -n has its own: run with -n 0, "
+        "or remove these settings"
     ]
 
 

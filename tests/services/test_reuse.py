@@ -117,7 +117,7 @@ def test_the_next_run_finds_everything_ready_and_clean_and_down_removes_it(kept:
     assert labelled(engine, {LABEL_SESSION: first["session"]}) == []
     assert not engine.networks.list(filters={"label": f"{LABEL_SESSION}={first['session']}"})
     assert not engine.volumes.list(filters={"label": f"{LABEL_SESSION}={first['session']}"})
-    assert kept.down() == "nothing was kept\n"
+    assert kept.down() == "nothing to remove\n"
 
 
 @pytest.mark.at_length
