@@ -56,7 +56,7 @@ def harness_settings(pytestconfig: pytest.Config) -> Settings:
 
 @pytest.fixture(scope="session")
 def harness_airflow(harness_settings: Settings) -> AirflowEnvironment:
-    """The Airflow environment: the interpreter that runs `airflow`, and its installed packages."""
+    """The Airflow environment: the interpreter that runs `airflow`, and its packages."""
     from harness.airflow.environments import find_environment
 
     return find_environment(harness_settings.airflow_python)
@@ -90,7 +90,7 @@ def harness_stack(
 
 @pytest.fixture(scope="session")
 def harness_remarks() -> list[str]:
-    """Lines for the user that appear under the table of scenarios, such as a fallback to another runner."""
+    """Lines under the table of scenarios, such as a fallback to another runner."""
     return []
 
 
@@ -122,14 +122,14 @@ def harness_execute(
 
 @pytest.fixture
 def connections(harness_settings: Settings, harness_stack: Stack) -> Mapping[str, str]:
-    """Map each Airflow connection id to its URI or JSON. Override to declare connections in Python."""
+    """Map Airflow connection ids to URIs or JSON. Override to declare them in Python."""
     engine = harness_stack.kind == "containers"
     return rendered(harness_settings.connections, values(harness_stack), engine=engine)
 
 
 @pytest.fixture
 def environment(harness_settings: Settings, harness_stack: Stack) -> Mapping[str, str]:
-    """Map further environment variables of every run to their values. Override to declare them in Python."""
+    """Map environment variables of runs to values. Override to declare them in Python."""
     engine = harness_stack.kind == "containers"
     return rendered(harness_settings.environment, values(harness_stack), engine=engine)
 
@@ -146,7 +146,7 @@ def world(
     environment: Mapping[str, str],
     tmp_path: Path,
 ) -> Iterator[World]:
-    """A clean world (harness.World): empty buckets, databases as their schema defines them, no sidecar."""
+    """A clean world (harness.World): empty buckets, databases as in their schemas, no sidecar."""
     from harness.report.collect import REMARK
     from harness.world import World
 
@@ -172,14 +172,14 @@ def world(
 
 @pytest.fixture
 def remark(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """A function that adds a line under the table of scenarios, and to JUnit, for the reader of the results."""
+    """A function that adds a line under the table of scenarios and to JUnit's file."""
     from harness.report.collect import REMARK
 
     return lambda text: request.node.user_properties.append((REMARK, f"{request.node.name}: {text}"))
 
 
 def check_declaration(fixture: str, declared: object) -> None:
-    """Raise SettingsError unless the fixture returned texts by name, for example if another plugin replaced it."""
+    """Raise SettingsError if the fixture, perhaps another plugin's, returned no texts by name."""
     if not isinstance(declared, Mapping) or not all(
         isinstance(text, str) for pair in declared.items() for text in pair
     ):
@@ -221,7 +221,7 @@ def _report_scenario(item: pytest.Item, report: pytest.TestReport, error: BaseEx
 
 
 def harness_error(error: BaseException) -> HarnessError | None:
-    """Return the HarnessError to show in one line, also of a group of errors from several fixtures; else None."""
+    """Return the HarnessError to show in one line, also of a group of errors; else None."""
     if isinstance(error, BaseExceptionGroup):
         errors = [harness_error(part) for part in error.exceptions]
         return errors[0] if all(errors) else None
@@ -229,7 +229,7 @@ def harness_error(error: BaseException) -> HarnessError | None:
 
 
 def _progress(config: pytest.Config) -> Progress:
-    """Return the progress of `harness run` or `harness up`, else one that bypasses pytest's capture."""
+    """Return the progress of `harness run`, else a progress that bypasses pytest's capture."""
     from harness.report.terminal import PROGRESS, TerminalProgress
 
     if PROGRESS in config.stash:

@@ -39,7 +39,7 @@ def check_file(what: str, file: Path) -> None:
 
 
 def write(file: Path, text: str) -> None:
-    """Replace the content of `file` atomically: a concurrent reader sees the old or the new text. Raises OSError.
+    """Replace the content of `file`, atomically for concurrent readers. Raises OSError.
 
     A device, a link's target, and a file in a read-only folder can't be replaced and are overwritten.
     """

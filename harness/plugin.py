@@ -1,4 +1,4 @@
-"""pytest plugin: options, settings, the session of services and the report. Loads harness.fixtures."""
+"""pytest plugin: options, settings, the session of services, the report; loads fixtures."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _run_id(config: pytest.Config, root: Path) -> str:
-    """Return an id that xdist's controller and workers share, derived from xdist's id of the test run if it has one."""
+    """Return an id that xdist's controller and workers share, derived from xdist's own id."""
     if hasattr(config, "workerinput"):
         given = config.workerinput["testrunuid"]
     else:
@@ -116,7 +116,7 @@ def _collect(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Tell the reaper that the test run continues, in case a worker crashed and its successor has not started."""
+    """Keep the reaper waiting between the crash of a worker and the start of its successor."""
     node.config.stash[SERVICE_SESSION].watch_too()
 
 

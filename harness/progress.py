@@ -17,7 +17,7 @@ class Progress(Protocol):
     """Receives the progress of long work. Can be called from several threads."""
 
     def step(self, what: str, text: str, *, last: bool = False) -> None:
-        """Show what is being done to `what` (`text`, a few words); `last` marks the last step of `what`."""
+        """Show the current step of `what` in a few words; `last` marks the last step."""
 
 
 class Silent:
@@ -55,7 +55,7 @@ class Live:
 
 @contextmanager
 def show_progress(console: Console | None = None) -> Iterator[Progress]:
-    """Show progress on the console, or on stderr: as live lines on a terminal, else as plain lines."""
+    """Show progress on the console (default: stderr), as live lines if it is a terminal."""
     # Bind the current stream, because sys.stderr may be replaced in the meantime.
     console = console or Console(file=sys.stderr)
     if not console.is_terminal:

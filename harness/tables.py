@@ -9,7 +9,7 @@ from rich.table import Table
 
 
 def plain_table(*headings: str, numbers: Collection[str] = ()) -> Table:
-    """Return a table without a frame; long cells are folded, and the columns `numbers` are right-aligned."""
+    """Return a table without a frame; columns in `numbers` are right-aligned."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for heading in headings:
         table.add_column(heading, overflow="fold", justify="right" if heading in numbers else "left")

@@ -23,7 +23,7 @@ COMMANDS = (dag_run, dag_list, watch, up, status, logs, down, clean, doctor, ima
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Return 0 for success, 1 if a check or a run failed, 2 for an error, shown as one line."""
+    """Run one command; return 0, 1 if a check or a run failed, or 2 after a one-line error."""
     cache: Path | None = None
     try:
         root = find_root(Path.cwd())
@@ -74,7 +74,7 @@ def _of_system(error: OSError) -> str:
 
 
 def _keep_traceback(cache: Path | None) -> None:
-    """Write the traceback to the cache folder, for debugging. An error here, as on a full disk, is ignored."""
+    """Write the traceback to the cache folder; ignore an error such as a full disk."""
     if cache is None:
         return
     with suppress(OSError):

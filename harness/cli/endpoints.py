@@ -29,7 +29,7 @@ def format_endpoints(stack: Stack) -> dict[str, str]:
 
 
 def format_credentials(stack: Stack, connections: Mapping[str, str]) -> dict[str, str]:
-    """Return environment variables for a shell: for boto3 and `aws`, for `psql`, and Airflow's connections.
+    """Return environment variables for boto3, `aws`, `psql` and Airflow's connections.
 
     The passwords of MinIO and Postgres are secret, and so are the connections, which contain them.
     """

@@ -27,7 +27,7 @@ Reader = Callable[[int, bool], Iterable[str]]
 
 
 def read_log(root: Path, name: str, lines: int, follow: bool = False, public: Set[str] = frozenset()) -> Iterator[str]:
-    """Yield the last lines of the kept service `name`, and with `follow` new lines until the service ends.
+    """Yield the last lines of a kept service, and with `follow` new ones until it ends.
 
     The passwords in the session's state files are masked, except the `public` passwords. If several stacks are kept,
     the first stack's service is read. Raises ServiceError, EngineError.
@@ -40,7 +40,7 @@ def read_log(root: Path, name: str, lines: int, follow: bool = False, public: Se
         kept = f"choose from {', '.join(sorted(readers))}" if readers else "start it with `harness up`"
         raise ServiceError(f"no service {name!r} is kept: {kept}")
     notes = (session.note(file.stem) or {} for file in session.folder.glob("*.json"))
-    secrets = set().union(*map(_find_passwords, notes))
+    secrets = {password for note in notes for password in _find_passwords(note)}
     for line in readers[name](lines, follow):
         for secret in secrets - public:
             line = line.replace(secret, "***")

@@ -19,7 +19,7 @@ SCHEMES = {"postgres": "postgresql", "relay": "tcp"}
 
 @dataclass(frozen=True)
 class KeptService:
-    """A service of the stack in `slot`; `answers`: it runs and, if it has a port, accepts connections."""
+    """A service of a kept stack; `answers`: it runs and accepts connections to its port."""
 
     slot: int
     kind: str
@@ -34,7 +34,7 @@ class KeptService:
 
 
 def list_kept_services(root: Path) -> list[KeptService]:
-    """Return the services of the checkout's kept stacks; the shared Postgres server is in slot 0."""
+    """Return the services of kept stacks; the shared Postgres server is in slot 0."""
     session = ServiceSession(root, None)
     return [*_list_embedded(session), *_list_containers(session)]
 

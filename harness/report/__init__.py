@@ -1,1 +1,1 @@
-"""The report of a test session: built once as plain data (model.py), then rendered in every format."""
+"""The report of a test session, built as plain data (model.py) and rendered from it."""

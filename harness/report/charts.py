@@ -18,7 +18,7 @@ WORST = ("failed", "upstream_failed", "up_for_retry", "running", "queued", "sche
 
 @dataclass(frozen=True)
 class Bar:
-    """One task of the Gantt chart; `left` and `width` in percent of the run, None if the task never ran."""
+    """One task of the Gantt chart; positions in percent, None if the task never ran."""
 
     task: TaskResult
     left: float | None
@@ -35,7 +35,7 @@ class Gantt:
 
 @dataclass(frozen=True)
 class Box:
-    """One task of the graph, its centre at `x`, its top at `y`. `state_text` is the task's state in words."""
+    """One task of the graph with its state in words, its centre at `x`, its top at `y`."""
 
     task_id: str
     label: str
@@ -58,7 +58,7 @@ class Graph:
 
 
 def gantt(run: RunFacts) -> Gantt:
-    """Return the chart of a run's tasks in the order of their start; tasks that never started come last."""
+    """Return the tasks' chart in the order of their start; unstarted tasks come last."""
     timed = {
         t.task_id: (t.start.timestamp(), t.end.timestamp()) for t in run.tasks.values() if t.start and t.end and t.tries
     }
@@ -83,7 +83,7 @@ def _ticks(whole: float) -> tuple[tuple[float, str], ...]:
 
 
 def graph(run: RunFacts) -> Graph | None:
-    """Return the graph from top to bottom, each task below its upstream tasks; None if the edges are unknown."""
+    """Return the graph, each task below its upstream tasks; None if the edges are unknown."""
     if run.edges is None:
         return None
     instances: dict[str, list[TaskResult]] = defaultdict(list)
@@ -124,7 +124,7 @@ def _box_width(name: str, state_text: str) -> float:
 
 
 def _rows(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> tuple[list[list[str]], list[list[str]]]:
-    """Return the places of each row, tasks by the longest path to them, and each edge's places, one a row."""
+    """Return each row's places, tasks by their longest path, and each edge's places."""
     before: dict[str, list[str]] = {name: [a for a, b in edges if b == name] for name in names}
     depth = dict.fromkeys(names, 0)
     for _ in names:  # The depths of n tasks are final after n rounds.
@@ -168,7 +168,7 @@ def _state(instances: Sequence[TaskResult]) -> tuple[str | None, str]:
 
 
 def _line(way: Sequence[tuple[float, float]]) -> str:
-    """Return a path from the bottom of the first place to the top of the last, straight through the others."""
+    """Return a path from the first place's bottom to the last one's top, through the others."""
     path = f"M{way[0][0]},{way[0][1] + BOX_HEIGHT}"
     for (x, above), (to, below) in pairwise(way):
         top, bottom = above + BOX_HEIGHT, below - (5 if (to, below) == way[-1] else 0)

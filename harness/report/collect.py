@@ -1,4 +1,4 @@
-"""Collect the parts of all processes into one session, and write the report when pytest ends."""
+"""Collect the parts of all processes into one session, and write its report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REMARK = "harness-remark"
 
 
 class Collector:
-    """pytest plugin of the process that shows the results: xdist's controller, or pytest without xdist."""
+    """pytest plugin of xdist's controller, or of pytest without xdist."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -77,7 +77,7 @@ class Collector:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the report after xdist's workers have ended and before pytest's summary, which names its file."""
+        """Write the report after xdist's workers ended and before pytest's summary names it."""
         if not self._scenarios:
             return
         found = self.session()

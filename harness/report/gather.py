@@ -1,4 +1,4 @@
-"""Build a scenario's part of the report, in the process that ran the scenario, with secrets masked."""
+"""Build a scenario's part of the report, masked, in the process that ran the scenario."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FINE = ("success", "skipped", "upstream_failed", "removed", None)
 def build_part(
     item: pytest.Item, world: World | None, report: pytest.TestReport, error: BaseException | None, whole: bool
 ) -> model.Part:
-    """Build the scenario's part of the report from pytest's `report`; `world` is None if its fixture failed.
+    """Build the scenario's part of the report; `world` is None if its fixture failed.
 
     `error` is the exception that ended the phase. Without `whole`, only failures include log excerpts and evidence.
     """
@@ -87,7 +87,7 @@ def _report_run(run: Run, failed: bool, whole: bool) -> model.ReportedRun:
 
 
 def _build_task_logs(run: Run) -> tuple[model.TaskLog, ...]:
-    """Return log excerpts of the failed tasks in the order of their ends; else an excerpt of the whole run's log."""
+    """Return log excerpts of the failed tasks in the order of their ends, else of the run."""
     failed = sorted(
         (task for task in run.tasks.values() if task.state not in FINE),
         key=lambda task: (task.end is None, task.end and task.end.timestamp()),
@@ -110,7 +110,7 @@ def _last_lines(service: Service) -> tuple[str, ...]:
 
 
 def _is_used(service: str, world: World | None) -> bool:
-    """Return whether the last run used the service. If no run was made, any service may be the cause."""
+    """Return whether the last run used the service, or no run was made."""
     made = [run for run in world.runs if run.refused is None] if world else []
     if not made:
         return True

@@ -1,4 +1,4 @@
-"""The session in Markdown, for GitHub's job summary: the table, and the failed task's log of each failure."""
+"""The session in Markdown, for GitHub's job summary: the table and the failures' logs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MARKS = {"passed": "✅ passed", "failed": "❌ failed", "not run": "⏭️ not 
 
 
 def summary(session: Session) -> str:
-    """Return Markdown of about LONGEST characters at most; the failures beyond that are only counted."""
+    """Return Markdown of about LONGEST characters at most; further failures are counted."""
     counts = ", ".join(f"{number} {kind}" for kind in MARKS if (number := session.count(kind)))  # type: ignore[arg-type]
     lines = ["## Airflow scenarios", "", f"{counts} in {session.seconds:.0f} s", ""]
     lines += ["| scenario | DAG | date | result | seconds |", "|---|---|---|---|---:|"]

@@ -1,4 +1,4 @@
-"""A test session as plain data: report.json, from which the page, summary, table and pytest's sections are made.
+"""A test session as plain data, as in report.json; all other formats are made from it.
 
 Its runs are harness.run.Run. Times are UTC, durations are seconds, sizes are bytes. Secrets in every text are masked.
 """
@@ -47,7 +47,7 @@ class Stack(_Data):
 
 
 class TaskLog(_Data):
-    """Warnings and errors in the log of a task's newest attempt, or of the whole run if `task_id` is None."""
+    """Warnings and errors of a task's newest attempt; of the whole run if `task_id` is None."""
 
     task_id: str | None
     attempt: int | None
@@ -55,7 +55,7 @@ class TaskLog(_Data):
 
 
 class ReportedRun(_Data):
-    """An attempt at a run, with excerpts of its log, and the names of its files in the report's folder.
+    """An attempt at a run, with log excerpts and its files in the report's folder.
 
     `trouble` is empty unless the scenario or the run failed. Without `--harness-report` the run has no log, no XComs,
     and no evidence unless the scenario failed; `dag_files` is always empty.

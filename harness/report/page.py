@@ -1,4 +1,4 @@
-"""The page: one self-contained HTML file, which a content security policy keeps from loading anything."""
+"""The page: one HTML file that loads nothing, enforced by a content security policy."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SIGNS = {
 
 
 def page(session: Session) -> str:
-    """Return the session as HTML. All data is escaped, and a browser runs only the page's own script."""
+    """Return the session as HTML; all data is escaped, and only the page's own script runs."""
     style, script = _asset("page.css"), _asset("page.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"size": size, "clock": clock, "pretty": pretty}

@@ -1,4 +1,4 @@
-"""The sections that pytest shows below a scenario's failure, in a fixed order that ends with the versions."""
+"""The sections that pytest shows below a scenario's failure, in a fixed order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIDECAR_LINES = 15
 
 
 def failure_sections(part: Part) -> list[Section]:
-    """Return titles and texts: the failed tasks' logs, sidecars, services and buckets of the last run, versions."""
+    """Return titles and texts: logs, sidecars, services, buckets (of the last run), versions."""
     sections: list[Section] = []
     last = next((one for one in reversed(part.scenario.runs) if one.run.refused is None), None)
     if last:
@@ -49,7 +49,7 @@ def _sidecars(evidence: Evidence) -> Iterator[Section]:
 
 
 def bucket_lines(evidence: Evidence) -> Sequence[str]:
-    """Return a line for each object with its size in bytes, the number of further objects, and the empty buckets."""
+    """Return lines of objects with sizes, the number of further ones, and empty buckets."""
     found = stored_objects(evidence)
     shown = found[:OBJECTS]
     width = max((len(f"{stored.size:,}") for _, _, stored in shown), default=0)
@@ -62,7 +62,7 @@ def bucket_lines(evidence: Evidence) -> Sequence[str]:
 
 
 def stored_objects(evidence: Evidence) -> list[tuple[str, str, StoredObject]]:
-    """Return bucket (`minio: data`), key and object of each stored object, sorted, MinIO's first."""
+    """Return bucket (`minio: data`), key and object of each stored object, MinIO's first."""
     return [(bucket, key, stored) for bucket, objects in _buckets(evidence) for key, stored in sorted(objects.items())]
 
 
@@ -84,7 +84,7 @@ def version_lines(versions: Versions) -> Sequence[str]:
 
 
 def attach_sections(report: pytest.TestReport, part: Part) -> None:
-    """Attach the part to pytest's report, and its sections to a failure, so that JUnit's file has the sections too."""
+    """Attach the part to pytest's report, and its sections to a failure, also for JUnit."""
     setattr(report, PART, part.model_dump(mode="json"))
     if not report.failed:
         return
@@ -96,7 +96,7 @@ def attach_sections(report: pytest.TestReport, part: Part) -> None:
 
 
 def create_failure_repr(report: pytest.TestReport, text: str, message: str) -> ReprExceptionInfo:
-    """Create a failure that shows `text`; pytest's summary and JUnit show the first line of `message`."""
+    """Create a failure that shows `text`; summaries show the first line of `message`."""
     path, line, _ = report.location
     first = message.strip().splitlines()[0] if message.strip() else text
     place = ReprFileLocation(path, (line or 0) + 1, first)

@@ -1,4 +1,4 @@
-"""Find why a task failed in the log of `airflow dags test`, which holds the lines of all tasks.
+"""Find why a task failed in the log of `airflow dags test`.
 
 Two formats are parsed: Airflow 3's `TIME [level    ] message [logger] key=value`, and 2.11's
 `[TIME] {file:line} LEVEL - message`, in which the task's own lines occur twice.
@@ -47,7 +47,7 @@ class Entry:
 
 
 def newest_attempts(log: str) -> dict[str, list[str]]:
-    """Return the log lines of each started task's newest attempt, by task (`task[0]` if it is mapped)."""
+    """Return the log lines of each task's newest attempt (`task[0]` if it is mapped)."""
     found: dict[str, list[str]] = {}
     inside: list[str] | None = None
     for line in log.splitlines():
@@ -64,7 +64,7 @@ def newest_attempts(log: str) -> dict[str, list[str]]:
 
 
 def find_warnings(lines: Sequence[str], limit: int) -> tuple[str, ...]:
-    """Return the last `limit` lines of the warnings, errors and exceptions, each of which is included once.
+    """Return the last `limit` lines of warnings, errors and exceptions, without repetitions.
 
     Frames inside Airflow are counted instead of shown, except for the frame that raises.
     """
@@ -84,7 +84,7 @@ def tail_lines(lines: Sequence[str], limit: int) -> tuple[str, ...]:
 
 
 def limit_lines(lines: Sequence[str], limit: int) -> tuple[str, ...]:
-    """Return at most `limit` lines from the end; if lines are left out, the first line counts them."""
+    """Return the last lines, at most `limit`; the first counts the lines left out."""
     if len(lines) <= limit:
         return tuple(lines)
     return (f"... {len(lines) - limit + 1} lines before these", *lines[len(lines) - limit + 1 :])

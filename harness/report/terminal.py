@@ -1,4 +1,4 @@
-"""The harness's output on pytest's terminal: the table of scenarios and the progress of long work."""
+"""The harness's output on pytest's terminal: the table of scenarios, and progress."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ UNKNOWN = "unknown"
 
 
 def session_versions(airflow: AirflowEnvironment | None = None, stack: Stack | None = None) -> Versions:
-    """Return the versions of the Airflow environment (if it was found), the harness and the stack's images."""
+    """Return the versions of Airflow (if it was found), the harness and the images."""
     images = stack.images if stack else {}
     packages = airflow.airflow_packages if airflow else {}
     return Versions(

@@ -1,4 +1,4 @@
-"""The files of a report: the page, report.json, summary.md, and the logs and evidence that the page links to."""
+"""The files of a report: the page, report.json, summary.md, logs and evidence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OURS = re.compile(r"\d{3}-[\w.-]+-run-\d+-(log\.txt|evidence\.json)")
 
 
 def write_report(session: Session, folder: Path) -> Path:
-    """Write the report, replacing an earlier report's files, and return the page's path. Raises OutputError."""
+    """Write the report over an earlier one; return the page's path. Raises OutputError."""
     from harness.report.page import page  # imports jinja2, which few sessions need
 
     with writing(REPORT, folder):

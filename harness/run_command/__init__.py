@@ -1,1 +1,1 @@
-"""Run one function in a pytest session, so that a command can use the project's fixtures without a test."""
+"""Run one function in a pytest session, with the project's fixtures and without a test."""

@@ -17,7 +17,7 @@ COLOURS = {"success": "green", "failed": "red", "upstream_failed": "red", "skipp
 
 
 def show_result(console: Console, run: Run, mask: Callable[[str], str]) -> None:
-    """Print tables of the tasks and of the evidence; output of containers and Airflow is passed through `mask`."""
+    """Print tables of the tasks and the evidence, with printed output masked by `mask`."""
     evidence = run.evidence
     tasks = plain_table("task", "state", "tries", "seconds", numbers=NUMBERS)
     for name, task in run.tasks.items():

@@ -20,7 +20,7 @@ from harness.report.terminal import PROGRESS
 
 
 class _Single:
-    """pytest plugin that collects only `work`, keeps its exception, and removes pytest's output."""
+    """pytest plugin that collects only `work`, keeps its exception, and silences pytest."""
 
     def __init__(self, work: Callable[..., None], progress: Progress) -> None:
         self.work, self.progress = work, progress
@@ -44,7 +44,7 @@ class _Single:
 
 
 def run_in_session(root: Path, work: Callable[..., None], options: Sequence[str], progress: Progress) -> None:
-    """Call `work`, whose parameters are names of fixtures, in a session at `root` with pytest's `options`.
+    """Call `work`, whose parameters name fixtures, in a pytest session at `root`.
 
     `progress` receives the pulls and builds of images. `work` writes to this process's standard output and error;
     pytest's own output is discarded. Raises the exception of `work` or of a fixture, including KeyboardInterrupt,

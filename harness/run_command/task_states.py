@@ -17,7 +17,7 @@ ENDED = ("success", "failed", "upstream_failed", "skipped", "removed")
 
 @contextmanager
 def follow_tasks(database: psycopg.Connection, progress: Progress) -> Iterator[None]:
-    """Report each new state of a task to `progress` until the context ends; a mapped task is named `task[0]`."""
+    """Report new states of tasks (`task[0]` if mapped) to `progress` until the context ends."""
     ended = threading.Event()
     seen: dict[str, str] = {}
 
