@@ -1,4 +1,4 @@
-"""Canaries: things on the engine that are nobody's, or another session's. No test may remove one.
+"""Canaries: objects on the engine that belong to no session or to another one. No test may remove them.
 
 Fixtures for conftest.py: the canaries live as long as the test session (of one worker), and are counted after each
 module, so that a loss names the module whose tests caused it.
@@ -22,9 +22,9 @@ from harness.services.relay import SIDECAR_ROLE
 from harness.settings import Settings
 
 LABEL = "harness-tests.canary"
-"""Its value is the second at which the canary was made."""
+"""Its value is the time at which the canary was created, in seconds."""
 FORGOTTEN = 7200.0
-"""Seconds after which a canary is one of a killed test session."""
+"""Age in seconds from which a canary belongs to a killed test session."""
 
 
 class Canaries:
@@ -43,7 +43,7 @@ class Canaries:
             self.alive |= {f"{kind} {name}" for kind in ("container", "network", "volume")}
 
     def lost(self) -> list[str]:
-        """The canaries that have gone since the last call; a container that runs no more has gone."""
+        """Return the canaries removed since the last call; a stopped container counts as removed."""
         filters = {"label": LABEL}
         there = {f"container {one.name}" for one in self.client.containers.list(filters=filters)}
         there |= {f"network {one.name}" for one in self.client.networks.list(filters=filters)}
@@ -53,7 +53,7 @@ class Canaries:
         return sorted(gone)
 
     def remove(self) -> None:
-        """Removes these canaries, and those that killed sessions left."""
+        """Remove these canaries, and those of killed sessions."""
         names = {canary.partition(" ")[2] for canary in self.alive}
         engine, filters = self.client, {"label": LABEL}
         for container in engine.containers.list(all=True, filters=filters):
@@ -76,7 +76,7 @@ def _forgotten(labels: dict[str, str]) -> bool:
 
 @pytest.fixture(scope="session")
 def canaries(harness_settings: Settings) -> Iterator[Canaries | None]:
-    """None where no engine answers, since nothing can be removed there."""
+    """The canaries, or None if no engine answers."""
     try:
         client = connect()
     except EngineError:
@@ -86,12 +86,12 @@ def canaries(harness_settings: Settings) -> Iterator[Canaries | None]:
     yield made
     lost = made.lost()
     made.remove()
-    assert not lost, f"something that was not the harness's was removed: {', '.join(lost)}"
+    assert not lost, f"objects of others were removed: {', '.join(lost)}"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def canaries_survive(request: pytest.FixtureRequest, canaries: Canaries | None) -> Iterator[None]:
-    """Names the module whose tests removed a canary."""
+    """Name the module whose tests removed a canary."""
     yield
     lost = canaries.lost() if canaries else []
-    assert not lost, f"a test of {request.node.name} removed what was not the harness's: {', '.join(lost)}"
+    assert not lost, f"a test of {request.node.name} removed objects of others: {', '.join(lost)}"

@@ -1,4 +1,4 @@
-"""Airflow environments: described by their own interpreter, and refused in one line."""
+"""Airflow environments: their description, and errors of one line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def install(python: Path, name: str, version: str) -> None:
     (Path(site) / f"{name}-{version}.dist-info").mkdir()
 
 
-def test_an_environment_says_what_is_installed_in_it(bare_python: Path) -> None:
+def test_an_environment_lists_its_packages(bare_python: Path) -> None:
     install(bare_python, "Some.Package_name", "1.2")
     found = describe.__wrapped__(bare_python)
 
@@ -51,7 +51,7 @@ def test_the_interpreter_of_pytest_is_the_default(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("text", "why"), [("#!/bin/sh\necho sorry >&2; exit 3\n", "sorry"), ("#!/bin/sh\necho hello\n", "Expecting value")]
 )
-def test_what_is_no_interpreter_is_refused(tmp_path: Path, text: str, why: str) -> None:
+def test_a_program_that_is_no_interpreter_is_refused(tmp_path: Path, text: str, why: str) -> None:
     program = tmp_path / "python"
     program.write_text(text)
     program.chmod(0o755)

@@ -1,4 +1,4 @@
-"""A run in Airflow's image: what of this machine is rewritten for it."""
+"""Runs in Airflow's image: translation of addresses, and the files that are copied in."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ KNOWN = {"127.0.0.1:32768": "locals3:9000", "172.17.0.2:5432": "postgres:5432"}
         ("locals3:9000", "locals3:9000"),
     ],
 )
-def test_addresses_become_those_of_the_network(outside: str, inside: str) -> None:
+def test_addresses_are_translated_to_the_network(outside: str, inside: str) -> None:
     assert from_inside(outside, KNOWN) == inside
 
 
-def test_only_the_sources_of_the_named_packages_go_in(tmp_path: Path) -> None:
+def test_only_sources_of_the_named_packages_are_copied(tmp_path: Path) -> None:
     for name in ("wanted/__init__.py", "wanted/deep/one.py", "other/two.py", "wanted/notes.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
@@ -56,7 +56,7 @@ def test_every_service_has_an_address_inside(harness_stack: Stack) -> None:
 
 
 @pytest.mark.engine
-def test_the_engines_socket_is_looked_at(harness_stack: Stack) -> None:
+def test_the_owner_of_the_engines_socket_is_read(harness_stack: Stack) -> None:
     owned = engine_socket_owned(harness_stack)
     assert owned.uid == 0
     assert owned.mode in {"660", "666"}

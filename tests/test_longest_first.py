@@ -1,4 +1,4 @@
-"""The order of scenarios where workers share them."""
+"""The order of scenarios that workers share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from threading import Event
 @pytest.mark.parametrize("number", range(24))
 def test_it(number):
     if number in {long}:
-        Event().wait(1.1)  # what it takes is what matters here
+        Event().wait(1.1)  # The duration matters here.
     with Path(f"ran-{{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}}").open("a") as ran:
         ran.write(f"{{number}} ")
     assert number != 23
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def first(folder: Path, settings: Settings, *arguments: str) -> list[int]:
-    """The first test of each worker, sorted. All tests have run, each once."""
+    """Run all tests and return each worker's first test, sorted."""
     for left in folder.glob("ran-*"):
         left.unlink()
     done = run_pytest(folder, settings.root, *arguments)
@@ -171,7 +171,7 @@ def makespan(durations: Sequence[float], workers: int) -> tuple[float, list[int]
     ids=["two very long", "many short", "a real suite", "long alone", "two", "three", "short alone", "one"],
 )
 @pytest.mark.parametrize("workers", [2, 4])
-def test_workers_end_together(durations: list[float], workers: int) -> None:
+def test_workers_finish_at_about_the_same_time(durations: list[float], workers: int) -> None:
     seconds, ended = makespan(durations, workers)
     assert sorted(ended) == list(range(len(durations))), "every test ran once"
     least = max(max(durations), sum(durations) / workers)

@@ -1,4 +1,4 @@
-"""Files that the user asked for: written whole, or where they are."""
+"""Output files: replaced atomically, or overwritten if they can't be replaced."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from harness.output import check_file, write
 
 
-def test_a_file_is_replaced_and_nothing_stands_beside_it(tmp_path: Path) -> None:
+def test_a_file_is_replaced_and_no_partial_file_remains(tmp_path: Path) -> None:
     file = tmp_path / f"{'x' * 250}.json"
     for text in ("old", "new"):
         check_file("it", file)
@@ -17,25 +17,25 @@ def test_a_file_is_replaced_and_nothing_stands_beside_it(tmp_path: Path) -> None
     assert {one.name: one.read_text() for one in tmp_path.iterdir()} == {file.name: "new"}
 
 
-def test_a_link_stays_one_also_where_its_end_is_not_there_yet(tmp_path: Path) -> None:
+def test_a_dangling_link_stays_a_link(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "end")
     for text in ("old", "new"):
         check_file("it", link)
-        assert link.exists() == (text == "new"), "looking makes no file"
+        assert link.exists() == (text == "new"), "the check creates no file"
         write(link, text)
     assert link.is_symlink()
     assert (tmp_path / "end").read_text() == "new"
 
 
-def test_looking_makes_no_file(tmp_path: Path) -> None:
+def test_the_check_creates_no_file(tmp_path: Path) -> None:
     check_file("it", tmp_path / "none")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_takes_no_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_in_a_read_only_folder_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "there"
     file.write_text("old")
-    monkeypatch.setattr("os.access", lambda place, mode: False)  # root could write all the same
+    monkeypatch.setattr("os.access", lambda place, mode: False)  # root could write to it
     write(file, "new")
     assert [one.read_text() for one in tmp_path.iterdir()] == ["new"]

@@ -17,7 +17,7 @@ def dags(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ("s3://user:password@?host=http%3A%2F%2Flocals3%3A9000", "endpoint_url=http%3A%2F%2Flocals3%3A9000"),
         ("aws://user:password@/?host=http%3A%2F%2Flocals3%3A9000", "would talk to the real AWS"),
@@ -36,17 +36,17 @@ def dags(tmp_path: Path) -> Path:
         ('{"conn_type": "aws", "extra": {"host": 5}}', "would talk to the real AWS"),
     ],
 )
-def test_connections_that_todays_provider_ignores(dags: Path, value: str, told: str) -> None:
+def test_connections_that_the_current_provider_ignores(dags: Path, value: str, message: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_LOCALS3": value})
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert "user:password" not in str(refused.value)
     assert "user%3Apassword" not in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ("{broken", " is not valid JSON"),
         ('{"conn_type": "aws", "password": "secret"\n\n', " is not valid JSON"),
@@ -64,10 +64,10 @@ def test_connections_that_todays_provider_ignores(dags: Path, value: str, told: 
         ("aws://u:sec/secret@host/", " is not a valid URI"),
     ],
 )
-def test_malformed_connections(dags: Path, value: str, told: str) -> None:
+def test_malformed_connections(dags: Path, value: str, message: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_LOCALS3": value})
-    assert str(refused.value).startswith(f"AIRFLOW_CONN_LOCALS3{told}")
+    assert str(refused.value).startswith(f"AIRFLOW_CONN_LOCALS3{message}")
     assert "secret" not in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -107,7 +107,7 @@ def test_connections_that_work(dags: Path, value: str) -> None:
         ("aws://AKIA1:ab%2Fc?region_name=x", "aws://AKIA1:***%2F***@/?region_name=x"),
     ],
 )
-def test_credentials_get_their_repaired_form(dags: Path, value: str, repaired: str) -> None:
+def test_unencoded_credentials_get_a_corrected_form(dags: Path, value: str, repaired: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_AWS_CONN": value})
     assert f": write {repaired}, *** being what stays" in str(refused.value)
@@ -119,7 +119,7 @@ AT_TWIN = "endpoint_url=http%3A%2F%2F127.0.0.1%3A1"
 
 
 @pytest.mark.parametrize(
-    ("connection", "env", "told"),
+    ("connection", "env", "message"),
     [
         ("aws://u:p@", {}, "has no region, and TRAINING (438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest)"),
         ("aws://u:p@", {"AWS_DEFAULT_REGION": ""}, "has no region"),
@@ -129,10 +129,10 @@ AT_TWIN = "endpoint_url=http%3A%2F%2F127.0.0.1%3A1"
         ('{"conn_type": "aws", "extra": {"region_name": "us-east-1"}}', {}, "works in region us-east-1"),
     ],
 )
-def test_a_region_must_be_the_images(dags: Path, connection: str, env: dict[str, str], told: str) -> None:
+def test_the_region_must_match_the_image(dags: Path, connection: str, env: dict[str, str], message: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_AWS_CONN": connection, **IMAGE, **TWIN, **env})
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert "eu-west-1" in str(refused.value)
 
 
@@ -145,12 +145,12 @@ def test_a_region_must_be_the_images(dags: Path, connection: str, env: dict[str,
         ("postgresql://a:b@host/db", {}),
     ],
 )
-def test_regions_that_do(dags: Path, connection: str, env: dict[str, str]) -> None:
+def test_matching_regions_are_accepted(dags: Path, connection: str, env: dict[str, str]) -> None:
     refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_ONE": connection, **IMAGE, **TWIN, **env})
 
 
 @pytest.mark.parametrize("date", ["tomorrow", "2021-13-01", "2021-02-30", "", "01/02/2021"])
-def test_what_is_not_a_date(dags: Path, date: str) -> None:
+def test_an_invalid_date_is_refused(dags: Path, date: str) -> None:
     with pytest.raises(RunRefusedError, match="is not a date: write 2021-01-31"):
         refuse_misleading(dags, date, {})
 
@@ -197,7 +197,7 @@ def test_a_docker_socket_must_answer(dags: Path) -> None:
         ("127.0.0.1:9", ("127.0.0.1", 9)),
     ],
 )
-def test_which_address_is_asked(
+def test_the_address_that_is_probed(
     dags: Path, monkeypatch: pytest.MonkeyPatch, value: str, asked: tuple[str, int]
 ) -> None:
     def nobody(address: tuple[str, int], timeout: float) -> None:
@@ -209,7 +209,7 @@ def test_which_address_is_asked(
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
 
 
-def test_the_guides_port_gets_a_hint(dags: Path) -> None:
+def test_the_port_of_the_guide_gets_a_hint(dags: Path) -> None:
     with pytest.raises(RunRefusedError, match=r"host a\.\.b, port 2376 .*relay listens on 2375"):
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": "tcp://a..b:2376"})
 
@@ -221,7 +221,7 @@ def test_a_socket_that_is_not_there(dags: Path, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["npipe:////./pipe/docker_engine", "ssh://me@somewhere"])
-def test_docker_hosts_that_are_not_asked(dags: Path, value: str) -> None:
+def test_docker_hosts_that_are_not_probed(dags: Path, value: str) -> None:
     refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
 
 
@@ -240,7 +240,7 @@ def test_docker_hosts_that_are_not_asked(dags: Path, value: str) -> None:
         "a\nb",
     ],
 )
-def test_what_is_not_a_docker_host(dags: Path, value: str) -> None:
+def test_an_invalid_docker_host_is_refused(dags: Path, value: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
     assert str(refused.value) == "DOCKER_HOST is not an address: write tcp://HOST:PORT or unix:///PATH"

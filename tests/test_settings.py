@@ -15,7 +15,7 @@ def project(folder: Path, table: str) -> Path:
     return folder
 
 
-def test_option_before_environment_before_pyproject_before_default(tmp_path: Path) -> None:
+def test_precedence_is_option_environment_pyproject_default(tmp_path: Path) -> None:
     assert Settings.load(tmp_path, NAMES, {}, {}).image_mode == "auto"
     root = project(tmp_path, 'image_mode = "pull"\nminio_image = "from/pyproject:1"\npostgres_image = "kept:1"')
     assert Settings.load(root, NAMES, {}, {}).image_mode == "pull"
@@ -26,14 +26,14 @@ def test_option_before_environment_before_pyproject_before_default(tmp_path: Pat
     assert settings.image_overrides == {"minio": "from/option:1", "postgres": "kept:1"}
 
 
-def test_a_projects_image_can_be_named_like_the_harnesss_own(tmp_path: Path) -> None:
+def test_a_projects_image_can_be_overridden(tmp_path: Path) -> None:
     root = project(tmp_path, 'images.cruncher = {tag = "a/cruncher", context = "image"}')
     settings = Settings.load(root, NAMES, {}, {"HARNESS_CRUNCHER_IMAGE": "b/cruncher:2"})
     assert settings.image_overrides == {"cruncher": "b/cruncher:2"}
 
 
 @pytest.mark.parametrize(
-    ("table", "environ", "told"),
+    ("table", "environ", "message"),
     [
         ('image_mode = "never"', {}, "image_mode"),
         ("", {"HARNESS_IMAGE_MODE": "never"}, "'auto', 'pull' or 'build' (given: 'never')"),
@@ -56,10 +56,10 @@ def test_a_projects_image_can_be_named_like_the_harnesss_own(tmp_path: Path) -> 
         ('images.minio = {tag = "a", context = "b"}', {}, "the harness brings one; rename it"),
     ],
 )
-def test_what_means_nothing_is_one_line(tmp_path: Path, table: str, environ: dict[str, str], told: str) -> None:
+def test_an_invalid_setting_is_one_line(tmp_path: Path, table: str, environ: dict[str, str], message: str) -> None:
     with pytest.raises(SettingsError) as error:
         Settings.load(project(tmp_path, table), NAMES, {}, environ)
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -78,7 +78,7 @@ def test_a_password_that_is_refused_is_not_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["tool = 3", "[tool]\nharness = 'x'"])
-def test_a_table_that_is_none_is_one_line(tmp_path: Path, content: str) -> None:
+def test_an_invalid_table_is_one_line(tmp_path: Path, content: str) -> None:
     (tmp_path / "pyproject.toml").write_text(content)
     with pytest.raises(SettingsError, match="is not a table"):
         Settings.load(tmp_path, NAMES, {}, {})

@@ -1,4 +1,4 @@
-"""The table of scenarios: one row for each, whatever became of it."""
+"""The table of scenarios: one row for each scenario with any outcome."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FakeStack:
         return text
 
 @pytest.fixture
-def stack():
+def harness_stack():
     return FakeStack()
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What pyproject declares, with a stack's values in it."""
+"""Declarations in pyproject.toml with placeholders for a stack's values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.templating import rendered, schemas
 KNOWN = {"minio.url": "http://127.0.0.1:9", "postgres.own-rows": "postgresql://here", "network": "net"}
 
 
-def test_values_are_put_in() -> None:
+def test_placeholders_are_replaced() -> None:
     declared = {"store": '{"conn_type": "aws", "extra": {"endpoint_url": "${minio.url}"}}', "plain": "a $$ b"}
     assert rendered(declared, KNOWN, engine=True) == {
         "store": '{"conn_type": "aws", "extra": {"endpoint_url": "http://127.0.0.1:9"}}',
@@ -22,13 +22,13 @@ def test_values_are_put_in() -> None:
     assert rendered({"rows": "${postgres.own-rows}"}, KNOWN, engine=True) == {"rows": "postgresql://here"}
 
 
-def test_without_an_engine_what_needs_one_is_left_out() -> None:
+def test_entries_that_need_an_engine_are_skipped_without_one() -> None:
     declared = {"A": "${network}", "B": "${relay.docker_host}/x", "C": "${images.own}", "D": "${minio.url}"}
     assert rendered(declared, KNOWN, engine=False) == {"D": "http://127.0.0.1:9"}
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (
             "${minio.uri}",
@@ -37,8 +37,8 @@ def test_without_an_engine_what_needs_one_is_left_out() -> None:
         ("5 $ a night", r"^A in pyproject: Invalid placeholder.*\$\$ for a dollar$"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(text: str, told: str) -> None:
-    with pytest.raises(SettingsError, match=told):
+def test_an_invalid_placeholder_is_one_line(text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
         rendered({"A": text}, KNOWN, engine=True)
 
 

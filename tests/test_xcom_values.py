@@ -1,4 +1,4 @@
-"""XComs as the two Airflow lines store them."""
+"""XComs in the formats of both Airflow lines."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def test_plain_values(stored: Any) -> None:
     assert decoded(stored) == VALUE
 
 
-def test_a_pickle_with_a_class_is_named_not_read() -> None:
+def test_a_pickle_with_a_class_is_not_loaded() -> None:
     assert decoded(pickle.dumps(OrderedDict(a=1))) == "(a pickle, not read: it holds collections.OrderedDict)"
 
 
-def test_a_pickle_that_would_run_something_does_not(tmp_path: Path) -> None:
+def test_a_malicious_pickle_is_not_executed(tmp_path: Path) -> None:
     marker = tmp_path / "ran"
 
     class Attack:

@@ -181,7 +181,7 @@ def test_a_password_for_a_database_that_is_not_declared(harness_settings: Settin
         pass
 
 
-def test_fixed_ports_and_workers_are_refused_at_the_start(harness_settings: Settings, tmp_path: Path) -> None:
+def test_fixed_ports_are_refused_with_workers(harness_settings: Settings, tmp_path: Path) -> None:
     folder = project(tmp_path, "def test_it(harness_stack):\n    pass\n", "minio_port = 9000")
     done = run_pytest(folder, harness_settings.root, "-n", "2")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
