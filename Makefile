@@ -67,6 +67,7 @@ engine: ## install and start a Docker engine if none answers (Debian or Ubuntu, 
 lint: venv ## check with ruff (rules, format) and import-linter (layers)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@mkdir -p .harness/logs
 	@$(BIN)/lint-imports >.harness/logs/imports.log || { cat .harness/logs/imports.log; exit 1; }
 
 types: venv ## check types with mypy
