@@ -17,7 +17,7 @@ from harness.runtime_dir import checkouts, runtime_dir
 from harness.services.embedded.processes import dead_stacks
 from harness.services.embedded.stack import kept_folders
 from harness.services.selection import remove_kept
-from harness.services.session import ServiceSession, sessions
+from harness.services.session import ServiceSession, list_sessions
 from harness.tables import format_counts
 
 
@@ -38,7 +38,7 @@ def find_deleted_checkouts(root: Path, client: docker.DockerClient | None) -> It
     A checkout with a test run in progress is skipped.
     """
     for checkout in checkouts():
-        if checkout == root or checkout.exists() or any(session.used() for session in sessions(checkout)):
+        if checkout == root or checkout.exists() or any(session.used() for session in list_sessions(checkout)):
             continue
         kept = _describe_kept(checkout, client) or "no stack"
         yield Leftover("deleted checkout", f"{checkout}: {kept} kept", partial(_remove_checkout, checkout))

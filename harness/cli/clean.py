@@ -18,7 +18,7 @@ from harness.engine import connect
 from harness.errors import EngineError, HarnessError, ServiceError
 from harness.images.catalogue import BUILT_IN
 from harness.runtime_dir import checkouts
-from harness.services.session import sessions
+from harness.services.session import list_sessions
 from harness.settings import Settings
 from harness.tables import format_counts
 
@@ -42,7 +42,8 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     settings = Settings.load(root, BUILT_IN)
     # All checkouts share the images and the cache.
     affected = {root, *(checkouts() if chosen.images or chosen.cache else ())}
-    if busy := next((path for path in sorted(affected) if any(session.used() for session in sessions(path))), None):
+    in_use = (path for path in sorted(affected) if any(session.used() for session in list_sessions(path)))
+    if busy := next(in_use, None):
         raise ServiceError(f"a test run is in progress in {busy}: wait until it ends, or end it")
     removed, failures = _remove_all(list(_create_finders(settings, chosen)), chosen.dry_run)
     if chosen.json:

@@ -94,8 +94,8 @@ def running_container(
 ) -> Iterator[RunningContainer]:
     """A running container on the stack's network; it is removed at the end of the context.
 
-    It is yielded when `probe` stops raising, within `timeout` seconds. `files` as in run_container(). Raises ServiceError
-    if it does not come up, EngineError.
+    Yielded when `probe` stops raising, within `timeout` seconds. `files` as in run_container(). Raises ServiceError if
+    it does not come up, EngineError.
     """
     with _made(stack, spec, files or {}) as container:
         start(container)

@@ -236,7 +236,7 @@ class ServiceSession:
         return removed
 
 
-def sessions(root: Path) -> list[ServiceSession]:
+def list_sessions(root: Path) -> list[ServiceSession]:
     """All of the checkout at `root`: the kept one, then those of test runs that have not ended, or were killed."""
     kept = ServiceSession(root, None)
     runs = sorted(folder.name.removeprefix("run-") for folder in kept.folder.parent.glob("run-*"))

@@ -26,7 +26,7 @@ from harness.runtime_dir import runtime_dir
 from harness.services.embedded.processes import SupervisorClient, end_kept, lives
 from harness.services.embedded.stack import end_embedded
 from harness.services.reaper import reaper_session
-from harness.services.session import ServiceSession, new_run, sessions
+from harness.services.session import ServiceSession, list_sessions, new_run
 from harness.services.stack import Stack
 from harness.settings import ProjectImage, Settings
 
@@ -129,7 +129,7 @@ def test_a_live_run_is_not_found(tmp_path: Path) -> None:
         leftovers[0].remove()
         assert not dead.folder.exists()
         assert alive.folder.exists()
-    assert [session.run for session in sessions(tmp_path)] == [None, alive.run]
+    assert [session.run for session in list_sessions(tmp_path)] == [None, alive.run]
 
 
 def test_command_fails_while_a_test_run_is_in_progress(
