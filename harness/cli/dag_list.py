@@ -19,7 +19,7 @@ from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.preflight import check_folder
 from harness.airflow.run_environment import run_environment
 from harness.airflow.runners.process import execute
-from harness.compatibility import by_ruff
+from harness.compatibility import ruff_rules
 from harness.compatibility.find import in_broken_files, in_running_files
 from harness.compatibility.finding import CompatibilityFinding
 from harness.errors import RunError
@@ -53,8 +53,8 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
         print(json.dumps(found, indent=1))
     else:
         _show(Console(width=None if Console().is_terminal else 160), settings.dags_folder, folder, obstacles)
-    if folder.errors and airflow.major >= 3 and not by_ruff.is_installed():
-        print(by_ruff.MISSING, file=sys.stderr)
+    if folder.errors and airflow.major >= 3 and not ruff_rules.is_installed():
+        print(ruff_rules.MISSING, file=sys.stderr)
     return BROKEN if folder.errors else 0
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.compatibility.by_ruff import removed_names
-from harness.compatibility.by_rules import gone_from_context, in_the_way
+from harness.compatibility.ruff_rules import removed_names
+from harness.compatibility.syntax_rules import gone_from_context, in_the_way
 from harness.compatibility.finding import CompatibilityFinding, merged
 
 MISSED = re.compile(r"(?:KeyError: '|'|missing \d+ required positional arguments?: ')(\w+)'(?: is undefined)?")
