@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.airflow.dagbag import DagBag, broken_files, read_dagbag
+from harness.airflow.dagbag import DagBag, read_dagbag, summarise_errors
 from harness.airflow.facts import RunFacts
 from harness.airflow.runner import RunRequest
 from harness.airflow.runners import Execute
-from harness.compatibility.find import hint_for_failure, in_broken_files, in_short
+from harness.compatibility.find import find_in_broken_files, format_short, hint_for_failure
 from harness.errors import RunRefusedError
 
 
@@ -30,7 +30,7 @@ def explain(facts: RunFacts, request: RunRequest, execute: Execute) -> str | Non
     if bag is None:
         return failure
     if facts.state is None and (reason := why_no_run(bag, request.dag_id, request.dags_folder)):
-        found = in_short(in_broken_files(bag.errors, request.dags_folder, airflow.major, airflow.folders))
+        found = format_short(find_in_broken_files(bag.errors, request.dags_folder, airflow.major, airflow.folders))
         raise RunRefusedError("; ".join(filter(None, (reason, found))))
     return why_no_task(bag, request.dag_id, request.date) if facts.exit_code == 0 else failure
 
@@ -40,7 +40,7 @@ def why_no_run(bag: DagBag, dag_id: str, dags_folder: Path) -> str | None:
     if dag_id in bag.dags:
         return None
     if bag.errors:
-        broken = "; ".join(f"{Path(file).name}: {error}" for file, error in broken_files(bag).items())
+        broken = "; ".join(f"{Path(file).name}: {error}" for file, error in summarise_errors(bag).items())
         return f"DAG {dag_id!r} is not in {dags_folder}, where a file is broken: {broken}"
     known = ", ".join(sorted(bag.dags)) or "no DAG at all"
     return f"DAG {dag_id!r} is not in {dags_folder}, which holds: {known}"

@@ -39,7 +39,7 @@ class LongestFirst:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         if self._workerinput and (known := self._workerinput.get(KEPT)):
-            order = dealt([known.get(item.nodeid, 0.0) for item in items], self._workerinput["workercount"])
+            order = deal_long_tests([known.get(item.nodeid, 0.0) for item in items], self._workerinput["workercount"])
             items[:] = [items[number] for number in order]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -59,7 +59,7 @@ class LongestFirst:
         return {k: v for k, v in found.items() if isinstance(v, float)} if isinstance(found, dict) else {}
 
 
-def dealt(seconds: Sequence[float], workers: int) -> list[int]:
+def deal_long_tests(seconds: Sequence[float], workers: int) -> list[int]:
     """An order of tests, as indices into `seconds`, in which each worker's first share begins with long tests.
 
     xdist hands each worker a share of consecutive tests at the start, and the rest on demand. The long tests are dealt

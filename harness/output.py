@@ -13,7 +13,7 @@ from harness.errors import OutputError
 
 
 @contextmanager
-def writing(what: str, place: Path) -> Iterator[None]:
+def output_errors(what: str, place: Path) -> Iterator[None]:
     """Raises OutputError, which names `what` was to be written and where, for an OSError inside."""
     try:
         yield
@@ -24,7 +24,7 @@ def writing(what: str, place: Path) -> Iterator[None]:
 
 def check_folder(what: str, folder: Path) -> None:
     """Makes `folder` and sees that it can be written to. Raises OutputError."""
-    with writing(what, folder):
+    with output_errors(what, folder):
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
 
@@ -32,7 +32,7 @@ def check_folder(what: str, folder: Path) -> None:
 def check_file(what: str, file: Path) -> None:
     """Sees that `file` can be written, and leaves no trace of that. Raises OutputError."""
     there = file.exists()
-    with writing(what, file), file.open("a"):
+    with output_errors(what, file), file.open("a"):
         pass
     if not there:
         file.resolve().unlink()  # the end of a link that led nowhere

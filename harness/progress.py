@@ -54,7 +54,7 @@ class Live:
 
 
 @contextmanager
-def shown(console: Console | None = None) -> Iterator[Progress]:
+def show_progress(console: Console | None = None) -> Iterator[Progress]:
     """Progress on the console, or on stderr: live lines on a terminal, plain ones elsewhere."""
     # The stream of this moment: others may take its place while this goes on.
     console = console or Console(file=sys.stderr)

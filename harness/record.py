@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.evidence.normalise import normalised
+from harness.evidence.normalise import normalise
 from harness.output import write
 from harness.run import Run
 
@@ -34,7 +34,7 @@ def _timeless(value: Any) -> Any:
         return {key: _timeless(part) for key, part in value.items() if key not in changing}
     if isinstance(value, list):
         return [_timeless(part) for part in value]
-    return normalised(value) if isinstance(value, str) else value
+    return normalise(value) if isinstance(value, str) else value
 
 
 def write_record(folder: Path, scenario: str, runs: Sequence[Run], mask: Callable[[str], str]) -> None:

@@ -16,6 +16,6 @@ def plain_table(*headings: str, numbers: Collection[str] = ()) -> Table:
     return table
 
 
-def counted(numbers: Mapping[str, int]) -> str:
+def format_counts(numbers: Mapping[str, int]) -> str:
     """`2 containers, 1 network`, by the word for one of each; without those of which there are none."""
     return ", ".join(f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in numbers.items() if number)

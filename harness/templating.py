@@ -25,7 +25,7 @@ class _Text(Template):
     flags = re.NOFLAG
 
 
-def schemas(settings: Settings) -> dict[str, str]:
+def read_schemas(settings: Settings) -> dict[str, str]:
     """Name of each declared database -> the SQL of its schema. Raises SettingsError where its file can't be read."""
     found = {}
     for name, file in settings.databases.items():
@@ -39,7 +39,7 @@ def schemas(settings: Settings) -> dict[str, str]:
     return found
 
 
-def values(stack: Stack) -> dict[str, str]:
+def template_values(stack: Stack) -> dict[str, str]:
     """By name, what a declaration can name of this stack."""
     s3 = stack.minio.endpoint
     found = {
@@ -59,7 +59,7 @@ def values(stack: Stack) -> dict[str, str]:
     return found
 
 
-def rendered(declared: Mapping[str, str], known: Mapping[str, str], engine: bool) -> dict[str, str]:
+def render_declarations(declared: Mapping[str, str], known: Mapping[str, str], engine: bool) -> dict[str, str]:
     """Each declaration with its values. Without an `engine` those that name what only one has are left out.
 
     Raises SettingsError for a name that nobody knows.

@@ -19,7 +19,7 @@ from harness.airflow.runner import RunRequest, run_dag
 from harness.airflow.runners import Execute
 from harness.errors import HarnessError, RunOutcomeError
 from harness.evidence.aws_state import AwsState
-from harness.evidence.evidence import Evidence, warnings_in
+from harness.evidence.evidence import Evidence, find_warnings
 from harness.evidence.objects import gather_objects
 from harness.explain import explain
 from harness.run import Run
@@ -109,13 +109,13 @@ class World:
             )
             facts = run_dag(request, self.execute)
             failure = explain(facts, request, self.execute)
-        objects, aws = gather_objects(self.stack.minio.client()), AwsState.of(self.stack.aws.state())
+        objects, aws = gather_objects(self.stack.minio.client()), AwsState.from_document(self.stack.aws.state())
         seen = self.stack.relay.seen()  # last: the engine reports a start a little late
         evidence = Evidence(
             objects=objects,
             aws=aws,
             sidecars=seen.sidecars,
-            warnings=warnings_in(facts.log, home),
+            warnings=find_warnings(facts.log, home),
             containers_past_relay=seen.past_relay,
         )
         return Run(**{**vars(facts), "failure": failure}, evidence=evidence)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.evidence.compare import differences, main
-from harness.evidence.evidence import warnings_in
-from harness.evidence.normalise import normalised
+from harness.evidence.evidence import find_warnings
+from harness.evidence.normalise import normalise
 
 
 def written(folder: Path, **scenarios: object) -> Path:
@@ -67,7 +67,7 @@ def test_nothing_to_compare_is_not_equal(tmp_path: Path) -> None:
     ],
 )
 def test_what_changes_with_every_run_is_a_word(text: str, same: str) -> None:
-    assert normalised(text) == same
+    assert normalise(text) == same
 
 
 def test_warnings_of_both_airflow_lines_without_their_times(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_warnings_of_both_airflow_lines_without_their_times(tmp_path: Path) -> N
 2026-11-23T01:31:18.2Z [info     ] fine
 [2026-11-23T01:31:24.613+0000] {{cli.py:283}} WARNING - Dag not found
 /lib/base.py:22 DeprecationWarning: old"""
-    assert warnings_in(log, tmp_path) == (
+    assert find_warnings(log, tmp_path) == (
         "TIME [warning  ] Could not import HOME/x",
         "[TIME] {cli.py:283} WARNING - Dag not found",
         "/lib/base.py:22 DeprecationWarning: old",

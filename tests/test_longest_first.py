@@ -14,7 +14,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScheduling
 
-from harness.longest_first import KEPT, dealt
+from harness.longest_first import KEPT, deal_long_tests
 from harness.settings import Settings
 from tests.outer import CACHE, project, run_pytest
 
@@ -125,7 +125,7 @@ def makespan(durations: Sequence[float], workers: int) -> tuple[float, list[int]
 
     As in xdist, a worker begins a test only when it knows the next one, or that there is none.
     """
-    order = dealt(durations, workers)
+    order = deal_long_tests(durations, workers)
     names = [f"test_{number}" for number in order]
     config: Any = SimpleNamespace(
         getvalue={"tx": ["popen"] * workers}.__getitem__, getoption={"maxschedchunk": None}.__getitem__

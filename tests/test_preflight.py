@@ -20,20 +20,20 @@ def dags(tmp_path: Path) -> Path:
     ("value", "told"),
     [
         ("s3://user:password@?host=http%3A%2F%2Flocals3%3A9000", "endpoint_url=http%3A%2F%2Flocals3%3A9000"),
-        ("aws://user:password@/?host=http%3A%2F%2Flocals3%3A9000", "would talk to the real AWS"),
-        ('{"conn_type": "aws", "extra": {"host": "http://locals3:9000"}}', "would talk to the real AWS"),
-        ('{"conn_type": "s3", "extra": "{}"}', "would talk to the real AWS"),
+        ("aws://user:password@/?host=http%3A%2F%2Flocals3%3A9000", "would call the real AWS"),
+        ('{"conn_type": "aws", "extra": {"host": "http://locals3:9000"}}', "would call the real AWS"),
+        ('{"conn_type": "s3", "extra": "{}"}', "would call the real AWS"),
         (
             "s3://user:password@?host=http%3A%2F%2Fuser%3Apassword%40locals3%3A9000",
             "endpoint_url=http%3A%2F%2FHOST%3APORT",
         ),
         ("aws://user:password@locals3:9000/", "endpoint_url=http%3A%2F%2FHOST%3APORT"),
-        ("AWS://user:password@locals3", "would talk to the real AWS"),
-        ("aws://http://locals3:9000/", "would talk to the real AWS"),
-        ("aws://user:password@locals3/?endpoint_url=", "would talk to the real AWS"),
-        ("aws://user:password@/?endpoint_url=x&__extra__=%7B%22host%22%3A+%22x%22%7D", "would talk to the real AWS"),
-        ('{"conn_type": "AWS", "host": "locals3", "password": "user:password"}', "would talk to the real AWS"),
-        ('{"conn_type": "aws", "extra": {"host": 5}}', "would talk to the real AWS"),
+        ("AWS://user:password@locals3", "would call the real AWS"),
+        ("aws://http://locals3:9000/", "would call the real AWS"),
+        ("aws://user:password@locals3/?endpoint_url=", "would call the real AWS"),
+        ("aws://user:password@/?endpoint_url=x&__extra__=%7B%22host%22%3A+%22x%22%7D", "would call the real AWS"),
+        ('{"conn_type": "AWS", "host": "locals3", "password": "user:password"}', "would call the real AWS"),
+        ('{"conn_type": "aws", "extra": {"host": 5}}', "would call the real AWS"),
     ],
 )
 def test_connections_that_todays_provider_ignores(dags: Path, value: str, told: str) -> None:
@@ -110,7 +110,7 @@ def test_connections_that_work(dags: Path, value: str) -> None:
 def test_credentials_get_their_repaired_form(dags: Path, value: str, repaired: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_AWS_CONN": value})
-    assert f": write {repaired}, *** being what stays" in str(refused.value)
+    assert f": write {repaired}, where *** stands for unchanged text" in str(refused.value)
 
 
 IMAGE = {"TRAINING": "1.2 438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest"}
@@ -123,10 +123,10 @@ AT_TWIN = "endpoint_url=http%3A%2F%2F127.0.0.1%3A1"
     [
         ("aws://u:p@", {}, "has no region, and TRAINING (438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest)"),
         ("aws://u:p@", {"AWS_DEFAULT_REGION": ""}, "has no region"),
-        ("aws://u:p@", {"AWS_DEFAULT_REGION": "us-east-1"}, "works in region us-east-1, but TRAINING"),
-        ("aws://u:p@/?region_name=us-east-1", {"AWS_DEFAULT_REGION": "eu-west-1"}, "works in region us-east-1"),
+        ("aws://u:p@", {"AWS_DEFAULT_REGION": "us-east-1"}, "has region us-east-1, but TRAINING"),
+        ("aws://u:p@/?region_name=us-east-1", {"AWS_DEFAULT_REGION": "eu-west-1"}, "has region us-east-1"),
         (f"aws://u:p@/?{AT_TWIN}", {}, "has no region"),
-        ('{"conn_type": "aws", "extra": {"region_name": "us-east-1"}}', {}, "works in region us-east-1"),
+        ('{"conn_type": "aws", "extra": {"region_name": "us-east-1"}}', {}, "has region us-east-1"),
     ],
 )
 def test_a_region_must_be_the_images(dags: Path, connection: str, env: dict[str, str], told: str) -> None:
@@ -166,7 +166,7 @@ def test_a_docker_host_must_answer(dags: Path) -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        # Bound, not listening: nobody else can take the port meanwhile, and nobody answers.
+        # The port is bound but not listening, so connections fail and no other process can take the port.
         with pytest.raises(RunRefusedError, match=f"host 127.0.0.1, port {port}"):
             refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": f"tcp://127.0.0.1:{port}"})
         listening.listen()
@@ -179,7 +179,7 @@ def test_a_docker_socket_must_answer(dags: Path) -> None:
     path = dags / "it.sock"
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
-        with pytest.raises(RunRefusedError, match=f"nobody answers at the socket {path} "):
+        with pytest.raises(RunRefusedError, match=f"nothing is listening on the socket {path} "):
             refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": f"unix://{path}"})
         listening.listen()
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": f"unix://{path}"})
@@ -205,7 +205,9 @@ def test_which_address_is_asked(
         raise ConnectionRefusedError(111, "Connection refused")
 
     monkeypatch.setattr(socket, "create_connection", nobody)
-    with pytest.raises(RunRefusedError, match=re.escape(f"nobody answers at host {asked[0]}, port {asked[1]} (Conn")):
+    with pytest.raises(
+        RunRefusedError, match=re.escape(f"nothing is listening on host {asked[0]}, port {asked[1]} (Conn")
+    ):
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
 
 
@@ -216,7 +218,7 @@ def test_the_guides_port_gets_a_hint(dags: Path) -> None:
 
 @pytest.mark.parametrize("value", ["unix:///nowhere.sock", "unix://nowhere.sock", f"unix:///{'x' * 200}"])
 def test_a_socket_that_is_not_there(dags: Path, value: str) -> None:
-    with pytest.raises(RunRefusedError, match="nobody answers at the socket /"):
+    with pytest.raises(RunRefusedError, match="nothing is listening on the socket /"):
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
 
 

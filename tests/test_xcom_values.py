@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.airflow.xcom_values import decoded
+from harness.airflow.xcom_values import decode_xcom
 
 VALUE = {"Training": {"k": [1, 2.5, None, True, "ü"]}}
 
@@ -28,11 +28,11 @@ VALUE = {"Training": {"k": [1, 2.5, None, True, "ü"]}}
     ids=["decoded", "json", "memoryview", "pickle", "old pickle"],
 )
 def test_plain_values(stored: Any) -> None:
-    assert decoded(stored) == VALUE
+    assert decode_xcom(stored) == VALUE
 
 
 def test_a_pickle_with_a_class_is_named_not_read() -> None:
-    assert decoded(pickle.dumps(OrderedDict(a=1))) == "(a pickle, not read: it holds collections.OrderedDict)"
+    assert decode_xcom(pickle.dumps(OrderedDict(a=1))) == "(a pickle, not read: it holds collections.OrderedDict)"
 
 
 def test_a_pickle_that_would_run_something_does_not(tmp_path: Path) -> None:
@@ -42,9 +42,9 @@ def test_a_pickle_that_would_run_something_does_not(tmp_path: Path) -> None:
         def __reduce__(self) -> Any:
             return os.mkdir, (str(marker),)
 
-    assert decoded(pickle.dumps(Attack())) == "(a pickle, not read: it holds posix.mkdir)"
+    assert decode_xcom(pickle.dumps(Attack())) == "(a pickle, not read: it holds posix.mkdir)"
     assert not marker.exists()
 
 
 def test_a_broken_pickle() -> None:
-    assert decoded(pickle.dumps(VALUE)[:-5]).startswith("(a broken pickle: ")
+    assert decode_xcom(pickle.dumps(VALUE)[:-5]).startswith("(a broken pickle: ")

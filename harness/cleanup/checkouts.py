@@ -18,7 +18,7 @@ from harness.services.embedded.processes import dead_stacks
 from harness.services.embedded.stack import kept_folders
 from harness.services.selection import remove_kept
 from harness.services.session import ServiceSession, sessions
-from harness.tables import counted
+from harness.tables import format_counts
 
 
 def find_kept(root: Path, client: docker.DockerClient | None) -> Iterator[Leftover]:
@@ -59,7 +59,7 @@ def _describe_kept(checkout: Path, client: docker.DockerClient | None) -> str:
     counts = Counter({"embedded stack": len(kept_folders(session))})
     if client:
         counts.update(item.kind for item in list_objects(client).get(session.ident, ()))
-    return counted(counts) or ("state files" if any(session.folder.glob("*.json")) else "")
+    return format_counts(counts) or ("state files" if any(session.folder.glob("*.json")) else "")
 
 
 def _remove_checkout(checkout: Path) -> None:

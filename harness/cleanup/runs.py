@@ -17,7 +17,7 @@ from harness.runtime_dir import checkouts
 from harness.services.cleanup import remove_labelled
 from harness.services.reaper import reaper_session
 from harness.services.session import ServiceSession, sessions
-from harness.tables import counted
+from harness.tables import format_counts
 
 MIN_AGE = 3600.0
 """Seconds. Another user of the engine may be about to start younger objects."""
@@ -35,7 +35,7 @@ def find_dead_runs(client: docker.DockerClient | None) -> Iterator[Leftover]:
     for ident in sorted({*sessions, *on_engine}):
         objects, session = on_engine.get(ident, []), sessions.get(ident)
         if not _is_alive(session, objects) and not any(item.running and item.is_reaper for item in objects):
-            contents = counted(Counter(item.kind for item in objects)) or "its folder"
+            contents = format_counts(Counter(item.kind for item in objects)) or "its folder"
             yield Leftover("dead test run", f"{ident}: {contents}", partial(_remove, client, ident, session))
 
 

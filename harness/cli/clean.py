@@ -20,7 +20,7 @@ from harness.images.catalogue import BUILT_IN
 from harness.runtime_dir import checkouts
 from harness.services.session import sessions
 from harness.settings import Settings
-from harness.tables import counted
+from harness.tables import format_counts
 
 INCOMPLETE = 1
 """Exit code if something could not be removed."""
@@ -53,7 +53,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
         for leftover in removed:
             print(f"would remove {leftover.kind} {leftover.name}")
     elif removed:
-        print(f"removed {counted(Counter(leftover.kind for leftover in removed))}")
+        print(f"removed {format_counts(Counter(leftover.kind for leftover in removed))}")
     for reason in failures:
         print(f"not removed: {reason}")
     if not removed and not failures:

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.airflow.runners.warm import end_hosts, hosts_folder
 from harness.services.selection import remove_kept
-from harness.tables import counted
+from harness.tables import format_counts
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
@@ -23,6 +23,6 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     hosts = end_hosts(hosts_folder(root))  # first: they need no engine
     removed = remove_kept(root)
     removed["warm host"] = hosts
-    told = counted(removed)
+    told = format_counts(removed)
     print(f"removed {told}" if told else "nothing was kept")
     return 0

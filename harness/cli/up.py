@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from harness.progress import shown
+from harness.progress import show_progress
 from harness.settings import StackChoice
 
 
@@ -40,7 +40,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
 
     options = ["--harness-reuse", *(["--harness-stack", chosen.stack] if chosen.stack else [])]
     with (
-        shown() as progress,
+        show_progress() as progress,
         ServiceSession(root, None).locked("up"),
     ):  # of two at once the second finds the first one's
         progress.step("services", "starting")

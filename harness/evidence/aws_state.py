@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from harness.evidence.normalise import normalised
+from harness.evidence.normalise import normalise
 from harness.evidence.objects import Objects, StoredObject
 
 Described = Mapping[str, Mapping[str, Any]]
@@ -31,7 +31,7 @@ class AwsState:
     calls: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, state: Mapping[str, Any]) -> Self:
+    def from_document(cls, state: Mapping[str, Any]) -> Self:
         """From the document that the twin gives (harness/aws_mock/state.py)."""
         objects = {
             bucket: {key: StoredObject(**stored) for key, stored in keys.items()}
@@ -44,7 +44,7 @@ class AwsState:
         found = asdict(self)
         found["logs"] = {
             group: {
-                STREAM.sub("TIME", stream): [normalised(m) for m in messages] for stream, messages in streams.items()
+                STREAM.sub("TIME", stream): [normalise(m) for m in messages] for stream, messages in streams.items()
             }
             for group, streams in self.logs.items()
         }

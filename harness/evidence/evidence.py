@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.evidence.aws_state import AwsState
-from harness.evidence.normalise import normalised
+from harness.evidence.normalise import normalise
 from harness.evidence.objects import Objects
 from harness.services.sidecars import ContainerPastRelay, Sidecar
 
@@ -41,7 +41,7 @@ class Evidence:
                 {
                     "image": sidecar.image,
                     "exit_code": sidecar.exit_code,
-                    "output": normalised(sidecar.output),
+                    "output": normalise(sidecar.output),
                 }
                 for sidecar in self.sidecars
             ],
@@ -51,10 +51,10 @@ class Evidence:
         }
 
 
-def warnings_in(log: str, home: Path) -> tuple[str, ...]:
+def find_warnings(log: str, home: Path) -> tuple[str, ...]:
     """The lines with which Airflow (3.x: `[warning  ]`, 2.11: `WARNING - `) or Python (`...Warning:`) warns.
 
     Normalised; `home` is the run's own folder.
     """
     lines = (line for line in log.splitlines() if re.search(r"\[warning\s*\]|WARNING - |\b\w+Warning: ", line))
-    return tuple(normalised(line, {str(home): "HOME"}) for line in lines)
+    return tuple(normalise(line, {str(home): "HOME"}) for line in lines)

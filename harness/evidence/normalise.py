@@ -15,7 +15,7 @@ CHANGING = (
 )
 
 
-def normalised(text: str, names: Mapping[str, str] | None = None) -> str:
+def normalise(text: str, names: Mapping[str, str] | None = None) -> str:
     """Times, ids, addresses and ports become words; `names` maps further texts (a run's own folder) to theirs."""
     for own, word in (names or {}).items():
         text = text.replace(own, word)

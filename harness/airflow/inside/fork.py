@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from . import internals
-from .preload import newly_imported
+from .preload import list_new_imports
 
 INTERRUPTED = 0x100  # in place of an exit code, which has eight bits: a KeyboardInterrupt that nothing caught
 
@@ -32,7 +32,7 @@ class Origin(NamedTuple):
     warned: tuple[list[Any], list[Any]]
 
 
-def be_the_run(origin: Origin, order: Mapping[str, Any], client: socket.socket, imported: Path) -> NoReturn:
+def run_in_fork(origin: Origin, order: Mapping[str, Any], client: socket.socket, imported: Path) -> NoReturn:
     """In the child: tell the client when all is ready, run the order's command and end.
 
     The names of installed modules that the run was the first to import go into the file `imported`.
@@ -44,7 +44,7 @@ def be_the_run(origin: Origin, order: Mapping[str, Any], client: socket.socket, 
         internals.repeat_warnings(*origin.warned)
         client.sendall(b'{"began": true}\n')
         client.close()
-        run_and_exit(order["command"], lambda: imported.write_text("\n".join(newly_imported(newest))))
+        run_and_exit(order["command"], lambda: imported.write_text("\n".join(list_new_imports(newest))))
     except BaseException:
         traceback.print_exc()
     finally:
@@ -77,7 +77,7 @@ def become(env: Mapping[str, str], folder: str, origin: Origin) -> None:
     own = Path(env["AIRFLOW_HOME"]) / origin.configuration.name
     if origin.configuration.exists() and not own.exists():
         shutil.copy(origin.configuration, own)
-    internals.adopt_run(origin.dags_folder_holders)
+    internals.load_run_settings(origin.dags_folder_holders)
     ours = __name__.partition(".")[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == ours]:
         del sys.modules[name]

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from . import internals
-from .fork import Origin, be_the_run
+from .fork import Origin, run_in_fork
 from .preload import preload
 from .supervisor import END_SECONDS, adopt_orphans, await_end, end_descendants, end_with_parent
 
@@ -85,8 +85,8 @@ def warm_up(folder: Path) -> Origin:
     path, home, dags_folder = list(sys.path), os.environ["AIRFLOW_HOME"], os.environ["AIRFLOW__CORE__DAGS_FOLDER"]
     shutil.copy(Path(__file__).with_name("warm_up_dag.py"), dags_folder)
     leave_young_sources_uncompiled()
-    with internals.heard_warnings() as warned:
-        reset_plugins = internals.note_plugin_state()
+    with internals.record_warnings() as warned:
+        reset_plugins = internals.save_plugin_state()
         internals.remember_log_templates()
         sys.argv = ["airflow", "dags", "test", "harness_warm_up", "2021-01-01"]
         os.chdir(home)
@@ -96,7 +96,7 @@ def warm_up(folder: Path) -> Origin:
         except SystemExit as ended:
             if ended.code not in (None, 0):
                 raise
-    internals.come_to_rest()
+    internals.end_threads()
     reset_plugins()
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(f"{dags_folder}{os.sep}"):
@@ -104,7 +104,7 @@ def warm_up(folder: Path) -> Origin:
     with warnings.catch_warnings():  # Python then shows a warning again that the warm-up was given
         pass
     os.chdir(folder)
-    return Origin(path, Path(home).resolve() / "airflow.cfg", internals.holders_of_dags_folder(), warned)
+    return Origin(path, Path(home).resolve() / "airflow.cfg", internals.find_dags_folder_holders(), warned)
 
 
 def leave_young_sources_uncompiled() -> None:
@@ -146,7 +146,7 @@ def last_change(file: str) -> int:
         return 0
 
 
-def why_stale(host: Host, env: Mapping[str, str]) -> str | None:
+def find_stale_reason(host: Host, env: Mapping[str, str]) -> str | None:
     """Say why this host can't make a run as a new process would; None if it can."""
     for file, change in host.files.items():
         if last_change(file) != change:
@@ -164,12 +164,12 @@ def serve(host: Host, listener: socket.socket, idle: float) -> None:
     while not host.ending and select.select([listener], [], [], idle)[0]:
         with listener.accept()[0] as client:
             client.settimeout(CLIENT_SECONDS)
-            order = read_order(client)
-            if order and (stale := why_stale(host, order["env"])):
+            order = read_request(client)
+            if order and (stale := find_stale_reason(host, order["env"])):
                 listener.close()  # before the answer, after which the client looks for another host
                 answer(client, {"stale": stale})
                 return
-            imported = make_run(host, listener, client, order) if order else []
+            imported = execute_run(host, listener, client, order) if order else []
         names = [name for name in imported if name not in host.refused and name not in sys.modules]
         if names and not host.ending and not (host.folder / NO_PRELOADING).exists():
             began = time.time_ns()
@@ -177,7 +177,7 @@ def serve(host: Host, listener: socket.socket, idle: float) -> None:
             settle(host, began)
 
 
-def read_order(client: socket.socket) -> Mapping[str, Any]:
+def read_request(client: socket.socket) -> Mapping[str, Any]:
     """Read one line of JSON; nothing if it is not an order, as from a client that only asks for the process id."""
     with suppress(OSError, ValueError), client.makefile("rb") as lines:
         order = json.loads(lines.readline())
@@ -192,7 +192,7 @@ def answer(client: socket.socket, facts: Mapping[str, Any]) -> None:
         client.sendall(json.dumps(facts).encode() + b"\n")
 
 
-def make_run(host: Host, listener: socket.socket, client: socket.socket, order: Mapping[str, Any]) -> list[str]:
+def execute_run(host: Host, listener: socket.socket, client: socket.socket, order: Mapping[str, Any]) -> list[str]:
     """Fork for the run and answer with its exit code; return the modules that it was the first to import."""
     imported = host.folder / "imported"
     imported.unlink(missing_ok=True)
@@ -202,7 +202,7 @@ def make_run(host: Host, listener: socket.socket, client: socket.socket, order: 
     pid = os.fork()
     if pid == 0:
         listener.close()
-        be_the_run(host.origin, order, client, imported)
+        run_in_fork(host.origin, order, client, imported)
     code = await_end(pid, [client])
     if code is None:  # the client wants the run to end, or has ended itself
         os.kill(pid, signal.SIGKILL)

@@ -45,7 +45,7 @@ def remember_log_templates() -> None:
     db.reflect_tables = reflect_tables
 
 
-def note_plugin_state() -> Callable[[], None]:
+def save_plugin_state() -> Callable[[], None]:
     """Before the warm-up: return a function that makes Airflow look for plugins again, as at its start.
 
     Relies on where PLUGIN_MODULES keep them: in function caches (3.x), in globals that begin as None or empty (2.x).
@@ -70,7 +70,7 @@ def note_plugin_state() -> Callable[[], None]:
     return reset
 
 
-def come_to_rest() -> None:
+def end_threads() -> None:
     """After the warm-up: end threads and connections, which no fork would have. Raises SystemExit if a thread stays.
 
     Relies on `in_process_api_server` and `transport` (3.x: the execution API runs in a thread, and is started again
@@ -91,13 +91,13 @@ def come_to_rest() -> None:
         getattr(engine, "sync_engine", engine).dispose()
 
 
-def holders_of_dags_folder() -> list[Any]:
+def find_dags_folder_holders() -> list[Any]:
     """Return the modules that have copied `airflow.settings.DAGS_FOLDER` under its own name."""
     folder = sys.modules["airflow.settings"].DAGS_FOLDER
     return [one for one in list(sys.modules.values()) if getattr(one, "__dict__", {}).get("DAGS_FOLDER") == folder]
 
 
-def adopt_run(holders: list[Any]) -> None:
+def load_run_settings(holders: list[Any]) -> None:
     """In a fork, when `os.environ` is the run's: take over the folders and secrets of the run.
 
     All else that Airflow has read is the same for each run of a host. Relies on `configure_vars` and, as far as a line
@@ -118,7 +118,7 @@ def adopt_run(holders: list[Any]) -> None:
 
 
 @contextmanager
-def heard_warnings() -> Iterator[tuple[list[Any], list[Any]]]:
+def record_warnings() -> Iterator[tuple[list[Any], list[Any]]]:
     """Collect the warnings that imports give: before the first task, and with it. They are shown as usual.
 
     Relies on `warnings._showwarnmsg`, since Airflow replaces the public hook, and on the names of functions on the

@@ -29,7 +29,7 @@ OF_THE_RUN = {"AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__DAGS_FOLDER", "AI
 FINDERS = len(sys.meta_path)  # Python's own; one behind them takes part only where they find nothing
 
 
-def newly_imported(newest: str) -> list[str]:
+def list_new_imports(newest: str) -> list[str]:
     """Return the installed modules that this process has imported after `newest`, in that order."""
     found: list[str] = []
     for name in reversed(sys.modules):  # from the end: each look at an older one copies a page of the host's
@@ -50,13 +50,13 @@ def preload(names: Sequence[str], reads: dict[str, str | None]) -> list[str]:
     """
     deadline = time.monotonic() + 2 * SECONDS
     groups = [list(names)]
-    if not harmless(names, SECONDS):
+    if not is_harmless(names, SECONDS):
         tops = list(dict.fromkeys(name.partition(".")[0] for name in names))
         groups = [[name for name in names if name.partition(".")[0] == top] for top in tops if len(tops) > 1]
-        groups = [group for group in groups if harmless(group, deadline - time.monotonic())]
+        groups = [group for group in groups if is_harmless(group, deadline - time.monotonic())]
     signal.alarm(SECONDS)
     good = [name for group in groups for name in group]
-    with reading(reads):
+    with record_reads(reads):
         load(good)
     return [name for name in names if name not in good]
 
@@ -68,7 +68,7 @@ def load(names: Sequence[str]) -> None:
             importlib.import_module(name)
 
 
-def harmless(names: Sequence[str], seconds: float) -> bool:
+def is_harmless(names: Sequence[str], seconds: float) -> bool:
     """Try the imports in a fork: is there no error, no thread, no warning, no change of the process?"""
     pid = os.fork() if seconds > 0 else None
     if pid == 0:
@@ -80,7 +80,7 @@ def harmless(names: Sequence[str], seconds: float) -> bool:
             signal.setitimer(signal.ITIMER_REAL, seconds)
             reads: dict[str, str | None] = {}
             before = process_state()
-            with internals.heard_warnings() as warned, reading(reads):
+            with internals.record_warnings() as warned, record_reads(reads):
                 load(names)
             harm = [what for what, value in process_state().items() if value != before[what]]
             harm += [f"use of {name}" for name in OF_THE_RUN & reads.keys()] + ["a warning"] * any(warned)
@@ -106,7 +106,7 @@ def process_state() -> dict[str, Any]:
 
 
 @contextmanager
-def reading(reads: dict[str, str | None]) -> Iterator[None]:
+def record_reads(reads: dict[str, str | None]) -> Iterator[None]:
     """Note the variables that are read, with their values."""
     kind: Any = type(os.environ)
     real = kind.__getitem__
