@@ -67,9 +67,7 @@ class FileOwner:
 
 @dataclass(frozen=True)
 class ImageRun:
-    """The result of a run in the image: `failure` is None if the run succeeded, `socket_...` the mounted socket's owner
-    before and after the run.
-    """
+    """The result of a run in the image; `failure` is None if the run succeeded. The sockets are the mounted one."""
 
     exit_code: int | None
     log: str

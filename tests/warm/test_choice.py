@@ -22,7 +22,7 @@ def test_warm_is_the_default_where_it_is_proved(line: str) -> None:
 def test_elsewhere_a_line_says_why_it_is_process_and_how_to_force_warm() -> None:
     assert choose("auto", "3.1") == (
         "process",
-        "runner: process, since warm is not proved on Airflow 3.1; --runner warm forces it",
+        "runner: process, because warm is not proved on Airflow 3.1; --runner warm forces it",
     )
     assert choose("warm", "3.1") == ("warm", None)
 
@@ -36,5 +36,5 @@ def test_no_other_system_has_it(monkeypatch: pytest.MonkeyPatch, wanted: str) ->
     monkeypatch.setattr(sys, "platform", "darwin")
     assert choose(wanted, "3.3") == (  # type: ignore[arg-type]
         "process",
-        "runner: process, since warm needs Linux; --runner process avoids this line",
+        "runner: process, because warm needs Linux; --runner process avoids this line",
     )

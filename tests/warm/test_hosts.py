@@ -287,7 +287,7 @@ def test_a_run_that_does_not_begin_is_made_by_a_new_process(
     assert place.said("import os; print(os.getppid())") != str(host)
     await_gone(host)
     (remark,) = remarks
-    assert remark.startswith(f"runner: a new process made one run, since the warm host, process {host}, did not begin")
+    assert remark.startswith(f"runner: process for one run, because the warm host, process {host}, did not begin")
     monkeypatch.undo()
     assert place.said("import os; print(os.getppid())") == str(only_host(place)), "the next run has a host again"
 
@@ -379,7 +379,7 @@ def test_too_long_a_path_makes_it_process_with_a_line(place: Place) -> None:
     place.execute = runner.execute
     assert [place.said("print(1)") for _ in range(2)] == ["1", "1"]
     (remark,) = remarks
-    assert remark.startswith("runner: process, since no warm host could be started, see ")
+    assert remark.startswith("runner: process, because no warm host could be started, see ")
     assert "AF_UNIX path too long" in next(deep.glob("*/log")).read_text()
 
 
@@ -393,7 +393,7 @@ def test_a_host_that_can_not_start_makes_it_process_with_a_line(place: Place, ow
     assert [place.said("print(1)", env={"PYTHONPATH": str(broken.parent)}) for _ in range(2)] == ["1", "1"]
     log = next((place.folder / "hosts").glob("*/log"))
     assert remarks == [
-        f"runner: process, since no warm host could be started, see {log}; --runner process avoids this line"
+        f"runner: process, because no warm host could be started, see {log}; --runner process avoids this line"
     ]
     assert "no_such_module_at_all" in log.read_text()
 
@@ -405,7 +405,7 @@ def test_a_service_file_of_the_projects_own_makes_it_process_with_a_line(place: 
     script = "import os; print(os.environ['PGSERVICEFILE'])"
     assert place.said(script, env={"PGSERVICEFILE": "/own"}) == "/own"
     assert remarks == [
-        "runner: process, since the warm runner needs the variable PGSERVICEFILE, which this project sets; "
+        "runner: process, because the warm runner needs the variable PGSERVICEFILE, which this project sets; "
         "--runner process avoids this line"
     ]
 
@@ -421,7 +421,7 @@ def test_hosts_that_keep_going_stale_make_it_process_with_a_line(place: Place, o
             file.write(f"CHANGED = {number}\n")
         assert place.said("import airflow.settings; print(airflow.settings.CHANGED)") == str(number)
     assert remarks == [
-        f"runner: process, since the warm host keeps going stale ({changing} has changed); "
+        f"runner: process, because the warm host keeps going stale ({changing} has changed); "
         "--runner process avoids this line"
     ]
 
