@@ -1,7 +1,7 @@
-"""Scenarios for Airflow pipelines: a world, a real run, the evidence it left.
+"""Test Airflow pipelines end to end: a world of real services, a real run, and the evidence of the run.
 
-What is named here is for users; everything else may change. Each name is loaded when it is first asked for, since a
-pytest that runs no scenario should not wait for it.
+The names here are the public API; everything else may change. Each name is imported on first access, because a pytest
+session without scenarios should not wait for the imports.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ def test_a_config_for_a_missing_model_gives_one_hint() -> None:
     error = {"code": "ValidationException", "message": "Could not find model"}
     failed = call("CreateEndpointConfig", 400, parameters=parameters, error=error)
     assert AwsState.from_document({**STATE, "calls": [failed, failed]}).hints() == (
-        "CreateEndpointConfig asks for the model 'wrong' (EndpointConfig.ProductionVariants[1].ModelName), which does "
-        "not exist; there is 'right' (Model.ModelName): make the two names the same",
+        "CreateEndpointConfig refers to the model 'wrong' (EndpointConfig.ProductionVariants[1].ModelName), which does "
+        "not exist; existing models: 'right' (Model.ModelName): make the two names the same",
     )
 
 

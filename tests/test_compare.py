@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.evidence.compare import differences, main
+from harness.evidence.compare import find_differences, main
 from harness.evidence.evidence import find_warnings
 from harness.evidence.normalise import normalise
 
@@ -22,7 +22,7 @@ def written(folder: Path, **scenarios: object) -> Path:
 def test_equal_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = [{"state": "success", "xcoms": {"a/b": [1, {"c": None}]}}]
     before, after = written(tmp_path / "before", one=record), written(tmp_path / "after", one=record)
-    assert differences(before, after) == []
+    assert find_differences(before, after) == []
     assert main(before, after) == 0
     assert "1 scenarios" in capsys.readouterr().out
 
@@ -30,7 +30,7 @@ def test_equal_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_difference_is_one_line_with_its_place(tmp_path: Path) -> None:
     before = written(tmp_path / "before", one=[{"state": "success", "keys": ["a", "b"], "gone": 1}], only_here=[])
     after = written(tmp_path / "after", one=[{"state": "failed", "keys": ["a", "c"]}])
-    assert differences(before, after) == [
+    assert find_differences(before, after) == [
         'one: [0].gone: 1 | "(nothing)"',
         'one: [0].keys[1]: "b" | "c"',
         'one: [0].state: "success" | "failed"',
@@ -41,13 +41,13 @@ def test_every_difference_is_one_line_with_its_place(tmp_path: Path) -> None:
 
 def test_a_list_of_another_length_is_one_difference(tmp_path: Path) -> None:
     before, after = written(tmp_path / "before", one=[1]), written(tmp_path / "after", one=[1, 2])
-    assert differences(before, after) == ["one: all: [1] | [1, 2]"]
+    assert find_differences(before, after) == ["one: all: [1] | [1, 2]"]
 
 
 def test_what_others_do_on_the_engine_is_no_difference(tmp_path: Path) -> None:
     before = written(tmp_path / "before", one=[{"evidence": {"containers_past_relay": [], "warnings": []}}])
     after = written(tmp_path / "after", one=[{"evidence": {"containers_past_relay": [{"name": "x"}], "warnings": []}}])
-    assert differences(before, after) == []
+    assert find_differences(before, after) == []
 
 
 def test_nothing_to_compare_is_not_equal(tmp_path: Path) -> None:

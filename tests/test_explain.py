@@ -14,13 +14,13 @@ from harness.airflow.inside.read_dags import MARK
 from harness.airflow.runner import RunRequest
 from harness.airflow.runners import ProcessResult
 from harness.errors import RunRefusedError
-from harness.explain import explain, why_no_run, why_no_task
+from harness.explain import explain, explain_missing_dag, explain_missing_tasks
 
 
 def told(
     date: str, start: str | None = "2015-01-01T00:00:00+00:00", end: str | None = "2023-12-21T12:00:00+00:00"
 ) -> str:
-    return why_no_task(DagBag({"d": DagFacts("d.py", start, end)}, {}), "d", date)
+    return explain_missing_tasks(DagBag({"d": DagFacts("d.py", start, end)}, {}), "d", date)
 
 
 WITHIN = "no task was executed, although the date is within the DAG's dates: has the DAG any task for it?"
@@ -82,7 +82,7 @@ def test_midnight_elsewhere_is_shown_in_full() -> None:
 
 
 def test_a_dag_that_is_gone() -> None:
-    assert why_no_task(DagBag({}, {}), "d", "2021-01-01") == (
+    assert explain_missing_tasks(DagBag({}, {}), "d", "2021-01-01") == (
         "no task was executed, and DAG 'd' is no longer in the folder"
     )
 
@@ -90,11 +90,14 @@ def test_a_dag_that_is_gone() -> None:
 def test_why_there_was_no_run() -> None:
     folder = Path("dags")
     facts = DagFacts("d.py", None, None)
-    assert why_no_run(DagBag({"d": facts}, {"b.py": "broken"}), "d", folder) is None
-    assert why_no_run(DagBag({"d": facts, "c": facts}, {}), "x", folder) == "DAG 'x' is not in dags, which holds: c, d"
-    assert why_no_run(DagBag({}, {}), "x", folder) == "DAG 'x' is not in dags, which holds: no DAG at all"
+    assert explain_missing_dag(DagBag({"d": facts}, {"b.py": "broken"}), "d", folder) is None
+    assert (
+        explain_missing_dag(DagBag({"d": facts, "c": facts}, {}), "x", folder)
+        == "DAG 'x' is not in dags, which holds: c, d"
+    )
+    assert explain_missing_dag(DagBag({}, {}), "x", folder) == "DAG 'x' is not in dags, which holds: no DAG at all"
     trace = 'Traceback:\n  File "b.py", line 2\nKeyError: 1\n'
-    assert why_no_run(DagBag({}, {"/a/b.py": trace, "/a/c.py": ""}), "x", folder) == (
+    assert explain_missing_dag(DagBag({}, {"/a/b.py": trace, "/a/c.py": ""}), "x", folder) == (
         "DAG 'x' is not in dags, where a file is broken: b.py: KeyError: 1 (File \"b.py\", line 2); c.py: (no message)"
     )
 

@@ -14,7 +14,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScheduling
 
-from harness.longest_first import KEPT, deal_long_tests
+from harness.longest_first import CACHE_KEY, deal_long_tests
 from harness.settings import Settings
 from tests.outer import CACHE, project, run_pytest
 
@@ -94,7 +94,7 @@ def test_a_damaged_memory_is_none(folder: Path, harness_settings: Settings, cont
 
 
 def known(folder: Path, seconds: dict[str, float]) -> Path:
-    return cached(folder, KEPT, seconds)
+    return cached(folder, CACHE_KEY, seconds)
 
 
 def cached(folder: Path, name: str, content: object) -> Path:

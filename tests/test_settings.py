@@ -53,7 +53,7 @@ def test_a_projects_image_can_be_named_like_the_harnesss_own(tmp_path: Path) -> 
         ('minio_user = "me"', {}, "at least 3 characters"),
         ("postgres_passwords = 'all'", {}, "postgres_passwords"),
         ("postgres_passwords.listings = ''", {}, "postgres_passwords.listings"),
-        ('images.minio = {tag = "a", context = "b"}', {}, "the harness brings one; rename it"),
+        ('images.minio = {tag = "a", context = "b"}', {}, "a built-in image has this name; rename yours"),
     ],
 )
 def test_what_means_nothing_is_one_line(tmp_path: Path, table: str, environ: dict[str, str], told: str) -> None:

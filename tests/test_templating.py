@@ -28,17 +28,17 @@ def test_without_an_engine_what_needs_one_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (
             "${minio.uri}",
-            r"^A in pyproject: there is no \$\{minio\.uri\}, but minio\.url, network, postgres\.own-rows$",
+            r"^A in pyproject: unknown \$\{minio\.uri\}; use one of minio\.url, network, postgres\.own-rows$",
         ),
         ("5 $ a night", r"^A in pyproject: Invalid placeholder.*\$\$ for a dollar$"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(text: str, told: str) -> None:
-    with pytest.raises(SettingsError, match=told):
+def test_an_invalid_declaration_is_refused_in_one_line(text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
         render_declarations({"A": text}, KNOWN, engine=True)
 
 
