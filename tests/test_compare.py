@@ -44,13 +44,13 @@ def test_a_list_of_another_length_is_one_difference(tmp_path: Path) -> None:
     assert find_differences(before, after) == ["one: all: [1] | [1, 2]"]
 
 
-def test_what_others_do_on_the_engine_is_no_difference(tmp_path: Path) -> None:
+def test_containers_past_the_relay_are_not_compared(tmp_path: Path) -> None:
     before = written(tmp_path / "before", one=[{"evidence": {"containers_past_relay": [], "warnings": []}}])
     after = written(tmp_path / "after", one=[{"evidence": {"containers_past_relay": [{"name": "x"}], "warnings": []}}])
     assert find_differences(before, after) == []
 
 
-def test_nothing_to_compare_is_not_equal(tmp_path: Path) -> None:
+def test_empty_folders_are_not_equal(tmp_path: Path) -> None:
     assert main(written(tmp_path / "before"), written(tmp_path / "after")) == 1
 
 
@@ -66,7 +66,7 @@ def test_nothing_to_compare_is_not_equal(tmp_path: Path) -> None:
         ("listing_2021-01-01.csv has 12 rows", "listing_2021-01-01.csv has 12 rows"),
     ],
 )
-def test_what_changes_with_every_run_is_a_word(text: str, same: str) -> None:
+def test_times_ids_and_ports_become_words(text: str, same: str) -> None:
     assert normalise(text) == same
 
 

@@ -13,7 +13,7 @@ def recorded(state: str | None, **tasks: str | None) -> MetadataSnapshot:
     return MetadataSnapshot(state, {name: TaskResult(name, s, 1, 0.1) for name, s in tasks.items()}, {})
 
 
-def test_a_run_that_did_its_work() -> None:
+def test_a_successful_run_has_no_failure() -> None:
     assert judge(ProcessResult(0, "", 1.0), recorded("success", a="success", b="skipped"), 9) is None
 
 
@@ -22,14 +22,14 @@ def test_a_failed_run_names_its_tasks() -> None:
     assert judge(ProcessResult(1, "", 1.0), failed, 9) == "the run failed: b failed, c upstream_failed"
 
 
-def test_skipped_and_successful_tasks_are_not_among_the_bad_ones() -> None:
+def test_a_failure_names_no_skipped_or_successful_task() -> None:
     failed = recorded("failed", a="success", b="skipped", c="failed", d=None)
     assert judge(ProcessResult(1, "", 1.0), failed, 9) == "the run failed: c failed, d not begun"
     failed = recorded("failed", a="success", b="skipped")
     assert judge(ProcessResult(1, "", 1.0), failed, 9) == "the run failed: no task says why"
 
 
-def test_a_run_of_skipped_tasks_alone_was_ruled_on() -> None:
+def test_a_run_with_only_skipped_tasks_succeeds() -> None:
     assert judge(ProcessResult(0, "", 1.0), recorded("success", a="skipped"), 9) is None
 
 
@@ -41,7 +41,9 @@ def test_a_run_of_skipped_tasks_alone_was_ruled_on() -> None:
         (-15, "queued", {}, "-15 before the run was over: no task says why"),
     ],
 )
-def test_a_run_that_was_cut_short(exit_code: int, state: str, tasks: dict[str, str | None], told: str) -> None:
+def test_a_run_that_ends_early_is_a_failure(
+    exit_code: int, state: str, tasks: dict[str, str | None], told: str
+) -> None:
     failure = judge(ProcessResult(exit_code, "", 1.0), recorded(state, **tasks), 9)
     assert failure == f"airflow ended with exit code {told}"
 
@@ -53,12 +55,12 @@ def test_a_success_that_executed_nothing_is_a_failure(tasks: dict[str, str | Non
 
 
 @pytest.mark.parametrize(("exit_code", "state"), [(0, "failed"), (1, "success"), (-9, "success"), (0, "running")])
-def test_exit_code_and_database_that_disagree(exit_code: int, state: str) -> None:
+def test_contradicting_exit_code_and_database_are_an_error(exit_code: int, state: str) -> None:
     with pytest.raises(RunError, match=f"exited with {exit_code} but its database says '{state}'"):
         judge(ProcessResult(exit_code, "", 1.0), recorded(state, a="success"), 9)
 
 
-def test_no_run_at_all_shows_airflows_own_error() -> None:
+def test_a_missing_run_shows_airflows_error() -> None:
     log = "noise\nairflow.exceptions.AirflowException: Dag 'x' could not be found\nmore noise"
     told = judge(ProcessResult(1, log, 1.0), recorded(None), 9)
     assert (
@@ -74,7 +76,7 @@ def test_the_last_error_of_a_log(log: str, told: str) -> None:
     assert last_error(log) == told
 
 
-def test_a_run_out_of_time() -> None:
+def test_a_timeout_is_a_failure() -> None:
     assert judge(ProcessResult(None, "", 9.0), recorded("running"), 9) == (
         "timed out after 9 s; raise HARNESS_RUN_TIMEOUT if the DAG needs longer"
     )

@@ -107,7 +107,7 @@ def test_connections_that_work(dags: Path, value: str) -> None:
         ("aws://AKIA1:ab%2Fc?region_name=x", "aws://AKIA1:***%2F***@/?region_name=x"),
     ],
 )
-def test_credentials_get_their_repaired_form(dags: Path, value: str, repaired: str) -> None:
+def test_the_error_shows_corrected_credentials(dags: Path, value: str, repaired: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_AWS_CONN": value})
     assert f": write {repaired}, where *** stands for unchanged text" in str(refused.value)
@@ -129,7 +129,7 @@ AT_TWIN = "endpoint_url=http%3A%2F%2F127.0.0.1%3A1"
         ('{"conn_type": "aws", "extra": {"region_name": "us-east-1"}}', {}, "has region us-east-1"),
     ],
 )
-def test_a_region_must_be_the_images(dags: Path, connection: str, env: dict[str, str], told: str) -> None:
+def test_another_region_than_the_images_is_refused(dags: Path, connection: str, env: dict[str, str], told: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_AWS_CONN": connection, **IMAGE, **TWIN, **env})
     assert told in str(refused.value)
@@ -145,24 +145,24 @@ def test_a_region_must_be_the_images(dags: Path, connection: str, env: dict[str,
         ("postgresql://a:b@host/db", {}),
     ],
 )
-def test_regions_that_do(dags: Path, connection: str, env: dict[str, str]) -> None:
+def test_valid_regions(dags: Path, connection: str, env: dict[str, str]) -> None:
     refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_ONE": connection, **IMAGE, **TWIN, **env})
 
 
 @pytest.mark.parametrize("date", ["tomorrow", "2021-13-01", "2021-02-30", "", "01/02/2021"])
-def test_what_is_not_a_date(dags: Path, date: str) -> None:
+def test_an_invalid_date_is_refused(dags: Path, date: str) -> None:
     with pytest.raises(RunRefusedError, match="is not a date: write 2021-01-31"):
         refuse_misleading(dags, date, {})
 
 
-def test_a_missing_and_an_empty_dags_folder(tmp_path: Path) -> None:
+def test_a_missing_or_empty_dags_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunRefusedError, match="does not exist: set dags_folder"):
         refuse_misleading(tmp_path / "nowhere", "2021-01-01", {})
     with pytest.raises(RunRefusedError, match="holds no Python file"):
         refuse_misleading(tmp_path, "2021-01-01", {})
 
 
-def test_a_docker_host_must_answer(dags: Path) -> None:
+def test_a_docker_host_that_does_not_listen_is_refused(dags: Path) -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
@@ -175,7 +175,7 @@ def test_a_docker_host_must_answer(dags: Path) -> None:
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": f"https://127.0.0.1:{port}"})
 
 
-def test_a_docker_socket_must_answer(dags: Path) -> None:
+def test_a_docker_socket_that_does_not_listen_is_refused(dags: Path) -> None:
     path = dags / "it.sock"
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
@@ -197,7 +197,7 @@ def test_a_docker_socket_must_answer(dags: Path) -> None:
         ("127.0.0.1:9", ("127.0.0.1", 9)),
     ],
 )
-def test_which_address_is_asked(
+def test_the_address_of_a_docker_host(
     dags: Path, monkeypatch: pytest.MonkeyPatch, value: str, asked: tuple[str, int]
 ) -> None:
     def nobody(address: tuple[str, int], timeout: float) -> None:
@@ -217,13 +217,13 @@ def test_the_guides_port_gets_a_hint(dags: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["unix:///nowhere.sock", "unix://nowhere.sock", f"unix:///{'x' * 200}"])
-def test_a_socket_that_is_not_there(dags: Path, value: str) -> None:
+def test_a_missing_docker_socket_is_refused(dags: Path, value: str) -> None:
     with pytest.raises(RunRefusedError, match="nothing is listening on the socket /"):
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
 
 
 @pytest.mark.parametrize("value", ["npipe:////./pipe/docker_engine", "ssh://me@somewhere"])
-def test_docker_hosts_that_are_not_asked(dags: Path, value: str) -> None:
+def test_ssh_and_npipe_are_not_checked(dags: Path, value: str) -> None:
     refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
 
 
@@ -242,7 +242,7 @@ def test_docker_hosts_that_are_not_asked(dags: Path, value: str) -> None:
         "a\nb",
     ],
 )
-def test_what_is_not_a_docker_host(dags: Path, value: str) -> None:
+def test_an_invalid_docker_host_is_refused(dags: Path, value: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
     assert str(refused.value) == "DOCKER_HOST is not an address: write tcp://HOST:PORT or unix:///PATH"

@@ -27,15 +27,15 @@ VALUE = {"Training": {"k": [1, 2.5, None, True, "ü"]}}
     ],
     ids=["decoded", "json", "memoryview", "pickle", "old pickle"],
 )
-def test_plain_values(stored: Any) -> None:
+def test_plain_values_are_decoded(stored: Any) -> None:
     assert decode_xcom(stored) == VALUE
 
 
-def test_a_pickle_with_a_class_is_named_not_read() -> None:
+def test_a_pickle_with_a_class_is_not_loaded() -> None:
     assert decode_xcom(pickle.dumps(OrderedDict(a=1))) == "(a pickle, not read: it holds collections.OrderedDict)"
 
 
-def test_a_pickle_that_would_run_something_does_not(tmp_path: Path) -> None:
+def test_a_pickle_runs_no_code(tmp_path: Path) -> None:
     marker = tmp_path / "ran"
 
     class Attack:
@@ -46,5 +46,5 @@ def test_a_pickle_that_would_run_something_does_not(tmp_path: Path) -> None:
     assert not marker.exists()
 
 
-def test_a_broken_pickle() -> None:
+def test_a_broken_pickle_becomes_a_text() -> None:
     assert decode_xcom(pickle.dumps(VALUE)[:-5]).startswith("(a broken pickle: ")

@@ -46,7 +46,7 @@ def find_root(folder: DagBag) -> Path:
     return next(Path(facts.file).parents[1] for facts in folder.dags.values())
 
 
-def test_files_that_do_not_load(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
+def test_broken_files_are_found(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
     broken = {Path(file).parent.name for file in summarise_errors(every)}
     assert broken == {
         "old_docker",
@@ -154,7 +154,7 @@ def test_findings_on_both_airflow_lines(open_folder: Open, folder: str, dag: str
         open_folder(folder).run(dag, DATE)
 
 
-def test_two_dags_with_one_id(every: DagBag) -> None:
+def test_two_dags_with_one_id_are_an_error(every: DagBag) -> None:
     (message,) = (error for file, error in summarise_errors(every).items() if "same_id" in file)
     assert "DuplicatedId" in message
     assert "also found in" in message

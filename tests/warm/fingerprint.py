@@ -1,7 +1,7 @@
 """Print, as JSON, a fingerprint of each private name that harness/airflow/inside/internals.py relies on.
 
-Run by an Airflow environment's Python: `PYTHON tests/warm/fingerprint.py`. Of a function it is a hash of its source
-without docstring and comments, of anything else its type; null if there is none.
+Run with an Airflow environment's Python: `PYTHON tests/warm/fingerprint.py`. The fingerprint of a function is a hash of
+its source without docstring and comments, of any other object its type, of a missing name null.
 """
 
 from __future__ import annotations
