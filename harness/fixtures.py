@@ -15,7 +15,7 @@ import pytest
 
 from harness.errors import HarnessError, SettingsError
 from harness.plugin import SERVICE_SESSION, SETTINGS
-from harness.templating import rendered, schemas, values
+from harness.templating import read_schemas, render_declarations, template_values
 
 # Other modules are imported in functions: a pytest that runs no scenario should not wait for the services' clients.
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def harness_airflow(harness_settings: Settings) -> AirflowEnvironment:
 @pytest.fixture(scope="session")
 def databases(harness_settings: Settings) -> Mapping[str, str]:
     """Map each Postgres database to the SQL of its schema. Override to declare them in Python."""
-    return schemas(harness_settings)
+    return read_schemas(harness_settings)
 
 
 @pytest.fixture(scope="session")
@@ -124,14 +124,14 @@ def harness_execute(
 def connections(harness_settings: Settings, harness_stack: Stack) -> Mapping[str, str]:
     """Map Airflow connection ids to URIs or JSON. Override to declare them in Python."""
     engine = harness_stack.kind == "containers"
-    return rendered(harness_settings.connections, values(harness_stack), engine=engine)
+    return render_declarations(harness_settings.connections, template_values(harness_stack), engine=engine)
 
 
 @pytest.fixture
 def environment(harness_settings: Settings, harness_stack: Stack) -> Mapping[str, str]:
     """Map environment variables of runs to values. Override to declare them in Python."""
     engine = harness_stack.kind == "containers"
-    return rendered(harness_settings.environment, values(harness_stack), engine=engine)
+    return render_declarations(harness_settings.environment, template_values(harness_stack), engine=engine)
 
 
 @pytest.fixture

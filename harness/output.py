@@ -1,4 +1,4 @@
-"""Output files: checked before any work starts, and written atomically."""
+"""Output files of the user: check that they are writable before any work starts, and write them atomically."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from harness.errors import OutputError
 
 
 @contextmanager
-def writing(what: str, place: Path) -> Iterator[None]:
-    """Convert an OSError inside the context to an OutputError that names `what` and `place`."""
+def output_errors(what: str, place: Path) -> Iterator[None]:
+    """Convert an OSError in this context to an OutputError that names the output (`what`) and its place."""
     try:
         yield
     except OSError as error:
@@ -24,29 +24,29 @@ def writing(what: str, place: Path) -> Iterator[None]:
 
 def check_folder(what: str, folder: Path) -> None:
     """Create `folder` and check that it is writable. Raises OutputError."""
-    with writing(what, folder):
+    with output_errors(what, folder):
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
 
 
 def check_file(what: str, file: Path) -> None:
-    """Check that `file` is writable, without creating it. Raises OutputError."""
-    there = file.exists()
-    with writing(what, file), file.open("a"):
+    """Check that `file` is writable, and leave no new file. Raises OutputError."""
+    existed = file.exists()
+    with output_errors(what, file), file.open("a"):
         pass
-    if not there:
-        file.resolve().unlink()  # resolved, because `file` may be a dangling link
+    if not existed:
+        file.resolve().unlink()  # resolved, because `file` may be a broken link, whose target now exists
 
 
 def write(file: Path, text: str) -> None:
-    """Replace the content of `file`, atomically for concurrent readers. Raises OSError.
+    """Replace the content of `file`; a concurrent reader sees the old text or the new text. Raises OSError.
 
-    A device, a link's target, and a file in a read-only folder can't be replaced and are overwritten.
+    A device, a link's target and a file in a read-only folder can't be replaced, so they are overwritten.
     """
     if file.is_symlink() or (file.exists() and not (file.is_file() and os.access(file.parent, os.W_OK))):
         file.write_text(text, encoding="utf-8")
         return
-    partial = file.with_name(f".{secrets.token_hex(8)}.partial")  # A longer name than the file's may exceed the limit.
+    partial = file.with_name(f".{secrets.token_hex(8)}.partial")  # a longer form of the file's name may be too long
     try:
         partial.write_text(text, encoding="utf-8")
         partial.replace(file)

@@ -14,14 +14,14 @@ from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 
 class Progress(Protocol):
-    """Receives the progress of long work. Can be called from several threads."""
+    """Receives the steps of each piece of work, also from several threads."""
 
     def step(self, what: str, text: str, *, last: bool = False) -> None:
-        """Show the current step of `what` in a few words; `last` marks the last step."""
+        """Report the current step (`text`, a few words) of `what`; `last` marks its final step."""
 
 
 class Silent:
-    """Shows nothing."""
+    """Show nothing."""
 
     def step(self, what: str, text: str, *, last: bool = False) -> None: ...
 
@@ -30,7 +30,7 @@ SILENT = Silent()
 
 
 class Plain:
-    """Prints a line for each step, with the seconds since the start, for logs and CI."""
+    """Print one line for each step, with the seconds since the start, for logs and CI."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
@@ -41,7 +41,7 @@ class Plain:
 
 
 class Live:
-    """Shows a live line for each `what` on a terminal, with the seconds since its first step."""
+    """Show a live line for each piece of work, with its duration, on a terminal."""
 
     def __init__(self, display: RichProgress) -> None:
         self._display = display
@@ -55,8 +55,8 @@ class Live:
 
 @contextmanager
 def show_progress(console: Console | None = None) -> Iterator[Progress]:
-    """Show progress on the console (default: stderr), as live lines if it is a terminal."""
-    # Bind the current stream, because sys.stderr may be replaced in the meantime.
+    """Show progress on the console, by default stderr: live lines on a terminal, plain lines elsewhere."""
+    # Use the current stderr throughout, because other code may replace sys.stderr meanwhile.
     console = console or Console(file=sys.stderr)
     if not console.is_terminal:
         yield Plain(console.file)

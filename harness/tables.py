@@ -1,4 +1,4 @@
-"""Tables and counts, in the format of all commands and of the report on the terminal."""
+"""Tables and counts for the terminal, in the same form for every command and the report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.table import Table
 
 
 def plain_table(*headings: str, numbers: Collection[str] = ()) -> Table:
-    """Return a table without a frame; columns in `numbers` are right-aligned."""
+    """Create a table without a frame; cells are folded, never cut, and the columns in `numbers` are right-aligned."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for heading in headings:
         table.add_column(heading, overflow="fold", justify="right" if heading in numbers else "left")
@@ -17,5 +17,5 @@ def plain_table(*headings: str, numbers: Collection[str] = ()) -> Table:
 
 
 def format_counts(numbers: Mapping[str, int]) -> str:
-    """Format counts by singular noun as `2 containers, 1 network`, without zeros."""
+    """Format counts by singular noun, such as `2 containers, 1 network`; zero counts are left out."""
     return ", ".join(f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in numbers.items() if number)

@@ -1,4 +1,4 @@
-"""Comparison of two sets of evidence, and values that are not compared."""
+"""Two sets of evidence, compared; and what is not to count as a difference."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.evidence.compare import differences, main
-from harness.evidence.evidence import warnings_in
-from harness.evidence.normalise import normalised
+from harness.evidence.compare import find_differences, main
+from harness.evidence.evidence import find_warnings
+from harness.evidence.normalise import normalise
 
 
-def write_records(folder: Path, **scenarios: object) -> Path:
+def written(folder: Path, **scenarios: object) -> Path:
     folder.mkdir()
     for name, record in scenarios.items():
         (folder / f"{name}.json").write_text(json.dumps(record))
@@ -21,16 +21,16 @@ def write_records(folder: Path, **scenarios: object) -> Path:
 
 def test_equal_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = [{"state": "success", "xcoms": {"a/b": [1, {"c": None}]}}]
-    before, after = write_records(tmp_path / "before", one=record), write_records(tmp_path / "after", one=record)
-    assert differences(before, after) == []
+    before, after = written(tmp_path / "before", one=record), written(tmp_path / "after", one=record)
+    assert find_differences(before, after) == []
     assert main(before, after) == 0
     assert "1 scenarios" in capsys.readouterr().out
 
 
 def test_every_difference_is_one_line_with_its_place(tmp_path: Path) -> None:
-    before = write_records(tmp_path / "before", one=[{"state": "success", "keys": ["a", "b"], "gone": 1}], only_here=[])
-    after = write_records(tmp_path / "after", one=[{"state": "failed", "keys": ["a", "c"]}])
-    assert differences(before, after) == [
+    before = written(tmp_path / "before", one=[{"state": "success", "keys": ["a", "b"], "gone": 1}], only_here=[])
+    after = written(tmp_path / "after", one=[{"state": "failed", "keys": ["a", "c"]}])
+    assert find_differences(before, after) == [
         'one: [0].gone: 1 | "(nothing)"',
         'one: [0].keys[1]: "b" | "c"',
         'one: [0].state: "success" | "failed"',
@@ -40,20 +40,18 @@ def test_every_difference_is_one_line_with_its_place(tmp_path: Path) -> None:
 
 
 def test_a_list_of_another_length_is_one_difference(tmp_path: Path) -> None:
-    before, after = write_records(tmp_path / "before", one=[1]), write_records(tmp_path / "after", one=[1, 2])
-    assert differences(before, after) == ["one: all: [1] | [1, 2]"]
+    before, after = written(tmp_path / "before", one=[1]), written(tmp_path / "after", one=[1, 2])
+    assert find_differences(before, after) == ["one: all: [1] | [1, 2]"]
 
 
-def test_containers_of_others_are_no_difference(tmp_path: Path) -> None:
-    before = write_records(tmp_path / "before", one=[{"evidence": {"containers_past_relay": [], "warnings": []}}])
-    after = write_records(
-        tmp_path / "after", one=[{"evidence": {"containers_past_relay": [{"name": "x"}], "warnings": []}}]
-    )
-    assert differences(before, after) == []
+def test_containers_past_the_relay_are_not_compared(tmp_path: Path) -> None:
+    before = written(tmp_path / "before", one=[{"evidence": {"containers_past_relay": [], "warnings": []}}])
+    after = written(tmp_path / "after", one=[{"evidence": {"containers_past_relay": [{"name": "x"}], "warnings": []}}])
+    assert find_differences(before, after) == []
 
 
-def test_empty_sets_are_not_equal(tmp_path: Path) -> None:
-    assert main(write_records(tmp_path / "before"), write_records(tmp_path / "after")) == 1
+def test_empty_folders_are_not_equal(tmp_path: Path) -> None:
+    assert main(written(tmp_path / "before"), written(tmp_path / "after")) == 1
 
 
 @pytest.mark.parametrize(
@@ -68,8 +66,8 @@ def test_empty_sets_are_not_equal(tmp_path: Path) -> None:
         ("listing_2021-01-01.csv has 12 rows", "listing_2021-01-01.csv has 12 rows"),
     ],
 )
-def test_values_that_change_with_every_run_are_normalised(text: str, same: str) -> None:
-    assert normalised(text) == same
+def test_times_ids_and_ports_become_words(text: str, same: str) -> None:
+    assert normalise(text) == same
 
 
 def test_warnings_of_both_airflow_lines_without_their_times(tmp_path: Path) -> None:
@@ -77,7 +75,7 @@ def test_warnings_of_both_airflow_lines_without_their_times(tmp_path: Path) -> N
 2026-11-23T01:31:18.2Z [info     ] fine
 [2026-11-23T01:31:24.613+0000] {{cli.py:283}} WARNING - Dag not found
 /lib/base.py:22 DeprecationWarning: old"""
-    assert warnings_in(log, tmp_path) == (
+    assert find_warnings(log, tmp_path) == (
         "TIME [warning  ] Could not import HOME/x",
         "[TIME] {cli.py:283} WARNING - Dag not found",
         "/lib/base.py:22 DeprecationWarning: old",

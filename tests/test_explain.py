@@ -1,4 +1,4 @@
-"""Explanations of failed runs."""
+"""Why a run failed, beyond what Airflow says."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from harness.airflow.inside.read_dags import MARK
 from harness.airflow.runner import RunRequest
 from harness.airflow.runners import ProcessResult
 from harness.errors import RunRefusedError
-from harness.explain import explain, why_no_run, why_no_task
+from harness.explain import explain, explain_missing_dag, explain_missing_tasks
 
 
-def explain_date(
+def told(
     date: str, start: str | None = "2015-01-01T00:00:00+00:00", end: str | None = "2023-12-21T12:00:00+00:00"
 ) -> str:
-    return why_no_task(DagBag({"d": DagFacts("d.py", start, end)}, {}), "d", date)
+    return explain_missing_tasks(DagBag({"d": DagFacts("d.py", start, end)}, {}), "d", date)
 
 
 WITHIN = "no task was executed, although the date is within the DAG's dates: has the DAG any task for it?"
@@ -42,8 +42,8 @@ WITHIN = "no task was executed, although the date is within the DAG's dates: has
         "2023-12-22T01:00:00+13:00",
     ],
 )
-def test_dates_on_and_between_both_ends(date: str) -> None:
-    assert explain_date(date) == WITHIN
+def test_dates_within_the_dags_dates(date: str) -> None:
+    assert told(date) == WITHIN
 
 
 @pytest.mark.parametrize(
@@ -60,49 +60,50 @@ def test_dates_on_and_between_both_ends(date: str) -> None:
         "2023-W51-5",
     ],
 )
-def test_dates_just_outside(date: str) -> None:
-    assert explain_date(date) == (
+def test_dates_outside_the_dags_dates(date: str) -> None:
+    assert told(date) == (
         f"no task was executed: {date} is outside the DAG's dates, 2015-01-01 (start_date) to "
         "2023-12-21T12:00:00+00:00 (end_date); Airflow calls such a run a success"
     )
 
 
-def test_open_ends() -> None:
-    assert "2014-12-31 is outside the DAG's dates, 2015-01-01 (start_date) to any (end_date)" in explain_date(
+def test_dags_without_start_or_end_date() -> None:
+    assert "2014-12-31 is outside the DAG's dates, 2015-01-01 (start_date) to any (end_date)" in told(
         "2014-12-31", end=None
     )
-    assert "2024-01-01 is outside the DAG's dates, any (start_date) to 2023-12-21 (end_date)" in explain_date(
+    assert "2024-01-01 is outside the DAG's dates, any (start_date) to 2023-12-21 (end_date)" in told(
         "2024-01-01", start=None, end="2023-12-21T00:00:00+00:00"
     )
-    assert explain_date("1970-01-01", start=None, end=None) == WITHIN
+    assert told("1970-01-01", start=None, end=None) == WITHIN
 
 
-def test_midnight_elsewhere_is_shown_in_full() -> None:
-    assert "dates, 2015-01-01T00:00:00+02:00 (start_date) to" in explain_date(
-        "2014-12-31", start="2015-01-01T00:00:00+02:00"
-    )
+def test_midnight_in_another_zone_is_shown_in_full() -> None:
+    assert "dates, 2015-01-01T00:00:00+02:00 (start_date) to" in told("2014-12-31", start="2015-01-01T00:00:00+02:00")
 
 
-def test_a_deleted_dag_is_named() -> None:
-    assert why_no_task(DagBag({}, {}), "d", "2021-01-01") == (
+def test_a_removed_dag_explains_missing_tasks() -> None:
+    assert explain_missing_tasks(DagBag({}, {}), "d", "2021-01-01") == (
         "no task was executed, and DAG 'd' is no longer in the folder"
     )
 
 
-def test_reasons_for_a_missing_run() -> None:
+def test_a_missing_dag_is_explained() -> None:
     folder = Path("dags")
     facts = DagFacts("d.py", None, None)
-    assert why_no_run(DagBag({"d": facts}, {"b.py": "broken"}), "d", folder) is None
-    assert why_no_run(DagBag({"d": facts, "c": facts}, {}), "x", folder) == "DAG 'x' is not in dags, which holds: c, d"
-    assert why_no_run(DagBag({}, {}), "x", folder) == "DAG 'x' is not in dags, which holds: no DAG at all"
+    assert explain_missing_dag(DagBag({"d": facts}, {"b.py": "broken"}), "d", folder) is None
+    assert (
+        explain_missing_dag(DagBag({"d": facts, "c": facts}, {}), "x", folder)
+        == "DAG 'x' is not in dags, which holds: c, d"
+    )
+    assert explain_missing_dag(DagBag({}, {}), "x", folder) == "DAG 'x' is not in dags, which holds: no DAG at all"
     trace = 'Traceback:\n  File "b.py", line 2\nKeyError: 1\n'
-    assert why_no_run(DagBag({}, {"/a/b.py": trace, "/a/c.py": ""}), "x", folder) == (
+    assert explain_missing_dag(DagBag({}, {"/a/b.py": trace, "/a/c.py": ""}), "x", folder) == (
         "DAG 'x' is not in dags, where a file is broken: b.py: KeyError: 1 (File \"b.py\", line 2); c.py: (no message)"
     )
 
 
-def explain_facts(facts: RunFacts, folder: Path, bag: str | None = None) -> str | None:
-    """`bag`: Airflow's output about the dags folder; None if the folder must not be read."""
+def explained(facts: RunFacts, folder: Path, bag: str | None = None) -> str | None:
+    """`bag` is what Airflow prints of the dags folder; None: nobody may ask."""
 
     def execute(*arguments: object) -> ProcessResult:
         assert bag is not None, "the folder is not read"
@@ -112,19 +113,19 @@ def explain_facts(facts: RunFacts, folder: Path, bag: str | None = None) -> str 
     return explain(facts, RunRequest(airflow, facts.dag_id, facts.date, folder, folder, {}, "", 9), execute)
 
 
-def print_dagbag(*dag_ids: str, errors: dict[str, str] | None = None) -> str:
+def printed(*dag_ids: str, errors: dict[str, str] | None = None) -> str:
     dags = {name: {"file": f"{name}.py", "start": "2020-01-01", "end": None} for name in dag_ids}
     return MARK + json.dumps({"dags": dags, "errors": errors or {}})
 
 
-def test_failures_that_need_no_dagbag_are_explained_without_it(tmp_path: Path) -> None:
+def test_other_failures_are_explained_without_the_dags_folder(tmp_path: Path) -> None:
     task = {"t": TaskResult("t", "failed", 1, 1.0)}
-    assert explain_facts(RunFacts("d", "2021-01-01", "success", 0), tmp_path) is None
-    assert explain_facts(RunFacts("d", "2021-01-01", failure="timed out"), tmp_path) == "timed out"
-    assert explain_facts(RunFacts("d", "2021-01-01", "failed", 1, task, failure="t failed"), tmp_path) == "t failed"
+    assert explained(RunFacts("d", "2021-01-01", "success", 0), tmp_path) is None
+    assert explained(RunFacts("d", "2021-01-01", failure="timed out"), tmp_path) == "timed out"
+    assert explained(RunFacts("d", "2021-01-01", "failed", 1, task, failure="t failed"), tmp_path) == "t failed"
 
 
-def test_a_failed_run_names_removed_airflow_names(tmp_path: Path) -> None:
+def test_a_failed_run_names_a_removed_context_key(tmp_path: Path) -> None:
     file = tmp_path / "d.py"
     file.write_text("def work(**context):\n    return context['execution_date']\n")
     facts = RunFacts(
@@ -137,7 +138,7 @@ def test_a_failed_run_names_removed_airflow_names(tmp_path: Path) -> None:
         failure="the run failed: t failed",
         dag_files={"d": str(file)},
     )
-    assert explain_facts(facts, tmp_path) == (
+    assert explained(facts, tmp_path) == (
         "the run failed: t failed; d.py:2: Airflow 3 has no 'execution_date' in a run's context; use logical_date"
     )
 
@@ -145,17 +146,17 @@ def test_a_failed_run_names_removed_airflow_names(tmp_path: Path) -> None:
 def test_a_dag_that_is_not_in_the_folder_is_refused(tmp_path: Path) -> None:
     facts = RunFacts("x", "2021-01-01", exit_code=1, failure="Airflow made no run")
     with pytest.raises(RunRefusedError, match=r"^DAG 'x' is not in .*, which holds: c, d$"):
-        explain_facts(facts, tmp_path, print_dagbag("d", "c"))
+        explained(facts, tmp_path, printed("d", "c"))
     (tmp_path / "b.py").write_text("from airflow.utils.dates import days_ago\nSTART = days_ago(1)\n")
     with pytest.raises(RunRefusedError, match=r"where a file is broken: b\.py: KeyError; b\.py:2: .*days_ago"):
-        explain_facts(facts, tmp_path, print_dagbag("d", errors={str(tmp_path / "b.py"): "KeyError"}))
+        explained(facts, tmp_path, printed("d", errors={str(tmp_path / "b.py"): "KeyError"}))
 
 
-def test_an_unreadable_folder_keeps_the_failure(tmp_path: Path) -> None:
+def test_a_folder_that_can_not_be_read_explains_nothing(tmp_path: Path) -> None:
     facts = RunFacts("x", "2021-01-01", exit_code=1, failure="Airflow made no run")
-    assert explain_facts(facts, tmp_path, "no such program") == "Airflow made no run"
+    assert explained(facts, tmp_path, "no such program") == "Airflow made no run"
 
 
 def test_a_success_without_a_task_is_explained_by_the_dates(tmp_path: Path) -> None:
     facts = RunFacts("d", "2019-01-01", "success", 0, failure="no task was executed")
-    assert "2019-01-01 is outside the DAG's dates" in str(explain_facts(facts, tmp_path, print_dagbag("d")))
+    assert "2019-01-01 is outside the DAG's dates" in str(explained(facts, tmp_path, printed("d")))

@@ -1,4 +1,4 @@
-"""Progress: live lines on a terminal, plain lines elsewhere."""
+"""Progress: a line that changes for each thing on a terminal, a line for each step elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def steps(progress: Progress) -> None:
     progress.step("greet[0]", "success", last=True)
 
 
-def test_progress_is_plain_lines_without_a_terminal() -> None:
+def test_output_without_a_terminal_is_plain_lines() -> None:
     out = io.StringIO()
     with show_progress(Console(file=out)) as progress:
         steps(progress)
@@ -24,7 +24,7 @@ def test_progress_is_plain_lines_without_a_terminal() -> None:
     assert lines == ["greet[0]: running", "other: queued [bold]", "greet[0]: success"]
 
 
-def test_progress_is_live_lines_on_a_terminal() -> None:
+def test_a_terminal_shows_a_line_for_each_piece_of_work() -> None:
     out = io.StringIO()
     with show_progress(Console(file=out, force_terminal=True, width=80)) as progress:
         steps(progress)

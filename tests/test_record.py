@@ -1,4 +1,4 @@
-"""The exact JSON that `--harness-evidence` writes, because two sets of it are compared."""
+"""What `--harness-evidence` writes of a run, to the letter: two sets of it are compared."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ RECORD = {
 }
 
 
-def test_the_record_of_a_run(tmp_path: Path) -> None:
+def test_a_record_contains_the_completed_runs(tmp_path: Path) -> None:
     refused = Run("d", "2021-01-01", refused="it is not in the dags folder")
     write_record(
         tmp_path, "scenarios/test_it.py::test_all[x y]", [refused, RUN], lambda text: text.replace("theirs", "***")

@@ -158,8 +158,8 @@ def test_an_interrupted_attempt_is_listed(examples: World) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         dataclasses.replace(examples, execute=interrupted).run("hello", "2021-01-01")
-    assert examples.runs == [Run("hello", "2021-01-01", refused="it was broken off")]
-    with pytest.raises(LookupError, match="no run was made yet"):
+    assert examples.runs == [Run("hello", "2021-01-01", refused="interrupted")]
+    with pytest.raises(LookupError, match="no run was completed yet"):
         _ = examples.evidence
 
 

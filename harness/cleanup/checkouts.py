@@ -13,7 +13,7 @@ import docker
 from harness.airflow.runners.warm import end_hosts, hosts_folder
 from harness.cleanup.engine_objects import list_objects
 from harness.cleanup.leftovers import Leftover
-from harness.runtime_dir import checkouts, runtime_dir
+from harness.runtime_dir import list_checkouts, runtime_dir
 from harness.services.embedded.processes import dead_stacks
 from harness.services.embedded.stack import kept_folders
 from harness.services.selection import remove_kept
@@ -37,7 +37,7 @@ def find_deleted_checkouts(root: Path, client: docker.DockerClient | None) -> It
 
     A checkout with a test run in progress is skipped.
     """
-    for checkout in checkouts():
+    for checkout in list_checkouts():
         if checkout == root or checkout.exists() or any(session.used() for session in list_sessions(checkout)):
             continue
         kept = _describe_kept(checkout, client) or "no stack"

@@ -17,7 +17,7 @@ from harness.cleanup.runs import find_dead_runs
 from harness.engine import connect
 from harness.errors import EngineError, HarnessError, ServiceError
 from harness.images.catalogue import BUILT_IN
-from harness.runtime_dir import checkouts
+from harness.runtime_dir import list_checkouts
 from harness.services.session import list_sessions
 from harness.settings import Settings
 from harness.tables import format_counts
@@ -41,7 +41,7 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 def run(root: Path, chosen: argparse.Namespace) -> int:
     settings = Settings.load(root, BUILT_IN)
     # All checkouts share the images and the cache.
-    affected = {root, *(checkouts() if chosen.images or chosen.cache else ())}
+    affected = {root, *(list_checkouts() if chosen.images or chosen.cache else ())}
     in_use = (path for path in sorted(affected) if any(session.used() for session in list_sessions(path)))
     if busy := next(in_use, None):
         raise ServiceError(f"a test run is in progress in {busy}: wait until it ends, or end it")

@@ -14,13 +14,13 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from harness.airflow.dagbag import DagBag, broken_files, read_dagbag
+from harness.airflow.dagbag import DagBag, read_dagbag, summarise_errors
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.preflight import check_folder
 from harness.airflow.run_environment import run_environment
 from harness.airflow.runners.process import execute
-from harness.compatibility import by_ruff
-from harness.compatibility.find import in_broken_files, in_running_files
+from harness.compatibility import ruff_rules
+from harness.compatibility.find import find_in_broken_files, find_in_running_files
 from harness.compatibility.finding import CompatibilityFinding
 from harness.errors import RunError
 from harness.images.catalogue import BUILT_IN
@@ -43,18 +43,18 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     airflow = find_environment(settings.airflow_python)
     folder = _read(airflow, settings)
     read = [Path(facts.file) for facts in folder.dags.values()]
-    obstacles = (
-        *in_broken_files(folder.errors, settings.dags_folder, airflow.major, airflow.folders),
-        *in_running_files(settings.dags_folder, read, airflow.major),
+    findings = (
+        *find_in_broken_files(folder.errors, settings.dags_folder, airflow.major, airflow.folders),
+        *find_in_running_files(settings.dags_folder, read, airflow.major),
     )
     if chosen.json:
         dags = {dag_id: asdict(facts) for dag_id, facts in folder.dags.items()}
-        found = {"dags": dags, "errors": broken_files(folder), "obstacles": [asdict(one) for one in obstacles]}
+        found = {"dags": dags, "errors": summarise_errors(folder), "findings": [asdict(each) for each in findings]}
         print(json.dumps(found, indent=1))
     else:
-        _show(Console(width=None if Console().is_terminal else 160), settings.dags_folder, folder, obstacles)
-    if folder.errors and airflow.major >= 3 and not by_ruff.is_installed():
-        print(by_ruff.MISSING, file=sys.stderr)
+        _show(Console(width=None if Console().is_terminal else 160), settings.dags_folder, folder, findings)
+    if folder.errors and airflow.major >= 3 and not ruff_rules.is_installed():
+        print(ruff_rules.MISSING, file=sys.stderr)
     return BROKEN if folder.errors else 0
 
 
@@ -73,7 +73,7 @@ def _read(airflow: AirflowEnvironment, settings: Settings) -> DagBag:
         return folder
 
 
-def _show(console: Console, dags_folder: Path, folder: DagBag, obstacles: Sequence[CompatibilityFinding]) -> None:
+def _show(console: Console, dags_folder: Path, folder: DagBag, findings: Sequence[CompatibilityFinding]) -> None:
     table = plain_table("DAG", "schedule", "start", "end", "file")
     for dag_id, facts in sorted(folder.dags.items()):
         file = Path(facts.file)
@@ -81,7 +81,7 @@ def _show(console: Console, dags_folder: Path, folder: DagBag, obstacles: Sequen
         dates = ((moment or "-").removesuffix("T00:00:00+00:00") for moment in (facts.start, facts.end))
         table.add_row(escape(dag_id), escape(facts.schedule), *dates, escape(str(shown)))
     console.print(table)
-    for broken, error in broken_files(folder).items():
+    for broken, error in summarise_errors(folder).items():
         console.print(f"broken: {broken}: {error}", highlight=False, markup=False, soft_wrap=True)
-    for one in obstacles:
+    for one in findings:
         console.print(str(one), highlight=False, markup=False, soft_wrap=True)

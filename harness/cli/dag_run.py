@@ -13,7 +13,7 @@ from rich.console import Console
 
 from harness.airflow.preflight import check_date, check_folder
 from harness.images.catalogue import BUILT_IN
-from harness.output import check_file, write, writing
+from harness.output import check_file, output_errors, write
 from harness.progress import show_progress
 from harness.settings import Runner, Settings, StackChoice
 
@@ -80,7 +80,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
         verdict = failures[0] if failures else f"{chosen.dag} for {chosen.date}: succeeded"
         console.print(verdict, highlight=False, markup=False, soft_wrap=True)
     if chosen.evidence:
-        with writing("--evidence", chosen.evidence):
+        with output_errors("--evidence", chosen.evidence):
             write(chosen.evidence, text)
     return FAILED if failures else 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic_core import to_json
 
-from harness.output import write, writing
+from harness.output import output_errors, write
 from harness.report.markdown import summary
 from harness.report.model import ReportedRun, Scenario, Session
 
@@ -21,7 +21,7 @@ def write_report(session: Session, folder: Path) -> Path:
     """Write the report over an earlier one; return the page's path. Raises OutputError."""
     from harness.report.page import page  # imports jinja2, which few sessions need
 
-    with writing(REPORT, folder):
+    with output_errors(REPORT, folder):
         files = folder / FILES
         files.mkdir(parents=True, exist_ok=True)
         for file in files.iterdir():
@@ -37,7 +37,7 @@ def write_report(session: Session, folder: Path) -> Path:
 
 def append_summary(session: Session, file: Path) -> None:
     """Append the Markdown summary to a file such as $GITHUB_STEP_SUMMARY. Raises OutputError."""
-    with writing(REPORT, file), file.open("a", encoding="utf-8") as out:
+    with output_errors(REPORT, file), file.open("a", encoding="utf-8") as out:
         out.write(summary(session) + "\n")
 
 
