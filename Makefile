@@ -1,10 +1,10 @@
 # `make help` lists the targets. pytest and the tools run in .venv, Airflow in .harness/airflow/LINE: one environment for
-# each Airflow line. tools/environment makes them from the locks in requirements/.
+# each Airflow line. tools/environment creates them from the locks in requirements/.
 #
-# Variables: PYTHON (of .venv; default: the first of python3.12, 3.11, 3.13, 3.14 and python3 that is one of these),
-# ARGS (more arguments for pytest), WORKERS (processes that run tests side by side, default 2),
+# Variables: PYTHON (of .venv; default: the first of python3.12, 3.11, 3.13, 3.14 and python3 with a suitable version),
+# ARGS (more arguments for pytest), WORKERS (number of parallel test processes, default 2),
 # STACK (the services: containers, embedded, or auto, the default: containers if a Docker engine answers),
-# UPGRADE=1 (make locks takes newer releases), ROWS (rows of the speed table that make bench measures, by number),
+# UPGRADE=1 (make locks accepts newer releases), ROWS (numbers of the rows that make bench measures),
 # AIRFLOW (the lines that make lines runs, such as AIRFLOW="3.1 3.2").
 
 PYTHON ?=
@@ -29,7 +29,7 @@ ACTIONLINT := v1.7.12
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-scenarios: airflow-3.3 ## run every scenario and end in a table: the main job
+scenarios: airflow-3.3 ## run every scenario, with a table at the end
 	@$(BIN)/python -m harness images --for-stack
 	@$(call scenarios,3.3) $(ARGS)
 scenarios = $(call on,$(1)) -m pytest scenarios -n $(WORKERS) --junitxml=$(JUNIT)/scenarios$(2)-airflow-$(1).xml \
@@ -38,22 +38,22 @@ on = HARNESS_AIRFLOW_PYTHON=$(CURDIR)/.harness/airflow/$(1)/bin/python $(BIN)/py
 
 test: test-engine lint actionlint types unit equal folders soak-ci bench-gate ## run the whole test suite, on both Airflow lines
 
-# Every run is made by both runners, which have to leave the same; pyproject's markers say what is left out, and why. What
-# tells nothing of runners is run once, on the first line.
+# Both runners execute every scenario and must leave equal evidence; pyproject's markers say which scenarios are left
+# out, and why. Scenarios that don't depend on the runner run once, on the first line.
 LEFT_OUT := not at_length
 FRESH := not one_runner and not fresh_later and not at_length
-equal: images ## scenarios by both runners, on both Airflow lines: what they left is compared
+equal: images ## run scenarios with both runners on both Airflow lines, and compare the evidence
 	@rm -rf $(EVIDENCE)
 	@for airflow in 3.3 2.11; do $(MAKE) --no-print-directory equal-$$airflow || exit; done
-equal-whole: ## the same without leaving out what takes long
+equal-whole: ## the same, including slow scenarios
 	@$(MAKE) --no-print-directory equal LEFT_OUT= FRESH="not one_runner"
 
 # `make unit` runs these on the first line.
-folders: images airflow-2.11 ## DAG folders of other people's idioms, on the second Airflow line
+folders: images airflow-2.11 ## test DAG folders of other styles, on the second Airflow line
 	@$(call on,2.11) -m pytest -q tests/legacy --harness-stack embedded --junitxml=$(JUNIT)/folders-airflow-2.11.xml $(ARGS)
 
-# What needs no engine, as on a machine that has none. Kept apart: another S3 answers, so what was left is not compared.
-embedded: airflow-3.3 ## scenarios on the embedded stack
+# The scenarios that need no engine. Their evidence is not compared, because the embedded stack has a different S3 store.
+embedded: airflow-3.3 ## run scenarios on the embedded stack
 	@$(call scenarios,3.3,-embedded) --harness-stack embedded -m "$(FRESH) and not engine" $(ARGS)
 
 equal-3.3 equal-2.11: equal-%: airflow-%
@@ -61,55 +61,56 @@ equal-3.3 equal-2.11: equal-%: airflow-%
 	@$(call scenarios,$*,-process) --harness-runner process -m "$(FRESH)" $(ARGS)
 	@$(BIN)/python -m harness.evidence.compare --of-first $(EVIDENCE)/$*-process $(EVIDENCE)/$*
 
-engine: ## get a Docker engine where none answers (Debian or Ubuntu, as root)
+engine: ## install and start a Docker engine if none answers (Debian or Ubuntu, as root)
 	@tools/engine start
 
-lint: venv ## ruff: rules and format; import-linter: the layers
+lint: venv ## check with ruff (rules, format) and import-linter (layers)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@mkdir -p .harness/logs
 	@$(BIN)/lint-imports >.harness/logs/imports.log || { cat .harness/logs/imports.log; exit 1; }
 
-types: venv ## mypy
+types: venv ## check types with mypy
 	@$(BIN)/mypy
 
-unit: images airflow-3.3 chromium ## the tests of the harness itself
+unit: images airflow-3.3 chromium ## run the harness's own tests
 	@$(BIN)/python -m pytest tests -n $(WORKERS) --junitxml=$(JUNIT)/unit.xml -m "$(LEFT_OUT)" $(ARGS)
-unit-whole: ## the same without leaving out what takes long
+unit-whole: ## the same, including slow tests
 	@$(MAKE) --no-print-directory unit LEFT_OUT=
 
-chromium: ## get a Chromium for the test of the report's page where none is (Debian, as root)
+chromium: ## install Chromium, for the test of the report's page (Debian, as root)
 	@tools/chromium
 
-bench: images airflow-3.3 ## measure the speed table, every row (ROWS=1,2: these): takes three quarters of an hour
+bench: images airflow-3.3 ## measure the speed table, or some rows (ROWS=1,2); all rows take 45 minutes
 	@$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS))
 
-bench-gate: images airflow-3.3 ## compare the quick rows' ratios with the last release's table: what CI does
+bench-gate: images airflow-3.3 ## compare the quick rows' ratios with the last release's table, as in CI
 	@$(BIN)/python -m benchmarks --quick --json $(QUICK)
 	@$(BIN)/python -m benchmarks gate $(QUICK)
 
-soak: images airflow-3.3 ## the same scenarios in eight workers, a hundred times, and twenty times beside two busy loops
+soak: images airflow-3.3 ## repeat scenarios in eight workers, a hundred times, and twenty times beside two busy loops
 	@$(BIN)/python -m benchmarks.soak --workers 8 --times 100
 	@$(BIN)/python -m benchmarks.soak --workers 8 --times 20 --busy 2
 
 soak-ci: images airflow-3.3
 	@$(BIN)/python -m benchmarks.soak --workers 4 --times 5
 
-images: venv ## pull or build every image, where it is not present
+images: venv ## pull or build the missing images
 	@$(BIN)/python -m harness images --get
 
-# mkdocs' own advertisement of another major version is not ours to pass on.
-docs: venv ## make the documentation's pages in .harness/docs
+# Without the variable, mkdocs prints an advertisement for another major version.
+docs: venv ## build the documentation in .harness/docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -q
 
-lines: images ## every scenario that can run on the other Airflow lines, by the process runner: ends in a table
+lines: images ## run scenarios with the process runner on the other Airflow lines, with a table at the end
 	@$(BIN)/python -m tools.airflow_lines $(addprefix --line=,$(AIRFLOW)) -n $(WORKERS) $(ARGS)
 
-# Pins that a lock has are kept, so that this changes nothing until an input changes (or UPGRADE=1).
-locks: venv ## write the locks from pyproject.toml and every .in file
+# Existing pins are kept unless an input changes or UPGRADE=1.
+locks: venv ## update the locks from pyproject.toml and every .in file
 	@tools/environment locks $(if $(UPGRADE),--upgrade)
 
-# shellcheck and pyflakes are off: they are there on one machine and not on the next.
-# Go comes from the PATH, else from the wheel that the images' recipes use.
+# shellcheck and pyflakes are off, because not every machine has them.
+# Go is taken from the PATH, else from the wheel that the images' recipes use.
 actionlint: venv ## check the workflow
 	@$(BIN)/actionlint -version 2>/dev/null | grep -qx "$(ACTIONLINT:v%=%)\|$(ACTIONLINT)" || { \
 	    go=$$(command -v go || $(BIN)/python -m harness.images.go) && \
@@ -117,12 +118,12 @@ actionlint: venv ## check the workflow
 	} || exit; \
 	$(BIN)/actionlint -shellcheck= -pyflakes= .github/workflows/*.yml && echo "actionlint: the workflow is in order"
 
-# Says what it finds, and gets an engine itself only as root and if HARNESS_INSTALL_ENGINE is not 0.
+# Installs an engine only as root and unless HARNESS_INSTALL_ENGINE is 0.
 test-engine:
 	@rm -rf $(JUNIT)
 	@tools/engine ensure
 
-# $(error) so that a refused Python is one line, without make's own "Error 2" below it.
+# $(error) shows an unsuitable Python in one line, without make's own "Error 2".
 venv:
 	$(call refuse,$(shell PYTHON='$(PYTHON)' tools/environment refusal harness))
 	@tools/environment make harness

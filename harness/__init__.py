@@ -1,7 +1,7 @@
-"""Scenarios for Airflow pipelines: a world, a real run, the evidence it left.
+"""Test Airflow pipelines end to end: a world of real services, a real run, and the evidence of the run.
 
-What is named here is for users; everything else may change. Each name is loaded when it is first asked for, since a
-pytest that runs no scenario should not wait for it.
+The names here are the public API; everything else may change. Each name is imported on first access, because a pytest
+session without scenarios should not wait for the imports.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.airflow.facts import TaskResult
-    from harness.airflow.in_image import dag_files, engine_socket_owned, run_in_image
+    from harness.airflow.in_image import get_engine_socket_owner, read_dag_files, run_in_image
     from harness.errors import (
         EngineError,
         HarnessError,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 _FROM = {
     "harness.airflow.facts": ("TaskResult",),
-    "harness.airflow.in_image": ("dag_files", "engine_socket_owned", "run_in_image"),
+    "harness.airflow.in_image": ("read_dag_files", "get_engine_socket_owner", "run_in_image"),
     "harness.errors": (
         *("EngineError", "HarnessError", "HostLostError", "ImageError"),
         *("RunError", "RunOutcomeError", "RunRefusedError", "ServiceError", "SettingsError"),
@@ -92,8 +92,8 @@ __all__ = [
     "TaskResult",
     "World",
     "catalogue_image",
-    "dag_files",
-    "engine_socket_owned",
+    "get_engine_socket_owner",
+    "read_dag_files",
     "run_container",
     "run_in_image",
     "running_container",

@@ -1,4 +1,4 @@
-"""pytest options of earlier releases without the prefix `--harness-`; they go with the next release."""
+"""pytest options without the prefix `--harness-`, which the next release removes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DEPRECATED = re.compile(r"--(dags-folder|evidence|image-mode|report|reuse|runner
 
 
 def rename_deprecated_options(config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
-    """Give each deprecated option in `args` its prefix, with a warning, unless another plugin defines the option."""
+    """Add the prefix to deprecated options in `args`, except options of other plugins."""
     _, unknown = parser.parse_known_and_unknown_args(args)
     for number, argument in enumerate(args):
         name, equals, value = argument.partition("=")
@@ -18,5 +18,5 @@ def rename_deprecated_options(config: pytest.Config, parser: pytest.Parser, args
             continue
         new = f"--harness-{name.removeprefix('--')}"
         args[number] = f"{new}{equals}{value}"
-        warning = pytest.PytestDeprecationWarning(f"{name} is called {new} and goes with the next release")
+        warning = pytest.PytestDeprecationWarning(f"{name} is deprecated: use {new}")
         config.issue_config_time_warning(warning, stacklevel=2)

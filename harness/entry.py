@@ -1,4 +1,4 @@
-"""What every pytest of the environment loads: it loads the plugin if the project uses the harness.
+"""pytest's entry point: loads the plugin if the project uses the harness.
 
 A project uses the harness if its pyproject.toml has a [tool.harness] table, or if the command line or the environment
 names a dags folder.
@@ -34,7 +34,7 @@ def pytest_load_initial_conftests(
 
 
 def _declared(root: Path) -> bool:
-    """Return whether the nearest pyproject.toml at or above the root, or in the working directory, has the table."""
+    """Return whether a pyproject.toml of root, its parents or the working directory has TABLE."""
     for folder in dict.fromkeys((root, *root.parents, Path.cwd())):
         try:
             if any(line.startswith(TABLE) for line in (folder / "pyproject.toml").read_text().splitlines()):

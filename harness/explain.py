@@ -1,22 +1,22 @@
-"""Why a run failed, beyond what Airflow says: the dags folder and the DAG's own file are asked."""
+"""Explain why a run failed, from the dags folder and the DAG's file, beyond Airflow's own message."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.airflow.dagbag import DagBag, broken_files, read_dagbag
+from harness.airflow.dagbag import DagBag, read_dagbag, summarise_errors
 from harness.airflow.facts import RunFacts
 from harness.airflow.runner import RunRequest
 from harness.airflow.runners import Execute
-from harness.compatibility.find import hint_for_failure, in_broken_files, in_short
+from harness.compatibility.find import find_in_broken_files, format_short, hint_for_failure
 from harness.errors import RunRefusedError
 
 
 def explain(facts: RunFacts, request: RunRequest, execute: Execute) -> str | None:
-    """Return the run's failure in one line, with its cause if that is found; None if the run succeeded.
+    """Return the run's failure in one line, with the cause if one is found; None if the run succeeded.
 
-    A run without a task says little, so the dags folder is read. Raises RunRefusedError if the DAG is not in it.
+    For a run without tasks the dags folder is read. Raises RunRefusedError if the folder does not contain the DAG.
     """
     failure = facts.failure
     if failure is None or facts.exit_code is None:
@@ -29,45 +29,45 @@ def explain(facts: RunFacts, request: RunRequest, execute: Execute) -> str | Non
     bag = read_dagbag(airflow, request.dags_folder, request.env, request.home, request.timeout, execute)
     if bag is None:
         return failure
-    if facts.state is None and (reason := why_no_run(bag, request.dag_id, request.dags_folder)):
-        found = in_short(in_broken_files(bag.errors, request.dags_folder, airflow.major, airflow.folders))
-        raise RunRefusedError("; ".join(filter(None, (reason, found))))
-    return why_no_task(bag, request.dag_id, request.date) if facts.exit_code == 0 else failure
+    if facts.state is None and (reason := explain_missing_dag(bag, request.dag_id, request.dags_folder)):
+        finding = format_short(find_in_broken_files(bag.errors, request.dags_folder, airflow.major, airflow.folders))
+        raise RunRefusedError("; ".join(filter(None, (reason, finding))))
+    return explain_missing_tasks(bag, request.dag_id, request.date) if facts.exit_code == 0 else failure
 
 
-def why_no_run(bag: DagBag, dag_id: str, dags_folder: Path) -> str | None:
-    """One line on why `dag_id` can't be run, None where the folder holds it in order."""
+def explain_missing_dag(bag: DagBag, dag_id: str, dags_folder: Path) -> str | None:
+    """Return why the DAG bag lacks `dag_id`, in one line; None if the DAG is in the bag."""
     if dag_id in bag.dags:
         return None
     if bag.errors:
-        broken = "; ".join(f"{Path(file).name}: {error}" for file, error in broken_files(bag).items())
+        broken = "; ".join(f"{Path(file).name}: {error}" for file, error in summarise_errors(bag).items())
         return f"DAG {dag_id!r} is not in {dags_folder}, where a file is broken: {broken}"
     known = ", ".join(sorted(bag.dags)) or "no DAG at all"
     return f"DAG {dag_id!r} is not in {dags_folder}, which holds: {known}"
 
 
-def why_no_task(bag: DagBag, dag_id: str, date: str) -> str:
-    """One line on why a run of `dag_id` for `date` executed nothing."""
+def explain_missing_tasks(bag: DagBag, dag_id: str, date: str) -> str:
+    """Return why a run of `dag_id` for `date` executed no task, in one line."""
     facts = bag.dags.get(dag_id)
     if facts is None:
         return f"no task was executed, and DAG {dag_id!r} is no longer in the folder"
-    start, end = (_moment(text) if text else None for text in (facts.start, facts.end))
-    if (start and _moment(date) < start) or (end and _moment(date) > end):
+    start, end = (_parse_moment(text) if text else None for text in (facts.start, facts.end))
+    if (start and _parse_moment(date) < start) or (end and _parse_moment(date) > end):
         return (
-            f"no task was executed: {date} is outside the DAG's dates, {_shown(start)} (start_date) to "
-            f"{_shown(end)} (end_date); Airflow calls such a run a success"
+            f"no task was executed: {date} is outside the DAG's dates, {_format_moment(start)} (start_date) to "
+            f"{_format_moment(end)} (end_date); Airflow calls such a run a success"
         )
     return "no task was executed, although the date is within the DAG's dates: has the DAG any task for it?"
 
 
-def _moment(text: str) -> datetime:
-    """An ISO date or time; without an offset it is UTC, as for Airflow."""
+def _parse_moment(text: str) -> datetime:
+    """Parse an ISO date or time. Without an offset the time is UTC, as in Airflow."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _shown(moment: datetime | None) -> str:
-    """The date alone where that says it all: midnight, UTC."""
+def _format_moment(moment: datetime | None) -> str:
+    """Format the moment in ISO; midnight in UTC as the date alone."""
     if moment is None:
         return "any"
     return moment.isoformat().removesuffix("T00:00:00+00:00")

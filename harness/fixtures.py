@@ -1,6 +1,6 @@
-"""pytest: the fixtures, and what is done around a scenario. It wires; the work is done elsewhere.
+"""pytest fixtures, and the hooks around a scenario.
 
-A project says in its pyproject what its DAGs need, or overrides three small fixtures that return plain data:
+A project declares in pyproject.toml what its DAGs need, or overrides three fixtures that return plain data:
 `databases`, `connections` and `environment`.
 """
 
@@ -15,9 +15,9 @@ import pytest
 
 from harness.errors import HarnessError, SettingsError
 from harness.plugin import SERVICE_SESSION, SETTINGS
-from harness.templating import rendered, schemas, values
+from harness.templating import read_schemas, render_declarations, template_values
 
-# The rest is imported where it is used: a pytest that runs no scenario should not wait for the clients of the services.
+# Other modules are imported in functions: a pytest that runs no scenario should not wait for the services' clients.
 if TYPE_CHECKING:
     from harness.airflow.environments import AirflowEnvironment
     from harness.airflow.runners import Execute
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 KIND = pytest.StashKey["StackKind"]()
 WORLD = pytest.StashKey["World"]()
 NO_ENGINE = (
-    "needs a Docker engine, and the stack is embedded: "
-    "where one answers (`make engine` gets it on Debian or Ubuntu), --harness-stack containers runs it"
+    "needs a Docker engine, but the stack is embedded: start an engine (`make engine` in the harness's checkout, on "
+    "Debian and Ubuntu) and use --harness-stack containers"
 )
 
 
@@ -56,7 +56,7 @@ def harness_settings(pytestconfig: pytest.Config) -> Settings:
 
 @pytest.fixture(scope="session")
 def harness_airflow(harness_settings: Settings) -> AirflowEnvironment:
-    """The Airflow environment: the interpreter that runs `airflow`, and what is installed there."""
+    """The Airflow environment: the interpreter that runs `airflow`, and its packages."""
     from harness.airflow.environments import find_environment
 
     return find_environment(harness_settings.airflow_python)
@@ -65,7 +65,7 @@ def harness_airflow(harness_settings: Settings) -> AirflowEnvironment:
 @pytest.fixture(scope="session")
 def databases(harness_settings: Settings) -> Mapping[str, str]:
     """Map each Postgres database to the SQL of its schema. Override to declare them in Python."""
-    return schemas(harness_settings)
+    return read_schemas(harness_settings)
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +90,7 @@ def harness_stack(
 
 @pytest.fixture(scope="session")
 def harness_remarks() -> list[str]:
-    """Lines for the user that appear under the table of scenarios, such as a fallback to another runner."""
+    """Lines under the table of scenarios, such as a fallback to another runner."""
     return []
 
 
@@ -122,16 +122,16 @@ def harness_execute(
 
 @pytest.fixture
 def connections(harness_settings: Settings, harness_stack: Stack) -> Mapping[str, str]:
-    """Map each Airflow connection id to its URI or JSON. Override to declare connections in Python."""
+    """Map Airflow connection ids to URIs or JSON. Override to declare them in Python."""
     engine = harness_stack.kind == "containers"
-    return rendered(harness_settings.connections, values(harness_stack), engine=engine)
+    return render_declarations(harness_settings.connections, template_values(harness_stack), engine=engine)
 
 
 @pytest.fixture
 def environment(harness_settings: Settings, harness_stack: Stack) -> Mapping[str, str]:
-    """Map further environment variables of every run to their values. Override to declare them in Python."""
+    """Map environment variables of runs to values. Override to declare them in Python."""
     engine = harness_stack.kind == "containers"
-    return rendered(harness_settings.environment, values(harness_stack), engine=engine)
+    return render_declarations(harness_settings.environment, template_values(harness_stack), engine=engine)
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def world(
     environment: Mapping[str, str],
     tmp_path: Path,
 ) -> Iterator[World]:
-    """A clean world (harness.World): empty buckets, databases as their schema defines them, no sidecar."""
+    """A clean world (harness.World): empty buckets, databases as in their schemas, no sidecar."""
     from harness.report.collect import REMARK
     from harness.world import World
 
@@ -172,14 +172,14 @@ def world(
 
 @pytest.fixture
 def remark(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """A function that adds a line under the table of scenarios, and to JUnit, for the reader of the results."""
+    """A function that adds a line under the table of scenarios and to JUnit's file."""
     from harness.report.collect import REMARK
 
     return lambda text: request.node.user_properties.append((REMARK, f"{request.node.name}: {text}"))
 
 
 def check_declaration(fixture: str, declared: object) -> None:
-    """Raise SettingsError unless the fixture returned texts by name, for example if another plugin replaced it."""
+    """Raise SettingsError if the fixture, perhaps another plugin's, returned no texts by name."""
     if not isinstance(declared, Mapping) or not all(
         isinstance(text, str) for pair in declared.items() for text in pair
     ):
@@ -196,10 +196,10 @@ def pytest_runtest_makereport(
     report = yield
     error = call.excinfo.value if call.excinfo else None
     if error and (known := harness_error(error)):
-        from harness.report.sections import told
+        from harness.report.sections import create_failure_repr
 
         line = f"{type(known).__name__}: {known}"
-        report.longrepr, error = told(report, line, line), known
+        report.longrepr, error = create_failure_repr(report, line, line), known
     if "world" in getattr(item, "fixturenames", ()):
         _report_scenario(item, report, error)
     return report
@@ -207,28 +207,29 @@ def pytest_runtest_makereport(
 
 def _report_scenario(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> None:
     from harness.record import write_record
-    from harness.report.gather import part_of
-    from harness.report.sections import attach, mask_report
+    from harness.report.gather import build_part
+    from harness.report.sections import attach_sections, mask_report
 
     world = item.stash.get(WORLD, None)
     if world is not None:
         mask_report(report, world.stack.mask)
     if report.when == "call" or (report.when == "setup" and not report.passed):
-        attach(report, part_of(item, world, report, error, whole=bool(item.config.getoption("--harness-report"))))
+        whole = bool(item.config.getoption("--harness-report"))
+        attach_sections(report, build_part(item, world, report, error, whole))
     if world is not None and report.when == "call" and (folder := item.config.getoption("--harness-evidence")):
         write_record(folder, item.nodeid, world.runs, world.stack.mask)
 
 
 def harness_error(error: BaseException) -> HarnessError | None:
-    """The error that is told in one line. Several fixtures that fail to end for one cause come as a group."""
+    """Return the HarnessError to show in one line, also of a group of errors; else None."""
     if isinstance(error, BaseExceptionGroup):
-        told = [harness_error(one) for one in error.exceptions]
-        return told[0] if all(told) else None
+        errors = [harness_error(part) for part in error.exceptions]
+        return errors[0] if all(errors) else None
     return error if isinstance(error, HarnessError) else None
 
 
 def _progress(config: pytest.Config) -> Progress:
-    """Shows long work on the terminal although pytest captures output; a worker of xdist has no terminal."""
+    """Return the progress of `harness run`, else a progress that bypasses pytest's capture."""
     from harness.report.terminal import PROGRESS, TerminalProgress
 
     if PROGRESS in config.stash:

@@ -1,7 +1,7 @@
-"""Start the longest tests first where xdist's workers share them, so that none is left running alone at the end.
+"""Start the longest tests first if xdist's workers share the tests, so no long test runs alone at the end.
 
-pytest's cache keeps how long each long test took. With `-n` the controller hands these durations to the workers, and
-every worker orders what it collected in the same way. The order of the files stays without `-n`, in a first run, with
+pytest's cache stores the durations of long tests. With `-n` the controller sends these durations to the workers, and
+every worker orders its collected tests in the same way. The order stays unchanged without `-n`, in a first run, with
 another `--dist`, with `--failed-first`, `--new-first` and `--stepwise`, and with `-p no:longest-first`.
 """
 
@@ -13,20 +13,20 @@ from typing import Any
 import pytest
 
 NAME = "longest-first"
-KEPT = f"harness/{NAME}"
-"""Key in pytest's cache and in xdist's workerinput: the seconds of each long test, by its node id."""
+CACHE_KEY = f"harness/{NAME}"
+"""Key in pytest's cache and in xdist's workerinput. Value: node id of each long test -> seconds."""
 LONG = 1.0
-"""Seconds. Moving a shorter test gains less than parting it from tests that share a fixture with it."""
+"""Seconds. Moving a shorter test saves less time than separating tests that share a fixture costs."""
 OTHER_ORDERS = ("failedfirst", "newfirst", "stepwise")
 
 
 class LongestFirst:
-    """Plugin of every pytest process: the controller or a lone pytest keeps durations, workers order their tests."""
+    """Plugin of every pytest process: workers order their tests, other processes store the durations."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._workerinput: Mapping[str, Any] | None = getattr(config, "workerinput", None)
-        self._cache: pytest.Cache | None = getattr(config, "cache", None)  # none with `-p no:cacheprovider`
+        self._cache: pytest.Cache | None = getattr(config, "cache", None)  # None with `-p no:cacheprovider`
         self._known = {} if self._workerinput else self._read()
         self._seen: dict[str, float] = {}
 
@@ -34,16 +34,16 @@ class LongestFirst:
     def pytest_configure_node(self, node: Any) -> None:
         option = self._config.option
         if option.dist == "load" and not any(getattr(option, name, False) for name in OTHER_ORDERS):
-            node.workerinput[KEPT] = self._known
+            node.workerinput[CACHE_KEY] = self._known
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        if self._workerinput and (known := self._workerinput.get(KEPT)):
-            order = dealt([known.get(item.nodeid, 0.0) for item in items], self._workerinput["workercount"])
+        if self._workerinput and (known := self._workerinput.get(CACHE_KEY)):
+            order = deal_long_tests([known.get(item.nodeid, 0.0) for item in items], self._workerinput["workercount"])
             items[:] = [items[number] for number in order]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call":  # the setup of a worker's first scenario holds the start of the services
+        if report.when == "call":  # the setup of a worker's first scenario includes the start of the services
             self._seen[report.nodeid] = report.duration
 
     def pytest_sessionfinish(self) -> None:
@@ -51,21 +51,21 @@ class LongestFirst:
             root = self._config.rootpath
             latest = self._known | self._seen
             there = {test for test in latest if (root / test.partition("::")[0]).exists()}
-            self._cache.set(KEPT, {test: latest[test] for test in sorted(there) if latest[test] >= LONG})
+            self._cache.set(CACHE_KEY, {test: latest[test] for test in sorted(there) if latest[test] >= LONG})
 
     def _read(self) -> dict[str, float]:
-        """The durations in the cache; empty where it holds anything else."""
-        found = self._cache.get(KEPT, None) if self._cache else None
-        return {k: v for k, v in found.items() if isinstance(v, float)} if isinstance(found, dict) else {}
+        """Return the durations in the cache; malformed entries are ignored."""
+        stored = self._cache.get(CACHE_KEY, None) if self._cache else None
+        return {k: v for k, v in stored.items() if isinstance(v, float)} if isinstance(stored, dict) else {}
 
 
-def dealt(seconds: Sequence[float], workers: int) -> list[int]:
-    """An order of tests, as indices into `seconds`, in which each worker's first share begins with long tests.
+def deal_long_tests(seconds: Sequence[float], workers: int) -> list[int]:
+    """Return an order of tests, as indices into `seconds`, in which each worker's first share begins with long tests.
 
-    xdist hands each worker a share of consecutive tests at the start, and the rest on demand. The long tests are dealt
+    xdist sends each worker a share of consecutive tests at the start, and the rest on demand. The long tests are dealt
     to these shares in turn; all others keep their order.
     """
-    share = max(len(seconds) // workers // 4, 2)  # as xdist's LoadScheduling does; a wrong guess costs only balance
+    share = max(len(seconds) // workers // 4, 2)  # as in xdist's LoadScheduling; another value costs only balance
     long = sorted((n for n, taken in enumerate(seconds) if taken >= LONG), key=lambda n: -seconds[n])
     short = [n for n, taken in enumerate(seconds) if taken < LONG]
     order: list[int] = []

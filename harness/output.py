@@ -1,4 +1,4 @@
-"""Files that the user asked for: seen to be possible before anything is started, and written whole or not at all."""
+"""Output files of the user: check that they are writable before any work starts, and write them atomically."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from harness.errors import OutputError
 
 
 @contextmanager
-def writing(what: str, place: Path) -> Iterator[None]:
-    """Raises OutputError, which names `what` was to be written and where, for an OSError inside."""
+def output_errors(what: str, place: Path) -> Iterator[None]:
+    """Convert an OSError in this context to an OutputError that names the output (`what`) and its place."""
     try:
         yield
     except OSError as error:
         why = error.strerror or error
-        raise OutputError(f"{what} can't be written to {place} ({why}): name another place, or make room") from error
+        raise OutputError(f"{what} can't be written to {place} ({why}): choose another path, or free space") from error
 
 
 def check_folder(what: str, folder: Path) -> None:
-    """Makes `folder` and sees that it can be written to. Raises OutputError."""
-    with writing(what, folder):
+    """Create `folder` and check that it is writable. Raises OutputError."""
+    with output_errors(what, folder):
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
 
 
 def check_file(what: str, file: Path) -> None:
-    """Sees that `file` can be written, and leaves no trace of that. Raises OutputError."""
-    there = file.exists()
-    with writing(what, file), file.open("a"):
+    """Check that `file` is writable, and leave no new file. Raises OutputError."""
+    existed = file.exists()
+    with output_errors(what, file), file.open("a"):
         pass
-    if not there:
-        file.resolve().unlink()  # the end of a link that led nowhere
+    if not existed:
+        file.resolve().unlink()  # resolved, because `file` may be a broken link, whose target now exists
 
 
 def write(file: Path, text: str) -> None:
-    """In place of what was there: who reads it meanwhile sees the old text or the new one. Raises OSError.
+    """Replace the content of `file`; a concurrent reader sees the old text or the new text. Raises OSError.
 
-    What can't be replaced is written to: a device, a link's end, a file in a folder that takes no new one.
+    A device, a link's target and a file in a read-only folder can't be replaced, so they are overwritten.
     """
     if file.is_symlink() or (file.exists() and not (file.is_file() and os.access(file.parent, os.W_OK))):
         file.write_text(text, encoding="utf-8")
         return
-    partial = file.with_name(f".{secrets.token_hex(8)}.partial")  # a name as long as the file's may be too long
+    partial = file.with_name(f".{secrets.token_hex(8)}.partial")  # a longer form of the file's name may be too long
     try:
         partial.write_text(text, encoding="utf-8")
         partial.replace(file)

@@ -1,4 +1,4 @@
-"""pytest: options, settings, the session and the report; brings harness.fixtures with it."""
+"""pytest plugin: options, settings, the session of services, the report; loads fixtures."""
 
 from __future__ import annotations
 
@@ -17,46 +17,44 @@ from harness.report.collect import Collector
 from harness.services.session import ServiceSession, new_run
 from harness.settings import ImageMode, Runner, Settings, StackChoice, find_root
 
-pytest_plugins = ["harness.fixtures"]  # here, so that a project's own plugins and conftests can replace fixtures
+pytest_plugins = ["harness.fixtures"]  # here, so that a project's plugins and conftests can override fixtures
 SETTINGS = pytest.StashKey[Settings]()
 SERVICE_SESSION = pytest.StashKey[ServiceSession]()
 ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
-"""Exit codes of a run that came to its end, however it ended."""
+"""Exit codes of a test run that was not interrupted."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("harness", "Airflow scenarios")
-    group.addoption("--harness-dags-folder", metavar="PATH", help="the DAGs under test")
+    group.addoption("--harness-dags-folder", metavar="PATH", help="folder of the DAGs under test")
     group.addoption(
         "--harness-airflow-python",
         metavar="PATH",
-        help="the Python that runs `airflow` (default: the one that runs pytest)",
+        help="Python interpreter that runs `airflow` (default: the interpreter that runs pytest)",
     )
     group.addoption(
         "--harness-runner",
         choices=get_args(Runner),
-        help="how `airflow dags test` is run: by a new process, or by a fork of a warm one; "
-        "auto (default): warm on Linux and the Airflow lines on which it is proved",
+        help="how `airflow dags test` runs: in a new process, or in a fork of a warm host; "
+        "auto (default): warm on Linux with an Airflow line on which it is proved",
     )
     group.addoption(
-        "--harness-evidence", metavar="DIR", type=Path, help="write what each scenario's runs left, as JSON"
+        "--harness-evidence", metavar="DIR", type=Path, help="write each scenario's runs and evidence as JSON"
     )
     group.addoption(
-        "--harness-report", metavar="DIR", type=Path, help="write an HTML page of the scenarios, and its data as JSON"
+        "--harness-report", metavar="DIR", type=Path, help="write a report of the scenarios as HTML, JSON and Markdown"
     )
-    group.addoption(
-        "--harness-reuse", action="store_true", default=None, help="keep the services for the next test run"
-    )
+    group.addoption("--harness-reuse", action="store_true", default=None, help="keep the services for later test runs")
     group.addoption(
         "--harness-stack",
         choices=get_args(StackChoice),
-        help="the services: containers, or embedded, as processes without a Docker engine; "
+        help="how the services run: in containers, or embedded, as processes without a Docker engine; "
         "auto (default): containers if an engine answers",
     )
     group.addoption("--harness-image-mode", choices=get_args(ImageMode), help="how images are obtained (default: auto)")
     for name in (*BUILT_IN, *_project_images()):
         group.addoption(
-            f"--harness-{name}-image", metavar="REFERENCE", help=f"image of {name}; build:RELEASE builds that release"
+            f"--harness-{name}-image", metavar="REFERENCE", help=f"image of {name}, or build:RELEASE to build a release"
         )
 
 
@@ -64,7 +62,7 @@ def _project_images() -> tuple[str, ...]:
     try:
         return tuple(Settings.load(find_root(Path.cwd()), BUILT_IN).images)
     except HarnessError:
-        return ()  # told properly in pytest_configure, where a usage error can be raised
+        return ()  # pytest_configure reports the error, where a usage error can be raised
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -80,14 +78,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if options["stack"] == "embedded" and named:
         given = ", ".join(f"--harness-{name.replace('_', '-')}" for name in named)
         raise pytest.UsageError(
-            f"{given}: the embedded stack has no images; leave that out, or use --harness-stack containers"
+            f"{given}: the embedded stack uses no images. Remove the option, or use --harness-stack containers"
         )
     if settings.fixed_ports and len(getattr(config.option, "tx", None) or ()) > 1:
         raise pytest.UsageError(
-            f"each worker of -n has a stack of its own, and one stack alone can have the ports that the settings fix "
-            f"({', '.join(settings.fixed_ports)}): run with -n 0, or without these settings"
+            f"fixed ports ({', '.join(settings.fixed_ports)}) allow only one stack, but each worker of -n has its own: "
+            f"run with -n 0, or remove these settings"
         )
-    config.addinivalue_line("markers", "engine: needs a Docker engine; not run where the stack is embedded")
+    config.addinivalue_line("markers", "engine: needs a Docker engine; skipped if the stack is embedded")
     config.stash[SERVICE_SESSION] = ServiceSession(
         settings.root, None if settings.reuse else _run_id(config, settings.root)
     )
@@ -97,12 +95,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _run_id(config: pytest.Config, root: Path) -> str:
-    """The same id in xdist's controller and workers, by xdist's own id of a test run; without xdist a new one."""
+    """Return an id that xdist's controller and workers share, derived from xdist's own id."""
     if hasattr(config, "workerinput"):
         given = config.workerinput["testrunuid"]
     else:
         given = config.option.testrunuid = config.getoption("testrunuid", None) or new_run()
-    # A user can set xdist's id to anything (--testrunuid), also to the same in two checkouts.
+    # A user can set xdist's id (--testrunuid) to any text, and to the same text in two checkouts.
     return hashlib.sha256(f"{root} {given}".encode()).hexdigest()[:12]
 
 
@@ -118,13 +116,13 @@ def _collect(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """A worker may have crashed: until another one takes its place, the reaper must see that the run goes on."""
+    """Keep the reaper waiting between the crash of a worker and the start of its successor."""
     node.config.stash[SERVICE_SESSION].join_reaper()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
-    """The session ends with the run, when xdist's workers have ended, which is before the yield returns."""
+    """End the session of services after xdist's workers, which end before the yield returns."""
     yield
     if hasattr(session.config, "workerinput"):
         return

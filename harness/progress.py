@@ -1,4 +1,4 @@
-"""Telling the user what long work is at: images, services, the tasks of a run."""
+"""Show the progress of long work: images, services, the tasks of a run."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 
 class Progress(Protocol):
-    """Hears what happens to each thing that is worked on. May be called from several threads."""
+    """Receives the steps of each piece of work, also from several threads."""
 
     def step(self, what: str, text: str, *, last: bool = False) -> None:
-        """`text`: what is being done to `what` now, in a few words. `last`: nothing more is."""
+        """Report the current step (`text`, a few words) of `what`; `last` marks its final step."""
 
 
 class Silent:
-    """Says nothing."""
+    """Show nothing."""
 
     def step(self, what: str, text: str, *, last: bool = False) -> None: ...
 
@@ -30,7 +30,7 @@ SILENT = Silent()
 
 
 class Plain:
-    """One line a step, with the seconds since the start, for logs and CI."""
+    """Print one line for each step, with the seconds since the start, for logs and CI."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
@@ -41,7 +41,7 @@ class Plain:
 
 
 class Live:
-    """On a terminal: a line for each thing, with the seconds that it has taken."""
+    """Show a live line for each piece of work, with its duration, on a terminal."""
 
     def __init__(self, display: RichProgress) -> None:
         self._display = display
@@ -54,9 +54,9 @@ class Live:
 
 
 @contextmanager
-def shown(console: Console | None = None) -> Iterator[Progress]:
-    """Progress on the console, or on stderr: live lines on a terminal, plain ones elsewhere."""
-    # The stream of this moment: others may take its place while this goes on.
+def show_progress(console: Console | None = None) -> Iterator[Progress]:
+    """Show progress on the console, by default stderr: live lines on a terminal, plain lines elsewhere."""
+    # Use the current stderr throughout, because other code may replace sys.stderr meanwhile.
     console = console or Console(file=sys.stderr)
     if not console.is_terminal:
         yield Plain(console.file)

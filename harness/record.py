@@ -1,4 +1,4 @@
-"""A scenario's runs as a JSON file: written by `--harness-evidence DIR`, read to compare two sets of them."""
+"""A scenario's runs as a JSON file, which `--harness-evidence DIR` writes and harness.evidence.compare reads."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.evidence.normalise import normalised
+from harness.evidence.normalise import normalise
 from harness.output import write
 from harness.run import Run
 
 
 def as_record(run: Run) -> dict[str, Any]:
-    """Return a run and its evidence as JSON, without its log and its times, which differ every time."""
+    """Return a run and its evidence as JSON, without log and times, which differ in every run."""
     return {
         "dag_id": run.dag_id,
         "date": run.date,
@@ -28,17 +28,17 @@ def as_record(run: Run) -> dict[str, Any]:
 
 
 def _timeless(value: Any) -> Any:
-    """Leave out of an XCom what AWS answers differently every time: when, how long, and to which request."""
+    """Remove from an XCom the parts of AWS's answers that differ in every run: times, durations, request ids."""
     if isinstance(value, dict):
         changing = ("ResponseMetadata", "TrainingTimeInSeconds", "BillableTimeInSeconds")
         return {key: _timeless(part) for key, part in value.items() if key not in changing}
     if isinstance(value, list):
         return [_timeless(part) for part in value]
-    return normalised(value) if isinstance(value, str) else value
+    return normalise(value) if isinstance(value, str) else value
 
 
 def write_record(folder: Path, scenario: str, runs: Sequence[Run], mask: Callable[[str], str]) -> None:
-    """Write the runs that were made into one file, named by the scenario's pytest node id."""
+    """Write the runs that were not refused into one file, named after the scenario's pytest node id."""
     text = json.dumps([as_record(run) for run in runs if run.refused is None], indent=1, default=str)
     name = re.sub(r"[^\w.-]+", "-", scenario).strip("-")
     write(folder / f"{name}.json", mask(text))

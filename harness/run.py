@@ -1,4 +1,4 @@
-"""One attempt at a run, with what came of it. Report, record and JSON are views of this."""
+"""One attempt at a run, with its result and evidence. Report, record and JSON are views of this class."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def _nest(xcoms: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
 
 
 def _json_value(value: Any) -> Any:
-    """Return `value` as JSON has it, with texts that UTF-8 can hold; what is not JSON becomes its text."""
+    """Convert `value` to JSON types with valid UTF-8 texts; values that JSON can't represent become texts."""
     try:
         return json.loads(json.dumps(value, default=str, ensure_ascii=False).encode(errors="replace"))
-    except (TypeError, ValueError):  # a key that JSON does not have, or a list that contains itself
+    except (TypeError, ValueError):  # a key of another type, or a list that contains itself
         return str(value).encode(errors="replace").decode()
 
 
@@ -38,16 +38,16 @@ XComs = Annotated[Mapping[tuple[str, str], Any], BeforeValidator(_flatten), Plai
 
 @dataclass(frozen=True)
 class Run(RunFacts):
-    """One attempt to run one DAG for one date: what the run did, and its evidence."""
+    """One attempt to run one DAG for one date: the run's result and its evidence."""
 
     xcoms: XComs = field(default_factory=dict)
     """Decoded values by task id and key; in JSON by task id, then key."""
     evidence: Evidence = field(default_factory=Evidence)
     refused: str | None = None
-    """Why there is no result: the run was refused before any task ran, or it broke off. Then all but DAG and date is
-    empty. None for a run that was made."""
+    """Why there is no result: the run was refused before any task ran, or was interrupted. All fields but DAG and date
+    are then empty. None for a completed run."""
 
     @property
     def succeeded(self) -> bool:
-        """Whether the run was made and did its work."""
+        """Whether the run was completed without a failure."""
         return self.failure is None and self.refused is None

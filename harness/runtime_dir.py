@@ -1,4 +1,4 @@
-"""The private folder: where one user's processes on one checkout find what outlives a test run."""
+"""The runtime folder, private to a user and a checkout, for files and sockets that outlive a test run."""
 
 from __future__ import annotations
 
@@ -13,43 +13,44 @@ from harness.errors import HarnessError
 
 NAME = "airflow-scenario-harness"
 CHECKOUT = "checkout"
-"""A file in the folder: the path of its checkout."""
+"""Name of the file in the folder that contains the path of the checkout."""
 
 
 class RuntimeDirError(HarnessError):
-    """Somebody else could look into the folder."""
+    """Other users could read the folder."""
 
 
 def runtime_dir(root: Path, base: Path | None = None) -> Path:
-    """The folder of this user and the checkout at `root`, in runtime_base() or what that was earlier: `base`.
+    """Create and return the private folder of this user and the checkout at `root`.
 
-    Nobody else can look into it. Raises RuntimeDirError where something of that name is there already and is not this
-    user's own.
+    `base` replaces runtime_base(), for folders created under another value. Raises RuntimeDirError if the path exists
+    and is not private to this user.
     """
     key = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
     base = base or runtime_base()
     folder = base / key
-    for made in (base, folder):
+    for path in (base, folder):
         with suppress(FileExistsError):
-            made.mkdir(mode=0o700)
-        status = made.lstat()
+            path.mkdir(mode=0o700)
+        status = path.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
             raise RuntimeDirError(
-                f"{made} is not private to this user: remove it, or set XDG_RUNTIME_DIR to a folder of your own"
+                f"{path} is not private to this user: remove it, or set XDG_RUNTIME_DIR to a folder of your own"
             )
     if not (folder / CHECKOUT).exists():
         (folder / CHECKOUT).write_text(str(root.resolve()))
     return folder
 
 
-def checkouts() -> list[Path]:
-    """The roots of all checkouts for which this user has a private folder; a root itself may have gone."""
+def list_checkouts() -> list[Path]:
+    """Return the roots of all checkouts with a runtime folder of this user; a root may no longer exist."""
     return sorted(Path(file.read_text()) for file in runtime_base().glob(f"*/{CHECKOUT}"))
 
 
 def runtime_base() -> Path:
-    """In $XDG_RUNTIME_DIR where there is one, else in the temporary folder: the path of a socket may have a hundred
-    characters at most.
+    """Return the parent of all runtime folders, in $XDG_RUNTIME_DIR or the temporary folder.
+
+    The path must be short, because the path of a socket has at most about a hundred characters.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     return Path(runtime) / NAME if runtime else Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"

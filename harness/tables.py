@@ -1,4 +1,4 @@
-"""Tables, and numbers of things, as every command and the report on the terminal show them."""
+"""Tables and counts for the terminal, in the same form for every command and the report."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from rich.table import Table
 
 
 def plain_table(*headings: str, numbers: Collection[str] = ()) -> Table:
-    """A table with these columns and no frame; cells are folded, never cut, and `numbers` stand to the right."""
+    """Create a table without a frame; cells are folded, never cut, and the columns in `numbers` are right-aligned."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for heading in headings:
         table.add_column(heading, overflow="fold", justify="right" if heading in numbers else "left")
     return table
 
 
-def counted(numbers: Mapping[str, int]) -> str:
-    """`2 containers, 1 network`, by the word for one of each; without those of which there are none."""
+def format_counts(numbers: Mapping[str, int]) -> str:
+    """Format counts by singular noun, such as `2 containers, 1 network`; zero counts are left out."""
     return ", ".join(f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in numbers.items() if number)

@@ -1,4 +1,4 @@
-"""What a project's pyproject declares, with the values of a stack put in where it names them: `${minio.url}`."""
+"""Declarations in a project's pyproject: replace names such as `${minio.url}` by the values of a stack."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ if TYPE_CHECKING:
     from harness.services.stack import Stack
     from harness.settings import Settings
 
-OF_AN_ENGINE = ("relay.", "network", "images.")
-"""How the names begin of what an embedded stack does not have."""
+ENGINE_PREFIXES = ("relay.", "network", "images.")
+"""Prefixes of the names that an embedded stack lacks."""
 
 
-class _Text(Template):
-    """`$$` is a dollar; JSON's braces need no escape."""
+class _Declaration(Template):
+    """A text with `${name}` and `$$` (a dollar); JSON's braces need no escape."""
 
     idpattern = r"[a-z][a-z0-9_.-]*"
     flags = re.NOFLAG
 
 
-def schemas(settings: Settings) -> dict[str, str]:
-    """Name of each declared database -> the SQL of its schema. Raises SettingsError where its file can't be read."""
-    found = {}
+def read_schemas(settings: Settings) -> dict[str, str]:
+    """Map each declared database to the SQL of its schema. Raises SettingsError if a file can't be read."""
+    schemas = {}
     for name, file in settings.databases.items():
         try:
-            found[name] = (settings.root / file).read_text()
+            schemas[name] = (settings.root / file).read_text()
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or error
             raise SettingsError(
                 f"database {name!r}: {file} can't be read ({why}): correct its name in pyproject"
             ) from error
-    return found
+    return schemas
 
 
-def values(stack: Stack) -> dict[str, str]:
-    """By name, what a declaration can name of this stack."""
+def template_values(stack: Stack) -> dict[str, str]:
+    """Return the values that declarations can refer to, by name."""
     s3 = stack.minio.endpoint
-    found = {
+    values = {
         "minio.url": s3.url,
         "minio.url_quoted": quote(s3.url, safe=""),
         "minio.internal": s3.internal,
@@ -54,26 +54,26 @@ def values(stack: Stack) -> dict[str, str]:
         **{f"postgres.{name}": stack.postgres.url(name) for name in stack.postgres.names},
     }
     if stack.kind == "containers":
-        found |= {"relay.docker_host": stack.relay.docker_host, "network": stack.network}
-        found |= {f"images.{name}": image.reference for name, image in stack.images.items()}
-    return found
+        values |= {"relay.docker_host": stack.relay.docker_host, "network": stack.network}
+        values |= {f"images.{name}": image.reference for name, image in stack.images.items()}
+    return values
 
 
-def rendered(declared: Mapping[str, str], known: Mapping[str, str], engine: bool) -> dict[str, str]:
-    """Each declaration with its values. Without an `engine` those that name what only one has are left out.
+def render_declarations(declared: Mapping[str, str], values: Mapping[str, str], engine: bool) -> dict[str, str]:
+    """Replace the names in each declaration by their values.
 
-    Raises SettingsError for a name that nobody knows.
+    Without an `engine`, declarations that need one are left out. Raises SettingsError for an unknown name.
     """
-    found = {}
+    rendered = {}
     for name, text in declared.items():
         try:
-            asked = _Text(text).get_identifiers()
-            if not engine and any(one.startswith(OF_AN_ENGINE) for one in asked):
+            declaration = _Declaration(text)
+            if not engine and any(key.startswith(ENGINE_PREFIXES) for key in declaration.get_identifiers()):
                 continue
-            found[name] = _Text(text).substitute(known)
+            rendered[name] = declaration.substitute(values)
         except KeyError as error:
-            there = ", ".join(sorted(known))
-            raise SettingsError(f"{name} in pyproject: there is no ${{{error.args[0]}}}, but {there}") from error
+            known = ", ".join(sorted(values))
+            raise SettingsError(f"{name} in pyproject: unknown ${{{error.args[0]}}}; use one of {known}") from error
         except ValueError as error:
             raise SettingsError(f"{name} in pyproject: {error}; write ${{minio.url}}, and $$ for a dollar") from error
-    return found
+    return rendered

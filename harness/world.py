@@ -1,4 +1,4 @@
-"""The world of a scenario: clean, seeded services, and runs in them."""
+"""The world of a scenario: clean, seeded services, and the runs that use them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.airflow.runner import RunRequest, run_dag
 from harness.airflow.runners import Execute
 from harness.errors import HarnessError, RunOutcomeError
 from harness.evidence.aws_state import AwsState
-from harness.evidence.evidence import Evidence, warnings_in
+from harness.evidence.evidence import Evidence, find_warnings
 from harness.evidence.objects import gather_objects
 from harness.explain import explain
 from harness.run import Run
@@ -30,9 +30,9 @@ from harness.settings import Settings
 
 @dataclass(repr=False)  # its repr would fill the head of every traceback
 class World:
-    """What a scenario holds in its hands: clean services, and run() to run a DAG in them.
+    """The fixture of a scenario: clean services, and run() to run a DAG with them.
 
-    `runs` has every attempt in order. One that was refused, or broke off, says why in `refused`.
+    `runs` has every attempt in order. An attempt that was refused or interrupted has the reason in `refused`.
     """
 
     settings: Settings
@@ -44,7 +44,7 @@ class World:
     folder: Path
     runs: list[Run] = field(default_factory=list)
     graph: bool = False
-    """Whether runs are to have their DAG's graph at any price: see runner.RunRequest."""
+    """Whether runs have their DAG's graph, even if this costs a start of Airflow: see runner.RunRequest."""
     _metadata_url: str | None = None
     _fernet_key: Mapping[str, str] = field(default_factory=dict)
 
@@ -60,15 +60,15 @@ class World:
     ) -> Run:
         """Run `airflow dags test DAG DATE` and return the run with its evidence.
 
-        `connections` and `environment` add to, or replace, what the project's fixtures declare. Raises
-        RunOutcomeError if the run does not end as expected, HarnessError if it could not be made.
+        `connections` and `environment` extend or replace the declarations of the project's fixtures. Raises
+        RunOutcomeError if the run does not end as expected, HarnessError if the run could not be executed.
         """
-        __tracebackhide__ = True  # a scenario's failure is its own line and the reason, not the harness's inside
+        __tracebackhide__ = True  # a traceback ends at the scenario's own line
         number = len(self.runs)
-        self.runs.append(Run(dag_id, date, refused="it was broken off"))
+        self.runs.append(Run(dag_id, date, refused="interrupted"))
         home = self.folder / f"run-{number + 1}"
         try:
-            self.runs[number] = run = self._make_run(
+            self.runs[number] = run = self._execute_run(
                 dag_id, date, home, {**self.connections, **(connections or {})}, environment or {}, conf
             )
         except HarnessError as error:
@@ -81,7 +81,7 @@ class World:
             raise RunOutcomeError(f"{dag_id} for {date} succeeded, although the scenario expects it to fail")
         return run
 
-    def _make_run(
+    def _execute_run(
         self,
         dag_id: str,
         date: str,
@@ -90,7 +90,7 @@ class World:
         environment: Mapping[str, str],
         conf: Mapping[str, Any] | None,
     ) -> Run:
-        """Run the DAG in a clean metadata database, or that of metadata(), explain its failure, gather evidence."""
+        """Run the DAG with a clean metadata database, or that of metadata(); explain a failure; gather evidence."""
         home.mkdir(parents=True)
         extra = {"AWS_DEFAULT_REGION": self.settings.region, **self.environment, **self._fernet_key, **environment}
         dags_folder, shared = self.settings.dags_folder, self._metadata_url
@@ -109,28 +109,31 @@ class World:
             )
             facts = run_dag(request, self.execute)
             failure = explain(facts, request, self.execute)
-        objects, aws = gather_objects(self.stack.minio.client()), AwsState.of(self.stack.aws.state())
-        seen = self.stack.relay.list_containers()  # last: the engine reports a start a little late
+        objects, aws = gather_objects(self.stack.minio.client()), AwsState.from_document(self.stack.aws.state())
+        seen = self.stack.relay.list_containers()  # last, because the engine reports a start with a delay
         evidence = Evidence(
             objects=objects,
             aws=aws,
             sidecars=seen.sidecars,
-            warnings=warnings_in(facts.log, home),
+            warnings=find_warnings(facts.log, home),
             containers_past_relay=seen.past_relay,
         )
         return Run(**{**vars(facts), "failure": failure}, evidence=evidence)
 
     @property
     def evidence(self) -> Evidence:
-        """The evidence of the last run that was made. Raises LookupError if there is none yet."""
-        made = [run for run in self.runs if run.refused is None]
-        if not made:
-            raise LookupError("no run was made yet: call world.run() first")
-        return made[-1].evidence
+        """The evidence of the last completed run. Raises LookupError if there is none yet."""
+        completed = [run for run in self.runs if run.refused is None]
+        if not completed:
+            raise LookupError("no run was completed yet: call world.run() first")
+        return completed[-1].evidence
 
     @contextmanager
     def metadata(self) -> Iterator[psycopg.Connection]:
-        """Runs made inside share one metadata database, as those of an Airflow do; it is yielded to look in."""
+        """Share one metadata database between the runs in this context, as in a deployed Airflow.
+
+        Yields a connection to the database, in autocommit mode.
+        """
         with (
             fresh_database(self.airflow, self.stack.postgres) as url,
             psycopg.connect(url, autocommit=True) as connection,
@@ -143,30 +146,30 @@ class World:
 
     @property
     def aws(self) -> AwsService:
-        """The AWS mock: boto3 clients, and the configuration of jobs and endpoints."""
+        """The AWS mock: its boto3 clients, and the configuration of its jobs and endpoints."""
         return self.stack.aws
 
     def keys(self, bucket: str) -> list[str]:
-        """The keys in the bucket after the last run, sorted."""
+        """Return the keys in the bucket after the last run, sorted."""
         return sorted(self.evidence.objects[bucket])
 
     def read(self, bucket: str, key: str) -> bytes:
-        """The content of one object, now."""
-        answer = self.s3().get_object(bucket, key)
+        """Return the current content of one object."""
+        response = self.s3().get_object(bucket, key)
         try:
-            return bytes(answer.read())
+            return bytes(response.read())
         finally:
-            answer.close()
-            answer.release_conn()
+            response.close()
+            response.release_conn()
 
     def put(self, bucket: str, key: str, content: bytes) -> None:
-        """Seeds an object in MinIO."""
+        """Seed an object in MinIO."""
         self.s3().put_object(bucket, key, BytesIO(content), len(content))
 
     def s3(self) -> Minio:
-        """A client of MinIO, to seed objects."""
+        """Return a client of MinIO."""
         return self.stack.minio.client()
 
     def sql(self, database: str) -> psycopg.Connection:
-        """A connection to one of the project's databases, in autocommit mode."""
+        """Connect to one of the project's databases, in autocommit mode."""
         return self.stack.postgres.connect(database)

@@ -101,8 +101,8 @@ def test_the_guides_two_model_names_fail_with_a_hint(world: World, aws_account: 
 
     message = str(caught.value)
     assert "the run failed: sagemaker_deploy_model failed" in message
-    assert "asks for the model 'mnistclassifier' (EndpointConfig.ProductionVariants[0].ModelName)" in message
-    assert f"there is '{JOB}' (Model.ModelName)" in message
+    assert "refers to the model 'mnistclassifier' (EndpointConfig.ProductionVariants[0].ModelName)" in message
+    assert f"existing models: '{JOB}' (Model.ModelName)" in message
     assert world.evidence.aws.endpoints == {}
 
 

@@ -152,7 +152,7 @@ def test_a_date_outside_the_dags_dates_fails(world: World, date: str) -> None:
 def test_the_guides_s3_connection_is_rejected(world: World) -> None:
     connection = "s3://user:password@?host=http%3A%2F%2Flocals3%3A9000"
 
-    with pytest.raises(RunRefusedError, match="would talk to the real AWS") as caught:
+    with pytest.raises(RunRefusedError, match="would call the real AWS") as caught:
         world.run(DAG, "2021-01-01", connections={"locals3": connection})
 
     assert "aws://LOGIN:PASSWORD@/?endpoint_url=http%3A%2F%2Flocals3%3A9000" in str(caught.value)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Spec, World, dag_files, run_in_image, running_container
+from harness import Spec, World, read_dag_files, run_in_image, running_container
 from scenarios import packets
 from scenarios.account import DATE, ENDPOINT, JOB, Account
 
@@ -98,7 +98,7 @@ def test_a_run_sends_no_packet_outside(world: World, aws_account: Account) -> No
                 world.settings,
                 DAG,
                 DATE,
-                files=dag_files(world.settings.dags_folder, ["digit_classifier"]),
+                files=read_dag_files(world.settings.dags_folder, ["digit_classifier"]),
                 connections=world.connections,
                 environment=world.environment,
                 timeout=world.settings.run_timeout,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness import World, dag_files, engine_socket_owned, run_in_image
+from harness import World, get_engine_socket_owner, read_dag_files, run_in_image
 from scenarios.expected import assert_crunched
 from scenarios.listings import create_listings, load
 
@@ -24,24 +24,24 @@ def test_a_socket_given_to_airflow_works_and_changes_its_owner(world: World, rem
             connection,
             {dt.date(2020, 12, 12): create_listings(60, seed=1), dt.date(2021, 1, 16): create_listings(60, seed=2)},
         )
-    engines = engine_socket_owned(world.stack)
+    engines = get_engine_socket_owner(world.stack)
 
     world.run(DAG, "2021-01-01")  # The first way: through the relay.
-    behind_the_relay = engine_socket_owned(world.stack)
+    behind_the_relay = get_engine_socket_owner(world.stack)
 
     run = run_in_image(
         world.stack,
         world.settings,
         DAG,
         "2021-02-01",
-        files=dag_files(world.settings.dags_folder, ["inside_airbnb"]),
+        files=read_dag_files(world.settings.dags_folder, ["inside_airbnb"]),
         connections=world.connections,
         environment=world.environment,
         timeout=world.settings.run_timeout,
     )
 
     assert run.failure is None, f"{run.failure}\n{run.log[-3000:]}"
-    assert {task.task_id: task.state for task in run.recorded.tasks.values()} == {
+    assert {task.task_id: task.state for task in run.snapshot.tasks.values()} == {
         "download_from_postgres": "success",
         "crunch_numbers": "success",
     }
@@ -53,7 +53,7 @@ def test_a_socket_given_to_airflow_works_and_changes_its_owner(world: World, rem
     # The mounted socket had the engine's owner and now has another one. On the engine's host, so would the engine's.
     assert run.socket_before == engines
     assert run.socket_after.uid == AIRFLOW_UID
-    assert behind_the_relay == engine_socket_owned(world.stack) == engines
+    assert behind_the_relay == get_engine_socket_owner(world.stack) == engines
 
     remark(f"the socket given to airflow: {run.socket_before} -> {run.socket_after}")
     remark(f"the socket behind the relay: {engines} -> {behind_the_relay}")

@@ -1,4 +1,4 @@
-"""The package as its wheel installs it, in a folder that a process finds before this checkout."""
+"""Install the package from its wheel into a folder for PYTHONPATH."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def installed_wheel(root: Path, place: Path) -> Path:
-    """Builds the wheel of the checkout at `root` inside `place`; the folder of what it installs, for PYTHONPATH."""
+    """Build the wheel of the checkout at `root` in `place`, and return the folder of its contents."""
     for name in tracked(root, "harness", "pyproject.toml", "README.md", "LICENSE"):
-        target = place / "source" / name  # a copy, since a build leaves its folders
+        target = place / "source" / name  # a copy, because a build leaves folders behind
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((root / name).read_bytes())
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
@@ -23,6 +23,6 @@ def installed_wheel(root: Path, place: Path) -> Path:
 
 
 def tracked(root: Path, *names: str) -> list[str]:
-    """The files under these names that git knows, as paths from the root."""
+    """Return the tracked files under these names, as paths relative to the root."""
     command = ["git", "ls-files", *names]
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()

@@ -1,4 +1,4 @@
-"""Commands that see mounts of their own."""
+"""Run commands in a separate mount namespace."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import subprocess
 import pytest
 
 
-def behind(mounts: str) -> tuple[str, ...]:
-    """What to put before a command that is to see `mounts`, a shell's, which nobody else does.
+def with_mounts(mounts: str) -> tuple[str, ...]:
+    """Return the words before a command that make only that command see the shell's `mounts`.
 
-    Skips the test where this user can't mount.
+    Skips the test if this user can't mount.
     """
     before = ("unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh")
     if os.geteuid() != 0 or subprocess.run([*before, "true"], check=False).returncode:

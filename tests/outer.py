@@ -1,4 +1,4 @@
-"""pytest run from outside, as a user runs it, in a small project of its own."""
+"""Run pytest as a user does, in a small separate project."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from harness.airflow.runners.warm import end_hosts, hosts_folder
 
 CONFTEST = 'pytest_plugins = ["harness.plugin"]\n'
 CACHE = "-pcacheprovider"
-"""Among the arguments: the inner pytest has its cache, which else it has not."""
+"""Argument that gives the inner pytest a cache, which is off by default."""
 EXAMPLES = Path(__file__).parent / "example_dags"
 
 
 def project(folder: Path, test: str, table: str = "") -> Path:
-    """A project with one test file, the example DAGs and `table` as its [tool.harness]."""
+    """Create a project with one test file, the example DAGs and `table` as its [tool.harness]."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "pyproject.toml").write_text(f'[tool.harness]\ndags_folder = "{EXAMPLES}"\n{table}\n')
@@ -39,9 +39,9 @@ def command(folder: Path, *arguments: str) -> list[str]:
 
 
 def environment(root: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without what would steer the inner pytest; `root` is the harness's checkout."""
+    """Return this process's environment without settings of the outer pytest; `root`: the checkout."""
     steering = ("PYTEST_", "HARNESS_", "GITHUB_STEP_SUMMARY")
-    # tests/conftest.py sets it: the project has no Airflow environment of its own.
+    # Set by tests/conftest.py, because the project has no Airflow environment.
     keep = "HARNESS_AIRFLOW_PYTHON"
     kept = {name: value for name, value in os.environ.items() if name == keep or not name.startswith(steering)}
     return {**kept, "PYTHONPATH": str(root), **(more or {})}
@@ -61,5 +61,5 @@ def run_pytest(
             check=False,
         )
     finally:
-        # A project of its own has a warm host of its own, which would live on.
+        # Each project has its own warm host, which would keep running.
         end_hosts(hosts_folder(folder))

@@ -20,14 +20,14 @@ def call(action: str, status: int, **rest: Any) -> dict[str, Any]:
 
 
 def test_the_mocks_state_becomes_plain_data() -> None:
-    state = AwsState.of(STATE)
+    state = AwsState.from_document(STATE)
     assert state.objects == {"bucket": {"key": StoredObject(3, "ab")}}
     assert list(state.models) == ["right"]
 
 
 def test_values_that_differ_between_runs_are_dropped() -> None:
     calls = [call("DescribeEndpoint", 200)] * 3 + [call("CreateModel", 200)]
-    document = AwsState.of({**STATE, "calls": calls}).as_json()
+    document = AwsState.from_document({**STATE, "calls": calls}).as_json()
     assert document["logs"] == {"group": {"job/algo-1-TIME": ["began TIME"]}}
     assert document["calls"] == ["sagemaker CreateModel 200", "sagemaker DescribeEndpoint 200"]
 
@@ -36,12 +36,15 @@ def test_a_config_for_a_missing_model_gives_one_hint() -> None:
     parameters = {"ProductionVariants": [{"ModelName": "right"}, {"ModelName": "wrong"}]}
     error = {"code": "ValidationException", "message": "Could not find model"}
     failed = call("CreateEndpointConfig", 400, parameters=parameters, error=error)
-    assert AwsState.of({**STATE, "calls": [failed, failed]}).hints() == (
-        "CreateEndpointConfig asks for the model 'wrong' (EndpointConfig.ProductionVariants[1].ModelName), which does "
-        "not exist; there is 'right' (Model.ModelName): make the two names the same",
+    assert AwsState.from_document({**STATE, "calls": [failed, failed]}).hints() == (
+        "CreateEndpointConfig refers to the model 'wrong' (EndpointConfig.ProductionVariants[1].ModelName), which does "
+        "not exist; existing models: 'right' (Model.ModelName): make the two names the same",
     )
 
 
 def test_a_successful_call_gives_no_hint() -> None:
     parameters = {"ProductionVariants": [{"ModelName": "deleted since"}]}
-    assert AwsState.of({**STATE, "calls": [call("CreateEndpointConfig", 200, parameters=parameters)]}).hints() == ()
+    assert (
+        AwsState.from_document({**STATE, "calls": [call("CreateEndpointConfig", 200, parameters=parameters)]}).hints()
+        == ()
+    )

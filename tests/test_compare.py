@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.evidence.compare import differences, main
-from harness.evidence.evidence import warnings_in
-from harness.evidence.normalise import normalised
+from harness.evidence.compare import find_differences, main
+from harness.evidence.evidence import find_warnings
+from harness.evidence.normalise import normalise
 
 
 def written(folder: Path, **scenarios: object) -> Path:
@@ -22,7 +22,7 @@ def written(folder: Path, **scenarios: object) -> Path:
 def test_equal_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = [{"state": "success", "xcoms": {"a/b": [1, {"c": None}]}}]
     before, after = written(tmp_path / "before", one=record), written(tmp_path / "after", one=record)
-    assert differences(before, after) == []
+    assert find_differences(before, after) == []
     assert main(before, after) == 0
     assert "1 scenarios" in capsys.readouterr().out
 
@@ -30,7 +30,7 @@ def test_equal_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_difference_is_one_line_with_its_place(tmp_path: Path) -> None:
     before = written(tmp_path / "before", one=[{"state": "success", "keys": ["a", "b"], "gone": 1}], only_here=[])
     after = written(tmp_path / "after", one=[{"state": "failed", "keys": ["a", "c"]}])
-    assert differences(before, after) == [
+    assert find_differences(before, after) == [
         'one: [0].gone: 1 | "(nothing)"',
         'one: [0].keys[1]: "b" | "c"',
         'one: [0].state: "success" | "failed"',
@@ -41,16 +41,16 @@ def test_every_difference_is_one_line_with_its_place(tmp_path: Path) -> None:
 
 def test_a_list_of_another_length_is_one_difference(tmp_path: Path) -> None:
     before, after = written(tmp_path / "before", one=[1]), written(tmp_path / "after", one=[1, 2])
-    assert differences(before, after) == ["one: all: [1] | [1, 2]"]
+    assert find_differences(before, after) == ["one: all: [1] | [1, 2]"]
 
 
-def test_what_others_do_on_the_engine_is_no_difference(tmp_path: Path) -> None:
+def test_containers_past_the_relay_are_not_compared(tmp_path: Path) -> None:
     before = written(tmp_path / "before", one=[{"evidence": {"containers_past_relay": [], "warnings": []}}])
     after = written(tmp_path / "after", one=[{"evidence": {"containers_past_relay": [{"name": "x"}], "warnings": []}}])
-    assert differences(before, after) == []
+    assert find_differences(before, after) == []
 
 
-def test_nothing_to_compare_is_not_equal(tmp_path: Path) -> None:
+def test_empty_folders_are_not_equal(tmp_path: Path) -> None:
     assert main(written(tmp_path / "before"), written(tmp_path / "after")) == 1
 
 
@@ -66,8 +66,8 @@ def test_nothing_to_compare_is_not_equal(tmp_path: Path) -> None:
         ("listing_2021-01-01.csv has 12 rows", "listing_2021-01-01.csv has 12 rows"),
     ],
 )
-def test_what_changes_with_every_run_is_a_word(text: str, same: str) -> None:
-    assert normalised(text) == same
+def test_times_ids_and_ports_become_words(text: str, same: str) -> None:
+    assert normalise(text) == same
 
 
 def test_warnings_of_both_airflow_lines_without_their_times(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_warnings_of_both_airflow_lines_without_their_times(tmp_path: Path) -> N
 2026-11-23T01:31:18.2Z [info     ] fine
 [2026-11-23T01:31:24.613+0000] {{cli.py:283}} WARNING - Dag not found
 /lib/base.py:22 DeprecationWarning: old"""
-    assert warnings_in(log, tmp_path) == (
+    assert find_warnings(log, tmp_path) == (
         "TIME [warning  ] Could not import HOME/x",
         "[TIME] {cli.py:283} WARNING - Dag not found",
         "/lib/base.py:22 DeprecationWarning: old",

@@ -1,4 +1,4 @@
-"""What the package does to a pytest of its environment: nothing, unless a project uses it."""
+"""The package's entry point: a pytest without the harness's settings is not affected."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def run(folder: Path, root: Path, *arguments: str) -> subprocess.CompletedProces
     )
 
 
-def test_a_project_that_knows_nothing_of_it(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+def test_a_project_without_the_harness_is_unaffected(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     (tmp_path / "test_it.py").write_text(PLAIN)
     (tmp_path / "pyproject.toml").write_text("[tool.other]\nno = 'table of ours'\n")
     done = run(tmp_path, pytestconfig.rootpath)
@@ -53,7 +53,7 @@ def test_a_project_that_knows_nothing_of_it(tmp_path: Path, pytestconfig: pytest
     ],
     ids=["table", "option", "option="],
 )
-def test_a_project_that_uses_it(
+def test_the_plugin_loads_by_table_or_option(
     tmp_path: Path, pytestconfig: pytest.Config, table: str, arguments: tuple[str, ...]
 ) -> None:
     (tmp_path / "test_it.py").write_text(ASKS)
@@ -65,7 +65,7 @@ def test_a_project_that_uses_it(
 def test_a_session_without_scenarios_is_light(
     tmp_path: Path, pytestconfig: pytest.Config, arguments: tuple[str, ...]
 ) -> None:
-    """A project's other tests don't wait for the clients of the services."""
+    """Other tests of a project don't wait for the import of the services' clients."""
     (tmp_path / "test_it.py").write_text(ASKS)
     (tmp_path / "conftest.py").write_text(HEAVY)
     done = run(tmp_path, pytestconfig.rootpath, "-s", "--harness-dags-folder=own", *arguments)
@@ -97,13 +97,13 @@ def test_it(databases, pytestconfig):
     assert list(databases) == ["of a plugin"]
     hooks = pytestconfig.pluginmanager.hook.pytest_runtest_makereport.get_hookimpls()
     names = [hook.plugin_name for hook in hooks]
-    assert names.index("harness.fixtures") < names.index("shared"), "who comes later sees what comes earlier has masked"
+    assert names.index("harness.fixtures") < names.index("shared"), "a later hook sees the masked report"
 """
 
 
 @pytest.mark.parametrize("conftest", ["", "harness.plugin"], ids=["by entry point", "by conftest"])
 @pytest.mark.parametrize("arguments", [(), ("-n2",), ("--dist=loadfile",), ("-n0", "--dist=loadfile")], ids=" ".join)
-def test_what_a_projects_plugin_replaces_is_replaced(
+def test_a_projects_plugin_can_override_fixtures(
     tmp_path: Path, pytestconfig: pytest.Config, arguments: tuple[str, ...], conftest: str
 ) -> None:
     (tmp_path / "shared.py").write_text(SHARED)
@@ -115,7 +115,7 @@ def test_what_a_projects_plugin_replaces_is_replaced(
     assert "1 passed" in done.stdout, done.stdout
 
 
-def test_collecting_for_workers_knows_all_fixtures(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+def test_collection_with_workers_knows_all_fixtures(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     (tmp_path / "test_it.py").write_text("def test_it(world): ...\n")
     (tmp_path / "conftest.py").write_text(
         "def pytest_collection_modifyitems(items):\n    print([item.fixturenames for item in items])\n"
@@ -148,16 +148,16 @@ def test_xdists_processes_share_a_run(tmp_path: Path, pytestconfig: pytest.Confi
     assert ids["run-gw0"].isalnum()
 
 
-def test_a_deprecated_option_works_and_says_its_new_name(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+def test_a_deprecated_option_works_with_a_warning(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     (tmp_path / "test_it.py").write_text(ASKS)
     done = run(tmp_path, pytestconfig.rootpath, "--dags-folder", "own", "--image-mode=build")
     assert done.returncode == 0, done.stdout
-    assert "--dags-folder is called --harness-dags-folder and goes with the next release" in done.stdout
-    assert "--image-mode is called --harness-image-mode" in done.stdout
+    assert "--dags-folder is deprecated: use --harness-dags-folder" in done.stdout
+    assert "--image-mode is deprecated: use --harness-image-mode" in done.stdout
 
 
 def test_an_option_of_another_plugin_is_left_alone(tmp_path: Path, pytestconfig: pytest.Config) -> None:
-    """As with pytest-reporter, which has --report."""
+    """pytest-reporter defines --report, for example."""
     (tmp_path / "conftest.py").write_text(
         "def pytest_addoption(parser):\n    parser.addoption('--report')\n"
         "def pytest_report_header(config):\n"
@@ -166,7 +166,7 @@ def test_an_option_of_another_plugin_is_left_alone(tmp_path: Path, pytestconfig:
     (tmp_path / "test_it.py").write_text(ASKS)
     done = run(tmp_path, pytestconfig.rootpath, "-v", "--harness-dags-folder=own", "--report=x")
     assert "theirs x, ours None" in done.stdout
-    assert "next release" not in done.stdout
+    assert "deprecated" not in done.stdout
 
 
 def test_a_fixture_that_another_plugin_replaced_is_named(tmp_path: Path, pytestconfig: pytest.Config) -> None:

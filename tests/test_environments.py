@@ -27,7 +27,7 @@ def install(python: Path, name: str, version: str) -> None:
     (Path(site) / f"{name}-{version}.dist-info").mkdir()
 
 
-def test_an_environment_says_what_is_installed_in_it(bare_python: Path) -> None:
+def test_an_environment_lists_its_packages(bare_python: Path) -> None:
     install(bare_python, "Some.Package_name", "1.2")
     found = describe.__wrapped__(bare_python)
 
@@ -51,7 +51,7 @@ def test_the_interpreter_of_pytest_is_the_default(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("text", "why"), [("#!/bin/sh\necho sorry >&2; exit 3\n", "sorry"), ("#!/bin/sh\necho hello\n", "Expecting value")]
 )
-def test_what_is_no_interpreter_is_refused(tmp_path: Path, text: str, why: str) -> None:
+def test_a_file_that_is_no_interpreter_is_refused(tmp_path: Path, text: str, why: str) -> None:
     program = tmp_path / "python"
     program.write_text(text)
     program.chmod(0o755)
@@ -64,7 +64,7 @@ def test_a_missing_interpreter_is_refused(tmp_path: Path) -> None:
         find_environment(tmp_path / "nothing")
 
 
-def test_a_relative_setting_is_below_the_root_and_its_link_is_kept(tmp_path: Path) -> None:
+def test_a_relative_interpreter_is_below_the_root_and_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
     settings = Settings.load(tmp_path, (), {"airflow_python": "bin/python"}, {})
@@ -74,7 +74,7 @@ def test_a_relative_setting_is_below_the_root_and_its_link_is_kept(tmp_path: Pat
 @pytest.mark.parametrize(
     ("version", "line", "major"), [("3.3.2", "3.3", 3), ("2.11.2", "2.11", 2), ("3.4.0rc1", "3.4", 3)]
 )
-def test_a_line_is_the_minor_version(version: str, line: str, major: int) -> None:
+def test_the_line_is_the_minor_version(version: str, line: str, major: int) -> None:
     packages = {"apache-airflow-core": version, "apache-airflow-providers-docker": "4.5", "requests": "2"}
     airflow = AirflowEnvironment(Path("python"), "3.12.1", "", packages, ())
     assert (airflow.airflow_version, airflow.line, airflow.major) == (version, line, major)

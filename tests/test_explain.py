@@ -14,13 +14,13 @@ from harness.airflow.inside.read_dags import MARK
 from harness.airflow.runner import RunRequest
 from harness.airflow.runners import ProcessResult
 from harness.errors import RunRefusedError
-from harness.explain import explain, why_no_run, why_no_task
+from harness.explain import explain, explain_missing_dag, explain_missing_tasks
 
 
 def told(
     date: str, start: str | None = "2015-01-01T00:00:00+00:00", end: str | None = "2023-12-21T12:00:00+00:00"
 ) -> str:
-    return why_no_task(DagBag({"d": DagFacts("d.py", start, end)}, {}), "d", date)
+    return explain_missing_tasks(DagBag({"d": DagFacts("d.py", start, end)}, {}), "d", date)
 
 
 WITHIN = "no task was executed, although the date is within the DAG's dates: has the DAG any task for it?"
@@ -42,7 +42,7 @@ WITHIN = "no task was executed, although the date is within the DAG's dates: has
         "2023-12-22T01:00:00+13:00",
     ],
 )
-def test_dates_on_and_between_both_ends(date: str) -> None:
+def test_dates_within_the_dags_dates(date: str) -> None:
     assert told(date) == WITHIN
 
 
@@ -60,14 +60,14 @@ def test_dates_on_and_between_both_ends(date: str) -> None:
         "2023-W51-5",
     ],
 )
-def test_dates_just_outside(date: str) -> None:
+def test_dates_outside_the_dags_dates(date: str) -> None:
     assert told(date) == (
         f"no task was executed: {date} is outside the DAG's dates, 2015-01-01 (start_date) to "
         "2023-12-21T12:00:00+00:00 (end_date); Airflow calls such a run a success"
     )
 
 
-def test_open_ends() -> None:
+def test_dags_without_start_or_end_date() -> None:
     assert "2014-12-31 is outside the DAG's dates, 2015-01-01 (start_date) to any (end_date)" in told(
         "2014-12-31", end=None
     )
@@ -77,24 +77,27 @@ def test_open_ends() -> None:
     assert told("1970-01-01", start=None, end=None) == WITHIN
 
 
-def test_midnight_elsewhere_is_shown_in_full() -> None:
+def test_midnight_in_another_zone_is_shown_in_full() -> None:
     assert "dates, 2015-01-01T00:00:00+02:00 (start_date) to" in told("2014-12-31", start="2015-01-01T00:00:00+02:00")
 
 
-def test_a_dag_that_is_gone() -> None:
-    assert why_no_task(DagBag({}, {}), "d", "2021-01-01") == (
+def test_a_removed_dag_explains_missing_tasks() -> None:
+    assert explain_missing_tasks(DagBag({}, {}), "d", "2021-01-01") == (
         "no task was executed, and DAG 'd' is no longer in the folder"
     )
 
 
-def test_why_there_was_no_run() -> None:
+def test_a_missing_dag_is_explained() -> None:
     folder = Path("dags")
     facts = DagFacts("d.py", None, None)
-    assert why_no_run(DagBag({"d": facts}, {"b.py": "broken"}), "d", folder) is None
-    assert why_no_run(DagBag({"d": facts, "c": facts}, {}), "x", folder) == "DAG 'x' is not in dags, which holds: c, d"
-    assert why_no_run(DagBag({}, {}), "x", folder) == "DAG 'x' is not in dags, which holds: no DAG at all"
+    assert explain_missing_dag(DagBag({"d": facts}, {"b.py": "broken"}), "d", folder) is None
+    assert (
+        explain_missing_dag(DagBag({"d": facts, "c": facts}, {}), "x", folder)
+        == "DAG 'x' is not in dags, which holds: c, d"
+    )
+    assert explain_missing_dag(DagBag({}, {}), "x", folder) == "DAG 'x' is not in dags, which holds: no DAG at all"
     trace = 'Traceback:\n  File "b.py", line 2\nKeyError: 1\n'
-    assert why_no_run(DagBag({}, {"/a/b.py": trace, "/a/c.py": ""}), "x", folder) == (
+    assert explain_missing_dag(DagBag({}, {"/a/b.py": trace, "/a/c.py": ""}), "x", folder) == (
         "DAG 'x' is not in dags, where a file is broken: b.py: KeyError: 1 (File \"b.py\", line 2); c.py: (no message)"
     )
 
@@ -115,14 +118,14 @@ def printed(*dag_ids: str, errors: dict[str, str] | None = None) -> str:
     return MARK + json.dumps({"dags": dags, "errors": errors or {}})
 
 
-def test_what_needs_no_folder_is_said_without_it(tmp_path: Path) -> None:
+def test_other_failures_are_explained_without_the_dags_folder(tmp_path: Path) -> None:
     task = {"t": TaskResult("t", "failed", 1, 1.0)}
     assert explained(RunFacts("d", "2021-01-01", "success", 0), tmp_path) is None
     assert explained(RunFacts("d", "2021-01-01", failure="timed out"), tmp_path) == "timed out"
     assert explained(RunFacts("d", "2021-01-01", "failed", 1, task, failure="t failed"), tmp_path) == "t failed"
 
 
-def test_a_failed_run_names_what_airflow_3_no_longer_has(tmp_path: Path) -> None:
+def test_a_failed_run_names_a_removed_context_key(tmp_path: Path) -> None:
     file = tmp_path / "d.py"
     file.write_text("def work(**context):\n    return context['execution_date']\n")
     facts = RunFacts(

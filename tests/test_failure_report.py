@@ -1,4 +1,4 @@
-"""What pytest shows of a failed scenario: log, sidecar, services, buckets, versions. Never a secret."""
+"""pytest's sections of a failed scenario: log, sidecar, services, buckets, versions, without secrets."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_shows_a_secret(world):
 """
 
 
-def test_a_failed_scenario_shows_what_it_left(tmp_path: Path, harness_settings: Settings) -> None:
+def test_a_failed_scenario_shows_its_evidence(tmp_path: Path, harness_settings: Settings) -> None:
     folder = project(tmp_path, SCENARIO, 'buckets = ["kept"]')
 
     done = run_pytest(folder, harness_settings.root, "-vv", "--junitxml", "junit.xml")
@@ -50,7 +50,7 @@ def test_a_failed_scenario_shows_what_it_left(tmp_path: Path, harness_settings: 
     assert titles[0] == "log of hello 2019-01-01 (exit code 0)"
     assert re.fullmatch(r"sidecar \S*python\S* \(exit code 7\)", titles[1])
     assert titles[2:4] == ["last lines of minio", "last lines of postgres"]
-    # socat prints only what goes wrong, such as a probe that came before the labeller listened. Nobody called the twin.
+    # socat prints only errors, such as a probe before the labelling proxy listens. The AWS mock was not called.
     assert titles[4:] in (
         [*relay, "what was in the buckets", "versions", "Captured stdout call"]
         for relay in ([], ["last lines of relay"])

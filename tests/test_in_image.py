@@ -1,4 +1,4 @@
-"""A run in Airflow's image: what of this machine is rewritten for it."""
+"""A run in Airflow's image: which addresses and files the image gets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from harness.airflow.in_image import Owned, addresses, dag_files, engine_socket_owned, from_inside
+from harness.airflow.in_image import (
+    FileOwner,
+    get_engine_socket_owner,
+    map_addresses,
+    read_dag_files,
+    replace_addresses,
+)
 from harness.services.stack import Stack
 
 KNOWN = {"127.0.0.1:32768": "locals3:9000", "172.17.0.2:5432": "postgres:5432"}
@@ -29,15 +35,15 @@ KNOWN = {"127.0.0.1:32768": "locals3:9000", "172.17.0.2:5432": "postgres:5432"}
         ("locals3:9000", "locals3:9000"),
     ],
 )
-def test_addresses_become_those_of_the_network(outside: str, inside: str) -> None:
-    assert from_inside(outside, KNOWN) == inside
+def test_addresses_are_replaced_by_those_of_the_network(outside: str, inside: str) -> None:
+    assert replace_addresses(outside, KNOWN) == inside
 
 
-def test_only_the_sources_of_the_named_packages_go_in(tmp_path: Path) -> None:
+def test_only_sources_of_the_named_packages_are_read(tmp_path: Path) -> None:
     for name in ("wanted/__init__.py", "wanted/deep/one.py", "other/two.py", "wanted/notes.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    assert dag_files(tmp_path, ["wanted"]) == {
+    assert read_dag_files(tmp_path, ["wanted"]) == {
         "wanted/__init__.py": b"wanted/__init__.py",
         "wanted/deep/one.py": b"wanted/deep/one.py",
     }
@@ -45,19 +51,22 @@ def test_only_the_sources_of_the_named_packages_go_in(tmp_path: Path) -> None:
 
 @pytest.mark.engine
 def test_every_service_has_an_address_inside(harness_stack: Stack) -> None:
-    known = addresses(harness_stack)
-    assert from_inside(harness_stack.minio.endpoint.url, known) == f"http://{harness_stack.minio.endpoint.internal}"
-    assert from_inside(harness_stack.aws.url, known) == "http://aws:5000"
-    assert from_inside(harness_stack.relay.docker_host, known) == "tcp://relay:2375"
+    addresses = map_addresses(harness_stack)
+    assert (
+        replace_addresses(harness_stack.minio.endpoint.url, addresses)
+        == f"http://{harness_stack.minio.endpoint.internal}"
+    )
+    assert replace_addresses(harness_stack.aws.url, addresses) == "http://aws:5000"
+    assert replace_addresses(harness_stack.relay.docker_host, addresses) == "tcp://relay:2375"
     for url in (harness_stack.postgres.url("insideairbnb"), harness_stack.postgres.direct_url("any")):
-        inside = urlsplit(from_inside(url, known))
+        inside = urlsplit(replace_addresses(url, addresses))
         assert (inside.hostname, inside.port) == ("postgres", 5432)
         assert inside.path == urlsplit(url).path
 
 
 @pytest.mark.engine
-def test_the_engines_socket_is_looked_at(harness_stack: Stack) -> None:
-    owned = engine_socket_owned(harness_stack)
-    assert owned.uid == 0
-    assert owned.mode in {"660", "666"}
-    assert str(Owned(0, 998, "660")) == "owner 0, group 998, mode 660"
+def test_the_owner_of_the_engine_socket_is_read(harness_stack: Stack) -> None:
+    owner = get_engine_socket_owner(harness_stack)
+    assert owner.uid == 0
+    assert owner.mode in {"660", "666"}
+    assert str(FileOwner(0, 998, "660")) == "owner 0, group 998, mode 660"

@@ -14,7 +14,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScheduling
 
-from harness.longest_first import KEPT, dealt
+from harness.longest_first import CACHE_KEY, deal_long_tests
 from harness.settings import Settings
 from tests.outer import CACHE, project, run_pytest
 
@@ -50,7 +50,7 @@ def first(folder: Path, settings: Settings, *arguments: str) -> list[int]:
     return sorted(numbers[0] for numbers in ran)
 
 
-def test_workers_begin_with_what_took_longest(tmp_path: Path, harness_settings: Settings) -> None:
+def test_workers_begin_with_the_longest_tests(tmp_path: Path, harness_settings: Settings) -> None:
     folder = project(tmp_path, TESTS.format(long="(21, 22)"))
     by_the_files = first(folder, harness_settings, CACHE, *WORKERS)
     assert by_the_files == [0, 3], "nothing is known"
@@ -70,7 +70,7 @@ def test_workers_begin_with_what_took_longest(tmp_path: Path, harness_settings: 
     ],
     ids=["nothing else", "not at all", "otherwise distributed", "new first", "failed first", "no cache"],
 )
-def test_whoever_asks_for_another_order_has_it(
+def test_options_for_another_order_win(
     folder: Path, harness_settings: Settings, arguments: tuple[str, ...], expected: list[int]
 ) -> None:
     known(folder, {f"test_it.py::test_it[{number}]": 2.0 for number in (7, 22)})
@@ -78,7 +78,7 @@ def test_whoever_asks_for_another_order_has_it(
     assert first(folder, harness_settings, CACHE, *WORKERS, *arguments) == expected
 
 
-def test_what_is_not_long_any_more_or_not_there_is_forgotten(tmp_path: Path, harness_settings: Settings) -> None:
+def test_short_and_removed_tests_are_forgotten(tmp_path: Path, harness_settings: Settings) -> None:
     folder = project(tmp_path, TESTS.format(long="(21,)"))
     file = known(folder, {"test_it.py::test_it[3]": 2.0, "test_gone.py::test_it": 2.0, "test_it.py::test_other": 3.0})
     first(folder, harness_settings, CACHE)
@@ -94,7 +94,7 @@ def test_a_damaged_memory_is_none(folder: Path, harness_settings: Settings, cont
 
 
 def known(folder: Path, seconds: dict[str, float]) -> Path:
-    return cached(folder, KEPT, seconds)
+    return cached(folder, CACHE_KEY, seconds)
 
 
 def cached(folder: Path, name: str, content: object) -> Path:
@@ -125,7 +125,7 @@ def makespan(durations: Sequence[float], workers: int) -> tuple[float, list[int]
 
     As in xdist, a worker begins a test only when it knows the next one, or that there is none.
     """
-    order = dealt(durations, workers)
+    order = deal_long_tests(durations, workers)
     names = [f"test_{number}" for number in order]
     config: Any = SimpleNamespace(
         getvalue={"tx": ["popen"] * workers}.__getitem__, getoption={"maxschedchunk": None}.__getitem__

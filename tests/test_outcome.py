@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harness.airflow.facts import TaskResult
-from harness.airflow.outcome import failure_of, last_error
+from harness.airflow.outcome import judge, last_error
 from harness.airflow.runners import ProcessResult
 from harness.airflow.snapshot import MetadataSnapshot
 from harness.errors import RunError
@@ -13,24 +13,24 @@ def recorded(state: str | None, **tasks: str | None) -> MetadataSnapshot:
     return MetadataSnapshot(state, {name: TaskResult(name, s, 1, 0.1) for name, s in tasks.items()}, {})
 
 
-def test_a_run_that_did_its_work() -> None:
-    assert failure_of(ProcessResult(0, "", 1.0), recorded("success", a="success", b="skipped"), 9) is None
+def test_a_successful_run_has_no_failure() -> None:
+    assert judge(ProcessResult(0, "", 1.0), recorded("success", a="success", b="skipped"), 9) is None
 
 
 def test_a_failed_run_names_its_tasks() -> None:
     failed = recorded("failed", a="success", b="failed", c="upstream_failed")
-    assert failure_of(ProcessResult(1, "", 1.0), failed, 9) == "the run failed: b failed, c upstream_failed"
+    assert judge(ProcessResult(1, "", 1.0), failed, 9) == "the run failed: b failed, c upstream_failed"
 
 
-def test_skipped_and_successful_tasks_are_not_among_the_bad_ones() -> None:
+def test_a_failure_names_no_skipped_or_successful_task() -> None:
     failed = recorded("failed", a="success", b="skipped", c="failed", d=None)
-    assert failure_of(ProcessResult(1, "", 1.0), failed, 9) == "the run failed: c failed, d not begun"
+    assert judge(ProcessResult(1, "", 1.0), failed, 9) == "the run failed: c failed, d not begun"
     failed = recorded("failed", a="success", b="skipped")
-    assert failure_of(ProcessResult(1, "", 1.0), failed, 9) == "the run failed: no task says why"
+    assert judge(ProcessResult(1, "", 1.0), failed, 9) == "the run failed: no task says why"
 
 
-def test_a_run_of_skipped_tasks_alone_was_ruled_on() -> None:
-    assert failure_of(ProcessResult(0, "", 1.0), recorded("success", a="skipped"), 9) is None
+def test_a_run_with_only_skipped_tasks_succeeds() -> None:
+    assert judge(ProcessResult(0, "", 1.0), recorded("success", a="skipped"), 9) is None
 
 
 @pytest.mark.parametrize(
@@ -41,26 +41,28 @@ def test_a_run_of_skipped_tasks_alone_was_ruled_on() -> None:
         (-15, "queued", {}, "-15 before the run was over: no task says why"),
     ],
 )
-def test_a_run_that_was_cut_short(exit_code: int, state: str, tasks: dict[str, str | None], told: str) -> None:
-    failure = failure_of(ProcessResult(exit_code, "", 1.0), recorded(state, **tasks), 9)
+def test_a_run_that_ends_early_is_a_failure(
+    exit_code: int, state: str, tasks: dict[str, str | None], told: str
+) -> None:
+    failure = judge(ProcessResult(exit_code, "", 1.0), recorded(state, **tasks), 9)
     assert failure == f"airflow ended with exit code {told}"
 
 
 @pytest.mark.parametrize("tasks", [{}, {"a": None, "b": "removed"}])
 def test_a_success_that_executed_nothing_is_a_failure(tasks: dict[str, str | None]) -> None:
-    told = failure_of(ProcessResult(0, "", 1.0), recorded("success", **tasks), 9)
+    told = judge(ProcessResult(0, "", 1.0), recorded("success", **tasks), 9)
     assert told == "no task was executed, although Airflow calls the run a success"
 
 
 @pytest.mark.parametrize(("exit_code", "state"), [(0, "failed"), (1, "success"), (-9, "success"), (0, "running")])
-def test_exit_code_and_database_that_disagree(exit_code: int, state: str) -> None:
+def test_contradicting_exit_code_and_database_are_an_error(exit_code: int, state: str) -> None:
     with pytest.raises(RunError, match=f"exited with {exit_code} but its database says '{state}'"):
-        failure_of(ProcessResult(exit_code, "", 1.0), recorded(state, a="success"), 9)
+        judge(ProcessResult(exit_code, "", 1.0), recorded(state, a="success"), 9)
 
 
-def test_no_run_at_all_shows_airflows_own_error() -> None:
+def test_a_missing_run_shows_airflows_error() -> None:
     log = "noise\nairflow.exceptions.AirflowException: Dag 'x' could not be found\nmore noise"
-    told = failure_of(ProcessResult(1, log, 1.0), recorded(None), 9)
+    told = judge(ProcessResult(1, log, 1.0), recorded(None), 9)
     assert (
         told == "Airflow made no run and exited with 1: airflow.exceptions.AirflowException: Dag 'x' could not be found"
     )
@@ -74,7 +76,7 @@ def test_the_last_error_of_a_log(log: str, told: str) -> None:
     assert last_error(log) == told
 
 
-def test_a_run_out_of_time() -> None:
-    assert failure_of(ProcessResult(None, "", 9.0), recorded("running"), 9) == (
+def test_a_timeout_is_a_failure() -> None:
+    assert judge(ProcessResult(None, "", 9.0), recorded("running"), 9) == (
         "timed out after 9 s; raise HARNESS_RUN_TIMEOUT if the DAG needs longer"
     )

@@ -9,7 +9,7 @@ import pytest
 from harness.output import check_file, write
 
 
-def test_a_file_is_replaced_and_nothing_stands_beside_it(tmp_path: Path) -> None:
+def test_a_file_is_replaced_without_leftovers(tmp_path: Path) -> None:
     file = tmp_path / f"{'x' * 250}.json"
     for text in ("old", "new"):
         check_file("it", file)
@@ -17,7 +17,7 @@ def test_a_file_is_replaced_and_nothing_stands_beside_it(tmp_path: Path) -> None
     assert {one.name: one.read_text() for one in tmp_path.iterdir()} == {file.name: "new"}
 
 
-def test_a_link_stays_one_also_where_its_end_is_not_there_yet(tmp_path: Path) -> None:
+def test_a_link_stays_a_link_even_if_its_target_is_missing(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "end")
     for text in ("old", "new"):
@@ -28,12 +28,12 @@ def test_a_link_stays_one_also_where_its_end_is_not_there_yet(tmp_path: Path) ->
     assert (tmp_path / "end").read_text() == "new"
 
 
-def test_looking_makes_no_file(tmp_path: Path) -> None:
+def test_a_check_creates_no_file(tmp_path: Path) -> None:
     check_file("it", tmp_path / "none")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_takes_no_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_in_a_read_only_folder_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "there"
     file.write_text("old")
     monkeypatch.setattr("os.access", lambda place, mode: False)  # root could write all the same

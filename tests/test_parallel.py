@@ -1,4 +1,4 @@
-"""Two workers give the results of one process, and one that crashes leaves its place to the next."""
+"""Two workers give the results of one process; a crashed worker's stack is taken over."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pathlib import Path
 
 @pytest.mark.parametrize("number", range(2))
 def test_it(world, number):
-    # All use the same names; none may see what another one did.
+    # All scenarios use the same names, but must not see each other's data.
     assert world.s3().bucket_exists("shared")
     world.s3().put_object("shared", "key", io.BytesIO(b"%d" % number), 1)
     with world.sql("rows") as connection:
@@ -47,7 +47,7 @@ def databases():
 """
 
 
-def left_by(folder: Path, settings: Settings, workers: str) -> dict[str, Any]:
+def run_scenarios(folder: Path, settings: Settings, workers: str) -> dict[str, Any]:
     project(folder, SCENARIOS, 'buckets = ["shared"]')
     (folder / "conftest.py").write_text(CONFTEST)
     done = run_pytest(folder, settings.root, "-n", workers)
@@ -60,15 +60,15 @@ def read(folder: Path, pattern: str) -> dict[str, Any]:
     return {file.name: json.loads(file.read_text()) for file in sorted(folder.glob(pattern))}
 
 
-@pytest.mark.at_length  # `make soak-ci` asks the same of four workers
+@pytest.mark.at_length  # `make soak-ci` checks the same with four workers
 def test_two_workers_leave_what_one_process_leaves(tmp_path: Path, harness_settings: Settings) -> None:
-    alone = left_by(tmp_path / "alone", harness_settings, "0")
-    together = left_by(tmp_path / "together", harness_settings, "2")
+    alone = run_scenarios(tmp_path / "alone", harness_settings, "0")
+    together = run_scenarios(tmp_path / "together", harness_settings, "2")
     assert len(alone) == 2
     assert alone["left-1.json"]["seen"] == [1]
     assert together == alone
     places = read(tmp_path / "together", "place-*.json").values()
-    assert len({place["postgres"] for place in places}) == 1, "one Postgres for all"
+    assert len({place["postgres"] for place in places}) == 1, "all workers share one Postgres server"
     assert {place["stack"].rpartition("-")[2] for place in places} <= {"0", "1"}
 
 
@@ -79,7 +79,7 @@ from harness.services.containers import list_labelled
 from harness.engine import LABEL_SESSION, connect
 from harness.services import reaper
 
-reaper.GRACE = "500ms"  # sooner than another worker can be there: somebody else has to hold the session meanwhile
+reaper.GRACE = "500ms"  # shorter than the start of the next worker, so the controller must keep the session alive
 
 @pytest.mark.parametrize("number", range(2))
 def test_it(harness_stack, number):
@@ -92,7 +92,7 @@ def test_it(harness_stack, number):
 """
 
 
-def test_a_crashed_workers_stack_is_taken_over_clean(tmp_path: Path, harness_settings: Settings) -> None:
+def test_the_next_worker_takes_over_a_crashed_workers_stack(tmp_path: Path, harness_settings: Settings) -> None:
     folder = project(tmp_path, CRASH, 'buckets = ["shared"]')
     done = run_pytest(folder, harness_settings.root, "-n", "1")
     assert "1 failed, 1 passed" in done.stdout, done.stdout

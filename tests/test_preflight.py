@@ -20,20 +20,20 @@ def dags(tmp_path: Path) -> Path:
     ("value", "told"),
     [
         ("s3://user:password@?host=http%3A%2F%2Flocals3%3A9000", "endpoint_url=http%3A%2F%2Flocals3%3A9000"),
-        ("aws://user:password@/?host=http%3A%2F%2Flocals3%3A9000", "would talk to the real AWS"),
-        ('{"conn_type": "aws", "extra": {"host": "http://locals3:9000"}}', "would talk to the real AWS"),
-        ('{"conn_type": "s3", "extra": "{}"}', "would talk to the real AWS"),
+        ("aws://user:password@/?host=http%3A%2F%2Flocals3%3A9000", "would call the real AWS"),
+        ('{"conn_type": "aws", "extra": {"host": "http://locals3:9000"}}', "would call the real AWS"),
+        ('{"conn_type": "s3", "extra": "{}"}', "would call the real AWS"),
         (
             "s3://user:password@?host=http%3A%2F%2Fuser%3Apassword%40locals3%3A9000",
             "endpoint_url=http%3A%2F%2FHOST%3APORT",
         ),
         ("aws://user:password@locals3:9000/", "endpoint_url=http%3A%2F%2FHOST%3APORT"),
-        ("AWS://user:password@locals3", "would talk to the real AWS"),
-        ("aws://http://locals3:9000/", "would talk to the real AWS"),
-        ("aws://user:password@locals3/?endpoint_url=", "would talk to the real AWS"),
-        ("aws://user:password@/?endpoint_url=x&__extra__=%7B%22host%22%3A+%22x%22%7D", "would talk to the real AWS"),
-        ('{"conn_type": "AWS", "host": "locals3", "password": "user:password"}', "would talk to the real AWS"),
-        ('{"conn_type": "aws", "extra": {"host": 5}}', "would talk to the real AWS"),
+        ("AWS://user:password@locals3", "would call the real AWS"),
+        ("aws://http://locals3:9000/", "would call the real AWS"),
+        ("aws://user:password@locals3/?endpoint_url=", "would call the real AWS"),
+        ("aws://user:password@/?endpoint_url=x&__extra__=%7B%22host%22%3A+%22x%22%7D", "would call the real AWS"),
+        ('{"conn_type": "AWS", "host": "locals3", "password": "user:password"}', "would call the real AWS"),
+        ('{"conn_type": "aws", "extra": {"host": 5}}', "would call the real AWS"),
     ],
 )
 def test_connections_that_todays_provider_ignores(dags: Path, value: str, told: str) -> None:
@@ -107,10 +107,10 @@ def test_connections_that_work(dags: Path, value: str) -> None:
         ("aws://AKIA1:ab%2Fc?region_name=x", "aws://AKIA1:***%2F***@/?region_name=x"),
     ],
 )
-def test_credentials_get_their_repaired_form(dags: Path, value: str, repaired: str) -> None:
+def test_the_error_shows_corrected_credentials(dags: Path, value: str, repaired: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_AWS_CONN": value})
-    assert f": write {repaired}, *** being what stays" in str(refused.value)
+    assert f": write {repaired}, where *** stands for unchanged text" in str(refused.value)
 
 
 IMAGE = {"TRAINING": "1.2 438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest"}
@@ -123,13 +123,13 @@ AT_TWIN = "endpoint_url=http%3A%2F%2F127.0.0.1%3A1"
     [
         ("aws://u:p@", {}, "has no region, and TRAINING (438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest)"),
         ("aws://u:p@", {"AWS_DEFAULT_REGION": ""}, "has no region"),
-        ("aws://u:p@", {"AWS_DEFAULT_REGION": "us-east-1"}, "works in region us-east-1, but TRAINING"),
-        ("aws://u:p@/?region_name=us-east-1", {"AWS_DEFAULT_REGION": "eu-west-1"}, "works in region us-east-1"),
+        ("aws://u:p@", {"AWS_DEFAULT_REGION": "us-east-1"}, "has region us-east-1, but TRAINING"),
+        ("aws://u:p@/?region_name=us-east-1", {"AWS_DEFAULT_REGION": "eu-west-1"}, "has region us-east-1"),
         (f"aws://u:p@/?{AT_TWIN}", {}, "has no region"),
-        ('{"conn_type": "aws", "extra": {"region_name": "us-east-1"}}', {}, "works in region us-east-1"),
+        ('{"conn_type": "aws", "extra": {"region_name": "us-east-1"}}', {}, "has region us-east-1"),
     ],
 )
-def test_a_region_must_be_the_images(dags: Path, connection: str, env: dict[str, str], told: str) -> None:
+def test_another_region_than_the_images_is_refused(dags: Path, connection: str, env: dict[str, str], told: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_AWS_CONN": connection, **IMAGE, **TWIN, **env})
     assert told in str(refused.value)
@@ -145,28 +145,28 @@ def test_a_region_must_be_the_images(dags: Path, connection: str, env: dict[str,
         ("postgresql://a:b@host/db", {}),
     ],
 )
-def test_regions_that_do(dags: Path, connection: str, env: dict[str, str]) -> None:
+def test_valid_regions(dags: Path, connection: str, env: dict[str, str]) -> None:
     refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_ONE": connection, **IMAGE, **TWIN, **env})
 
 
 @pytest.mark.parametrize("date", ["tomorrow", "2021-13-01", "2021-02-30", "", "01/02/2021"])
-def test_what_is_not_a_date(dags: Path, date: str) -> None:
+def test_an_invalid_date_is_refused(dags: Path, date: str) -> None:
     with pytest.raises(RunRefusedError, match="is not a date: write 2021-01-31"):
         refuse_misleading(dags, date, {})
 
 
-def test_a_missing_and_an_empty_dags_folder(tmp_path: Path) -> None:
+def test_a_missing_or_empty_dags_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunRefusedError, match="does not exist: set dags_folder"):
         refuse_misleading(tmp_path / "nowhere", "2021-01-01", {})
     with pytest.raises(RunRefusedError, match="holds no Python file"):
         refuse_misleading(tmp_path, "2021-01-01", {})
 
 
-def test_a_docker_host_must_answer(dags: Path) -> None:
+def test_a_docker_host_that_does_not_listen_is_refused(dags: Path) -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        # Bound, not listening: nobody else can take the port meanwhile, and nobody answers.
+        # The port is bound but not listening, so connections fail and no other process can take the port.
         with pytest.raises(RunRefusedError, match=f"host 127.0.0.1, port {port}"):
             refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": f"tcp://127.0.0.1:{port}"})
         listening.listen()
@@ -175,11 +175,11 @@ def test_a_docker_host_must_answer(dags: Path) -> None:
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": f"https://127.0.0.1:{port}"})
 
 
-def test_a_docker_socket_must_answer(dags: Path) -> None:
+def test_a_docker_socket_that_does_not_listen_is_refused(dags: Path) -> None:
     path = dags / "it.sock"
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
-        with pytest.raises(RunRefusedError, match=f"nobody answers at the socket {path} "):
+        with pytest.raises(RunRefusedError, match=f"nothing is listening on the socket {path} "):
             refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": f"unix://{path}"})
         listening.listen()
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": f"unix://{path}"})
@@ -197,7 +197,7 @@ def test_a_docker_socket_must_answer(dags: Path) -> None:
         ("127.0.0.1:9", ("127.0.0.1", 9)),
     ],
 )
-def test_which_address_is_asked(
+def test_the_address_of_a_docker_host(
     dags: Path, monkeypatch: pytest.MonkeyPatch, value: str, asked: tuple[str, int]
 ) -> None:
     def nobody(address: tuple[str, int], timeout: float) -> None:
@@ -205,7 +205,9 @@ def test_which_address_is_asked(
         raise ConnectionRefusedError(111, "Connection refused")
 
     monkeypatch.setattr(socket, "create_connection", nobody)
-    with pytest.raises(RunRefusedError, match=re.escape(f"nobody answers at host {asked[0]}, port {asked[1]} (Conn")):
+    with pytest.raises(
+        RunRefusedError, match=re.escape(f"nothing is listening on host {asked[0]}, port {asked[1]} (Conn")
+    ):
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
 
 
@@ -215,13 +217,13 @@ def test_the_guides_port_gets_a_hint(dags: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["unix:///nowhere.sock", "unix://nowhere.sock", f"unix:///{'x' * 200}"])
-def test_a_socket_that_is_not_there(dags: Path, value: str) -> None:
-    with pytest.raises(RunRefusedError, match="nobody answers at the socket /"):
+def test_a_missing_docker_socket_is_refused(dags: Path, value: str) -> None:
+    with pytest.raises(RunRefusedError, match="nothing is listening on the socket /"):
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
 
 
 @pytest.mark.parametrize("value", ["npipe:////./pipe/docker_engine", "ssh://me@somewhere"])
-def test_docker_hosts_that_are_not_asked(dags: Path, value: str) -> None:
+def test_ssh_and_npipe_are_not_checked(dags: Path, value: str) -> None:
     refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
 
 
@@ -240,7 +242,7 @@ def test_docker_hosts_that_are_not_asked(dags: Path, value: str) -> None:
         "a\nb",
     ],
 )
-def test_what_is_not_a_docker_host(dags: Path, value: str) -> None:
+def test_an_invalid_docker_host_is_refused(dags: Path, value: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
     assert str(refused.value) == "DOCKER_HOST is not an address: write tcp://HOST:PORT or unix:///PATH"

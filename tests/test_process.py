@@ -27,7 +27,7 @@ def test_the_environment_is_only_what_was_given(tmp_path: Path, monkeypatch: pyt
     assert "'A'" in done.log
 
 
-def test_time_is_bounded_and_children_go_too(tmp_path: Path) -> None:
+def test_a_timeout_ends_the_children_too(tmp_path: Path) -> None:
     script = "import subprocess, sys; c = subprocess.Popen(['sleep', '600']); print(c.pid, flush=True); c.wait()"
     done = execute([PYTHON, "-c", script], {"PATH": os.environ["PATH"]}, tmp_path, tmp_path / "log", 2)
     assert done.exit_code is None
@@ -35,7 +35,7 @@ def test_time_is_bounded_and_children_go_too(tmp_path: Path) -> None:
 
 
 SLEEPER = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
-# What BashOperator does: a session of its own, which no signal to the run's process group reaches.
+# As BashOperator does: a separate session, which signals to the run's process group don't reach.
 IN_A_SESSION_OF_ITS_OWN = f"""
 import subprocess, sys
 subprocess.Popen([sys.executable, "-c", {SLEEPER!r}], start_new_session=True).wait()
@@ -44,14 +44,14 @@ looks_into_proc = pytest.mark.skipif(sys.platform != "linux", reason="not run: n
 
 
 @looks_into_proc
-def test_a_child_in_a_session_of_its_own_goes_too(tmp_path: Path) -> None:
+def test_a_timeout_ends_a_child_in_another_session(tmp_path: Path) -> None:
     done = execute([PYTHON, "-c", IN_A_SESSION_OF_ITS_OWN], {}, tmp_path, tmp_path / "log", 2)
     assert done.exit_code is None
     await_gone(int(done.log))
 
 
 @looks_into_proc
-def test_what_a_finished_run_left_behind_goes(tmp_path: Path) -> None:
+def test_leftover_children_of_a_finished_run_are_ended(tmp_path: Path) -> None:
     leaves = IN_A_SESSION_OF_ITS_OWN.replace(".wait()", ".poll()")
     done = execute([PYTHON, "-c", leaves + "\nimport time; time.sleep(0.5)"], {}, tmp_path, tmp_path / "log", 60)
     assert done.exit_code == 0
@@ -61,7 +61,7 @@ def test_what_a_finished_run_left_behind_goes(tmp_path: Path) -> None:
 @looks_into_proc
 @pytest.mark.parametrize("script", [SLEEPER, IN_A_SESSION_OF_ITS_OWN], ids=["ordinary", "own session"])
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
-def test_a_stopped_test_process_takes_its_run_along(tmp_path: Path, script: str, sent: signal.Signals) -> None:
+def test_a_killed_test_process_ends_its_run(tmp_path: Path, script: str, sent: signal.Signals) -> None:
     outer = f"""
 import sys
 from pathlib import Path
@@ -81,6 +81,6 @@ def await_pid(file: Path) -> int:
 
 @retry(stop=stop_after_delay(20), wait=wait_fixed(0.05))
 def await_gone(pid: int) -> None:
-    """A zombie that nobody has waited for yet counts as gone."""
+    """Wait until the process has ended; a zombie counts as ended."""
     status = Path(f"/proc/{pid}/stat")
     assert not status.exists() or status.read_text().split()[2] == "Z"

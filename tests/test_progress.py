@@ -7,7 +7,7 @@ import re
 
 from rich.console import Console
 
-from harness.progress import Progress, shown
+from harness.progress import Progress, show_progress
 
 
 def steps(progress: Progress) -> None:
@@ -16,17 +16,17 @@ def steps(progress: Progress) -> None:
     progress.step("greet[0]", "success", last=True)
 
 
-def test_plain_lines_where_there_is_no_terminal() -> None:
+def test_output_without_a_terminal_is_plain_lines() -> None:
     out = io.StringIO()
-    with shown(Console(file=out)) as progress:
+    with show_progress(Console(file=out)) as progress:
         steps(progress)
     lines = [re.sub(r"^\[ *\d+\.\d s\] ", "", line) for line in out.getvalue().splitlines()]
     assert lines == ["greet[0]: running", "other: queued [bold]", "greet[0]: success"]
 
 
-def test_a_line_for_each_thing_on_a_terminal() -> None:
+def test_a_terminal_shows_a_line_for_each_piece_of_work() -> None:
     out = io.StringIO()
-    with shown(Console(file=out, force_terminal=True, width=80)) as progress:
+    with show_progress(Console(file=out, force_terminal=True, width=80)) as progress:
         steps(progress)
     plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", out.getvalue())
     last = [line.split() for line in plain.splitlines() if line.strip()][-2:]

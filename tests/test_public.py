@@ -1,4 +1,4 @@
-"""The names that the package has for users, and that this project's own scenarios use no others."""
+"""The package's public names, and that this project's scenarios import no other names."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 import harness
 
 FILE_FORMATS = {"harness.aws_mock.artefact", "harness.aws_mock.recordio"}
-"""Readers of what SageMaker's own algorithms write and read: modules of their own, described in the reference."""
+"""Modules for the file formats of SageMaker's algorithms, documented in the reference."""
 
 
 @pytest.mark.parametrize("name", harness.__all__)
-def test_every_name_is_there(name: str) -> None:
+def test_every_public_name_exists(name: str) -> None:
     assert getattr(harness, name).__module__.startswith(("harness.", "requests."))
 
 
@@ -26,16 +26,16 @@ def test_a_name_that_is_not_there() -> None:
     assert set(harness._MODULE_OF) == set(harness.__all__)
 
 
-def test_the_chapter_has_no_private_door(pytestconfig: pytest.Config) -> None:
+def test_scenarios_import_only_public_names(pytestconfig: pytest.Config) -> None:
     root = pytestconfig.rootpath
     files = [root / "conftest.py", *sorted((root / "scenarios").rglob("*.py"))]
-    asked = [(file.name, module, name) for file in files for module, name in _imported(file)]
-    assert ("conftest.py", "harness", "World") in asked
+    imports = [(file.name, module, name) for file in files for module, name in _imported(file)]
+    assert ("conftest.py", "harness", "World") in imports
     public = {("harness", name) for name in harness.__all__}
-    assert [one for one in asked if one[1:] not in public and one[1] not in FILE_FORMATS] == []
+    assert [one for one in imports if one[1:] not in public and one[1] not in FILE_FORMATS] == []
 
 
-def test_the_package_alone_is_light(pytestconfig: pytest.Config) -> None:
+def test_importing_the_package_loads_no_clients(pytestconfig: pytest.Config) -> None:
     loaded = "import harness, sys; print(*(set(sys.modules) & {'docker', 'minio', 'psycopg', 'requests', 'rich'}))"
     done = subprocess.run(
         [sys.executable, "-c", loaded], cwd=pytestconfig.rootpath, capture_output=True, text=True, check=True
@@ -44,7 +44,7 @@ def test_the_package_alone_is_light(pytestconfig: pytest.Config) -> None:
 
 
 def _imported(file: Path) -> list[tuple[str, str]]:
-    """Module and name of everything that the file imports from the harness."""
+    """Return modules and names that the file imports from the harness."""
     found = []
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "harness":

@@ -70,7 +70,7 @@ RECORD = {
 }
 
 
-def test_a_run_as_it_is_recorded(tmp_path: Path) -> None:
+def test_a_record_contains_the_completed_runs(tmp_path: Path) -> None:
     refused = Run("d", "2021-01-01", refused="it is not in the dags folder")
     write_record(
         tmp_path, "scenarios/test_it.py::test_all[x y]", [refused, RUN], lambda text: text.replace("theirs", "***")

@@ -15,7 +15,7 @@ def project(folder: Path, table: str) -> Path:
     return folder
 
 
-def test_option_before_environment_before_pyproject_before_default(tmp_path: Path) -> None:
+def test_precedence_is_option_environment_pyproject_default(tmp_path: Path) -> None:
     assert Settings.load(tmp_path, NAMES, {}, {}).image_mode == "auto"
     root = project(tmp_path, 'image_mode = "pull"\nminio_image = "from/pyproject:1"\npostgres_image = "kept:1"')
     assert Settings.load(root, NAMES, {}, {}).image_mode == "pull"
@@ -26,7 +26,7 @@ def test_option_before_environment_before_pyproject_before_default(tmp_path: Pat
     assert settings.image_overrides == {"minio": "from/option:1", "postgres": "kept:1"}
 
 
-def test_a_projects_image_can_be_named_like_the_harnesss_own(tmp_path: Path) -> None:
+def test_an_option_overrides_a_projects_image(tmp_path: Path) -> None:
     root = project(tmp_path, 'images.cruncher = {tag = "a/cruncher", context = "image"}')
     settings = Settings.load(root, NAMES, {}, {"HARNESS_CRUNCHER_IMAGE": "b/cruncher:2"})
     assert settings.image_overrides == {"cruncher": "b/cruncher:2"}
@@ -53,10 +53,12 @@ def test_a_projects_image_can_be_named_like_the_harnesss_own(tmp_path: Path) -> 
         ('minio_user = "me"', {}, "at least 3 characters"),
         ("postgres_passwords = 'all'", {}, "postgres_passwords"),
         ("postgres_passwords.listings = ''", {}, "postgres_passwords.listings"),
-        ('images.minio = {tag = "a", context = "b"}', {}, "the harness brings one; rename it"),
+        ('images.minio = {tag = "a", context = "b"}', {}, "a built-in image has this name; rename yours"),
     ],
 )
-def test_what_means_nothing_is_one_line(tmp_path: Path, table: str, environ: dict[str, str], told: str) -> None:
+def test_an_invalid_setting_is_refused_in_one_line(
+    tmp_path: Path, table: str, environ: dict[str, str], told: str
+) -> None:
     with pytest.raises(SettingsError) as error:
         Settings.load(project(tmp_path, table), NAMES, {}, environ)
     assert told in str(error.value)
@@ -72,13 +74,13 @@ def test_ports_and_credentials_can_be_fixed(tmp_path: Path) -> None:
     assert Settings.load(tmp_path / "none", NAMES, {}, {}).fixed_ports == {}
 
 
-def test_a_password_that_is_refused_is_not_shown(tmp_path: Path) -> None:
+def test_the_error_of_an_invalid_password_hides_it(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"at least 8 characters \(given: '\*\*\*'\)"):
         Settings.load(project(tmp_path, 'minio_password = "secret"'), NAMES, {}, {})
 
 
 @pytest.mark.parametrize("content", ["tool = 3", "[tool]\nharness = 'x'"])
-def test_a_table_that_is_none_is_one_line(tmp_path: Path, content: str) -> None:
+def test_a_value_in_place_of_a_table_is_refused_in_one_line(tmp_path: Path, content: str) -> None:
     (tmp_path / "pyproject.toml").write_text(content)
     with pytest.raises(SettingsError, match="is not a table"):
         Settings.load(tmp_path, NAMES, {}, {})

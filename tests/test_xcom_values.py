@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.airflow.xcom_values import decoded
+from harness.airflow.xcom_values import decode_xcom
 
 VALUE = {"Training": {"k": [1, 2.5, None, True, "ü"]}}
 
@@ -27,24 +27,24 @@ VALUE = {"Training": {"k": [1, 2.5, None, True, "ü"]}}
     ],
     ids=["decoded", "json", "memoryview", "pickle", "old pickle"],
 )
-def test_plain_values(stored: Any) -> None:
-    assert decoded(stored) == VALUE
+def test_plain_values_are_decoded(stored: Any) -> None:
+    assert decode_xcom(stored) == VALUE
 
 
-def test_a_pickle_with_a_class_is_named_not_read() -> None:
-    assert decoded(pickle.dumps(OrderedDict(a=1))) == "(a pickle, not read: it holds collections.OrderedDict)"
+def test_a_pickle_with_a_class_is_not_loaded() -> None:
+    assert decode_xcom(pickle.dumps(OrderedDict(a=1))) == "(a pickle, not read: it holds collections.OrderedDict)"
 
 
-def test_a_pickle_that_would_run_something_does_not(tmp_path: Path) -> None:
+def test_a_pickle_runs_no_code(tmp_path: Path) -> None:
     marker = tmp_path / "ran"
 
     class Attack:
         def __reduce__(self) -> Any:
             return os.mkdir, (str(marker),)
 
-    assert decoded(pickle.dumps(Attack())) == "(a pickle, not read: it holds posix.mkdir)"
+    assert decode_xcom(pickle.dumps(Attack())) == "(a pickle, not read: it holds posix.mkdir)"
     assert not marker.exists()
 
 
-def test_a_broken_pickle() -> None:
-    assert decoded(pickle.dumps(VALUE)[:-5]).startswith("(a broken pickle: ")
+def test_a_broken_pickle_becomes_a_text() -> None:
+    assert decode_xcom(pickle.dumps(VALUE)[:-5]).startswith("(a broken pickle: ")

@@ -24,7 +24,7 @@ FAILED = 1
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one line's scenarios came to; `not_run` has each scenario that was skipped with its reason."""
+    """Result of one line's scenarios; `not_run` maps skipped scenarios to their reasons."""
 
     line: str
     python: str
@@ -32,7 +32,7 @@ class Outcome:
     failed: tuple[str, ...]
     not_run: dict[str, str]
     fault: str | None = None
-    """Why the scenarios were not run at all, or why pytest did not end as it should."""
+    """Why the scenarios could not run, or why pytest did not end normally."""
 
     @property
     def is_good(self) -> bool:
@@ -40,7 +40,7 @@ class Outcome:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the lines in turn; other arguments are for pytest."""
+    """Run the lines one after another; further arguments are passed to pytest."""
     parser = argparse.ArgumentParser(prog="airflow_lines", description=__doc__)
     parser.add_argument("--line", action="append", choices=list(LINES), help="this line only; may be repeated")
     chosen, others = parser.parse_known_args(arguments)
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run(line: str, arguments: Sequence[str]) -> Outcome:
-    """Make the line's environment and run the scenarios on it."""
+    """Create the line's environment and run the scenarios in it."""
     print(f"\nAirflow {line}", flush=True)
     try:
         environment = make(f"airflow-{line}", ROOT, os.environ)
@@ -71,7 +71,7 @@ def run(line: str, arguments: Sequence[str]) -> Outcome:
 
 
 def read(line: str, python: str, junit: Path, exit_code: int) -> Outcome:
-    """The outcome that pytest's JUnit file tells."""
+    """Read the outcome from pytest's JUnit file."""
     if not junit.is_file():
         return Outcome(line, python, 0, (), {}, f"pytest exited with {exit_code} and wrote no {junit.name}")
     passed, failed, not_run = 0, [], {}
@@ -89,18 +89,18 @@ def read(line: str, python: str, junit: Path, exit_code: int) -> Outcome:
 
 
 def show(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """A row for each line; below it the scenarios that failed, and those that were not run, by reason."""
+    """Print a table of the lines, then the failed scenarios, and the skipped ones by reason."""
     table = Table("Airflow", "Python", "passed", "failed", "not run", title="scenarios by Airflow line")
     for each in outcomes:
         table.add_row(each.line, each.python, str(each.passed), str(len(each.failed)), str(len(each.not_run)))
     console.print(table)
     for each in outcomes:
-        told = [each.fault] if each.fault else []
-        told += [f"{name} failed" for name in each.failed]
+        remarks = [each.fault] if each.fault else []
+        remarks += [f"{name} failed" for name in each.failed]
         for reason in dict.fromkeys(each.not_run.values()):
             names = [name for name, why in each.not_run.items() if why == reason]
-            told.append(f"not run, {reason}: {', '.join(names)}")
-        for line in told:
+            remarks.append(f"not run, {reason}: {', '.join(names)}")
+        for line in remarks:
             console.print(f"{each.line}: {line}", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""A hook of mkdocs: `<!-- commands -->` becomes the help of every `harness` command, as argparse prints it."""
+"""mkdocs hook that replaces `<!-- commands -->` by the help texts of the `harness` commands."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def _commands() -> str:
-    os.environ["COLUMNS"] = COLUMNS  # argparse fills its lines to the terminal's width
+    os.environ["COLUMNS"] = COLUMNS  # argparse wraps lines at the terminal's width
     parser = argparse.ArgumentParser(prog="harness")
     commands = parser.add_subparsers()
     for command in COMMANDS:
         command.add(commands, ())
     return "\n".join(
-        f"## harness {name}\n\n```text\n{made.format_help()}```\n" for name, made in commands.choices.items()
+        f"## harness {name}\n\n```text\n{command_parser.format_help()}```\n"
+        for name, command_parser in commands.choices.items()
     )

@@ -15,7 +15,7 @@ import pytest
 from benchmarks import compose
 from benchmarks.recording import Note
 from harness.engine import connect
-from harness.progress import SILENT, shown
+from harness.progress import SILENT, show_progress
 from harness.services.session import ServiceSession, new_run
 from harness.services.stack import stack_in_session
 from harness.settings import Settings
@@ -30,7 +30,7 @@ def test_start(harness_settings: Settings, how: str, turn: int, note: Note) -> N
     try:
         began = time.monotonic()
         with (
-            shown() as progress,
+            show_progress() as progress,
             stack_in_session(session, harness_settings, {}, progress, side_by_side=how == "side by side"),
         ):
             note(how, time.monotonic() - began)

@@ -1,1 +1,1 @@
-"""Airflow, run as its users run it. Knows nothing of S3 or of any other service but the metadata database's."""
+"""Run Airflow as its users do. The only service that this package uses is the metadata database's server."""

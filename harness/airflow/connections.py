@@ -1,4 +1,4 @@
-"""Connections that would mislead: Airflow or its amazon provider would read them otherwise than their author means."""
+"""Refuse connections that Airflow or its amazon provider would not read as their author means them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ECR_IMAGE = re.compile(r"\b\d{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn
 
 
 class Connection(NamedTuple):
-    """What of a connection, in either of its two spellings, says where it leads."""
+    """Where a connection leads, parsed from its URI or JSON."""
 
     kind: str
     has_host: bool
@@ -23,44 +23,44 @@ class Connection(NamedTuple):
 
 
 def refuse_misleading_connections(env: Mapping[str, str]) -> None:
-    """Raises RunRefusedError for one that can't be what its author means. No message shows a password."""
-    found = {name: _parsed(name, value) for name, value in env.items() if name.startswith(PREFIX)}
-    for name, connection in found.items():
+    """Raise RunRefusedError if a connection can't be what its author means. No message shows a password."""
+    connections = {name: _parse(name, value) for name, value in env.items() if name.startswith(PREFIX)}
+    for name, connection in connections.items():
         _check_endpoint(name, connection)
     for variable, value in env.items():
         if image := ECR_IMAGE.search(value):
-            for name, connection in found.items():
+            for name, connection in connections.items():
                 if connection.kind == "aws" and _leads_to_aws(connection, env):
                     _check_region(name, connection, env, f"{variable} ({image[0]})", image[1])
 
 
 def _check_endpoint(name: str, connection: Connection) -> None:
-    """Today's amazon provider takes its endpoint from the extra `endpoint_url` (or `service_config`), nowhere else.
+    """Refuse endpoints outside the extras `endpoint_url` and `service_config`.
 
-    The form of 2021 (`s3://...?host=...`) and the host of a connection are ignored, and the hook then talks to the
-    real AWS. Another type than `aws` gets a warning only.
+    Today's amazon provider ignores the form of 2021 (`s3://...?host=...`) and a connection's host, and its hook then
+    calls the real AWS. For other types than `aws` the provider only warns.
     """
     kind, has_host, extra = connection
     if extra.get("endpoint_url") or "endpoint_url" in str(extra.get("service_config")):
         return
     if kind == "s3" or (kind == "aws" and (has_host or "host" in extra)):
         host = str(extra.get("host"))
-        # Anything else might hold a password.
+        # Other values may contain a password, so the message does not repeat them.
         endpoint = host if re.fullmatch(r"https?://[\w.-]+(:\d+)?/?", host) else "http://HOST:PORT"
         works = f"aws://LOGIN:PASSWORD@/?endpoint_url={quote(endpoint, safe='')}"
         raise RunRefusedError(
-            f"{name} has a form that today's amazon provider ignores, and it would talk to the real AWS: write {works}"
+            f"{name} has a form that today's amazon provider ignores, and it would call the real AWS: write {works}"
         )
 
 
 def _leads_to_aws(connection: Connection, env: Mapping[str, str]) -> bool:
-    """Whether it goes where the run's AWS is, rather than to an S3 of its own."""
+    """Return whether the connection leads to the run's AWS, not to another S3."""
     endpoint = connection.extra.get("endpoint_url")
     return not endpoint or endpoint == env.get("AWS_ENDPOINT_URL")
 
 
 def _check_region(name: str, connection: Connection, env: Mapping[str, str], image: str, needed: str) -> None:
-    """SageMaker pulls an image from the registry of its own region only."""
+    """Refuse a region other than that of the image: SageMaker pulls from the registry of its own region only."""
     region = connection.extra.get("region_name") or env.get("AWS_DEFAULT_REGION")
     if not region:
         raise RunRefusedError(
@@ -69,36 +69,36 @@ def _check_region(name: str, connection: Connection, env: Mapping[str, str], ima
         )
     if region != needed:
         raise RunRefusedError(
-            f"{name} works in region {region}, but {image} is in {needed}: SageMaker takes an image from its own "
-            "region alone, so make them the same"
+            f"{name} has region {region}, but {image} is in {needed}: SageMaker pulls images from its own region only, "
+            "so make the two regions the same"
         )
 
 
-def _parsed(name: str, value: str) -> Connection:
+def _parse(name: str, value: str) -> Connection:
     if value.lstrip().startswith("{"):
         fields = _json_object(name, value)
         extra = _json_object(f"{name}'s extra", fields.get("extra") or {})
         return Connection(str(fields.get("conn_type") or "").lower(), bool(fields.get("host")), extra)
     _check_credentials(name, value)
-    # So Airflow reads it, and its complaint would print the password into the log.
+    # Airflow makes the same check, but its error message prints the password into the log.
     _, *rest = value.split("://")
     if len(rest) > 2 or (len(rest) == 2 and set(rest[0]) & set("@:")):
         raise RunRefusedError(f"{name} is not a valid URI: percent-encode URLs in it, as endpoint_url=http%3A%2F%2F...")
     try:
         parts = urlsplit(value)
-        _ = parts.port  # raises where Airflow's own reading of it would
+        _ = parts.port  # raises if Airflow's own parser would raise
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    except ValueError:  # its text may quote the password
+    except ValueError:  # its text may contain the password
         raise RunRefusedError(f"{name} is not a valid URI: percent-encode special characters in its parts") from None
-    # Airflow, too, reads nothing else of the query where __extra__ is given.
+    # Airflow too ignores the rest of the query if __extra__ is given.
     extra = _json_object(f"{name}'s __extra__", query.get("__extra__", query))
     return Connection(parts.scheme, bool(parts.hostname), extra)
 
 
 def _check_credentials(name: str, value: str) -> None:
-    """The guide's two slips: `aws://KEY:SECRET` without the closing `@`, and a secret with a bare `/` in it.
+    """Refuse the guide's two errors: `aws://KEY:SECRET` without the closing `@`, and a secret with a bare `/` in it.
 
-    A secret of AWS is base64, so that is one in two of them. The repaired form shows of it only what was encoded.
+    AWS secrets are base64, so about half of them contain `/`. The corrected form shows only the encoded characters.
     """
     kind, _, rest = value.partition("://")
     if kind != "aws" or ":" not in (authority := re.split("[/?#]", rest, maxsplit=1)[0]) or "@" in authority:
@@ -109,13 +109,13 @@ def _check_credentials(name: str, value: str) -> None:
         tail = query + tail
     login, _, secret = credentials.partition(":")
     if secret.startswith("//") or (not at and secret.rstrip("/").isdigit()):
-        return  # a URL, or a host and a port: told of by others
+        return  # a URL, or a host and a port: other checks report these
     encoded = re.sub(
         r"%[0-9A-F]{2}|[^%]+", lambda part: part[0] if part[0][0] == "%" else "***", quote(secret, safe="%")
     )
     why = "a character in the credentials ends them too early" if at else "the @ that ends the credentials is missing"
-    repaired = f"{kind}://{login}:{encoded}@/{tail.removeprefix('/')}"
-    raise RunRefusedError(f"{name} is not a valid URI ({why}): write {repaired}, *** being what stays as it is")
+    corrected = f"{kind}://{login}:{encoded}@/{tail.removeprefix('/')}"
+    raise RunRefusedError(f"{name} is not a valid URI ({why}): write {corrected}, where *** stands for unchanged text")
 
 
 def _json_object(what: str, value: object) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is in a dags folder, as Airflow itself reads it. Reading costs a start of Airflow."""
+"""Read a dags folder with Airflow's own DagBag, which costs one start of Airflow."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from harness.airflow.runners import Execute
 
 @dataclass(frozen=True)
 class DagFacts:
-    """Where a DAG is defined, between which dates it runs (ISO, None: open), the edges of its graph, and its schedule:
-    a cron expression, or a word or two.
-    """
+    """A DAG's file, first and last date (ISO, None: open), graph, and schedule: a cron expression or a few words."""
 
     file: str
     start: str | None
@@ -27,7 +25,7 @@ class DagFacts:
 
 @dataclass(frozen=True)
 class DagBag:
-    """The DAGs by id, and for each broken file its traceback."""
+    """The DAGs by id, and the traceback of each broken file."""
 
     dags: Mapping[str, DagFacts]
     errors: Mapping[str, str]
@@ -41,28 +39,28 @@ def read_dagbag(
     timeout: float,
     execute: Execute,
 ) -> DagBag | None:
-    """None where even reading failed; then the log `dagbag.log` in `work_dir` tells why."""
-    done = execute(
+    """Return the DAGs of the folder; None if Airflow failed, with the reason in `work_dir`/dagbag.log."""
+    result = execute(
         airflow.inside("read_dags", str(dags_folder)),
         env,
         work_dir,
         work_dir / "dagbag.log",
         timeout,
     )
-    for line in done.log.splitlines():
+    for line in result.log.splitlines():
         if line.startswith(MARK):
-            found = json.loads(line.removeprefix(MARK))
-            dags = {dag_id: DagFacts(**facts) for dag_id, facts in found["dags"].items()}
-            return DagBag(dags, found["errors"])
+            content = json.loads(line.removeprefix(MARK))
+            dags = {dag_id: DagFacts(**facts) for dag_id, facts in content["dags"].items()}
+            return DagBag(dags, content["errors"])
     return None
 
 
-def broken_files(bag: DagBag) -> dict[str, str]:
-    """For each broken file the last line of its traceback."""
-    return {file: _last_line(trace) for file, trace in sorted(bag.errors.items())}
+def summarise_errors(bag: DagBag) -> dict[str, str]:
+    """Map each broken file to the error and the last frame of its traceback."""
+    return {file: _summarise(trace) for file, trace in sorted(bag.errors.items())}
 
 
-def _last_line(trace: str) -> str:
+def _summarise(trace: str) -> str:
     lines = [line.strip() for line in trace.splitlines() if line.strip()]
-    where = [line for line in lines if line.startswith("File ")]
-    return f"{lines[-1]} ({where[-1]})" if where else lines[-1] if lines else "(no message)"
+    frames = [line for line in lines if line.startswith("File ")]
+    return f"{lines[-1]} ({frames[-1]})" if frames else lines[-1] if lines else "(no message)"

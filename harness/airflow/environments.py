@@ -1,4 +1,4 @@
-"""Airflow environments: the interpreter that runs `airflow`, and what is installed there."""
+"""Airflow environments: the interpreter that runs `airflow`, and its installed packages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.errors import SettingsError
 
 INSIDE = Path(__file__).parent / "inside"
 TIMEOUT = 60.0
-"""Seconds to describe an interpreter, which takes a tenth of one unless the disk is cold."""
+"""Seconds to describe an interpreter. This usually takes 0.1 s, longer if the disk cache is cold."""
 SET_IT = (
     "set airflow_python in pyproject's [tool.harness], HARNESS_AIRFLOW_PYTHON or --harness-airflow-python to the "
     "Python of the environment that has your Airflow"
@@ -24,10 +24,10 @@ SET_IT = (
 
 @dataclass(frozen=True)
 class AirflowEnvironment:
-    """An Airflow installation, reached by its interpreter.
+    """An Airflow installation, identified by its interpreter.
 
-    `python` is not resolved: a virtual environment is known by its link. `python_version` is `3.12.1`, `python_build`
-    all of `sys.version`. `packages` maps each normalised name to its version. `folders` are those of `sys.path`.
+    `python` is not resolved, as the interpreter of a virtual environment is a link. `python_version` is like `3.12.1`,
+    `python_build` is `sys.version`, `packages` maps normalised name to version, and `folders` are those of `sys.path`.
     """
 
     python: Path
@@ -39,26 +39,26 @@ class AirflowEnvironment:
     @property
     def airflow_version(self) -> str:
         """Version of apache-airflow, e.g. `3.3.2`."""
-        return _airflow(self.packages) or ""
+        return _find_airflow_version(self.packages) or ""
 
     @property
     def line(self) -> str:
-        """The minor version: `3.3`."""
+        """The minor version of Airflow, e.g. `3.3`."""
         return ".".join(self.airflow_version.split(".")[:2])
 
     @property
     def major(self) -> int:
-        """2 or 3."""
+        """The major version of Airflow: 2 or 3."""
         return int(self.airflow_version.split(".")[0])
 
     @property
     def python_minor(self) -> str:
-        """`3.12`."""
+        """The minor version of Python, e.g. `3.12`."""
         return ".".join(self.python_version.split(".")[:2])
 
     @property
     def airflow_packages(self) -> dict[str, str]:
-        """Airflow's own distributions and its providers, with their versions, sorted."""
+        """Airflow's distributions and providers with their versions, sorted by name."""
         return {name: self.packages[name] for name in sorted(self.packages) if name.startswith("apache-airflow")}
 
     def airflow(self, *arguments: str) -> list[str]:
@@ -71,29 +71,29 @@ class AirflowEnvironment:
 
 
 def find_environment(python: Path | None) -> AirflowEnvironment:
-    """Describe the environment of `python`; None: of the interpreter that runs this.
+    """Describe the environment of `python`, by default of this interpreter.
 
-    Raises SettingsError if that does not run or has no Airflow.
+    Raises SettingsError if the interpreter does not run or has no Airflow.
     """
     if python is None and find_spec("airflow") is None:
         raise SettingsError(f"{sys.executable}, which runs pytest, has no Airflow: {SET_IT}")
     environment = describe(python or Path(sys.executable))
-    if _airflow(environment.packages) is None:
+    if _find_airflow_version(environment.packages) is None:
         raise SettingsError(f"airflow_python {str(python)!r} has no Airflow: {SET_IT}")
     return environment
 
 
-def _airflow(packages: Mapping[str, str]) -> str | None:
-    """Airflow's version; `apache-airflow` is an empty distribution in 3.x, which an installation may lack."""
+def _find_airflow_version(packages: Mapping[str, str]) -> str | None:
+    """Return Airflow's version; in 3.x `apache-airflow` is an empty distribution, which may be missing."""
     return packages.get("apache-airflow") or packages.get("apache-airflow-core")
 
 
 @cache
 def describe(python: Path) -> AirflowEnvironment:
-    """Ask the interpreter for its version and packages. Raises SettingsError if it does not run."""
+    """Ask the interpreter for its version and packages. Raises SettingsError if the interpreter does not run."""
     try:
-        # Isolated: the variables of this process are not those of a run.
-        asked = subprocess.run(
+        # Isolated, because a run does not get the variables of this process either.
+        done = subprocess.run(
             [python, "-I", INSIDE, "describe"],
             capture_output=True,
             text=True,
@@ -101,15 +101,15 @@ def describe(python: Path) -> AirflowEnvironment:
             stdin=subprocess.DEVNULL,
             timeout=TIMEOUT,
         )
-        told = json.loads(asked.stdout)
+        facts = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        said = (getattr(error, "stderr", None) or "").strip().splitlines()[-1:]
-        why = said[0] if said else getattr(error, "strerror", None) or error
+        last_line = (getattr(error, "stderr", None) or "").strip().splitlines()[-1:]
+        why = last_line[0] if last_line else getattr(error, "strerror", None) or error
         raise SettingsError(f"airflow_python {str(python)!r} does not run ({why}): {SET_IT}") from error
     return AirflowEnvironment(
         python=python,
-        python_version=told["version"],
-        python_build=told["build"],
-        packages=told["packages"],
-        folders=tuple(told["folders"]),
+        python_version=facts["version"],
+        python_build=facts["build"],
+        packages=facts["packages"],
+        folders=tuple(facts["folders"]),
     )

@@ -1,4 +1,4 @@
-"""What one `airflow dags test` did, as plain data."""
+"""The result of one `airflow dags test` as plain data."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class TaskResult:
-    """One task instance. `duration` in seconds, None where it never started; `tries` counts started attempts.
-
-    `start` and `end` are those of the newest attempt.
+    """One task instance. `start`, `end` and `duration` (seconds, None if the task never started) are those of the
+    newest attempt; `tries` counts the started attempts.
     """
 
     task_id: str
@@ -25,23 +24,23 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What one run of one DAG for one date did."""
+    """The result of one run of one DAG for one date."""
 
     dag_id: str
     date: str
     state: str | None = None
-    """What the metadata database says; None if Airflow made no run."""
+    """The run's state in the metadata database; None if Airflow created no run."""
     exit_code: int | None = None
-    """Of `airflow dags test`; None if the run timed out."""
+    """Exit code of `airflow dags test`; None if the run timed out."""
     tasks: Mapping[str, TaskResult] = field(default_factory=dict)
-    """By task id; mapped tasks as `task[0]`."""
+    """Task instances by task id; mapped tasks as `task[0]`."""
     xcoms: Mapping[tuple[str, str], Any] = field(default_factory=dict)
     """Decoded values by task id and key."""
     log: str = ""
     seconds: float = 0.0
     failure: str | None = None
-    """One line; None for a run that did its work."""
+    """Reason of the failure in one line; None if the run succeeded."""
     dag_files: Mapping[str, str] = field(default_factory=dict)
-    """The file of every DAG in the folder. Empty under 2.11, where such a run does not record them."""
+    """DAG id -> file, for every DAG in the folder. Empty under 2.11, which does not record the files."""
     edges: tuple[tuple[str, str], ...] | None = None
-    """The DAG's graph, each edge from a task to one downstream of it; None if it is not known."""
+    """The DAG's graph, each edge from a task to a downstream task; None if the graph is unknown."""

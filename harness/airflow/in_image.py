@@ -1,8 +1,8 @@
-"""A run of Airflow in its own image, with the engine's socket mounted and handed to its user: the guide's other way.
+"""Run Airflow in its image with a mounted Docker socket that its user owns: the guide's second way.
 
-The socket is one of the scenario's own, in a volume: socat listens on it, owned as the engine's socket is, and passes
-on to the stack's relay, so sidecars are labelled and recorded as always. The engine's socket itself goes into no
-Airflow container.
+The socket is private to the scenario, in a volume. socat listens on it, with the engine socket's owner and mode, and
+forwards to the stack's relay, so sidecars are labelled and recorded as in other runs. No Airflow container gets the
+engine's own socket.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from docker.models.containers import Container
 
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.metadata import fresh_database
-from harness.airflow.outcome import failure_of
+from harness.airflow.outcome import judge
 from harness.airflow.run_environment import run_environment
 from harness.airflow.runners import ProcessResult
 from harness.airflow.snapshot import MetadataSnapshot, read_snapshot
@@ -37,25 +37,25 @@ IMAGE = "airflow"
 DAGS = "/opt/airflow/dags"
 SHARED = "/shared-socket"
 SOCKET = f"{SHARED}/docker.sock"
-USUAL = "/var/run/docker.sock"
+DEFAULT_SOCKET = "/var/run/docker.sock"
 ENTRYPOINT = "/hand-over-socket"
 HAND_OVER = f"""\
 #!/bin/sh
-# As root: the socket becomes the airflow user's, and everything else is done as that user.
+# As root, give the socket to the airflow user, then run the command as that user.
 set -eu
-ln -s {SOCKET} {USUAL}
-chown airflow {USUAL}
+ln -s {SOCKET} {DEFAULT_SOCKET}
+chown airflow {DEFAULT_SOCKET}
 exec setpriv --reuid=airflow --regid=0 --init-groups env HOME=/home/airflow "$@"
 """
-OURS_ALONE = ("PATH", "HOME", "TMPDIR", "AIRFLOW_HOME", "DOCKER_HOST")
-"""Variables of a run on this machine that mean nothing, or another thing, in the image."""
+HOST_VARIABLES = ("PATH", "HOME", "TMPDIR", "AIRFLOW_HOME", "DOCKER_HOST")
+"""Variables of a run on this machine that don't apply in the image."""
 SHORT = 30.0
-"""Seconds for what should take less than one."""
+"""Seconds for calls that usually take less than one second."""
 
 
 @dataclass(frozen=True)
-class Owned:
-    """Whose a file is, by number, and its mode in octal."""
+class FileOwner:
+    """A file's numeric owner and group, and its mode in octal."""
 
     uid: int
     gid: int
@@ -66,16 +66,16 @@ class Owned:
 
 
 @dataclass(frozen=True)
-class InImage:
-    """What a run in the image came to. `failure`: None for one that did its work. `socket_...`: of the mounted one."""
+class ImageRun:
+    """The result of a run in the image; `failure` is None if the run succeeded. The sockets are the mounted one."""
 
     exit_code: int | None
     log: str
     seconds: float
-    recorded: MetadataSnapshot
+    snapshot: MetadataSnapshot
     failure: str | None
-    socket_before: Owned
-    socket_after: Owned
+    socket_before: FileOwner
+    socket_after: FileOwner
 
 
 def run_in_image(
@@ -89,17 +89,16 @@ def run_in_image(
     environment: Mapping[str, str],
     timeout: float,
     shares: str | None = None,
-) -> InImage:
-    """`airflow dags test DAG DATE` in the image, as the airflow user, by the socket that was handed to it.
+) -> ImageRun:
+    """Run `airflow dags test DAG DATE` in the image, as the airflow user, who owns the mounted socket.
 
-    `files` are those of the dags folder, by relative path. `connections` and `environment` may name the services by
-    their addresses on this machine. DOCKER_HOST is left out of it, so that the DAG looks for the socket. `shares`: the
-    id of a container whose network the run uses. Raises ServiceError, ImageError, EngineError, and RunError as
-    run_dag() does.
+    `files` maps relative paths in the dags folder to contents. `connections` and `environment` may name the services by
+    their addresses on this machine. DOCKER_HOST is not set, so the DAG uses the socket. `shares` is the id of a
+    container whose network the run uses. Raises ServiceError, ImageError, EngineError, and RunError as run_dag() does.
     """
     image = resolve_image(connect(), settings, IMAGE)
     airflow = find_environment(settings.airflow_python)
-    with _socket(stack) as (volume, container), _metadata(airflow, stack, image) as (url, migrated):
+    with _forward_socket(stack) as (volume, container), _create_database(airflow, stack, image) as (url, migrated):
         test = ["airflow", "dags", "test", dag_id, date]
         command = test if migrated else ["sh", "-c", 'airflow db migrate && exec "$@"', "sh", *test]
         spec = Spec(
@@ -107,23 +106,23 @@ def run_in_image(
             image=image.reference,
             entrypoint=(ENTRYPOINT,),
             command=command,
-            env=_environment(airflow, stack, url, connections, {"AWS_DEFAULT_REGION": settings.region, **environment}),
+            env=_build_env(airflow, stack, url, connections, {"AWS_DEFAULT_REGION": settings.region, **environment}),
             volumes=((volume, SHARED, "rw"),),
             shares=shares,
         )
-        placed = {f"{DAGS}/{name}": content for name, content in files.items()}
-        before = _owned_in(container)
-        ended = run_container(
-            stack, spec, timeout=timeout, files={**placed, ENTRYPOINT: HAND_OVER.encode()}, user="root"
+        copied = {f"{DAGS}/{name}": content for name, content in files.items()}
+        before = _read_socket_owner(container)
+        result = run_container(
+            stack, spec, timeout=timeout, files={**copied, ENTRYPOINT: HAND_OVER.encode()}, user="root"
         )
-        after = _owned_in(container)
-        recorded = read_snapshot(url, dag_id, ended.output)
-        failure = failure_of(ProcessResult(ended.exit_code, ended.output, ended.seconds), recorded, timeout)
-    return InImage(ended.exit_code, ended.output, ended.seconds, recorded, failure, before, after)
+        after = _read_socket_owner(container)
+        snapshot = read_snapshot(url, dag_id, result.output)
+        failure = judge(ProcessResult(result.exit_code, result.output, result.seconds), snapshot, timeout)
+    return ImageRun(result.exit_code, result.output, result.seconds, snapshot, failure, before, after)
 
 
-def engine_socket_owned(stack: Stack) -> Owned:
-    """Whose the engine's own socket is, on the engine's host. Looked at from a container that can do nothing else."""
+def get_engine_socket_owner(stack: Stack) -> FileOwner:
+    """Return the owner of the engine's socket on the engine's host, read in an offline container."""
     spec = Spec(
         role="socket-owner",
         image=stack.images["relay"].reference,
@@ -132,20 +131,20 @@ def engine_socket_owned(stack: Stack) -> Owned:
         volumes=((relay.engine_socket(), "/engine.sock", "ro"),),
         offline=True,
     )
-    ended = run_container(stack, spec, timeout=SHORT)
-    if ended.exit_code != 0:
-        raise ServiceError(f"the engine's socket can't be looked at: {ended.output or ended.exit_code}")
-    return _owned(ended.output)
+    result = run_container(stack, spec, timeout=SHORT)
+    if result.exit_code != 0:
+        raise ServiceError(f"the owner of the engine's socket can't be read: {result.output or result.exit_code}")
+    return _parse_owner(result.output)
 
 
-def dag_files(folder: Path, names: Sequence[str]) -> dict[str, bytes]:
-    """The sources of these packages of the dags folder, by path relative to it."""
-    found = (file for name in names for file in sorted((folder / name).rglob("*.py")))
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in found}
+def read_dag_files(folder: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """Read the sources of these packages of the dags folder, by path relative to `folder`."""
+    files = (file for name in names for file in sorted((folder / name).rglob("*.py")))
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
-def addresses(stack: Stack) -> dict[str, str]:
-    """host:port of each service on this machine -> host:port on the stack's network."""
+def map_addresses(stack: Stack) -> dict[str, str]:
+    """Map host:port of each service on this machine to host:port on the stack's network."""
     return {
         urlsplit(stack.minio.endpoint.url).netloc: stack.minio.endpoint.internal,
         urlsplit(stack.aws.url).netloc: f"{stack.aws.name}:{aws.PORT}",
@@ -157,14 +156,14 @@ def addresses(stack: Stack) -> dict[str, str]:
     }
 
 
-def from_inside(value: str, known: Mapping[str, str]) -> str:
-    """`value` with every address of `known` replaced, as it stands or as part of a URL's query."""
-    for outside, inside in known.items():
+def replace_addresses(value: str, addresses: Mapping[str, str]) -> str:
+    """Replace every address in `value`, also where it is percent-encoded."""
+    for outside, inside in addresses.items():
         value = value.replace(outside, inside).replace(quote(outside, safe=""), quote(inside, safe=""))
     return value
 
 
-def _environment(
+def _build_env(
     airflow: AirflowEnvironment,
     stack: Stack,
     metadata_url: str,
@@ -172,14 +171,14 @@ def _environment(
     extra: Mapping[str, str],
 ) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as home:
-        there = run_environment(airflow.python, Path(home), Path(DAGS), metadata_url, connections, extra)
-    known = addresses(stack)
-    return {name: from_inside(value, known) for name, value in there.items() if name not in OURS_ALONE}
+        env = run_environment(airflow.python, Path(home), Path(DAGS), metadata_url, connections, extra)
+    addresses = map_addresses(stack)
+    return {name: replace_addresses(value, addresses) for name, value in env.items() if name not in HOST_VARIABLES}
 
 
 @contextmanager
-def _metadata(airflow: AirflowEnvironment, stack: Stack, image: ResolvedImage) -> Iterator[tuple[str, bool]]:
-    """libpq URL of a database for the run, and whether it is migrated: if the image has this machine's Airflow."""
+def _create_database(airflow: AirflowEnvironment, stack: Stack, image: ResolvedImage) -> Iterator[tuple[str, bool]]:
+    """Yield the libpq URL of a database for the run, migrated (True) if the image has the same Airflow as `airflow`."""
     if airflow.airflow_version == image.version.partition("-")[0]:
         with fresh_database(airflow, stack.postgres) as url:
             yield url, True
@@ -193,11 +192,11 @@ def _metadata(airflow: AirflowEnvironment, stack: Stack, image: ResolvedImage) -
 
 
 @contextmanager
-def _socket(stack: Stack) -> Iterator[tuple[str, Container]]:
-    """The volume with a socket that leads to the relay, owned as the engine's own, and the container that listens."""
-    like = engine_socket_owned(stack)
+def _forward_socket(stack: Stack) -> Iterator[tuple[str, Container]]:
+    """Yield the volume with a socket that leads to the relay, owned like the engine's, and the listening container."""
+    owner = get_engine_socket_owner(stack)
     client = connect()
-    with engine_errors("making a volume"):
+    with engine_errors("creating a volume"):
         volume = client.volumes.create(
             f"airflow-harness-socket-{stack.stack_id}-{secrets.token_hex(4)}", labels=extra_labels(stack)
         )
@@ -205,27 +204,29 @@ def _socket(stack: Stack) -> Iterator[tuple[str, Container]]:
         role="second-socket",
         image=stack.images["relay"].reference,
         command=(
-            f"unix-listen:{SOCKET},fork,user={like.uid},group={like.gid},mode=0{like.mode}",
+            f"unix-listen:{SOCKET},fork,user={owner.uid},group={owner.gid},mode=0{owner.mode}",
             f"tcp:{stack.relay.name}:{relay.PORT}",
         ),
         volumes=((str(volume.name), SHARED, "rw"),),
     )
     try:
-        with running_container(stack, spec, probe=lambda beside: _owned_in(beside.container), timeout=SHORT) as beside:
-            yield str(volume.name), beside.container
+        with running_container(
+            stack, spec, probe=lambda c: _read_socket_owner(c.container), timeout=SHORT
+        ) as forwarder:
+            yield str(volume.name), forwarder.container
     finally:
         with engine_errors("removing a volume"):
             volume.remove(force=True)
 
 
-def _owned_in(container: Container) -> Owned:
-    done = container.exec_run(["stat", "-c", "%u %g %a", SOCKET])
-    output = cast(bytes, done.output).decode()
-    if done.exit_code != 0:
+def _read_socket_owner(container: Container) -> FileOwner:
+    result = container.exec_run(["stat", "-c", "%u %g %a", SOCKET])
+    output = cast(bytes, result.output).decode()
+    if result.exit_code != 0:
         raise OSError(output.strip())
-    return _owned(output)
+    return _parse_owner(output)
 
 
-def _owned(line: str) -> Owned:
+def _parse_owner(line: str) -> FileOwner:
     uid, gid, mode = line.split()
-    return Owned(int(uid), int(gid), mode)
+    return FileOwner(int(uid), int(gid), mode)

@@ -1,7 +1,7 @@
 """Airflow's metadata database: migrated once for each set of versions, then cloned for every run.
 
-The migrated template is kept as a dump in the user's cache folder, so that only the first test run on a machine with
-these versions pays for a migration (5 to 8 s).
+A dump of the migrated template stays in the user's cache folder. Only the first test run on a machine with these
+versions pays for a migration (5 to 8 s).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MIGRATION_TIMEOUT = 300.0
 
 
 class Server(Protocol):
-    """The Postgres that holds metadata databases (harness.services.postgres.PostgresService)."""
+    """The Postgres server of the metadata databases (harness.services.postgres.PostgresService)."""
 
     def direct_url(self, database: str) -> str: ...
     def scratch_name(self) -> str: ...
@@ -38,12 +38,12 @@ class Server(Protocol):
 
 
 def template_name(airflow: AirflowEnvironment) -> str:
-    """The template of these versions: a server that is kept serves others in turn."""
+    """Return the name of these versions' template; a reused server may hold templates of several versions."""
     return f"airflow_template_{_key(airflow)}"
 
 
 def dump_file(airflow: AirflowEnvironment, server: Server, cache_dir: Path) -> Path:
-    """Where the template of these versions is kept."""
+    """Return the path of the dump of these versions' template."""
     return cache_dir / "metadata" / f"{_key(airflow, server.major())}.dump"
 
 
@@ -53,10 +53,10 @@ def _key(airflow: AirflowEnvironment, *more: object) -> str:
 
 
 def ensure_template(airflow: AirflowEnvironment, server: Server, cache_dir: Path, work_dir: Path) -> None:
-    """Puts the migrated template in place: from the cached dump, else by `airflow db migrate`, then cached.
+    """Create the migrated template from the cached dump, else by `airflow db migrate`, and cache its dump.
 
-    It gets its name when it is complete, since another worker may look at any moment. Raises RunError where the
-    migration fails.
+    The template gets its name only when complete, because other workers use it as soon as the name exists. Raises
+    RunError if the migration fails.
     """
     template = template_name(airflow)
     if server.exists(template):
@@ -66,24 +66,24 @@ def ensure_template(airflow: AirflowEnvironment, server: Server, cache_dir: Path
     with FileLock(file.with_suffix(".lock")):
         if server.exists(template):
             return
-        made = server.scratch_name()
-        if not _restored(server, file, made):
-            server.create(made)
-            _migrate(airflow, server, made, work_dir)
+        name = server.scratch_name()
+        if not _restore(server, file, name):
+            server.create(name)
+            _migrate(airflow, server, name, work_dir)
             partial = file.with_suffix(".partial")
-            partial.write_bytes(server.dump(made))
+            partial.write_bytes(server.dump(name))
             partial.replace(file)
-        server.rename(made, template)
+        server.rename(name, template)
 
 
-def _restored(server: Server, file: Path, made: str) -> bool:
+def _restore(server: Server, file: Path, name: str) -> bool:
     if not file.exists():
         return False
     try:
-        server.restore(made, file.read_bytes())
+        server.restore(name, file.read_bytes())
     except ServiceError:
-        # A damaged dump is made anew.
-        server.drop(made)
+        # The dump is damaged; the caller creates a new one.
+        server.drop(name)
         file.unlink()
         return False
     return True
@@ -91,7 +91,7 @@ def _restored(server: Server, file: Path, made: str) -> bool:
 
 @contextmanager
 def fresh_database(airflow: AirflowEnvironment, server: Server) -> Iterator[str]:
-    """The libpq URL of a clean metadata database, which is dropped afterwards."""
+    """Yield the libpq URL of a clean metadata database; drop the database afterwards."""
     name = server.scratch_name()
     server.clone(template_name(airflow), name)
     try:
@@ -103,13 +103,13 @@ def fresh_database(airflow: AirflowEnvironment, server: Server) -> Iterator[str]
 def _migrate(airflow: AirflowEnvironment, server: Server, database: str, work_dir: Path) -> None:
     empty = work_dir / "no-dags"
     empty.mkdir(parents=True, exist_ok=True)
-    done = execute(
+    result = execute(
         airflow.airflow("db", "migrate"),
         run_environment(airflow.python, work_dir, empty, server.direct_url(database), {}, {}),
         work_dir,
         work_dir / "migrate.log",
         MIGRATION_TIMEOUT,
     )
-    if done.exit_code != 0:
+    if result.exit_code != 0:
         server.drop(database)
-        raise RunError(f"`airflow db migrate` ended with {done.exit_code}; its log: {work_dir / 'migrate.log'}")
+        raise RunError(f"`airflow db migrate` exited with {result.exit_code}: see {work_dir / 'migrate.log'}")

@@ -1,4 +1,4 @@
-"""What would mislead or reach outside is refused before Airflow starts: seconds saved, and a plain reason given."""
+"""Refuse a run that would mislead or reach outside before Airflow starts, with a plain reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.errors import RunRefusedError
 
 
 def refuse_misleading(dags_folder: Path, date: str, env: Mapping[str, str]) -> None:
-    """Raises RunRefusedError for a run that can't be what its author means."""
+    """Raise RunRefusedError if the run can't be what its author means."""
     check_date(date)
     check_folder(dags_folder)
     refuse_misleading_connections(env)
@@ -22,7 +22,7 @@ def refuse_misleading(dags_folder: Path, date: str, env: Mapping[str, str]) -> N
 
 
 def check_date(date: str) -> None:
-    """Raises RunRefusedError where Airflow would not take it."""
+    """Raise RunRefusedError if Airflow would not accept the date."""
     try:
         datetime.fromisoformat(date)
     except ValueError as error:
@@ -30,7 +30,7 @@ def check_date(date: str) -> None:
 
 
 def check_folder(dags_folder: Path) -> None:
-    """Raises RunRefusedError where there is no DAG to be found."""
+    """Raise RunRefusedError if the folder is missing or can't contain a DAG."""
     if not dags_folder.is_dir():
         raise RunRefusedError(
             f"the dags folder {dags_folder} does not exist: set dags_folder in pyproject's [tool.harness] "
@@ -41,11 +41,11 @@ def check_folder(dags_folder: Path) -> None:
 
 
 def _check_docker_host(value: str) -> None:
-    """Somebody must listen there. The guide prints 2376; its relay listens on 2375.
+    """Raise RunRefusedError if nothing is listening on the address.
 
-    No message repeats the value: it may hold a password.
+    The guide prints port 2376, but its relay listens on 2375. No message repeats the value, which may hold a password.
     """
-    scheme, address = _docker_address(value)
+    scheme, address = _parse_docker_address(value)
     if scheme in ("npipe", "ssh"):
         return
     hint = ""
@@ -58,17 +58,17 @@ def _check_docker_host(value: str) -> None:
         else:
             place = f"host {address[0]}, port {address[1]}"
             if address[1] == 2376 and scheme != "https":
-                hint = "; the guide's 2376 is a slip, its relay listens on 2375"
+                hint = "; the guide's 2376 is a mistake, its relay listens on 2375"
             socket.create_connection(address, timeout=3).close()
-    except (OSError, ValueError) as error:  # ValueError: a name that can't be looked up, as a..b
+    except (OSError, ValueError) as error:  # ValueError: a malformed host name such as a..b
         reason = getattr(error, "strerror", None) or error
         raise RunRefusedError(
-            f"DOCKER_HOST: nobody answers at {place} ({reason}){hint}; leave it out to use the stack's own relay"
+            f"DOCKER_HOST: nothing is listening on {place} ({reason}){hint}; unset DOCKER_HOST to use the stack's relay"
         ) from error
 
 
-def _docker_address(value: str) -> tuple[str, str | tuple[str, int]]:
-    """Scheme, and a path or host and port. HOST:PORT alone is TCP; without a port it is Docker's default one."""
+def _parse_docker_address(value: str) -> tuple[str, str | tuple[str, int]]:
+    """Return the scheme, and the path or host and port (by default Docker's). HOST:PORT without a scheme is TCP."""
     value = value.strip()
     bare = "://" not in value
     try:
@@ -76,13 +76,13 @@ def _docker_address(value: str) -> tuple[str, str | tuple[str, int]]:
         if parts.scheme in ("npipe", "ssh"):
             return parts.scheme, ""
         if parts.scheme in ("unix", "http+unix") and "@" not in parts.netloc:
-            path = (parts.netloc + parts.path).lstrip("/")  # unix://var/run/... means the same
+            path = (parts.netloc + parts.path).lstrip("/")  # Docker accepts unix://var/run/... too
             return parts.scheme, f"/{path or 'var/run/docker.sock'}"
         if parts.scheme in ("tcp", "http", "https") and parts.hostname and not set(value) & set("@?#"):
             default = None if bare else 2376 if parts.scheme == "https" else 2375
             port = default if parts.port is None else parts.port
             if port is not None:
                 return parts.scheme, (parts.hostname, port)
-    except ValueError:  # no port number, or half an IPv6 address
+    except ValueError:  # an invalid port, or an incomplete IPv6 address
         pass
     raise RunRefusedError("DOCKER_HOST is not an address: write tcp://HOST:PORT or unix:///PATH")

@@ -1,4 +1,4 @@
-"""The environment of a run, built from nothing: what is not written here, a DAG can't see."""
+"""The environment of a run, built from nothing: a DAG sees only the variables that this module sets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
-# An address that nothing listens on: an AWS call that no connection or endpoint steered fails here, not in a cloud.
+# Nothing listens on this address: an AWS call without a configured endpoint fails here instead of reaching the cloud.
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -20,11 +20,11 @@ def run_environment(
     connections: Mapping[str, str],
     extra: Mapping[str, str],
 ) -> dict[str, str]:
-    """The variables of one `airflow` process.
+    """Return the variables of one `airflow` process.
 
-    `python` is Airflow's interpreter, whose folder is searched first for programs. `home` becomes HOME, AIRFLOW_HOME
-    and TMPDIR; `metadata_url` is a libpq URL; `connections` maps a connection id to its URI or JSON; `extra` wins over
-    everything here. Nothing of this process's own environment remains: no AWS_*, no proxies, no ~/.aws.
+    `python` is Airflow's interpreter, whose folder comes first in PATH. `home` becomes HOME and AIRFLOW_HOME, with
+    TMPDIR in it; `metadata_url` is a libpq URL; `connections` maps a connection id to its URI or JSON; `extra` wins
+    over all others. No variable of this process remains: no AWS_*, no proxies, no ~/.aws.
     """
     temporary = home / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def run_environment(
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url.replace("postgresql://", "postgresql+psycopg2://"),
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
-        # The database is a clone of one that this very Airflow migrated.
+        # The database is a clone of the template, which this same Airflow migrated.
         "AIRFLOW__DATABASE__CHECK_MIGRATIONS": "False",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AWS_ACCESS_KEY_ID": "testing",
@@ -60,5 +60,5 @@ def run_environment(
 
 
 def fernet_key() -> str:
-    """A new key, by which Airflow encrypts the connections in its database."""
+    """Create a key with which Airflow encrypts the connections in its database."""
     return urlsafe_b64encode(secrets.token_bytes(32)).decode()

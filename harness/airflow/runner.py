@@ -1,6 +1,6 @@
-"""One run: `airflow dags test DAG DATE` by a runner, read and judged.
+"""One run: execute `airflow dags test DAG DATE`, read the metadata database, judge the outcome.
 
-The package `runners` has the two ways to run the command.
+The package `runners` has the two ways to execute the command.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from harness.airflow.dagbag import read_dagbag
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.facts import RunFacts
-from harness.airflow.outcome import failure_of
+from harness.airflow.outcome import judge
 from harness.airflow.preflight import refuse_misleading
 from harness.airflow.runners import Execute
 from harness.airflow.snapshot import read_snapshot
@@ -22,11 +22,10 @@ from harness.airflow.snapshot import read_snapshot
 
 @dataclass(frozen=True)
 class RunRequest:
-    """One run to make in the environment `airflow`.
+    """A request to run a DAG in the environment `airflow`.
 
-    `env` has all variables of the process, `home` is a folder of this run's own. `metadata_url` is the libpq URL of the
-    database that `env` names. With `graph` the DAG's graph is wanted although the database may lack it (2.11): then the
-    folder is read.
+    `env` has all variables of the process, `home` is private to this run. `metadata_url` is the libpq URL of the
+    database that `env` names. `graph`: if the database lacks the DAG's graph (2.11), read it from the dags folder.
     """
 
     airflow: AirflowEnvironment
@@ -42,36 +41,36 @@ class RunRequest:
 
 
 def run_dag(request: RunRequest, execute: Execute) -> RunFacts:
-    """Run `airflow dags test DAG DATE` and return what it did, without explaining it.
+    """Run `airflow dags test DAG DATE` and return its result; harness.explain adds the cause of a failure.
 
-    Raises RunRefusedError if the run would mislead (then Airflow is not started), RunError if exit code and metadata
+    Raises RunRefusedError, before Airflow starts, if the run would mislead, and RunError if exit code and metadata
     database contradict each other.
     """
     refuse_misleading(request.dags_folder, request.date, request.env)
     command = request.airflow.airflow("dags", "test", request.dag_id, request.date)
     if request.conf is not None:
         command += ["--conf", json.dumps(request.conf)]
-    finished = execute(command, request.env, request.home, request.home / "run.log", request.timeout)
-    snapshot = read_snapshot(request.metadata_url, request.dag_id, finished.log)
+    result = execute(command, request.env, request.home, request.home / "run.log", request.timeout)
+    snapshot = read_snapshot(request.metadata_url, request.dag_id, result.log)
     edges = snapshot.edges
     if edges is None and request.graph and snapshot.tasks:
-        edges = _edges_in_folder(request, execute)
+        edges = _read_edges(request, execute)
     return RunFacts(
         dag_id=request.dag_id,
         date=request.date,
         state=snapshot.state,
-        exit_code=finished.exit_code,
+        exit_code=result.exit_code,
         tasks=snapshot.tasks,
         xcoms=snapshot.xcoms,
-        log=finished.log,
-        seconds=finished.seconds,
-        failure=failure_of(finished, snapshot, request.timeout),
+        log=result.log,
+        seconds=result.seconds,
+        failure=judge(result, snapshot, request.timeout),
         dag_files=snapshot.dag_files,
         edges=edges,
     )
 
 
-def _edges_in_folder(request: RunRequest, execute: Execute) -> tuple[tuple[str, str], ...] | None:
+def _read_edges(request: RunRequest, execute: Execute) -> tuple[tuple[str, str], ...] | None:
     bag = read_dagbag(request.airflow, request.dags_folder, request.env, request.home, request.timeout, execute)
     facts = bag.dags.get(request.dag_id) if bag else None
     return tuple((before, after) for before, after in facts.edges) if facts else None

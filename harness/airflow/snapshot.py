@@ -1,4 +1,4 @@
-"""What the metadata database says of a run."""
+"""Read the result of a run from Airflow's metadata database."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import psycopg
 from psycopg.rows import dict_row
 
 from harness.airflow.facts import TaskResult
-from harness.airflow.xcom_values import decoded
+from harness.airflow.xcom_values import decode_xcom
 
 
 @dataclass(frozen=True)
 class MetadataSnapshot:
-    """What the metadata database holds of the newest run of a DAG."""
+    """The newest run of a DAG in the metadata database; all is empty if there is no run."""
 
     state: str | None
     tasks: Mapping[str, TaskResult]
@@ -26,21 +26,21 @@ class MetadataSnapshot:
     edges: tuple[tuple[str, str], ...] | None = None
 
 
-# The graph comes along with the files, to spare a round trip: of the DAG that was run, in its newest version.
+# One query reads the files of all DAGs and the graph of the DAG that was run (newest version), to save a round trip.
 FILES = """
 SELECT dag.dag_id, dag.fileloc, newest.tasks FROM dag LEFT JOIN LATERAL (
     SELECT data -> 'dag' -> 'tasks' AS tasks FROM serialized_dag
     WHERE serialized_dag.dag_id = dag.dag_id AND dag.dag_id = %s ORDER BY last_updated DESC LIMIT 1
 ) AS newest ON true WHERE dag.fileloc IS NOT NULL
 """
-# What 2.11 prints when a task starts under `dags test`; its database then has no start_date.
+# Printed by 2.11 when a task starts under `dags test`, which records no start_date in the database.
 STARTED = re.compile(r"^\[(\S+)\] .*\[DAG TEST\] starting task_id=(\S+) map_index=(-?\d+)", re.M)
 
 
 def read_snapshot(metadata_url: str, dag_id: str, log: str) -> MetadataSnapshot:
-    """Reads the newest run from the database. The columns used are the same in Airflow 2.11 and 3.3.
+    """Read the newest run from the database. Airflow 2.11 and 3.3 have the same columns here.
 
-    `log` is the run's output; it fills in when a task started where the database doesn't say.
+    `log` is the run's output, from which come the start times that the database lacks.
     """
     printed = {(task, int(index)): dt.datetime.fromisoformat(at) for at, task, index in STARTED.findall(log)}
     with psycopg.connect(metadata_url, row_factory=dict_row) as connection:
@@ -61,25 +61,25 @@ def read_snapshot(metadata_url: str, dag_id: str, log: str) -> MetadataSnapshot:
         files = connection.execute(FILES, [dag_id]).fetchall()
     return MetadataSnapshot(
         run["state"],
-        {_name(row): _task(row, printed.get((row["task_id"], row["map_index"]))) for row in tasks},
-        {(_name(row), row["key"]): decoded(row["value"]) for row in xcoms},
+        {_format_name(row): _read_task(row, printed.get((row["task_id"], row["map_index"]))) for row in tasks},
+        {(_format_name(row), row["key"]): decode_xcom(row["value"]) for row in xcoms},
         {row["dag_id"]: row["fileloc"] for row in files},
-        next((_edges(row["tasks"]) for row in files if row["tasks"] is not None), None),
+        next((_read_edges(row["tasks"]) for row in files if row["tasks"] is not None), None),
     )
 
 
-def _edges(tasks: list[Any]) -> tuple[tuple[str, str], ...]:
-    """From the serialized tasks; each says which ones are downstream of it."""
-    told = [task["__var"] for task in tasks]
-    return tuple((task["task_id"], after) for task in told for after in task.get("downstream_task_ids") or ())
+def _read_edges(tasks: list[Any]) -> tuple[tuple[str, str], ...]:
+    """Return the graph from the serialized tasks, each of which lists its downstream tasks."""
+    fields = [task["__var"] for task in tasks]
+    return tuple((task["task_id"], after) for task in fields for after in task.get("downstream_task_ids") or ())
 
 
-def _name(row: Mapping[str, Any]) -> str:
+def _format_name(row: Mapping[str, Any]) -> str:
     mapped = row["map_index"] >= 0
     return f"{row['task_id']}[{row['map_index']}]" if mapped else str(row["task_id"])
 
 
-def _task(row: Mapping[str, Any], printed_start: dt.datetime | None) -> TaskResult:
+def _read_task(row: Mapping[str, Any], printed_start: dt.datetime | None) -> TaskResult:
     start, end = row["start_date"] or printed_start, row["end_date"]
     duration = (end - start).total_seconds() if start and end else None
-    return TaskResult(_name(row), row["state"], row["try_number"] or 0, duration, start, end)
+    return TaskResult(_format_name(row), row["state"], row["try_number"] or 0, duration, start, end)

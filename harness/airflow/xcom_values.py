@@ -1,4 +1,4 @@
-"""XCom values as the metadata database stores them."""
+"""Decode XCom values from the metadata database."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ PICKLE = b"\x80"
 """The first byte of every pickle since protocol 2. No JSON starts with it."""
 
 
-def decoded(value: Any) -> Any:
-    """The value of one row: 2.11 stores JSON as bytes, 3.x in a JSON column, which psycopg has decoded already.
+def decode_xcom(value: Any) -> Any:
+    """Decode the value of one row: 2.11 stores JSON as bytes, 3.x a JSON column, which psycopg decodes.
 
-    With `enable_xcom_pickling`, which 2.11 still has, the bytes are a pickle. It is read where it holds plain
-    values alone; for another, the answer is a text that names the first class in it.
+    With `enable_xcom_pickling` (2.11) the bytes are a pickle. A pickle of plain values is decoded; for any other the
+    result is a text that names the first class in the pickle.
     """
     if not isinstance(value, bytes | memoryview):
         return value
     stored = bytes(value)
-    return json.loads(stored) if not stored.startswith(PICKLE) else _unpickled(stored)
+    return json.loads(stored) if not stored.startswith(PICKLE) else _unpickle(stored)
 
 
 class _NotPlainError(Exception):
-    """Its text is the class."""
+    """The pickle refers to a class, which the message names."""
 
 
-class _PlainValues(pickle.Unpickler):
-    """Numbers, texts and their containers: they need no class, and a class is how a pickle runs code."""
+class _PlainUnpickler(pickle.Unpickler):
+    """Load numbers, texts and their containers only: a pickle runs code through classes, which these don't need."""
 
     def find_class(self, module: str, name: str) -> Any:
         raise _NotPlainError(f"{module}.{name}")
 
 
-def _unpickled(stored: bytes) -> Any:
+def _unpickle(stored: bytes) -> Any:
     try:
-        return _PlainValues(io.BytesIO(stored)).load()
+        return _PlainUnpickler(io.BytesIO(stored)).load()
     except _NotPlainError as error:
         return f"(a pickle, not read: it holds {error})"
     except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, AttributeError, TypeError) as error:

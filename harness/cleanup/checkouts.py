@@ -13,12 +13,12 @@ import docker
 from harness.airflow.runners.warm import end_hosts, hosts_folder
 from harness.cleanup.engine_objects import list_objects
 from harness.cleanup.leftovers import Leftover
-from harness.runtime_dir import checkouts, runtime_dir
+from harness.runtime_dir import list_checkouts, runtime_dir
 from harness.services.embedded.processes import list_dead_stacks
 from harness.services.embedded.stack import list_kept_folders
 from harness.services.selection import remove_kept
 from harness.services.session import ServiceSession, list_sessions
-from harness.tables import counted
+from harness.tables import format_counts
 
 
 def find_kept(root: Path, client: docker.DockerClient | None) -> Iterator[Leftover]:
@@ -37,7 +37,7 @@ def find_deleted_checkouts(root: Path, client: docker.DockerClient | None) -> It
 
     A checkout with a test run in progress is skipped.
     """
-    for checkout in checkouts():
+    for checkout in list_checkouts():
         if checkout == root or checkout.exists() or any(session.is_used() for session in list_sessions(checkout)):
             continue
         kept = _describe_kept(checkout, client) or "no stack"
@@ -59,7 +59,7 @@ def _describe_kept(checkout: Path, client: docker.DockerClient | None) -> str:
     counts = Counter({"embedded stack": len(list_kept_folders(session))})
     if client:
         counts.update(item.kind for item in list_objects(client).get(session.ident, ()))
-    return counted(counts) or ("state files" if any(session.folder.glob("*.json")) else "")
+    return format_counts(counts) or ("state files" if any(session.folder.glob("*.json")) else "")
 
 
 def _remove_checkout(checkout: Path) -> None:

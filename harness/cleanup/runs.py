@@ -13,11 +13,11 @@ import docker
 from harness.cleanup.engine_objects import EngineObject, list_objects
 from harness.cleanup.leftovers import Leftover
 from harness.engine import LABEL_SESSION
-from harness.runtime_dir import checkouts
+from harness.runtime_dir import list_checkouts
 from harness.services.cleanup import remove_labelled
 from harness.services.reaper import reaper_session
 from harness.services.session import ServiceSession, list_sessions
-from harness.tables import counted
+from harness.tables import format_counts
 
 MIN_AGE = 3600.0
 """Seconds. Another user of the engine may be about to start younger objects."""
@@ -30,12 +30,12 @@ def find_dead_runs(client: docker.DockerClient | None) -> Iterator[Leftover]:
     none of its containers runs and all its objects are older than MIN_AGE. A run with a running reaper is skipped,
     because the reaper removes it. A kept stack is skipped, because it belongs to its checkout.
     """
-    sessions = {session.ident: session for checkout in checkouts() for session in list_sessions(checkout)}
+    sessions = {session.ident: session for checkout in list_checkouts() for session in list_sessions(checkout)}
     on_engine = list_objects(client) if client else {}
     for ident in sorted({*sessions, *on_engine}):
         objects, session = on_engine.get(ident, []), sessions.get(ident)
         if not _is_alive(session, objects) and not any(item.running and item.is_reaper for item in objects):
-            contents = counted(Counter(item.kind for item in objects)) or "its folder"
+            contents = format_counts(Counter(item.kind for item in objects)) or "its folder"
             yield Leftover("dead test run", f"{ident}: {contents}", partial(_remove, client, ident, session))
 
 

@@ -1,4 +1,4 @@
-"""The `harness` command. Thin: it reads the command line and calls what does the work; a file for each command."""
+"""The `harness` command: parses the command line and calls the command's module."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMMANDS = (dag_run, dag_list, watch, up, status, logs, down, clean, doctor, ima
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command. 0: done. 1: a check or a scenario failed. 2: refused, with one line on stderr that says why."""
+    """Run one command; return 0, 1 if a check or a run failed, or 2 after a one-line error."""
     cache: Path | None = None
     try:
         root = find_root(Path.cwd())
@@ -39,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _keep_traceback(cache)
         print(f"error: {error}", file=sys.stderr)
         return REFUSED
-    except BrokenPipeError:  # `harness images | head`; Python would complain again while it ends
+    except BrokenPipeError:  # `harness images | head`. Python would report the broken pipe again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:  # a disk that is full, a folder that has gone
+    except OSError as error:  # for example a full disk or a removed folder
         _keep_traceback(cache)
         print(f"error: {_of_system(error)}", file=sys.stderr)
         return REFUSED
@@ -52,10 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """One that refuses in one line."""
+    """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(REFUSED, f"error: {message}; `{self.prog} --help` tells more\n")
+        self.exit(REFUSED, f"error: {message}; see `{self.prog} --help`\n")
 
 
 def _parser(image_names: Sequence[str]) -> argparse.ArgumentParser:
@@ -74,7 +74,7 @@ def _of_system(error: OSError) -> str:
 
 
 def _keep_traceback(cache: Path | None) -> None:
-    """For whoever has to find out more than the one line says. A disk that is full must not hide that line."""
+    """Write the traceback to the cache folder; ignore an error such as a full disk."""
     if cache is None:
         return
     with suppress(OSError):

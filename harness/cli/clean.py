@@ -17,10 +17,10 @@ from harness.cleanup.runs import find_dead_runs
 from harness.engine import connect
 from harness.errors import EngineError, HarnessError, ServiceError
 from harness.images.catalogue import BUILT_IN
-from harness.runtime_dir import checkouts
+from harness.runtime_dir import list_checkouts
 from harness.services.session import list_sessions
 from harness.settings import Settings
-from harness.tables import counted
+from harness.tables import format_counts
 
 INCOMPLETE = 1
 """Exit code if something could not be removed."""
@@ -41,9 +41,9 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 def run(root: Path, chosen: argparse.Namespace) -> int:
     settings = Settings.load(root, BUILT_IN)
     # All checkouts share the images and the cache.
-    affected = {root, *(checkouts() if chosen.images or chosen.cache else ())}
-    used = (path for path in sorted(affected) if any(session.is_used() for session in list_sessions(path)))
-    if busy := next(used, None):
+    affected = {root, *(list_checkouts() if chosen.images or chosen.cache else ())}
+    in_use = (path for path in sorted(affected) if any(session.is_used() for session in list_sessions(path)))
+    if busy := next(in_use, None):
         raise ServiceError(f"a test run is in progress in {busy}: wait until it ends, or end it")
     removed, failures = _remove_all(list(_create_finders(settings, chosen)), chosen.dry_run)
     if chosen.json:
@@ -54,7 +54,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
         for leftover in removed:
             print(f"would remove {leftover.kind} {leftover.name}")
     elif removed:
-        print(f"removed {counted(Counter(leftover.kind for leftover in removed))}")
+        print(f"removed {format_counts(Counter(leftover.kind for leftover in removed))}")
     for reason in failures:
         print(f"not removed: {reason}")
     if not removed and not failures:

@@ -1,4 +1,4 @@
-"""`harness list`: the DAGs of a folder, and what is wrong with its files."""
+"""`harness list`: list the DAGs of a folder, and why a file does not load."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from harness.airflow.dagbag import DagBag, broken_files, read_dagbag
+from harness.airflow.dagbag import DagBag, read_dagbag, summarise_errors
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.preflight import check_folder
 from harness.airflow.run_environment import run_environment
 from harness.airflow.runners.process import execute
-from harness.compatibility import by_ruff
-from harness.compatibility.find import in_broken_files, in_running_files
+from harness.compatibility import ruff_rules
+from harness.compatibility.find import find_in_broken_files, find_in_running_files
 from harness.compatibility.finding import CompatibilityFinding
 from harness.errors import RunError
 from harness.images.catalogue import BUILT_IN
@@ -31,8 +31,8 @@ BROKEN = 1
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
-    parser = commands.add_parser("list", help="list the DAGs, and what is wrong with their files")
-    parser.add_argument("--dags-folder", metavar="PATH", help="the DAGs under test")
+    parser = commands.add_parser("list", help="list the DAGs, and why a file does not load")
+    parser.add_argument("--dags-folder", metavar="PATH", help="folder of the DAGs under test")
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
     parser.set_defaults(run=run)
 
@@ -43,37 +43,37 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     airflow = find_environment(settings.airflow_python)
     folder = _read(airflow, settings)
     read = [Path(facts.file) for facts in folder.dags.values()]
-    obstacles = (
-        *in_broken_files(folder.errors, settings.dags_folder, airflow.major, airflow.folders),
-        *in_running_files(settings.dags_folder, read, airflow.major),
+    findings = (
+        *find_in_broken_files(folder.errors, settings.dags_folder, airflow.major, airflow.folders),
+        *find_in_running_files(settings.dags_folder, read, airflow.major),
     )
     if chosen.json:
         dags = {dag_id: asdict(facts) for dag_id, facts in folder.dags.items()}
-        found = {"dags": dags, "errors": broken_files(folder), "obstacles": [asdict(one) for one in obstacles]}
+        found = {"dags": dags, "errors": summarise_errors(folder), "findings": [asdict(each) for each in findings]}
         print(json.dumps(found, indent=1))
     else:
-        _show(Console(width=None if Console().is_terminal else 160), settings.dags_folder, folder, obstacles)
-    if folder.errors and airflow.major >= 3 and not by_ruff.is_installed():
-        print(by_ruff.MISSING, file=sys.stderr)
+        _show(Console(width=None if Console().is_terminal else 160), settings.dags_folder, folder, findings)
+    if folder.errors and airflow.major >= 3 and not ruff_rules.is_installed():
+        print(ruff_rules.MISSING, file=sys.stderr)
     return BROKEN if folder.errors else 0
 
 
 def _read(airflow: AirflowEnvironment, settings: Settings) -> DagBag:
-    """Read by Airflow, whose database nobody needs for that. Raises RunError."""
+    """Read the DAGs with Airflow, which needs no database for that. Raises RunError."""
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         region = {"AWS_DEFAULT_REGION": settings.region}
-        # No connection is used: what psycopg2 would be needed for is not asked.
+        # Airflow only parses this URL, so psycopg2 is not needed.
         url = f"sqlite:///{home}/airflow.db"
         env = run_environment(airflow.python, home, settings.dags_folder, url, {}, region)
         folder = read_dagbag(airflow, settings.dags_folder, env, home, settings.run_timeout, execute)
         if folder is None:
-            said = (home / "dagbag.log").read_text(errors="replace").strip().splitlines()[-1:]
-            raise RunError(f"Airflow could not read {settings.dags_folder}: {' '.join(said) or 'it said nothing'}")
+            last = (home / "dagbag.log").read_text(errors="replace").strip().splitlines()[-1:]
+            raise RunError(f"Airflow could not read {settings.dags_folder}: {' '.join(last) or '(no output)'}")
         return folder
 
 
-def _show(console: Console, dags_folder: Path, folder: DagBag, obstacles: Sequence[CompatibilityFinding]) -> None:
+def _show(console: Console, dags_folder: Path, folder: DagBag, findings: Sequence[CompatibilityFinding]) -> None:
     table = plain_table("DAG", "schedule", "start", "end", "file")
     for dag_id, facts in sorted(folder.dags.items()):
         file = Path(facts.file)
@@ -81,7 +81,7 @@ def _show(console: Console, dags_folder: Path, folder: DagBag, obstacles: Sequen
         dates = ((moment or "-").removesuffix("T00:00:00+00:00") for moment in (facts.start, facts.end))
         table.add_row(escape(dag_id), escape(facts.schedule), *dates, escape(str(shown)))
     console.print(table)
-    for broken, error in broken_files(folder).items():
+    for broken, error in summarise_errors(folder).items():
         console.print(f"broken: {broken}: {error}", highlight=False, markup=False, soft_wrap=True)
-    for one in obstacles:
+    for one in findings:
         console.print(str(one), highlight=False, markup=False, soft_wrap=True)

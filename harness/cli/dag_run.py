@@ -1,4 +1,4 @@
-"""`harness run`: one DAG for one date, with no test written."""
+"""`harness run`: run one DAG for one date, without a test."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from rich.console import Console
 
 from harness.airflow.preflight import check_date, check_folder
 from harness.images.catalogue import BUILT_IN
-from harness.output import check_file, write, writing
-from harness.progress import shown
+from harness.output import check_file, output_errors, write
+from harness.progress import show_progress
 from harness.settings import Runner, Settings, StackChoice
 
 FAILED = 1
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
-    parser = commands.add_parser("run", help="run a DAG for a date, and show what it did and left")
+    parser = commands.add_parser("run", help="run a DAG for a date, and show its tasks and evidence")
     parser.add_argument("dag", metavar="DAG")
-    parser.add_argument("date", metavar="DATE", help="2021-01-31, or with a time")
-    parser.add_argument("--dags-folder", metavar="PATH", help="the DAGs under test")
-    parser.add_argument("--conf", metavar="JSON", type=_conf, help="the run's configuration, an object")
-    parser.add_argument("--evidence", metavar="FILE", type=Path, help="write what the run left, as JSON")
+    parser.add_argument("date", metavar="DATE", help="logical date: 2021-01-31, or 2021-01-31T12:00:00+00:00")
+    parser.add_argument("--dags-folder", metavar="PATH", help="folder of the DAGs under test")
+    parser.add_argument("--conf", metavar="JSON", type=_conf, help="the run's configuration, a JSON object")
+    parser.add_argument("--evidence", metavar="FILE", type=Path, help="write the run and its evidence as JSON")
     parser.add_argument(
-        "--stack", choices=get_args(StackChoice), help="the services; auto (default): as they can be had"
+        "--stack", choices=get_args(StackChoice), help="how the services run; auto (default): in containers if possible"
     )
-    parser.add_argument("--runner", choices=get_args(Runner), help="how `airflow dags test` is run")
-    parser.add_argument("--reuse", action="store_true", help="keep the services for the next run")
-    parser.add_argument("--json", action="store_true", help="print what it did and left as JSON")
+    parser.add_argument("--runner", choices=get_args(Runner), help="how `airflow dags test` runs (default: auto)")
+    parser.add_argument("--reuse", action="store_true", help="keep the services for later runs")
+    parser.add_argument("--json", action="store_true", help="print the run and its evidence as JSON")
     parser.set_defaults(run=run)
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
-    # Only who runs has pytest imported.
-    from harness.cli.endpoints import started
+    # Other commands don't need pytest, which takes long to import.
+    from harness.cli.endpoints import format_start_times
     from harness.errors import RunOutcomeError
     from harness.record import as_record
     from harness.run_command.result_tables import show_result
-    from harness.run_command.session import in_session
-    from harness.run_command.task_states import followed
+    from harness.run_command.session import run_in_session
+    from harness.run_command.task_states import follow_tasks
     from harness.world import World
 
-    # Before anything is started for it.
+    # Check the arguments before the services start.
     check_date(chosen.date)
     check_folder(Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder}).dags_folder)
     if chosen.evidence:
@@ -57,30 +57,30 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     worlds: list[World] = []
 
     def work(world: World) -> None:
-        progress.step("services", started(world.stack), last=True)
+        progress.step("services", format_start_times(world.stack), last=True)
         progress.step("Airflow", "starting")
         try:
-            with world.metadata() as database, followed(database, progress):
+            with world.metadata() as database, follow_tasks(database, progress):
                 world.run(chosen.dag, chosen.date, conf=chosen.conf)
         except RunOutcomeError as error:
             failures.append(str(error))
         progress.step("Airflow", "ended", last=True)
         worlds.append(world)
 
-    with shown(console) as progress:
+    with show_progress(console) as progress:
         progress.step("services", "starting")
-        in_session(root, work, _options(chosen), progress)
+        run_in_session(root, work, _options(chosen), progress)
     (world,) = worlds
-    (made,) = world.runs
-    text = world.stack.mask(json.dumps(as_record(made), indent=1, default=str))
+    (result,) = world.runs
+    text = world.stack.mask(json.dumps(as_record(result), indent=1, default=str))
     if chosen.json:
         print(text)
     else:
-        show_result(console, made, world.stack.mask)
+        show_result(console, result, world.stack.mask)
         verdict = failures[0] if failures else f"{chosen.dag} for {chosen.date}: succeeded"
         console.print(verdict, highlight=False, markup=False, soft_wrap=True)
     if chosen.evidence:
-        with writing("--evidence", chosen.evidence):
+        with output_errors("--evidence", chosen.evidence):
             write(chosen.evidence, text)
     return FAILED if failures else 0
 

@@ -1,4 +1,4 @@
-"""`harness down`: what was kept goes."""
+"""`harness down`: remove the kept services."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 from harness.airflow.runners.warm import end_hosts, hosts_folder
 from harness.services.selection import remove_kept
-from harness.tables import counted
+from harness.tables import format_counts
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
     parser = commands.add_parser(
-        "down", help="remove the services that --reuse kept for this checkout, and end its warm hosts"
+        "down", help="remove the services that `up` and --reuse kept for this checkout, and end its warm hosts"
     )
     parser.set_defaults(run=run)
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
-    hosts = end_hosts(hosts_folder(root))  # first: they need no engine
+    hosts = end_hosts(hosts_folder(root))  # first, because ending them needs no engine
     removed = remove_kept(root)
     removed["warm host"] = hosts
-    told = counted(removed)
-    print(f"removed {told}" if told else "nothing was kept")
+    counts = format_counts(removed)
+    print(f"removed {counts}" if counts else "nothing to remove")
     return 0

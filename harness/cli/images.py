@@ -10,7 +10,7 @@ from typing import Any
 from harness.engine import connect
 from harness.images import listing
 from harness.images.catalogue import BUILT_IN
-from harness.progress import shown
+from harness.progress import show_progress
 from harness.services.selection import stack_kind
 from harness.settings import Settings
 
@@ -42,7 +42,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     if chosen.for_stack:
         chosen.get = []
     if chosen.get is not None:
-        with shown() as progress:
+        with show_progress() as progress:
             listing.resolve_images(client, settings, chosen.get, progress)
     listing.print_images(listing.list_images(client, settings), chosen.json)
     return 0

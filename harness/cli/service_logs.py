@@ -1,4 +1,4 @@
-"""What a kept service printed, and goes on to print."""
+"""Read and follow the output of a kept service."""
 
 from __future__ import annotations
 
@@ -21,58 +21,58 @@ from harness.services.embedded.supervisor import LOCK
 from harness.services.session import ServiceSession
 
 EVERY = 0.2
-"""Seconds between two looks at a file that may grow."""
+"""Seconds between two reads of a growing file."""
 Reader = Callable[[int, bool], Iterable[str]]
-"""Reads the last so many lines of a log and, if it is to follow, those that come until the service ends."""
+"""Takes a number of lines and whether to follow; reads the last lines, then new ones until the service ends."""
 
 
-def kept_log(root: Path, name: str, lines: int, follow: bool = False, public: Set[str] = frozenset()) -> Iterator[str]:
-    """Lines of the kept service `name`: the last ones, then with `follow` those to come, until the service ends.
+def read_log(root: Path, name: str, lines: int, follow: bool = False, public: Set[str] = frozenset()) -> Iterator[str]:
+    """Yield the last lines of a kept service, and with `follow` new ones until it ends.
 
-    The passwords in the session's notes are masked, except the `public` ones. If several stacks are kept, the service
-    is that of the first one. Raises ServiceError, EngineError.
+    The passwords in the session's state files are masked, except the `public` passwords. If several stacks are kept,
+    the first stack's service is read. Raises ServiceError, EngineError.
     """
     session = ServiceSession(root, None)
-    readers = _of_processes(session)
-    if name not in readers:  # the engine is asked last: there may be none
-        readers |= _of_containers(session)
+    readers = _find_processes(session)
+    if name not in readers:  # There may be no engine, so processes come first.
+        readers |= _find_containers(session)
     if name not in readers:
-        there = ", ".join(sorted(readers)) or "nothing: start it with `harness up`"
-        raise ServiceError(f"no service {name!r} is kept; there is {there}")
+        kept = f"choose from {', '.join(sorted(readers))}" if readers else "start it with `harness up`"
+        raise ServiceError(f"no service {name!r} is kept: {kept}")
     states = (session.read_state(file.stem) or {} for file in session.folder.glob("*.json"))
-    secrets = {secret for state in states for secret in _secrets(state)}
+    secrets = {password for state in states for password in _find_passwords(state)}
     for line in readers[name](lines, follow):
         for secret in secrets - public:
             line = line.replace(secret, "***")
         yield line
 
 
-def _of_processes(session: ServiceSession) -> dict[str, Reader]:
+def _find_processes(session: ServiceSession) -> dict[str, Reader]:
     return {
-        log.stem: partial(_from_file, log)
+        log.stem: partial(_read_file, log)
         for folder in reversed(list_kept_folders(session))
         for log in sorted(folder.glob("*.log"))
         if log.stem != Path(LOCK).stem
     }
 
 
-def _of_containers(session: ServiceSession) -> dict[str, Reader]:
-    # Who never had one needs no engine to hear that nothing is kept.
+def _find_containers(session: ServiceSession) -> dict[str, Reader]:
+    # If the session never had containers, a missing engine means that nothing is kept.
     with nullcontext() if any(session.folder.glob("stack-*.json")) else suppress(EngineError):
         found = list_labelled(connect(), {LABEL_SESSION: session.ident})
         found.sort(key=slot_of, reverse=True)
-        return {role_of(container): partial(_from_container, container) for container in found}
+        return {role_of(container): partial(_read_container, container) for container in found}
     return {}
 
 
-def _from_file(log: Path, lines: int, follow: bool) -> Iterator[str]:
+def _read_file(log: Path, lines: int, follow: bool) -> Iterator[str]:
     with log.open(errors="replace") as text:
         last = deque(text, maxlen=max(lines, 1))
-        # A line that is not whole may end in half a password, which would not be masked.
+        # An incomplete line may end in half a password, which would not be masked.
         begun = last.pop() if follow and last and not last[-1].endswith("\n") else ""
         yield from (line.rstrip("\n") for line in last if lines)
         while follow:
-            ended = log.with_suffix(".exit").exists() or not is_alive(log.parent)  # looked at before its last words are
+            ended = log.with_suffix(".exit").exists() or not is_alive(log.parent)  # before the last lines are read
             for line in text:
                 begun += line
                 if line.endswith("\n"):
@@ -85,7 +85,7 @@ def _from_file(log: Path, lines: int, follow: bool) -> Iterator[str]:
             yield begun
 
 
-def _from_container(container: Container, lines: int, follow: bool) -> Iterator[str]:
+def _read_container(container: Container, lines: int, follow: bool) -> Iterator[str]:
     pending = b""
     with engine_errors(f"reading what {role_of(container)} prints"):
         for piece in container.logs(stream=True, follow=follow, tail=lines):
@@ -95,12 +95,12 @@ def _from_container(container: Container, lines: int, follow: bool) -> Iterator[
         yield pending.decode("utf-8", "replace")
 
 
-def _secrets(note: Mapping[str, Any]) -> set[str]:
-    """Every password in it, however deep."""
+def _find_passwords(state: Mapping[str, Any]) -> set[str]:
+    """Return the passwords at any depth of a state file."""
     found: set[str] = set()
-    for key, value in note.items():
+    for key, value in state.items():
         if isinstance(value, Mapping):
-            found |= set(value.values()) if key == "passwords" else _secrets(value)
+            found |= set(value.values()) if key == "passwords" else _find_passwords(value)
         elif key in ("password", "superuser"):
             found.add(str(value))
     return found

@@ -1,4 +1,4 @@
-"""What is kept for a checkout, looked at from outside: without taking it over, and without a secret."""
+"""List the kept services of a checkout without opening its session, and without secrets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCHEMES = {"postgres": "postgresql", "relay": "tcp"}
 
 @dataclass(frozen=True)
 class KeptService:
-    """`name` in a slot; `answers`: whether it runs and, where it has a port, takes a connection there."""
+    """A service of a kept stack; `answers`: it runs and accepts connections to its port."""
 
     slot: int
     kind: str
@@ -29,17 +29,17 @@ class KeptService:
 
     @property
     def url(self) -> str:
-        """Where it answers; empty where it has no port."""
+        """The service's URL on this machine; empty if it has no port."""
         return f"{SCHEMES.get(self.name, 'http')}://{LOOPBACK}:{self.port}" if self.port else ""
 
 
-def kept_services(root: Path) -> list[KeptService]:
-    """Of every kept stack of the checkout, and the server that they share (in slot 0)."""
+def list_kept_services(root: Path) -> list[KeptService]:
+    """Return the services of kept stacks; the shared Postgres server is in slot 0."""
     session = ServiceSession(root, None)
-    return [*_embedded(session), *_contained(session)]
+    return [*_list_embedded(session), *_list_containers(session)]
 
 
-def _embedded(session: ServiceSession) -> list[KeptService]:
+def _list_embedded(session: ServiceSession) -> list[KeptService]:
     found = []
     for file in sorted(session.folder.glob(f"{STATE}*.json")):
         note = session.read_state(file.stem) or {}
@@ -47,11 +47,11 @@ def _embedded(session: ServiceSession) -> list[KeptService]:
         for name, kept in note.get("services", {}).items():
             if port := kept.get("port"):
                 slot = int(file.stem.removeprefix(STATE))
-                found.append(KeptService(slot, "embedded", name, alive and _takes(port), port))
+                found.append(KeptService(slot, "embedded", name, alive and _accepts_connections(port), port))
     return found
 
 
-def _contained(session: ServiceSession) -> list[KeptService]:
+def _list_containers(session: ServiceSession) -> list[KeptService]:
     try:
         containers = list_labelled(connect(), {LABEL_SESSION: session.ident})
     except EngineError:
@@ -61,15 +61,15 @@ def _contained(session: ServiceSession) -> list[KeptService]:
     found = []
     for container in containers:
         if container.attrs["Labels"].get(LABEL_EXTRA) or role_of(container) == SIDECAR_ROLE:
-            continue  # left by a scenario that was killed
+            continue  # left behind by a killed scenario
         bound = [one.get("PublicPort") for one in container.attrs.get("Ports", [])]
         port = next(filter(None, bound), None)
-        answers = container.status == "running" and (port is None or _takes(port))
+        answers = container.status == "running" and (port is None or _accepts_connections(port))
         found.append(KeptService(slot_of(container), "containers", role_of(container), answers, port))
     return sorted(found, key=lambda one: (one.slot, one.name))
 
 
-def _takes(port: int) -> bool:
+def _accepts_connections(port: int) -> bool:
     try:
         socket.create_connection((LOOPBACK, port), timeout=1).close()
     except OSError:

@@ -1,4 +1,4 @@
-"""`harness up`: the services, kept until `harness down`."""
+"""`harness up`: start the services and keep them until `harness down`."""
 
 from __future__ import annotations
 
@@ -9,47 +9,47 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from harness.progress import shown
+from harness.progress import show_progress
 from harness.settings import StackChoice
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
     parser = commands.add_parser(
-        "up", help="start the services and keep them, for `pytest --harness-reuse` and for you"
+        "up", help="start the services and keep them, for `pytest --harness-reuse` and for your own tools"
     )
-    parser.add_argument("--stack", choices=get_args(StackChoice), help="the services (default: auto)")
-    parser.add_argument("--show-credentials", action="store_true", help="users and passwords too, for a shell")
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    parser.add_argument("--stack", choices=get_args(StackChoice), help="how the services run (default: auto)")
+    parser.add_argument("--show-credentials", action="store_true", help="print users and passwords too, for a shell")
+    parser.add_argument("--json", action="store_true", help="print the endpoints as JSON")
     parser.set_defaults(run=run)
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
-    # Only who asks for services has pytest imported. By it, since the project's conftest says what databases there are.
-    from harness.cli.endpoints import credentials, endpoints, started
-    from harness.run_command.session import in_session
+    # Other commands don't need pytest, which takes long to import. Here the project's conftest may declare databases.
+    from harness.cli.endpoints import format_credentials, format_endpoints, format_start_times
+    from harness.run_command.session import run_in_session
     from harness.services.session import ServiceSession
     from harness.services.stack import Stack
 
     found: dict[str, dict[str, str]] = {}
 
     def work(harness_stack: Stack, connections: Mapping[str, str]) -> None:
-        progress.step("services", started(harness_stack), last=True)
-        found["endpoints"] = endpoints(harness_stack)
+        progress.step("services", format_start_times(harness_stack), last=True)
+        found["endpoints"] = format_endpoints(harness_stack)
         if chosen.show_credentials:
-            found["credentials"] = credentials(harness_stack, connections)
+            found["credentials"] = format_credentials(harness_stack, connections)
 
     options = ["--harness-reuse", *(["--harness-stack", chosen.stack] if chosen.stack else [])]
     with (
-        shown() as progress,
+        show_progress() as progress,
         ServiceSession(root, None).lock("up"),
-    ):  # of two at once the second finds the first one's
+    ):  # A second `harness up` waits, then finds the services of the first.
         progress.step("services", "starting")
-        in_session(root, work, options, progress)
+        run_in_session(root, work, options, progress)
     if chosen.json:
         print(json.dumps(found, indent=1))
         return 0
     for name, url in found["endpoints"].items():
-        print(f"{'# ' if chosen.show_credentials else ''}{name}: {url}")  # the whole can be given to eval
+        print(f"{'# ' if chosen.show_credentials else ''}{name}: {url}")  # A shell can eval the whole output.
     for name, value in found.get("credentials", {}).items():
         print(f"export {name}={shlex.quote(value)}")
     return 0

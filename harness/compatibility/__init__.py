@@ -1,1 +1,1 @@
-"""Why the installed Airflow can't run what a DAG file says: each reason once, with its lines and the modern form."""
+"""Why a DAG file does not load or run on the installed Airflow: each reason once, with its lines and the fix."""

@@ -1,4 +1,4 @@
-"""One reason."""
+"""A compatibility finding: one reason why a DAG file does not load or run on this Airflow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CompatibilityFinding:
-    """`what` is in the way at `places` (FILE:LINE, relative to the dags folder); `modern` is what to write instead."""
+    """One reason (`what`), its `places` (FILE:LINE, relative to the dags folder) and the replacement (`modern`)."""
 
     what: str
     modern: str
@@ -18,10 +18,10 @@ class CompatibilityFinding:
         return f"{', '.join(self.places)}: {self.what}; {self.modern}"
 
 
-def merged(found: Iterable[CompatibilityFinding]) -> tuple[CompatibilityFinding, ...]:
-    """Each reason once, with all its places, in the order of their first."""
+def merge_findings(findings: Iterable[CompatibilityFinding]) -> tuple[CompatibilityFinding, ...]:
+    """Return each reason once, with all its places, in the order of first occurrence."""
     places: dict[tuple[str, str], list[str]] = {}
-    for one in found:
-        known = places.setdefault((one.what, one.modern), [])
-        known += [place for place in one.places if place not in known]
+    for finding in findings:
+        known = places.setdefault((finding.what, finding.modern), [])
+        known += [place for place in finding.places if place not in known]
     return tuple(CompatibilityFinding(what, modern, tuple(known)) for (what, modern), known in places.items())

@@ -1,1 +1,1 @@
-"""What a run left behind, as plain data."""
+"""Evidence: the objects, AWS state, sidecars and warnings of a run, as plain data."""

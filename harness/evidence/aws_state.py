@@ -1,4 +1,4 @@
-"""What a run left in the AWS twin, as plain data, and what of it tells why the run failed."""
+"""The state of the AWS mock after a run, as plain data, and hints from it why the run failed."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from harness.evidence.normalise import normalised
+from harness.evidence.normalise import normalise
 from harness.evidence.objects import Objects, StoredObject
 
 Described = Mapping[str, Mapping[str, Any]]
-"""By name, what AWS's `Describe...` answers, without times."""
+"""Name -> answer of AWS's `Describe...`, without times."""
 
 STREAM = re.compile(r"(?<=/algo-\d-)\d{10}$")
 
 
 @dataclass(frozen=True)
 class AwsState:
-    """`objects` by bucket, then key. `logs`: group -> stream -> messages. `calls` in the order of their answers, each
-    with service, action, status, its parameters (JSON services) and error (code, message) if it failed.
+    """The AWS mock after a run. `objects` by bucket, then key. `logs`: group -> stream -> messages. `calls` in order of
+    their answers, each with service, action, status, parameters (JSON services) and error (code, message) if any.
     """
 
     objects: Objects = field(default_factory=dict)
@@ -31,8 +31,8 @@ class AwsState:
     calls: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, state: Mapping[str, Any]) -> Self:
-        """From the document that the twin gives (harness/aws_mock/state.py)."""
+    def from_document(cls, state: Mapping[str, Any]) -> Self:
+        """Create the state from the AWS mock's document (harness/aws_mock/state.py)."""
         objects = {
             bucket: {key: StoredObject(**stored) for key, stored in keys.items()}
             for bucket, keys in state["objects"].items()
@@ -40,29 +40,29 @@ class AwsState:
         return cls(objects=objects, logs=state["logs"], calls=state["calls"], **state["sagemaker"])
 
     def as_json(self) -> dict[str, Any]:
-        """Without what differs from run to run. Of calls, which ones there were, not how often somebody looked."""
-        found = asdict(self)
-        found["logs"] = {
+        """Return the state without values that differ in every run; each call once, because clients poll."""
+        document = asdict(self)
+        document["logs"] = {
             group: {
-                STREAM.sub("TIME", stream): [normalised(m) for m in messages] for stream, messages in streams.items()
+                STREAM.sub("TIME", stream): [normalise(m) for m in messages] for stream, messages in streams.items()
             }
             for group, streams in self.logs.items()
         }
-        found["calls"] = sorted({f"{call['service']} {call['action']} {call['status']}" for call in self.calls})
-        return found
+        document["calls"] = sorted({f"{call['service']} {call['action']} {call['status']}" for call in self.calls})
+        return document
 
     def hints(self) -> tuple[str, ...]:
-        """One line for each failed call whose cause can be told from the rest."""
-        return tuple(dict.fromkeys(hint for call in self.calls if "error" in call for hint in self._explained(call)))
+        """Return one line for each failed call whose cause the rest of the state shows."""
+        return tuple(dict.fromkeys(hint for call in self.calls if "error" in call for hint in self._explain(call)))
 
-    def _explained(self, call: Mapping[str, Any]) -> Iterator[str]:
-        asked = call.get("parameters") or {}
-        for number, variant in enumerate(asked.get("ProductionVariants", ())):
+    def _explain(self, call: Mapping[str, Any]) -> Iterator[str]:
+        parameters = call.get("parameters") or {}
+        for number, variant in enumerate(parameters.get("ProductionVariants", ())):
             name = variant.get("ModelName")
             if name not in self.models:
-                there = ", ".join(repr(model) for model in self.models) or "none"
-                where = f"EndpointConfig.ProductionVariants[{number}].ModelName"
+                models = ", ".join(repr(model) for model in self.models) or "none"
+                path = f"EndpointConfig.ProductionVariants[{number}].ModelName"
                 yield (
-                    f"{call['action']} asks for the model {name!r} ({where}), which does not exist; "
-                    f"there is {there} (Model.ModelName): make the two names the same"
+                    f"{call['action']} refers to the model {name!r} ({path}), which does not exist; "
+                    f"existing models: {models} (Model.ModelName): make the two names the same"
                 )

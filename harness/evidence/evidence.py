@@ -1,4 +1,4 @@
-"""Evidence: objects, sidecars and warnings of a run. Plain data, JSON out; no client is kept in it."""
+"""The evidence of a run as plain data, without clients, and its JSON document."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.evidence.aws_state import AwsState
-from harness.evidence.normalise import normalised
+from harness.evidence.normalise import normalise
 from harness.evidence.objects import Objects
 from harness.services.sidecars import ContainerPastRelay, Sidecar
 
@@ -17,9 +17,9 @@ SCHEMA_VERSION = 3
 
 @dataclass(frozen=True)
 class Evidence:
-    """`objects` of MinIO, `aws` all that is in the twin. `sidecars` in the order they were started.
-    `warnings`: lines of the run's log. `containers_past_relay`: made on the engine since the scenario began, by the DAG
-    or by others, without the harness's labels; they are left alone.
+    """The state after a run: `objects` in MinIO, `aws` in the AWS mock, `sidecars` in order of start, `warnings` of the
+    log. `containers_past_relay` were created on the engine since the scenario began, by the DAG or others, without the
+    harness's labels; the harness leaves them running.
     """
 
     objects: Objects = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Evidence:
     containers_past_relay: tuple[ContainerPastRelay, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Without what differs from run to run: ids, names, times."""
+        """Return the evidence without values that differ in every run: ids, names, times."""
         return {
             "schema_version": SCHEMA_VERSION,
             "objects": {
@@ -41,20 +41,20 @@ class Evidence:
                 {
                     "image": sidecar.image,
                     "exit_code": sidecar.exit_code,
-                    "output": normalised(sidecar.output),
+                    "output": normalise(sidecar.output),
                 }
                 for sidecar in self.sidecars
             ],
             "warnings": list(self.warnings),
-            # Whoever else uses the engine has a part in this, so compare.py does not look at it.
-            "containers_past_relay": [{"image": one.image, "name": one.name} for one in self.containers_past_relay],
+            # compare.py ignores this key, because other users of the engine create containers too.
+            "containers_past_relay": [{"image": each.image, "name": each.name} for each in self.containers_past_relay],
         }
 
 
-def warnings_in(log: str, home: Path) -> tuple[str, ...]:
-    """The lines with which Airflow (3.x: `[warning  ]`, 2.11: `WARNING - `) or Python (`...Warning:`) warns.
+def find_warnings(log: str, home: Path) -> tuple[str, ...]:
+    """Return the warnings of Airflow (3.x: `[warning  ]`, 2.11: `WARNING - `) and Python (`...Warning:`) in the log.
 
-    Normalised; `home` is the run's own folder.
+    The lines are normalised; `home` is the folder of the run.
     """
     lines = (line for line in log.splitlines() if re.search(r"\[warning\s*\]|WARNING - |\b\w+Warning: ", line))
-    return tuple(normalised(line, {str(home): "HOME"}) for line in lines)
+    return tuple(normalise(line, {str(home): "HOME"}) for line in lines)

@@ -1,4 +1,4 @@
-"""Takes out of a text what differs between two runs of the same thing, so that the rest can be compared."""
+"""Replace the parts of a text that differ in every run, so texts of two runs can be compared."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ CHANGING = (
 )
 
 
-def normalised(text: str, names: Mapping[str, str] | None = None) -> str:
-    """Times, ids, addresses and ports become words; `names` maps further texts (a run's own folder) to theirs."""
-    for own, word in (names or {}).items():
-        text = text.replace(own, word)
+def normalise(text: str, names: Mapping[str, str] | None = None) -> str:
+    """Replace times, ids, addresses and ports by words; `names` maps further texts (a run's folder) to words."""
+    for name, word in (names or {}).items():
+        text = text.replace(name, word)
     for pattern, word in CHANGING:
         text = pattern.sub(word, text)
     return text

@@ -1,4 +1,4 @@
-"""Objects in buckets, as a run left them."""
+"""The objects in buckets after a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # the types of this module are loaded where no service is talked to
+if TYPE_CHECKING:  # this module is also imported where no service is used, and minio is slow to import
     from minio import Minio
 
 
@@ -20,21 +20,21 @@ class StoredObject:
 
 
 Objects = Mapping[str, Mapping[str, StoredObject]]
-"""By bucket, then key."""
+"""Stored objects by bucket, then key."""
 
 
 def gather_objects(client: Minio) -> dict[str, dict[str, StoredObject]]:
-    """Every object of every bucket, read once in chunks."""
+    """Read every object of every bucket, in chunks, and return sizes and checksums by bucket, then key."""
     return {
         bucket.name: {
-            str(entry.object_name): _stored(client, bucket.name, str(entry.object_name))
+            str(entry.object_name): _read_object(client, bucket.name, str(entry.object_name))
             for entry in client.list_objects(bucket.name, recursive=True)
         }
         for bucket in client.list_buckets()
     }
 
 
-def _stored(client: Minio, bucket: str, key: str) -> StoredObject:
+def _read_object(client: Minio, bucket: str, key: str) -> StoredObject:
     size, digest = 0, hashlib.sha256()
     answer = client.get_object(bucket, key)
     try:

@@ -1,1 +1,1 @@
-"""What a test session tells: gathered once as plain data (model.py), from which every form of it is rendered."""
+"""The report of a test session, built as plain data (model.py) and rendered from it."""

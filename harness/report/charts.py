@@ -1,4 +1,4 @@
-"""Where the bars of a Gantt chart and the boxes of a graph go. The page draws them."""
+"""Layout of the Gantt chart and the graph that the report's page draws."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from harness.airflow.facts import RunFacts, TaskResult
 CHARACTER, PADDING, NARROWEST, LONGEST_LABEL = 7.6, 24, 96, 26
 BOX_HEIGHT, GAP, STEP = 46, 18, 82
 WORST = ("failed", "upstream_failed", "up_for_retry", "running", "queued", "scheduled", None, "skipped", "success")
-"""States of mapped instances: the first of these that there is stands for all."""
+"""States of mapped instances by severity: the first of these states that any instance has represents all."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One task of the Gantt chart; `left` and `width` in percent of the run, None where it never ran."""
+    """One task of the Gantt chart; positions in percent, None if the task never ran."""
 
     task: TaskResult
     left: float | None
@@ -27,7 +27,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Gantt:
-    """`ticks`: how far along, in percent, and the label."""
+    """A Gantt chart; each of `ticks` is a position in percent and a label."""
 
     bars: tuple[Bar, ...]
     ticks: tuple[tuple[float, str], ...]
@@ -35,12 +35,12 @@ class Gantt:
 
 @dataclass(frozen=True)
 class Box:
-    """One task of the graph, its middle at `x`, its top at `y`. `said` is its state in words."""
+    """One task of the graph with its state in words, its centre at `x`, its top at `y`."""
 
     task_id: str
     label: str
     state: str | None
-    said: str
+    state_text: str
     x: float
     y: float
     width: float
@@ -48,17 +48,17 @@ class Box:
 
 @dataclass(frozen=True)
 class Graph:
-    """`lines` are SVG paths from the foot of one box to the head of another."""
+    """A graph; `lines` are SVG paths from the bottom of one box to the top of another."""
 
     width: float
     height: float
     boxes: tuple[Box, ...]
     lines: tuple[str, ...]
-    described: str
+    description: str
 
 
 def gantt(run: RunFacts) -> Gantt:
-    """The tasks in the order in which they started; those that never did come last."""
+    """Return the tasks' chart in the order of their start; unstarted tasks come last."""
     timed = {
         t.task_id: (t.start.timestamp(), t.end.timestamp()) for t in run.tasks.values() if t.start and t.end and t.tries
     }
@@ -76,24 +76,24 @@ def gantt(run: RunFacts) -> Gantt:
 
 
 def _ticks(whole: float) -> tuple[tuple[float, str], ...]:
-    """At round numbers of seconds, three to six of them."""
+    """Return three to six ticks at round numbers of seconds."""
     power = 10.0 ** math.floor(math.log10(whole))
     step = next(f * power for f in (0.2, 0.5, 1, 2) if whole / (f * power) <= 5)
     return tuple((round(100 * n * step / whole, 3), f"{n * step:g} s") for n in range(int(whole / step) + 1))
 
 
 def graph(run: RunFacts) -> Graph | None:
-    """From top to bottom, each task below all that it waits for. None where the graph is not known."""
+    """Return the graph, each task below its upstream tasks; None if the edges are unknown."""
     if run.edges is None:
         return None
     instances: dict[str, list[TaskResult]] = defaultdict(list)
     for task in run.tasks.values():
         instances[task.task_id.partition("[")[0]].append(task)
     names = list(dict.fromkeys([*instances, *(name for edge in run.edges for name in edge)]))
-    said = {name: _state(instances[name]) for name in names}
+    states = {name: _state(instances[name]) for name in names}
     rows, ways = _rows(names, run.edges)
-    # A place that an edge only passes through is no box.
-    widths = {place: _box_width(place, said[place][1]) if place in said else 0.0 for row in rows for place in row}
+    # An edge reserves places in the rows that it crosses. Such a place gets no box.
+    widths = {place: _box_width(place, states[place][1]) if place in states else 0.0 for row in rows for place in row}
     whole = max((_row_width(row, widths) for row in rows), default=0.0)
     spots: dict[str, tuple[float, float]] = {}
     for number, row in enumerate(rows):
@@ -102,32 +102,32 @@ def graph(run: RunFacts) -> Graph | None:
             spots[place] = (round(left + widths[place] / 2, 1), number * STEP + 2.0)
             left += widths[place] + GAP
     boxes = tuple(
-        Box(name, _label(name), *said[name], *spots[name], width=round(widths[name], 1))
+        Box(name, _label(name), *states[name], *spots[name], width=round(widths[name], 1))
         for row in rows
         for name in row
-        if name in said
+        if name in states
     )
-    described = ", ".join(f"{before} before {after}" for before, after in run.edges) or "no task waits for another"
+    description = ", ".join(f"{before} before {after}" for before, after in run.edges) or "no task waits for another"
     height = max(len(rows) - 1, 0) * STEP + BOX_HEIGHT + 4
     return Graph(
-        round(whole, 1), height, boxes, tuple(_line([spots[place] for place in way]) for way in ways), described
+        round(whole, 1), height, boxes, tuple(_line([spots[place] for place in way]) for way in ways), description
     )
 
 
 def _label(name: str) -> str:
-    # The end of a task's name tells more than the group that it begins with.
+    # The end of a task's id distinguishes it better than the group that the id starts with.
     return name if len(name) <= LONGEST_LABEL else f"…{name[1 - LONGEST_LABEL :]}"
 
 
-def _box_width(name: str, said: str) -> float:
-    return max(NARROWEST, max(len(_label(name)), len(said) + 2) * CHARACTER + PADDING)
+def _box_width(name: str, state_text: str) -> float:
+    return max(NARROWEST, max(len(_label(name)), len(state_text) + 2) * CHARACTER + PADDING)
 
 
 def _rows(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> tuple[list[list[str]], list[list[str]]]:
-    """Places in rows, tasks by the longest way to them; and the places that each edge passes, one a row."""
+    """Return each row's places, tasks by their longest path, and each edge's places."""
     before: dict[str, list[str]] = {name: [a for a, b in edges if b == name] for name in names}
     depth = dict.fromkeys(names, 0)
-    for _ in names:  # a DAG of n tasks is settled after n rounds
+    for _ in names:  # The depths of n tasks are final after n rounds.
         depth = {name: max((depth[one] + 1 for one in before[name]), default=0) for name in names}
     rows: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
     for name in names:
@@ -161,14 +161,14 @@ def _state(instances: Sequence[TaskResult]) -> tuple[str | None, str]:
         return None, "not begun"
     rank = {state: number for number, state in enumerate(WORST)}
     state = min((task.state for task in instances), key=lambda state: rank.get(state, 3))
-    said = (state or "not begun").replace("_", " ")
+    state_text = (state or "not begun").replace("_", " ")
     if len(instances) == 1 and "[" not in instances[0].task_id:
-        return state, said
-    return state, f"{said}, {sum(task.state == state for task in instances)} of {len(instances)}"
+        return state, state_text
+    return state, f"{state_text}, {sum(task.state == state for task in instances)} of {len(instances)}"
 
 
 def _line(way: Sequence[tuple[float, float]]) -> str:
-    """From the foot of the first place down to the head of the last, straight through those between."""
+    """Return a path from the first place's bottom to the last one's top, through the others."""
     path = f"M{way[0][0]},{way[0][1] + BOX_HEIGHT}"
     for (x, above), (to, below) in pairwise(way):
         top, bottom = above + BOX_HEIGHT, below - (5 if (to, below) == way[-1] else 0)

@@ -1,4 +1,4 @@
-"""Gathers the parts of all processes into one session, and has it written when the session ends."""
+"""Collect the parts of all processes into one session, and write its report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from harness.errors import OutputError
 from harness.report.model import Image, Part, Scenario, Session, Stack
-from harness.report.outcome import failure_line, outcome_of, reason_of
+from harness.report.outcome import failure_line, get_outcome, get_reason
 from harness.report.sections import PART
 from harness.report.versions import UNKNOWN, session_versions
 from harness.report.write import append_summary, write_report
@@ -20,7 +20,7 @@ REMARK = "harness-remark"
 
 
 class Collector:
-    """A pytest plugin of the process that shows the results: that of a lone pytest, or xdist's controller."""
+    """pytest plugin of xdist's controller, or of pytest without xdist."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -38,7 +38,7 @@ class Collector:
         carried = getattr(report, PART, None)
         if carried is not None:
             self._take(Part.model_validate(carried), report)
-        elif report.failed and report.nodeid in self._scenarios:  # at its end
+        elif report.failed and report.nodeid in self._scenarios:  # its teardown failed
             self._scenarios[report.nodeid] = self._failed(self._scenarios[report.nodeid], report)
         elif report.failed and report.when not in ("setup", "call", "teardown"):  # its worker crashed
             blank = Scenario(node_id=report.nodeid, title=report.nodeid, outcome="failed", seconds=0)
@@ -46,12 +46,12 @@ class Collector:
 
     def _take(self, part: Part, report: pytest.TestReport) -> None:
         scenario = part.scenario
-        # What ruled on it after its part was made, as pytest's xfail.
-        outcome = outcome_of(report)
+        # A hook may have changed the outcome after the part was built, as pytest's xfail does.
+        outcome = get_outcome(report)
         if outcome == "failed":
             scenario = self._failed(scenario, report)
         elif outcome != scenario.outcome:
-            scenario = scenario.model_copy(update={"outcome": outcome, "reason": reason_of(report)})
+            scenario = scenario.model_copy(update={"outcome": outcome, "reason": get_reason(report)})
         self._scenarios[scenario.node_id] = scenario
         self._images.update(part.versions.images)
         if self._versions.airflow == UNKNOWN:
@@ -65,7 +65,7 @@ class Collector:
         return scenario.model_copy(update={"outcome": "failed", "failure": why})
 
     def session(self) -> Session:
-        """What has come in so far."""
+        """Return the session as collected so far."""
         return Session(
             started=self._started,
             seconds=(dt.datetime.now(dt.UTC) - self._started).total_seconds(),
@@ -77,7 +77,7 @@ class Collector:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """After xdist's workers have ended, and before pytest's summary, which says where the report is."""
+        """Write the report after xdist's workers ended and before pytest's summary names it."""
         if not self._scenarios:
             return
         found = self.session()
@@ -90,12 +90,12 @@ class Collector:
         if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
             try:
                 append_summary(found, Path(summary))
-            except OutputError as error:  # the scenarios' verdict does not depend on a page of the CI service's
+            except OutputError as error:  # The summary belongs to the CI service, so the exit status stays.
                 self._told.append((f"OutputError: {error}", True))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._scenarios:
-            from harness.report.terminal import scenario_table  # with rich, for which an empty session need not wait
+            from harness.report.terminal import scenario_table  # imports rich, which an empty session doesn't need
 
             scenario_table(list(self._scenarios.values()), terminalreporter)
         for remark in self._remarks:

@@ -1,4 +1,4 @@
-"""From a scenario's world to its part of the report: in the process that ran it, masked before it leaves."""
+"""Build a scenario's part of the report, masked, in the process that ran the scenario."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from harness.errors import RunRefusedError
 from harness.evidence.evidence import Evidence
 from harness.report import model
-from harness.report.outcome import failure_line, outcome_of, reason_of
-from harness.report.task_log import last, newest_attempts, trouble
+from harness.report.outcome import failure_line, get_outcome, get_reason
+from harness.report.task_log import find_warnings, newest_attempts, tail_lines
 from harness.report.versions import session_versions
 from harness.run import Run
 from harness.services.service import Service
@@ -21,23 +21,23 @@ from harness.world import World
 LOG_LINES = 100
 SERVICE_LINES = 15
 TASKS_SHOWN = 4
-"""Of more failed tasks than these no log is shown."""
+"""Maximum number of failed tasks whose logs are shown."""
 WHOLE_LOG = 2_000_000
-"""Characters of a log that a report keeps; of a longer one, the end."""
+"""Characters of a log that a report keeps; a longer log loses its beginning."""
 FINE = ("success", "skipped", "upstream_failed", "removed", None)
 
 
-def part_of(
+def build_part(
     item: pytest.Item, world: World | None, report: pytest.TestReport, error: BaseException | None, whole: bool
 ) -> model.Part:
-    """What `report` says of the scenario. `world` is None where that did not come as far as having one.
+    """Build the scenario's part of the report; `world` is None if its fixture failed.
 
-    `error` is what ended the phase. With `whole` the logs and all evidence go along, else only where it failed.
+    `error` is the exception that ended the phase. Without `whole`, only failures include log excerpts and evidence.
     """
     stack = world.stack if world else None
-    outcome = outcome_of(report)
+    outcome = get_outcome(report)
     failed = outcome == "failed"
-    # A run that was refused has nothing to do with any service.
+    # No service is involved in the refusal of a run.
     services = world.stack.services if world and failed and not isinstance(error, RunRefusedError) else ()
     part = model.Part(
         scenario=model.Scenario(
@@ -45,35 +45,35 @@ def part_of(
             title=item.name.removeprefix("test_").replace("_", " ").replace("[", " ["),
             outcome=outcome,
             seconds=report.duration,
-            reason=reason_of(report) if report.skipped else None,
+            reason=get_reason(report) if report.skipped else None,
             failure=failure_line(report, error) if failed else None,
-            runs=tuple(_reported(run, failed, whole) for run in world.runs) if world else (),
+            runs=tuple(_report_run(run, failed, whole) for run in world.runs) if world else (),
             services=tuple(
                 model.ServiceLines(name=service.name, lines=lines)
                 for service in services
-                if _used(service.name, world) and (lines := _last_lines(service))
+                if _is_used(service.name, world) and (lines := _last_lines(service))
             ),
             stack_id=stack.stack_id if stack else None,
         ),
         stack=model.Stack(stack_id=stack.stack_id, start_seconds=dict(stack.seconds)) if stack else None,
         versions=session_versions(world.airflow if world else None, stack),
     )
-    return model.Part.model_validate(masked(part.model_dump(mode="json"), stack.mask)) if stack else part
+    return model.Part.model_validate(mask_json(part.model_dump(mode="json"), stack.mask)) if stack else part
 
 
-def masked(value: Any, mask: Callable[[str], str]) -> Any:
-    """JSON without secrets, in keys and values."""
+def mask_json(value: Any, mask: Callable[[str], str]) -> Any:
+    """Return the JSON value with all keys and texts masked."""
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, dict):
-        return {masked(key, mask): masked(inner, mask) for key, inner in value.items()}
+        return {mask_json(key, mask): mask_json(inner, mask) for key, inner in value.items()}
     if isinstance(value, list):
-        return [masked(inner, mask) for inner in value]
+        return [mask_json(inner, mask) for inner in value]
     return value
 
 
-def _reported(run: Run, failed: bool, whole: bool) -> model.ReportedRun:
-    """Take along of the run what the report has a use for."""
+def _report_run(run: Run, failed: bool, whole: bool) -> model.ReportedRun:
+    """Return the run with only the data that the report shows."""
     made = run.refused is None
     carried = replace(
         run,
@@ -82,11 +82,12 @@ def _reported(run: Run, failed: bool, whole: bool) -> model.ReportedRun:
         dag_files={},
         evidence=run.evidence if failed or whole else Evidence(),
     )
-    return model.ReportedRun(run=carried, trouble=_trouble(run) if made and (failed or (whole and run.failure)) else ())
+    logs = _build_task_logs(run) if made and (failed or (whole and run.failure)) else ()
+    return model.ReportedRun(run=carried, trouble=logs)
 
 
-def _trouble(run: Run) -> tuple[model.TaskLog, ...]:
-    """Of each failed task, in the order in which they ended; of the whole run, where no task tells of its failure."""
+def _build_task_logs(run: Run) -> tuple[model.TaskLog, ...]:
+    """Return log excerpts of the failed tasks in the order of their ends, else of the run."""
     failed = sorted(
         (task for task in run.tasks.values() if task.state not in FINE),
         key=lambda task: (task.end is None, task.end and task.end.timestamp()),
@@ -95,14 +96,12 @@ def _trouble(run: Run) -> tuple[model.TaskLog, ...]:
     spoken = [(task, attempts[task.task_id]) for task in failed if task.task_id in attempts]
     if spoken:
         share = LOG_LINES // len(spoken)
-        return tuple(
-            model.TaskLog(task_id=task.task_id, attempt=task.tries, lines=trouble(lines, share) or last(lines, share))
-            for task, lines in spoken
-        )
-    if run.succeeded:  # it is the scenario that was not content
-        lines = trouble([line for task in attempts.values() for line in task], LOG_LINES)
+        excerpts = [(task, find_warnings(lines, share) or tail_lines(lines, share)) for task, lines in spoken]
+        return tuple(model.TaskLog(task_id=task.task_id, attempt=task.tries, lines=lines) for task, lines in excerpts)
+    if run.succeeded:  # an assertion of the scenario failed, not the run
+        lines = find_warnings([line for task in attempts.values() for line in task], LOG_LINES)
     else:
-        lines = trouble(run.log.splitlines(), LOG_LINES) or last(run.log.splitlines(), LOG_LINES)
+        lines = find_warnings(run.log.splitlines(), LOG_LINES) or tail_lines(run.log.splitlines(), LOG_LINES)
     return (model.TaskLog(task_id=None, attempt=None, lines=lines),) if lines else ()
 
 
@@ -110,8 +109,8 @@ def _last_lines(service: Service) -> tuple[str, ...]:
     return tuple(service.log_tail(SERVICE_LINES).splitlines()[-SERVICE_LINES:])
 
 
-def _used(service: str, world: World | None) -> bool:
-    """Whether the last run had to do with it. Where nothing came back, any service may be the cause."""
+def _is_used(service: str, world: World | None) -> bool:
+    """Return whether the last run used the service, or no run was made."""
     made = [run for run in world.runs if run.refused is None] if world else []
     if not made:
         return True

@@ -1,4 +1,4 @@
-"""The session in Markdown, for GitHub's summary of a job: the table, and of each failure the log of its task."""
+"""The session in Markdown, for GitHub's job summary: the table and the failures' logs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from harness.report.model import Scenario, Session
 from harness.report.sections import version_lines
 
 LONGEST = 400_000
-"""Characters; GitHub takes a megabyte for one step, and drops the whole if it is more."""
+"""Characters. GitHub accepts one megabyte for each step, and drops a longer summary entirely."""
 MARKS = {"passed": "✅ passed", "failed": "❌ failed", "not run": "⏭️ not run"}
 
 
 def summary(session: Session) -> str:
-    """Markdown of at most LONGEST characters and a bit; what would make it longer is counted."""
+    """Return Markdown of about LONGEST characters at most; further failures are counted."""
     counts = ", ".join(f"{number} {kind}" for kind in MARKS if (number := session.count(kind)))  # type: ignore[arg-type]
     lines = ["## Airflow scenarios", "", f"{counts} in {session.seconds:.0f} s", ""]
     lines += ["| scenario | DAG | date | result | seconds |", "|---|---|---|---|---:|"]
@@ -50,14 +50,14 @@ def _failure(scenario: Scenario) -> Iterator[str]:
 
 
 def fenced(text: str) -> str:
-    """A code block that nothing in `text` can end: its fence is longer than any in there."""
+    """Return a code block whose fence is longer than any fence inside `text`."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"
 
 
 def _text(text: str) -> str:
-    """One line in which nothing is Markdown or HTML."""
+    """Return one line with Markdown and HTML escaped."""
     line = " ".join(text.split())
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_{}\[\]#|~@])", r"\\\1", line)

@@ -1,7 +1,6 @@
-"""A test session as plain data. report.json is this; the page, the summary, the table and pytest's sections show it.
+"""A test session as plain data, as in report.json; all other formats are made from it.
 
-Its runs are harness.run.Run. Times are UTC, seconds are seconds, sizes are bytes. Every text is masked before it gets
-here.
+Its runs are harness.run.Run. Times are UTC, durations are seconds, sizes are bytes. Secrets in every text are masked.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.run import Run
 
 SCHEMA_VERSION = 2
-"""Goes up when a field changes its meaning or goes away; fields may be added under the same one."""
+"""Increases when a field changes its meaning or is removed, but not when a field is added."""
 
 Outcome = Literal["passed", "failed", "not run"]
 
@@ -24,14 +23,14 @@ class _Data(BaseModel):
 
 
 class Image(_Data):
-    """An image that the engine had: its software's version, and what `docker run` takes."""
+    """An image of the engine: the version of its software, and the reference for `docker run`."""
 
     version: str
     reference: str
 
 
 class Versions(_Data):
-    """What a session ran on. `providers` by distribution, `images` by name."""
+    """Versions of a session's components. `providers` by distribution, `images` by name."""
 
     airflow: str
     providers: dict[str, str] = Field(default_factory=dict)
@@ -48,7 +47,7 @@ class Stack(_Data):
 
 
 class TaskLog(_Data):
-    """The lines of a task's newest attempt that tell of trouble. `task_id` None: those of the whole run."""
+    """Warnings and errors of a task's newest attempt; of the whole run if `task_id` is None."""
 
     task_id: str | None
     attempt: int | None
@@ -56,10 +55,10 @@ class TaskLog(_Data):
 
 
 class ReportedRun(_Data):
-    """An attempt at a run, and what the report adds: excerpts of its log, and the files that lie beside the page.
+    """An attempt at a run, with log excerpts and its files in the report's folder.
 
-    `trouble` is there if the scenario or the run failed. Without `--harness-report` the run has no log, no XComs, and
-    no evidence unless the scenario failed; `dag_files` is always left out.
+    `trouble` is empty unless the scenario or the run failed. Without `--harness-report` the run has no log, no XComs,
+    and no evidence unless the scenario failed; `dag_files` is always empty.
     """
 
     run: Run
@@ -76,7 +75,7 @@ class ServiceLines(_Data):
 
 
 class Scenario(_Data):
-    """One scenario. `reason` says why it was not run, `failure` is one line."""
+    """One scenario. `reason`: why it was not run; `failure`: why it failed, in one line."""
 
     node_id: str
     title: str
@@ -90,18 +89,18 @@ class Scenario(_Data):
 
     @property
     def dags(self) -> str:
-        """The DAGs that it ran, or was refused, for a table."""
+        """The ids of the DAGs of its runs, also of refused ones, or `-`, for a table."""
         return ", ".join(dict.fromkeys(one.run.dag_id for one in self.runs)) or "-"
 
     @property
     def dates(self) -> str:
-        """The run's date, or `first .. last` of several."""
+        """The run's date, `first .. last` of several dates, or `-`."""
         dates = list(dict.fromkeys(one.run.date for one in self.runs))
         return dates[0] if len(dates) == 1 else f"{dates[0]} .. {dates[-1]}" if dates else "-"
 
 
 class Part(_Data):
-    """What the process that ran a scenario tells of it."""
+    """A scenario with its stack and versions, as sent by the process that ran the scenario."""
 
     scenario: Scenario
     stack: Stack | None = None

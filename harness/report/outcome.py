@@ -1,4 +1,4 @@
-"""What a report of pytest's comes down to: an outcome, and why."""
+"""The outcome of a pytest report, and its reason."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from harness.errors import HarnessError, RunOutcomeError
 from harness.report.model import Outcome
 
 
-def outcome_of(report: pytest.TestReport) -> Outcome:
+def get_outcome(report: pytest.TestReport) -> Outcome:
     return "passed" if report.passed else "not run" if report.skipped else "failed"
 
 
 def failure_line(report: pytest.TestReport, error: BaseException | None = None) -> str:
-    """Why it failed, in one line."""
+    """Return why the test failed, in one line."""
     if isinstance(error, RunOutcomeError):
         return str(error)
     if isinstance(error, HarnessError):
@@ -23,8 +23,8 @@ def failure_line(report: pytest.TestReport, error: BaseException | None = None) 
     return lines[0] if lines else "(no message)"
 
 
-def reason_of(report: pytest.TestReport) -> str:
-    """Why it was not run, or was let fail."""
+def get_reason(report: pytest.TestReport) -> str:
+    """Return why the test was skipped, or was expected to fail."""
     if (expected := getattr(report, "wasxfail", None)) is not None:
         return f"expected to fail: {expected}"
     said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)

@@ -8,12 +8,12 @@
   const form = document.querySelector("form.filter");
 
   const filter = () => {
-    const asked = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
     const outcome = form.elements.outcome.value;
     let count = 0;
     for (const row of rows) {
       const fits = (outcome === "all" || row.dataset.outcome === outcome)
-        && asked.every((word) => row.dataset.words.includes(word));
+        && wanted.every((word) => row.dataset.words.includes(word));
       row.hidden = !fits;
       document.getElementById(row.dataset.id).hidden = !fits;
       count += fits;
@@ -36,7 +36,7 @@
     table.tBodies[0].append(...rows);
   };
 
-  // A link to a scenario opens it, and the keyboard goes on from there.
+  // A link to a scenario opens the scenario and moves the keyboard focus there.
   const open = () => {
     const found = document.getElementById(location.hash.slice(1));
     if (!found || !found.matches("details.scenario")) return;
@@ -50,12 +50,12 @@
   for (const button of table.querySelectorAll("button[data-sort]")) {
     button.addEventListener("click", () => sort(button));
   }
-  // A second click on the same link changes no hash.
+  // A second click on the same link does not change the hash, so no hashchange event follows.
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href^='#s']");
     if (link && link.hash === location.hash) open();
   });
   window.addEventListener("hashchange", open);
-  filter(); // the browser may have kept what was typed
+  filter(); // The browser may have kept the typed text.
   open();
 })();

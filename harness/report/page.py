@@ -1,4 +1,4 @@
-"""The page: one HTML file that needs nothing else, and can load nothing else."""
+"""The page: one HTML file that loads nothing, enforced by a content security policy."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from harness.report.sections import stored_objects, version_lines
 from harness.run import Run
 
 LOG_LINES = 400
-"""Lines of a log on the page; the rest is in its file."""
+"""Lines of a log on the page; the whole log is in its file."""
 OBJECTS, FEW_OBJECTS = 200, 15
-"""Objects on the page, and how many of them are seen without asking."""
+"""Maximum number of objects on the page, and of objects that are shown unfolded."""
 SIGNS = {
     "passed": "✓",
     "failed": "✗",
@@ -34,7 +34,7 @@ SIGNS = {
 
 
 def page(session: Session) -> str:
-    """The session as HTML. All that comes from outside is escaped, and no script but the page's own would be run."""
+    """Return the session as HTML; all data is escaped, and only the page's own script runs."""
     style, script = _asset("page.css"), _asset("page.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"size": size, "clock": clock, "pretty": pretty}
@@ -44,7 +44,7 @@ def page(session: Session) -> str:
         stacks={stack.stack_id: stack for stack in session.stacks},
         versions=version_lines(session.versions),
         signs=SIGNS,
-        searched=searched,
+        search_text=search_text,
         gantt=gantt,
         graph=graph,
         log_lines=log_lines,
@@ -59,25 +59,25 @@ def page(session: Session) -> str:
     )
 
 
-def searched(scenario: Scenario) -> str:
-    """What the filter looks in."""
+def search_text(scenario: Scenario) -> str:
+    """Return the text that the page's filter searches."""
     return " ".join(filter(None, (scenario.title, scenario.dags, scenario.dates, scenario.failure))).lower()
 
 
 def log_lines(run: Run) -> tuple[str, int]:
-    """The end of the log, and how many lines come before it."""
+    """Return the end of the log, and the number of lines before it."""
     lines = run.log.splitlines()
     return "\n".join(lines[-LOG_LINES:]), max(0, len(lines) - LOG_LINES)
 
 
 def aws_state(evidence: Evidence) -> dict[str, Any]:
-    """What is in the AWS twin besides objects; empty if there is nothing."""
+    """Return the AWS mock's state without objects; empty if it holds nothing else."""
     found = {name: value for name, value in evidence.aws.as_json().items() if name != "objects"}
     return found if any(found.values()) else {}
 
 
 def size(count: int) -> str:
-    """Bytes for a reader, in powers of 1000."""
+    """Format a number of bytes, in powers of 1000."""
     amount, unit = float(count), "B"
     for larger in ("kB", "MB", "GB"):
         if amount < 1000:

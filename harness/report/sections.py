@@ -1,4 +1,4 @@
-"""What pytest shows below a failed scenario's own failure. Its order is fixed, and it ends with the versions."""
+"""The sections that pytest shows below a scenario's failure, in a fixed order."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from _pytest._code.code import ExceptionRepr, ReprEntryNative, ReprExceptionInfo
 from harness.evidence.evidence import Evidence
 from harness.evidence.objects import StoredObject
 from harness.report.model import Part, ReportedRun, Versions
-from harness.report.task_log import bounded
+from harness.report.task_log import limit_lines
 
 PART = "harness_part"
-"""The attribute of a pytest report that carries a model.Part as JSON. Like a property it travels from xdist's workers,
-and unlike one it stays out of JUnit's file."""
+"""Attribute of a pytest report that holds a model.Part as JSON. xdist's workers send it to the controller like a
+property, but JUnit's file doesn't include it."""
 Section = tuple[str, str]
 OBJECTS = 40
 SIDECAR_LINES = 15
 
 
 def failure_sections(part: Part) -> list[Section]:
-    """Titles and texts: the failing task's log, sidecars, services, buckets (all of the last run), versions."""
+    """Return titles and texts: logs, sidecars, services, buckets (of the last run), versions."""
     sections: list[Section] = []
     last = next((one for one in reversed(part.scenario.runs) if one.run.refused is None), None)
     if last:
@@ -43,13 +43,13 @@ def _logs(reported: ReportedRun) -> Iterator[Section]:
 
 def _sidecars(evidence: Evidence) -> Iterator[Section]:
     for sidecar in evidence.sidecars:
-        lines = bounded(sidecar.output.splitlines(), SIDECAR_LINES)
+        lines = limit_lines(sidecar.output.splitlines(), SIDECAR_LINES)
         title = f"sidecar {sidecar.image} (exit code {sidecar.exit_code})"
         yield title, "\n".join(lines) or "(it printed nothing)"
 
 
 def bucket_lines(evidence: Evidence) -> Sequence[str]:
-    """One line for each object, with its size in bytes; how many more there are; and the buckets that are empty."""
+    """Return lines of objects with sizes, the number of further ones, and empty buckets."""
     found = stored_objects(evidence)
     shown = found[:OBJECTS]
     width = max((len(f"{stored.size:,}") for _, _, stored in shown), default=0)
@@ -62,7 +62,7 @@ def bucket_lines(evidence: Evidence) -> Sequence[str]:
 
 
 def stored_objects(evidence: Evidence) -> list[tuple[str, str, StoredObject]]:
-    """Return bucket (`minio: data`), key and object of all that is stored, sorted; MinIO's come first."""
+    """Return bucket (`minio: data`), key and object of each stored object, MinIO's first."""
     return [(bucket, key, stored) for bucket, objects in _buckets(evidence) for key, stored in sorted(objects.items())]
 
 
@@ -83,20 +83,20 @@ def version_lines(versions: Versions) -> Sequence[str]:
     return lines
 
 
-def attach(report: pytest.TestReport, part: Part) -> None:
-    """Gives the part to pytest's report, and puts the sections below a failure, from where they come into JUnit too."""
+def attach_sections(report: pytest.TestReport, part: Part) -> None:
+    """Attach the part to pytest's report, and its sections to a failure, also for JUnit."""
     setattr(report, PART, part.model_dump(mode="json"))
     if not report.failed:
         return
     if isinstance(report.longrepr, str):
-        report.longrepr = told(report, report.longrepr, report.longrepr)
+        report.longrepr = create_failure_repr(report, report.longrepr, report.longrepr)
     if isinstance(report.longrepr, ExceptionRepr):
         for title, text in failure_sections(part):
             report.longrepr.addsection(title, text)
 
 
-def told(report: pytest.TestReport, text: str, message: str) -> ReprExceptionInfo:
-    """`text` in place of a traceback; the first line of `message` is shown in pytest's summary and JUnit's message."""
+def create_failure_repr(report: pytest.TestReport, text: str, message: str) -> ReprExceptionInfo:
+    """Create a failure that shows `text`; summaries show the first line of `message`."""
     path, line, _ = report.location
     first = message.strip().splitlines()[0] if message.strip() else text
     place = ReprFileLocation(path, (line or 0) + 1, first)
@@ -104,7 +104,7 @@ def told(report: pytest.TestReport, text: str, message: str) -> ReprExceptionInf
 
 
 def mask_report(report: pytest.TestReport, mask: Callable[[str], str]) -> None:
-    """Takes the stack's secrets out of all that a report shows or writes to JUnit."""
+    """Mask the stack's secrets in everything that the report shows or writes to JUnit's file."""
     report.sections = [(title, mask(text)) for title, text in report.sections]
     report.user_properties[:] = [
         (name, mask(value) if isinstance(value, str) else value) for name, value in report.user_properties
@@ -112,4 +112,4 @@ def mask_report(report: pytest.TestReport, mask: Callable[[str], str]) -> None:
     shown = report.longreprtext
     crash = getattr(report.longrepr, "reprcrash", None)
     if report.failed and mask(shown) != shown:
-        report.longrepr = told(report, mask(shown), mask(crash.message if crash else shown))
+        report.longrepr = create_failure_repr(report, mask(shown), mask(crash.message if crash else shown))

@@ -1,7 +1,7 @@
-"""Of the log of `airflow dags test`, in which all tasks speak in turn: what tells why a task failed.
+"""Find why a task failed in the log of `airflow dags test`.
 
-Two forms are understood: Airflow 3's `TIME [level    ] message [logger] key=value`, and 2.11's
-`[TIME] {file:line} LEVEL - message`, in which the task's own lines come twice.
+Two formats are parsed: Airflow 3's `TIME [level    ] message [logger] key=value`, and 2.11's
+`[TIME] {file:line} LEVEL - message`, in which the task's own lines occur twice.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 HEAD = re.compile(r"^(?:\d{4}-\S+ \[(?P<new>[a-z]+)\s*\] |\[\d{4}-[^\]]+\] \{[^}]*\} (?P<old>[A-Z]+) - )")
-# The end of a message in Airflow 3's form. What comes after it was printed, or is a traceback.
+# The end of a message in Airflow 3's format. Lines after it were printed, or belong to a traceback.
 CLOSED = re.compile(r" \[[\w.]+\](?: \w+=.*)?$")
 PYTHON_WARNING = re.compile(r"^\S+:\d+:? \w*Warning: ")
 TRACEBACK = "Traceback (most recent call last):"
@@ -20,7 +20,7 @@ OVER = re.compile(r"\[DAG TEST\] end task |Marking run <DagRun ")
 QUIET = ("info", "debug", "notset")
 AIRFLOWS_OWN = "/site-packages/airflow/"
 TAIL = 15
-"""Lines shown where nothing in a log warns."""
+"""Lines shown of a log without warnings."""
 
 
 @dataclass
@@ -34,12 +34,12 @@ class Entry:
 
     @property
     def text(self) -> str:
-        """Without its time, which differs where 2.11 says the same twice."""
+        """The message without its time, which differs between the two copies that 2.11 logs."""
         return "\n".join([re.sub(r"^\S+Z |^\[[^\]]+\] ", "", self.lines[0]), *self.lines[1:]])
 
     @property
     def exception(self) -> str | None:
-        """What stands below the last frame of the traceback."""
+        """The lines below the last frame of the traceback."""
         if not self.traceback:
             return None
         frames = [number for number, line in enumerate(self.lines) if line.startswith("  ")]
@@ -47,7 +47,7 @@ class Entry:
 
 
 def newest_attempts(log: str) -> dict[str, list[str]]:
-    """The lines of the newest attempt of every task that started, by task (`task[0]` for a mapped one)."""
+    """Return the log lines of each task's newest attempt (`task[0]` if it is mapped)."""
     found: dict[str, list[str]] = {}
     inside: list[str] | None = None
     for line in log.splitlines():
@@ -63,10 +63,10 @@ def newest_attempts(log: str) -> dict[str, list[str]]:
     return found
 
 
-def trouble(lines: Sequence[str], limit: int) -> tuple[str, ...]:
-    """Warnings and above, and exceptions, each once; the last `limit` lines of it.
+def find_warnings(lines: Sequence[str], limit: int) -> tuple[str, ...]:
+    """Return the last `limit` lines of warnings, errors and exceptions, without repetitions.
 
-    Frames inside Airflow are counted, not shown, but for the one that raises.
+    Frames inside Airflow are counted instead of shown, except for the frame that raises.
     """
     loud: list[str] = []
     told: set[str] = set()
@@ -74,17 +74,17 @@ def trouble(lines: Sequence[str], limit: int) -> tuple[str, ...]:
         repeated = entry.text in told or (entry.exception is not None and entry.exception in told)
         told.update(filter(None, (entry.text, entry.exception)))
         if entry.level not in QUIET and not repeated:
-            loud += _folded(entry.lines)
-    return bounded(loud, limit)
+            loud += _fold_frames(entry.lines)
+    return limit_lines(loud, limit)
 
 
-def last(lines: Sequence[str], limit: int) -> tuple[str, ...]:
-    """What there is to show of a log in which nothing warns."""
+def tail_lines(lines: Sequence[str], limit: int) -> tuple[str, ...]:
+    """Return the last lines of a log without warnings."""
     return tuple(lines[-min(TAIL, limit) :])
 
 
-def bounded(lines: Sequence[str], limit: int) -> tuple[str, ...]:
-    """The last `limit` lines; the first of them says how many were left out."""
+def limit_lines(lines: Sequence[str], limit: int) -> tuple[str, ...]:
+    """Return the last lines, at most `limit`; the first counts the lines left out."""
     if len(lines) <= limit:
         return tuple(lines)
     return (f"... {len(lines) - limit + 1} lines before these", *lines[len(lines) - limit + 1 :])
@@ -101,7 +101,7 @@ def _entries(lines: Sequence[str]) -> Iterator[Entry]:
         elif line.startswith(TRACEBACK) and entry.level in QUIET:
             new = Entry("error", [], traceback=True)  # on standard error, without a logger
         elif entry.closed and not entry.traceback and not line.startswith(TRACEBACK):
-            new = Entry("info", [], closed=True)  # printed
+            new = Entry("info", [], closed=True)  # a line that the task printed
         else:
             new = entry
         if new is not entry:
@@ -115,7 +115,7 @@ def _entries(lines: Sequence[str]) -> Iterator[Entry]:
         yield entry
 
 
-def _folded(lines: Sequence[str]) -> list[str]:
+def _fold_frames(lines: Sequence[str]) -> list[str]:
     shown: list[str] = []
     folded: list[list[str]] = []
 
@@ -134,7 +134,7 @@ def _folded(lines: Sequence[str]) -> list[str]:
         elif folded and line.startswith("    "):
             folded[-1].append(line)
             continue
-        elif folded:  # the traceback ends: the frame that raises is told
+        elif folded:  # The traceback ends, and its last frame raises.
             raising = folded.pop()
             unfold()
             shown += raising

@@ -1,4 +1,4 @@
-"""What a user sees on the terminal beside pytest's own: the table of scenarios, remarks, progress."""
+"""The harness's output on pytest's terminal: the table of scenarios, and progress."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from harness.report.model import Scenario
 from harness.tables import plain_table
 
 PROGRESS = pytest.StashKey[Progress]()
-"""Who is told of long work, where it is not pytest's own terminal."""
+"""Receives the progress of long work if pytest's terminal doesn't, as in `harness run`."""
 
 
 def scenario_table(scenarios: Sequence[Scenario], terminal: Any) -> None:
-    """Prints the table into pytest's summary."""
+    """Print the table into pytest's summary."""
     table = plain_table("scenario", "DAG", "date", "result", "seconds", numbers=("seconds",))
     for scenario in sorted(scenarios, key=lambda scenario: scenario.title):
         result = "FAILED" if scenario.outcome == "failed" else scenario.outcome
@@ -37,7 +37,7 @@ def scenario_table(scenarios: Sequence[Scenario], terminal: Any) -> None:
 
 
 class TerminalProgress:
-    """Plain lines on stderr, past pytest's capture."""
+    """Progress as plain lines on stderr that pytest doesn't capture."""
 
     def __init__(self, capture: Any) -> None:
         self._capture = capture

@@ -1,4 +1,4 @@
-"""What runs here, by its versions."""
+"""The versions of Airflow, Python, the harness and the images."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from harness.airflow.environments import AirflowEnvironment
 from harness.report.model import Image, Versions
 
-if TYPE_CHECKING:  # xdist's controller has no stack, and need not import what makes one
+if TYPE_CHECKING:  # xdist's controller has no stack, and should not import the services' clients
     from harness.services.stack import Stack
 
 UNKNOWN = "unknown"
-"""The version of an Airflow that no scenario came as far as asking for."""
+"""The version of Airflow if no scenario got as far as finding its environment."""
 
 
 def session_versions(airflow: AirflowEnvironment | None = None, stack: Stack | None = None) -> Versions:
-    """What runs: the Airflow environment where it was found, its Python, the harness, and the stack's images."""
+    """Return the versions of Airflow (if it was found), the harness and the images."""
     images = stack.images if stack else {}
     packages = airflow.airflow_packages if airflow else {}
     return Versions(
@@ -32,6 +32,6 @@ def session_versions(airflow: AirflowEnvironment | None = None, stack: Stack | N
 
 @cache
 def _own_version() -> str:
-    # By the folders' names, as inside/describe.py does: importlib.metadata would read a file of every package.
+    # Folder names are enough, as in inside/describe.py: importlib.metadata would read a file of every package.
     found = (file.stem for path in sys.path for file in Path(path).glob("airflow_scenario_harness-*.dist-info"))
     return next(found, "-not installed").rpartition("-")[2]

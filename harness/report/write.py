@@ -1,4 +1,4 @@
-"""The files of a report: the page, report.json, summary.md, and beside them what can be downloaded."""
+"""The files of a report: the page, report.json, summary.md, logs and evidence."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 
 from pydantic_core import to_json
 
-from harness.output import write, writing
+from harness.output import output_errors, write
 from harness.report.markdown import summary
 from harness.report.model import ReportedRun, Scenario, Session
 
 REPORT = "the report"
 FILES = "files"
-"""The folder of what can be downloaded. Only files that bear our names are ever removed from it."""
+"""The folder of logs and evidence. Only files whose names match OURS are removed from it."""
 OURS = re.compile(r"\d{3}-[\w.-]+-run-\d+-(log\.txt|evidence\.json)")
 
 
 def write_report(session: Session, folder: Path) -> Path:
-    """Writes everything, in place of an earlier report's files, and returns the page. Raises OutputError."""
-    from harness.report.page import page  # and with it what fills templates in, which few sessions need
+    """Write the report over an earlier one; return the page's path. Raises OutputError."""
+    from harness.report.page import page  # imports jinja2, which few sessions need
 
-    with writing(REPORT, folder):
+    with output_errors(REPORT, folder):
         files = folder / FILES
         files.mkdir(parents=True, exist_ok=True)
         for file in files.iterdir():
@@ -36,8 +36,8 @@ def write_report(session: Session, folder: Path) -> Path:
 
 
 def append_summary(session: Session, file: Path) -> None:
-    """Adds the Markdown summary to a file such as $GITHUB_STEP_SUMMARY. Raises OutputError."""
-    with writing(REPORT, file), file.open("a", encoding="utf-8") as out:
+    """Append the Markdown summary to a file such as $GITHUB_STEP_SUMMARY. Raises OutputError."""
+    with output_errors(REPORT, file), file.open("a", encoding="utf-8") as out:
         out.write(summary(session) + "\n")
 
 

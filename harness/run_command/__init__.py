@@ -1,1 +1,1 @@
-"""One piece of work in a pytest session of its own: so that it has the project's own fixtures, with no test written."""
+"""Run one function in a pytest session, with the project's fixtures and without a test."""

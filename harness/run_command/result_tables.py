@@ -17,7 +17,7 @@ COLOURS = {"success": "green", "failed": "red", "upstream_failed": "red", "skipp
 
 
 def show_result(console: Console, run: Run, mask: Callable[[str], str]) -> None:
-    """Print tables of the tasks and of the evidence; what containers and Airflow printed goes through `mask`."""
+    """Print tables of the tasks and the evidence, with printed output masked by `mask`."""
     evidence = run.evidence
     tasks = plain_table("task", "state", "tries", "seconds", numbers=NUMBERS)
     for name, task in run.tasks.items():
@@ -34,7 +34,7 @@ def show_result(console: Console, run: Run, mask: Callable[[str], str]) -> None:
             sidecars.add_row(escape(one.image), str(one.exit_code), escape(mask(last[0])))
         console.print(sidecars)
     for other in evidence.containers_past_relay:
-        console.print(f"started past the relay and left alone: {escape(other.image)} {escape(other.name)}")
+        console.print(f"started without the relay and left running: {escape(other.image)} {escape(other.name)}")
     for warning in evidence.warnings:
         console.print(f"warning: {escape(mask(warning))}", highlight=False)
 

@@ -1,4 +1,4 @@
-"""The session: pytest, silent, with the root's conftest and one item."""
+"""A silent pytest session with the project's conftest and a single item."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.report.terminal import PROGRESS
 
 
 class _Single:
-    """The plugin: collects `work` alone, keeps what it raised, and takes pytest's own output away."""
+    """pytest plugin that collects only `work`, keeps its exception, and silences pytest."""
 
     def __init__(self, work: Callable[..., None], progress: Progress) -> None:
         self.work, self.progress = work, progress
@@ -43,36 +43,36 @@ class _Single:
         return (yield)
 
 
-def in_session(root: Path, work: Callable[..., None], options: Sequence[str], progress: Progress) -> None:
-    """Calls `work`, whose parameters are names of fixtures, in a session at `root` with pytest's `options`.
+def run_in_session(root: Path, work: Callable[..., None], options: Sequence[str], progress: Progress) -> None:
+    """Call `work`, whose parameters name fixtures, in a pytest session at `root`.
 
-    `progress` hears of images that are pulled or built.
-    Standard output and error are this process's for it, and nobody's for pytest. Raises what `work` or a fixture
-    raises, KeyboardInterrupt among it, and SettingsError where pytest refuses.
+    `progress` receives the pulls and builds of images. `work` writes to this process's standard output and error;
+    pytest's own output is discarded. Raises the exception of `work` or of a fixture, including KeyboardInterrupt,
+    and SettingsError if pytest reports a usage error.
     """
     out, err, silent = sys.stdout, sys.stderr, io.StringIO()
-    single = _Single(_heard(work, out, err), progress)
+    single = _Single(_with_streams(work, out, err), progress)
     settings = ["-c", str(root / "pyproject.toml") if (root / "pyproject.toml").is_file() else os.devnull]
     with tempfile.TemporaryDirectory() as temporary, redirect_stdout(silent), redirect_stderr(silent):
         whole = ["-p", "harness.plugin", "--rootdir", str(root), *settings, "-s", "--basetemp", f"{temporary}/run"]
-        # -n0 and no cache: whatever the project's own options say.
+        # -n0 and no cache override the options of the project.
         code = pytest.main([str(root), *whole, "-n0", "-p", "no:cacheprovider", *options], plugins=[single])
     if single.raised is not None:
         raise single.raised
     if code == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
     if code != pytest.ExitCode.OK:
-        told = [line.removeprefix("ERROR: ") for line in silent.getvalue().splitlines() if line.strip()]
-        errors = [line for line in told if "error: " in line.lower()]
-        raise SettingsError((errors or told or ["pytest came to nothing"])[0])
+        lines = [line.removeprefix("ERROR: ") for line in silent.getvalue().splitlines() if line.strip()]
+        errors = [line for line in lines if "error: " in line.lower()]
+        raise SettingsError((errors or lines or [f"pytest exited with {int(code)} and printed nothing"])[0])
 
 
-def _heard(work: Callable[..., None], out: Any, err: Any) -> Callable[..., None]:
-    """`work` with the streams of this process."""
+def _with_streams(work: Callable[..., None], out: Any, err: Any) -> Callable[..., None]:
+    """Wrap `work` so that it writes to the streams `out` and `err`."""
 
     @functools.wraps(work)
-    def heard(**fixtures: Any) -> None:
+    def wrapped(**fixtures: Any) -> None:
         with redirect_stdout(out), redirect_stderr(err):
             work(**fixtures)
 
-    return heard
+    return wrapped

@@ -1,4 +1,4 @@
-"""A run's tasks as they move, seen in its metadata database."""
+"""Follow the states of a run's tasks in its metadata database."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import psycopg
 from harness.progress import Progress
 
 EVERY = 0.1
-"""Seconds between two looks."""
+"""Seconds between two queries."""
 ENDED = ("success", "failed", "upstream_failed", "skipped", "removed")
 
 
 @contextmanager
-def followed(database: psycopg.Connection, progress: Progress) -> Iterator[None]:
-    """Until the end of the context `progress` hears of every state in which a task is found; mapped: `task[0]`."""
+def follow_tasks(database: psycopg.Connection, progress: Progress) -> Iterator[None]:
+    """Report new states of tasks (`task[0]` if mapped) to `progress` until the context ends."""
     ended = threading.Event()
     seen: dict[str, str] = {}
 

@@ -1,4 +1,4 @@
-"""The `harness` command as a user has it, in a project of its own on the embedded stack."""
+"""The `harness` command in a separate project on the embedded stack."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from airflow.providers.standard.operators.python import PythonOperator
 
 def greet(dag_run=None, **_):
     if dag_run.conf.get("fail"):
-        raise ValueError("as it was told")
+        raise ValueError("requested by conf")
     return os.environ["GREETING"]
 
 with DAG(dag_id="greets", start_date=dt.datetime(2020, 1, 1), schedule=None):
@@ -78,10 +78,10 @@ def harness(folder: Path, pytestconfig: pytest.Config) -> Iterator[Harness]:
         )
 
     yield run
-    run("down")  # its warm host, and what a test that failed may have kept
+    run("down")  # ends the warm host, and services that a failed test may have kept
 
 
-def test_a_run_shows_its_tasks_and_what_it_left(harness: Harness, folder: Path) -> None:
+def test_run_shows_tasks_and_writes_evidence(harness: Harness, folder: Path) -> None:
     done = harness("run", "greets", "2021-01-01", "--evidence", "left.json")
     assert done.returncode == 0, done.stderr
     assert "greet: success" in done.stdout
@@ -92,7 +92,7 @@ def test_a_run_shows_its_tasks_and_what_it_left(harness: Harness, folder: Path) 
     assert list(left["evidence"]["objects"]) == ["first"]
 
 
-def test_a_run_that_fails(harness: Harness) -> None:
+def test_run_shows_a_failure(harness: Harness) -> None:
     done = harness("run", "greets", "2021-01-01", "--conf", '{"fail": true}')
     assert done.returncode == 1
     assert "greet: failed" in done.stdout
@@ -101,13 +101,13 @@ def test_a_run_that_fails(harness: Harness) -> None:
 
     done = harness("run", "greets", "2021-01-01", "--conf", '{"fail": true}', "--json")
     assert done.returncode == 1
-    told = json.loads(done.stdout)
-    assert told["tasks"]["greet"]["state"] == "failed"
-    assert "greet failed" in told["failure"]
+    result = json.loads(done.stdout)
+    assert result["tasks"]["greet"]["state"] == "failed"
+    assert "greet failed" in result["failure"]
     assert "greet: failed" in done.stderr
 
 
-def test_the_list(harness: Harness, tmp_path: Path) -> None:
+def test_list_shows_dags_and_broken_files(harness: Harness, tmp_path: Path) -> None:
     done = harness("list", "--json")
     assert done.returncode == 0
     (facts,) = json.loads(done.stdout)["dags"].values()
@@ -119,9 +119,7 @@ def test_the_list(harness: Harness, tmp_path: Path) -> None:
     assert "No module named 'no_such_module'" in done.stdout
 
 
-def test_what_is_up_stays_for_pytest_and_goes_by_down(
-    harness: Harness, folder: Path, pytestconfig: pytest.Config
-) -> None:
+def test_up_keeps_services_for_pytest_until_down(harness: Harness, folder: Path, pytestconfig: pytest.Config) -> None:
     assert harness("status").returncode == 1
     up = harness("up", "--json")
     assert up.returncode == 0, up.stderr
@@ -132,7 +130,7 @@ def test_what_is_up_stays_for_pytest_and_goes_by_down(
     shell = subprocess.run(
         ["sh", "-euc", 'eval "$1" >&2; env -0', "sh", shown], capture_output=True, text=True, check=True
     )
-    assert shell.stderr == "", "the whole of it can be given to eval"
+    assert shell.stderr == "", "a shell can eval the whole output"
     exports = dict(line.split("=", 1) for line in shell.stdout.split("\0") if line)
     password = exports["POSTGRES_SHOP"].split(":")[2].split("@")[0]
     assert password not in up.stdout
@@ -145,23 +143,23 @@ def test_what_is_up_stays_for_pytest_and_goes_by_down(
 
     status = harness("status", "--json")
     assert status.returncode == 0
-    told = json.loads(status.stdout)
-    assert [one["name"] for one in told["services"] if one["answers"]] == ["minio", "postgres", "aws"]
-    assert [one["url"] for one in told["services"]] == [
+    result = json.loads(status.stdout)
+    assert [one["name"] for one in result["services"] if one["answers"]] == ["minio", "postgres", "aws"]
+    assert [one["url"] for one in result["services"]] == [
         url.rpartition("/shop")[0] or url for url in found["endpoints"].values()
     ]
-    assert told["in_use"] is False
-    assert told["warm_hosts"] == []
+    assert result["in_use"] is False
+    assert result["warm_hosts"] == []
     assert "database system is ready" in harness("logs", "postgres", "--tail", "1000").stdout
     unknown = harness("logs", "mini")
-    assert unknown.stderr == "error: no service 'mini' is kept; there is aws, minio, postgres\n"
+    assert unknown.stderr == "error: no service 'mini' is kept: choose from aws, minio, postgres\n"
 
-    # One that has died is seen, and what is left of the stack goes all the same.
+    # A killed service is reported, and `down` removes the rest of the stack.
     (kept,) = (stack for stack, kept_for in list_kept_stacks() if kept_for == ServiceSession(folder, None).folder)
     supervisor = int((kept / LOCK).read_text())
     mock = next(pid for pid in children(supervisor) if b"harness.aws_mock" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(mock, signal.SIGKILL)
     assert harness("status").returncode == 1
     assert harness("down").stdout.startswith("removed 1 embedded stack")
-    assert harness("down").stdout == "nothing was kept\n"
-    assert harness("status").stdout.startswith("nothing is kept")
+    assert harness("down").stdout == "nothing to remove\n"
+    assert harness("status").stdout.startswith("no services are kept")

@@ -1,4 +1,4 @@
-"""What a kept service printed: its last lines, those to come, and no password in either."""
+"""The output of a kept service: its last lines and new lines, with passwords masked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from docker.models.containers import Container
 
-from harness.cli.service_logs import kept_log
+from harness.cli.service_logs import read_log
 from harness.engine import LABEL_ROLE, LABEL_SESSION, connect
 from harness.errors import EngineError, ServiceError
 from harness.services.embedded.processes import SupervisorClient, end_kept_stack
@@ -61,20 +61,20 @@ def container(session: ServiceSession, harness_stack: Stack) -> Iterator[Ends]:
 
 
 @pytest.mark.parametrize("kind", ["process", pytest.param("container", marks=pytest.mark.engine)])
-def test_last_lines_and_those_to_come(
+def test_last_lines_and_new_lines_are_shown(
     kind: str, session: ServiceSession, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     end: Ends = request.getfixturevalue(kind)
-    assert list(kept_log(tmp_path, "talker", 1)) == ["in with ***"]
-    lines = kept_log(tmp_path, "talker", 10, follow=True)
+    assert list(read_log(tmp_path, "talker", 1)) == ["in with ***"]
+    lines = read_log(tmp_path, "talker", 10, follow=True)
     assert [next(lines), next(lines)] == ["first", "in with ***"]
     end()
     assert list(lines) == []
 
 
-def test_lines_that_come_while_it_is_followed(session: ServiceSession, process: Ends, tmp_path: Path) -> None:
+def test_new_lines_are_followed(session: ServiceSession, process: Ends, tmp_path: Path) -> None:
     (folder,) = list_kept_folders(session)
-    lines = kept_log(tmp_path, "talker", 1, follow=True)
+    lines = read_log(tmp_path, "talker", 1, follow=True)
     next(lines)
     with (folder / "talker.log").open("a") as log:
         log.write("in with a-pass")
@@ -83,23 +83,21 @@ def test_lines_that_come_while_it_is_followed(session: ServiceSession, process: 
     assert next(lines) == "in with ***"
 
 
-def test_a_line_that_is_half_written_when_it_is_first_looked_at(
-    session: ServiceSession, process: Ends, tmp_path: Path
-) -> None:
+def test_a_partial_last_line_is_masked_when_complete(session: ServiceSession, process: Ends, tmp_path: Path) -> None:
     (folder,) = list_kept_folders(session)
     with (folder / "talker.log").open("a") as log:
         log.write(PASSWORD[:-4])
         log.flush()
-        lines = kept_log(tmp_path, "talker", 2, follow=True)
+        lines = read_log(tmp_path, "talker", 2, follow=True)
         assert next(lines) == "in with ***"
         log.write(PASSWORD[-4:])
         log.flush()
-        (folder / "talker.exit").write_text("1")  # one service ends, the stack does not
+        (folder / "talker.exit").write_text("1")  # One service ends, but not the stack.
     assert list(lines) == ["***"]
-    assert list(kept_log(tmp_path, "talker", 2, public={PASSWORD})) == [f"in with {PASSWORD}", PASSWORD]
+    assert list(read_log(tmp_path, "talker", 2, public={PASSWORD})) == [f"in with {PASSWORD}", PASSWORD]
 
 
-def test_the_rest_of_a_line_is_masked_when_none_was_asked_for(
+def test_the_rest_of_a_partial_line_is_masked_without_tail(
     session: ServiceSession, process: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder,) = list_kept_folders(session)
@@ -112,19 +110,19 @@ def test_the_rest_of_a_line_is_masked_when_none_was_asked_for(
         (folder / "talker.exit").write_text("1")
 
     monkeypatch.setattr("harness.cli.service_logs.time", SimpleNamespace(sleep=go_on))
-    assert list(kept_log(tmp_path, "talker", 0, follow=True)) == ["***"]
+    assert list(read_log(tmp_path, "talker", 0, follow=True)) == ["***"]
 
 
-def test_a_service_that_there_is_not(session: ServiceSession, process: Ends, tmp_path: Path) -> None:
-    with pytest.raises(ServiceError, match=r"^no service 'minio' is kept; there is talker$"):
-        next(kept_log(tmp_path, "minio", 1))
+def test_an_unknown_service_is_an_error(session: ServiceSession, process: Ends, tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match=r"^no service 'minio' is kept: choose from talker$"):
+        next(read_log(tmp_path, "minio", 1))
 
 
-def test_no_engine_is_asked_for_a_process(
+def test_logs_of_a_process_need_no_engine(
     session: ServiceSession, process: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even where a note says that there were containers, too."""
+    """Even if a state file mentions containers."""
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
-    assert list(kept_log(tmp_path, "talker", 1)) == ["in with ***"]
+    assert list(read_log(tmp_path, "talker", 1)) == ["in with ***"]
     with pytest.raises(EngineError):
-        next(kept_log(tmp_path, "minio", 1))
+        next(read_log(tmp_path, "minio", 1))

@@ -1,4 +1,4 @@
-"""The code blocks of a page, and what they are for."""
+"""The code blocks of a page, and a comparison of shown and real output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TITLE = re.compile(r'title="([^"]+)"')
 
 @dataclass(frozen=True)
 class Block:
-    """`language` and `words` are of the opening fence. `title` names a file, and is empty where the block is none."""
+    """A code block; `language`, `words` and `title` (a file, or empty) are from its opening fence."""
 
     language: str
     words: tuple[str, ...]
@@ -30,9 +30,9 @@ def blocks(page: Path) -> list[Block]:
 
 
 def missing(shown: str, output: str) -> str | None:
-    """The first shown line that the output does not have, in the order of both; None where it has all.
+    """Return the first shown line that the output lacks, in this order; None if it has all lines.
 
-    `...` is anything; the number of spaces, of `=` and of `-` in a row doesn't count.
+    `...` matches any text; repeated spaces, `=` and `-` match any number of them.
     """
     lines = [_plain(line) for line in output.splitlines()]
     at = 0

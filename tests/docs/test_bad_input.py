@@ -1,4 +1,4 @@
-"""Every row of docs/bad-input.md, done by the letter in a small project on the embedded stack."""
+"""Execute every row of docs/bad-input.md in a small project on the embedded stack."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harness.services.embedded.processes import list_kept_stacks
 from harness.services.embedded.stack import list_kept_folders
 from harness.services.selection import remove_kept
 from harness.services.session import ServiceSession, new_run
-from tests.mounts import behind
+from tests.mounts import with_mounts
 from tests.outer import environment
 
 PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
@@ -36,15 +36,15 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 with DAG(dag_id="greets", start_date=dt.datetime(2020, 1, 1), schedule=None):
     EmptyOperator(task_id="greet")
 """
-TELL_OF_HOSTS = ("harness down", "harness clean", "harness status")
+SHOW_HOSTS = ("harness down", "harness clean", "harness status")
 NOTHING_LISTENS = "tcp://127.0.0.1:9"
 
 
 @dataclass
 class Place:
-    """The project in `folder`, and what its commands find in their environment.
+    """The project in `folder` and the environment of its commands.
 
-    `before` are words before the command, `ends` has what is to end with it, `other` is a command beside it.
+    `before`: words before the command; `ends`: contexts that end with it; `other`: a concurrent command.
     """
 
     folder: Path
@@ -61,7 +61,7 @@ class Place:
 
 
 def unreadable(place: Place) -> None:
-    """Root can read any file of a disk; this one answers with an error."""
+    """Root can read any file on a disk, but reading this file fails."""
     (place.folder / "pyproject.toml").unlink()
     (place.folder / "pyproject.toml").symlink_to("/proc/self/mem")
 
@@ -81,7 +81,7 @@ def write_damaged_state(place: Place) -> None:
 
 
 def half_up(place: Place) -> None:
-    """One of the services was killed."""
+    """Start the services, then kill one of them."""
     assert run(place, "harness up").returncode == 0
     (kept,) = (stack for stack, kept_for in list_kept_stacks() if kept_for == ServiceSession(place.folder, None).folder)
     for process in Path("/proc").glob("[0-9]*"):
@@ -97,9 +97,9 @@ def another_up(place: Place) -> None:
 
 
 def full_disk(place: Place) -> None:
-    """Some kilobytes in place of the temporary folder and of the memory, seen by this command alone."""
+    """Mount tiny temporary and memory folders, for this command only."""
     mount = "mount -t tmpfs -o size=300k none /mnt && mount -t tmpfs -o size=300k none /dev/shm"
-    place.before = behind(mount)
+    place.before = with_mounts(mount)
     place.env.update(TMPDIR="/mnt")
 
 
@@ -113,25 +113,27 @@ def under_way(place: Place) -> None:
 
 GIVEN: dict[str, Callable[[Place], object]] = {
     "": lambda place: None,
-    "a setting that nobody knows": lambda place: place.pyproject('colour = "red"'),
+    "an unknown setting": lambda place: place.pyproject('colour = "red"'),
     "a setting with a wrong value": lambda place: place.pyproject("start_timeout = -1"),
     "a variable with a wrong value": lambda place: place.env.update(HARNESS_RUN_TIMEOUT="soon"),
-    "a `pyproject.toml` that is no TOML": lambda place: place.pyproject("= 1"),
-    "a `pyproject.toml` that can't be read": unreadable,
-    "a declared schema that is not there": lambda place: place.pyproject('databases = {shop = "none.sql"}'),
-    "a connection that names nothing": lambda place: place.pyproject('connections = {shop = "${postgres.shop}"}'),
+    "an invalid `pyproject.toml`": lambda place: place.pyproject("= 1"),
+    "an unreadable `pyproject.toml`": unreadable,
+    "a missing schema file": lambda place: place.pyproject('databases = {shop = "none.sql"}'),
+    "a connection that refers to an unknown value": lambda place: place.pyproject(
+        'connections = {shop = "${postgres.shop}"}'
+    ),
     "an empty dags folder": lambda place: (place.folder / "dags" / "greets.py").unlink(),
-    "two fixed ports that are one": lambda place: place.pyproject("minio_port = 9000\naws_port = 9000"),
+    "two services with the same fixed port": lambda place: place.pyproject("minio_port = 9000\naws_port = 9000"),
     "a fixed port": lambda place: place.pyproject("minio_port = 19321"),
     "no engine": lambda place: place.env.update(DOCKER_HOST=NOTHING_LISTENS),
-    "a file in the way": a_file_in_the_way,
+    "a file where a folder is needed": a_file_in_the_way,
     "state files of an older version": write_old_state,
-    "damaged state files": write_damaged_state,
-    "a stack half up": half_up,
+    "corrupt state files": write_damaged_state,
+    "a stack with a killed service": half_up,
     "another `harness up` at the same moment": another_up,
     "a full disk": full_disk,
-    "a test run that uses what is kept": used,
-    "a test run under way": under_way,
+    "a test run that uses the kept services": used,
+    "a test run in progress": under_way,
 }
 
 
@@ -147,15 +149,15 @@ def rows() -> list[Row]:
     found = [Row(m["given"], m["command"], int(m["code"]), m["says"]) for m in ROW.finditer(PAGE.read_text())]
     assert len(found) == len(re.findall(r"^\| [^-]", PAGE.read_text(), re.M)) - len(
         re.findall(r"^\| given", PAGE.read_text(), re.M)
-    ), "a row that is not read is not tested"
+    ), "every row must match ROW"
     return found
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One path for all rows, so that one warm host serves them. Its private folders are its own."""
+    """Use one path for all rows, so that one warm host serves them, and separate runtime folders."""
     folder = tmp_path_factory.mktemp("rows") / "project"
-    # Not pytest's: a socket's path is to be short.
+    # pytest's temporary folder is too long for the path of a socket.
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as runtime:
         patch.setenv("XDG_RUNTIME_DIR", runtime)
         yield folder
@@ -189,8 +191,8 @@ def run(place: Place, command: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row.given}: {row.command}".removeprefix(": "))
-def test_it_says_so_and_leaves_nothing(row: Row, place: Place) -> None:
-    if row.command.startswith(TELL_OF_HOSTS):  # another row, which this worker may have had before, has left one
+def test_an_error_is_one_line_and_leaves_nothing_behind(row: Row, place: Place) -> None:
+    if row.command.startswith(SHOW_HOSTS):  # An earlier row of this worker may have left a warm host.
         end_hosts(hosts_folder(place.folder))
     GIVEN[row.given](place)
     before = left_in(place)
@@ -199,20 +201,20 @@ def test_it_says_so_and_leaves_nothing(row: Row, place: Place) -> None:
 
     assert done.returncode == row.code, done.stdout + done.stderr
     output = done.stderr if row.command.startswith("harness") and row.code == 2 else done.stdout + done.stderr
-    said = re.compile(".*".join(re.escape(part) for part in row.says.replace("``", "`").split("...")))
+    expected = re.compile(".*".join(re.escape(part) for part in row.says.replace("``", "`").split("...")))
     if place.other:
         assert place.other.communicate(timeout=60)[0] == done.stdout
         assert place.other.returncode == 0
     lines = [line.removeprefix("ERROR: ") for line in output.splitlines() if line]
-    assert any(said.fullmatch(line) for line in lines), output
+    assert any(expected.fullmatch(line) for line in lines), output
     assert "Traceback" not in output
     if row.command.startswith("harness") and row.code == 2:
-        assert len([line for line in lines if not re.match(r"\[ .* s\] ", line)]) == 1, "one line says it"
+        assert len([line for line in lines if not re.match(r"\[ .* s\] ", line)]) == 1, "the error is one line"
         assert left_in(place) == before
 
 
 def left_in(place: Place) -> set[str]:
-    """The files of the project, and what is kept for it."""
+    """Return the files of the project, its state files, and the folders of its kept stacks."""
     files = {str(file) for file in place.folder.rglob("*") if "__pycache__" not in file.parts}
     session = ServiceSession(place.folder, None)
     return files | {file.name for file in session.folder.glob("*.json")} | set(map(str, list_kept_folders(session)))

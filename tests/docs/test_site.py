@@ -1,4 +1,4 @@
-"""The documentation can be built without a network, and asks for nothing from another host when it is read."""
+"""The documentation builds without a network, and its pages load nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
     return folder / "made"
 
 
-def test_nothing_is_fetched(site: Path) -> None:
+def test_pages_load_nothing_from_other_hosts(site: Path) -> None:
     pages = [*site.rglob("*.html"), *site.rglob("*.css")]
     assert len(pages) > 10
     assert [page.name for page in pages if FETCHED.search(page.read_text())] == []

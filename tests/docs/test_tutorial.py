@@ -1,7 +1,7 @@
-"""The tutorial, done by the letter: its files are written, its commands run, and what it shows is compared.
+"""The tutorial: its files are written, its commands executed, and its shown output compared.
 
-Its first command, `pip install`, is not run: what it names is held against the wheel of this checkout, whose contents
-the other commands find first, and against this environment, which was made from the lock.
+Its first command, `pip install`, is not executed. Instead the test checks that the named packages are the wheel of this
+checkout, which the other commands import, and packages of this environment.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.outer import environment
 INSTALL = ["pip", "install"]
 
 
-def test_every_block_does_what_it_shows(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+def test_every_block_of_the_tutorial_works(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     root, project = pytestconfig.rootpath, tmp_path / "project"
     project.mkdir()
     installed = installed_wheel(root, tmp_path)
@@ -45,24 +45,24 @@ def test_every_block_does_what_it_shows(tmp_path: Path, pytestconfig: pytest.Con
                 assert (code != 0) == ("fails" in block.words), f"{block.text}{output}"
                 done.append(block.text.strip())
             else:
-                assert block.language == "text", f"nothing is done with {block}"
+                assert block.language == "text", f"the test ignores {block}"
                 assert missing(block.text, output) is None, output
                 done.append("compared")
     finally:
         end_hosts(hosts_folder(project))
-    assert done == ["install", "pytest", "compared", "pytest --report page", "compared", "ls page", "compared"]
+    assert done == ["install", "pytest", "compared", "pytest --harness-report page", "compared", "ls page", "compared"]
 
 
-def test_what_is_shown_is_really_compared() -> None:
+def test_missing_finds_the_first_line_that_differs() -> None:
     output = "==== test ====\n x.py  .   [100%]\n took 3 s\nend\n"
     assert missing("= test =\nx.py .  [100%]\n...\ntook ... s\n", output) is None
     assert missing("x.py F [100%]\n", output) == "x.py F [100%]"
-    assert missing("end\nx.py . [100%]\n", output) == "x.py . [100%]"  # the order counts
-    assert missing("x.py\n", output) == "x.py"  # and so does the rest of the line
+    assert missing("end\nx.py . [100%]\n", output) == "x.py . [100%]"  # the order matters
+    assert missing("x.py\n", output) == "x.py"  # the whole line must match
 
 
 def _programs(folder: Path) -> Path:
-    """`pytest` and `harness` of this environment, as an installation would put them on the PATH."""
+    """Create commands `pytest` and `harness` of this environment, for the PATH."""
     programs = folder / "bin"
     programs.mkdir()
     for name in ("pytest", "harness"):
@@ -85,11 +85,11 @@ def _run(command: str, folder: Path, env: dict[str, str]) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def _check_installed(asked: list[str], installed: Path) -> None:
-    """The wheel has the name and the extras that are asked for; all the rest is installed here."""
+def _check_installed(requested: list[str], installed: Path) -> None:
+    """Check that the wheel has the requested name and extras, and that the other packages are installed here."""
     (file,) = installed.glob("*.dist-info/METADATA")
     wheel = Parser().parsestr(file.read_text())
-    own, *others = [Requirement(each) for each in asked]
+    own, *others = [Requirement(each) for each in requested]
     assert own.name == wheel["Name"]
     assert own.extras
     assert own.extras <= set(wheel.get_all("Provides-Extra"))

@@ -17,7 +17,7 @@ from harness.errors import ServiceError
 from harness.services.embedded import supervisor
 from harness.services.embedded.processes import Process, SupervisorClient, end_kept_stack, is_alive, list_kept_stacks
 from harness.services.embedded.supervisor import LOCK
-from tests.mounts import behind
+from tests.mounts import with_mounts
 
 SERVER = "import time; print('here', flush=True); time.sleep(600)"
 LAUNCH = """
@@ -82,7 +82,7 @@ def test_a_full_disk_is_reported_if_the_supervisor_can_not_write(tmp_path: Path)
     """The supervisor's lock is the first file that does not fit."""
     full = f"mount -t tmpfs -o size=4k none {tmp_path} && ! cat /dev/zero 2>/dev/null >{tmp_path}/all"
     command = [sys.executable, "-S", "-E", supervisor.__file__, str(tmp_path)]
-    process = subprocess.Popen([*behind(full), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*with_mounts(full), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     supervisor_client = SupervisorClient(tmp_path, process, kept=False)
 
     with pytest.raises(

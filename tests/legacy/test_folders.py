@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.airflow.dagbag import DagBag, broken_files, read_dagbag
+from harness.airflow.dagbag import DagBag, read_dagbag, summarise_errors
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.run_environment import run_environment
 from harness.airflow.runners.process import execute
-from harness.compatibility.find import in_broken_files, in_running_files
+from harness.compatibility.find import find_in_broken_files, find_in_running_files
 from harness.errors import RunOutcomeError, RunRefusedError
 from harness.world import World
 
@@ -46,8 +46,8 @@ def find_root(folder: DagBag) -> Path:
     return next(Path(facts.file).parents[1] for facts in folder.dags.values())
 
 
-def test_files_that_do_not_load(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
-    broken = {Path(file).parent.name for file in broken_files(every)}
+def test_broken_files_are_found(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
+    broken = {Path(file).parent.name for file in summarise_errors(every)}
     assert broken == {
         "old_docker",
         "old_providers",
@@ -57,7 +57,7 @@ def test_files_that_do_not_load(harness_airflow: AirflowEnvironment, every: DagB
 
 
 def test_each_finding_has_its_lines_and_the_modern_form(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
-    broken = in_broken_files(every.errors, find_root(every), harness_airflow.major, harness_airflow.folders)
+    broken = find_in_broken_files(every.errors, find_root(every), harness_airflow.major, harness_airflow.folders)
     findings = {each.places: (each.what, each.modern) for each in broken}
     on_both_lines = {
         ("old_docker/count_words.py:9",): ("DockerOperator refuses auto_remove=True", 'write auto_remove="success"'),
@@ -79,12 +79,12 @@ def test_each_finding_has_its_lines_and_the_modern_form(harness_airflow: Airflow
 
 def modern(module: str, name: str, now: str) -> tuple[str, str]:
     operators = "airflow.providers.amazon.aws.operators"
-    return f"{operators}.{module} has gone, with {name}", f"import it from {operators}.{now}"
+    return f"{operators}.{module} was removed, with {name}", f"import it from {operators}.{now}"
 
 
 def test_findings_that_fail_only_at_run_time(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
     files = [Path(facts.file) for facts in every.dags.values()]
-    findings = in_running_files(find_root(every), files, harness_airflow.major)
+    findings = find_in_running_files(find_root(every), files, harness_airflow.major)
     places = {each.what: (each.modern, each.places) for each in findings}
     lines = ("execution_date/by_date.py:11", "execution_date/by_date.py:16")
     expected = {
@@ -154,8 +154,8 @@ def test_findings_on_both_airflow_lines(open_folder: Open, folder: str, dag: str
         open_folder(folder).run(dag, DATE)
 
 
-def test_two_dags_with_one_id(every: DagBag) -> None:
-    (message,) = (error for file, error in broken_files(every).items() if "same_id" in file)
+def test_two_dags_with_one_id_are_an_error(every: DagBag) -> None:
+    (message,) = (error for file, error in summarise_errors(every).items() if "same_id" in file)
     assert "DuplicatedId" in message
     assert "also found in" in message
 

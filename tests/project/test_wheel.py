@@ -1,5 +1,4 @@
-"""Another project, with the package installed from its wheel: declarations, a fixture that
-adds to them, a DAG, a test."""
+"""A separate project with the package installed from its wheel."""
 
 from __future__ import annotations
 
@@ -70,11 +69,11 @@ def environment(environment, harness_stack):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
-    """The folder of what the wheel of this checkout installs."""
+    """The folder into which the wheel of this checkout is installed."""
     return installed_wheel(pytestconfig.rootpath, tmp_path_factory.mktemp("wheel"))
 
 
-def test_the_wheel_has_all_that_is_needed(installed: Path, pytestconfig: pytest.Config) -> None:
+def test_the_wheel_has_all_files_and_entry_points(installed: Path, pytestconfig: pytest.Config) -> None:
     files = tracked(pytestconfig.rootpath, "harness")
     assert "harness/py.typed" in files
     assert [name for name in files if not (installed / name).exists()] == []
@@ -83,8 +82,8 @@ def test_the_wheel_has_all_that_is_needed(installed: Path, pytestconfig: pytest.
     assert "harness = harness.cli:main" in entry_points.read_text()
 
 
-@pytest.mark.at_length  # the tutorial is one, too
-def test_a_project_of_its_own(installed: Path, tmp_path: Path) -> None:
+@pytest.mark.at_length  # tests/docs/test_tutorial.py covers the same path
+def test_a_project_with_the_wheel_runs_its_scenario(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "report.py").write_text(DAG)
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)

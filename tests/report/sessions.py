@@ -1,4 +1,4 @@
-"""A test session made by hand, with something of everything that a report shows."""
+"""A handwritten test session that contains everything that a report can show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page as a reader has it: in a headless Chromium, by mouse and by keyboard, wide and narrow, light and dark.
+"""The page in a headless Chromium: by mouse and by keyboard, wide and narrow, light and dark.
 
 Screenshots are kept in .harness/screenshots.
 """
@@ -29,13 +29,13 @@ TALLEST = 6000
 BROWSERS = ("chromium", "google-chrome", "chromium-browser")
 
 
-def found() -> tuple[str, str]:
-    """The browser and its driver, which `tools/chromium` gets on Debian."""
+def find_browser() -> tuple[str, str]:
+    """Return the paths of the browser and its driver, which `tools/chromium` installs on Debian."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     driver = shutil.which("chromedriver") or shutil.which("chromedriver", path=os.environ.get("CHROMEWEBDRIVER", ""))
     if browser and driver:
         return browser, driver
-    lacking = "not run: needs Chromium and chromedriver; `tools/chromium` gets them on Debian"
+    lacking = "not run: needs Chromium and chromedriver; `tools/chromium` installs them on Debian"
     if os.environ.get("CI"):
         pytest.fail(lacking)
     pytest.skip(lacking)
@@ -43,13 +43,13 @@ def found() -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    browser, driver = found()
+    browser, driver = find_browser()
     options = webdriver.ChromeOptions()
     options.binary_location = browser
     profile = tmp_path_factory.mktemp("profile")
     for argument in (
         "--headless=new",
-        "--no-sandbox",  # it shows nothing but our page, and as root it has no sandbox
+        "--no-sandbox",  # It opens only the harness's page, and Chromium has no sandbox for root.
         "--disable-dev-shm-usage",
         "--disable-gpu",
         "--hide-scrollbars",
@@ -65,7 +65,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chr
 
 @pytest.fixture
 def page(chromium: webdriver.Chrome, tmp_path: Path) -> webdriver.Chrome:
-    """The page of the session made by hand, freshly opened."""
+    """The newly opened page of the handwritten session."""
     file = write_report(a_session(), tmp_path)
     show(chromium, WIDE, "light")
     for log in ("performance", "browser"):
@@ -81,37 +81,37 @@ def show(browser: webdriver.Chrome, width: int, scheme: str, height: int = HEIGH
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
-def shown(browser: webdriver.Chrome) -> list[str]:
-    """The titles in the table that are to be seen."""
+def list_titles(browser: webdriver.Chrome) -> list[str]:
+    """Return the visible titles of the table."""
     links = browser.find_elements(By.CSS_SELECTOR, ".scenarios tbody a")
     return [link.text for link in links if link.is_displayed()]
 
 
 def details(browser: webdriver.Chrome) -> WebElement:
-    """Of the scenario that fails."""
+    """Return the details of the failed scenario."""
     return browser.find_element(By.ID, "s1")
 
 
-def followed(browser: webdriver.Chrome) -> WebElement:
-    """Where the focus is once a link to a scenario was followed: `hashchange`, which opens it, follows the click."""
+def await_focus(browser: webdriver.Chrome) -> WebElement:
+    """Wait until `hashchange` opens the scenario of a clicked link, and return the focused element."""
     WebDriverWait(browser, 20).until(lambda one: one.switch_to.active_element.tag_name == "summary")
     return browser.switch_to.active_element
 
 
 def press(browser: webdriver.Chrome, *keys: str) -> WebElement:
-    """Presses keys wherever the focus is, and returns where it is then."""
+    """Press keys in the focused element, and return the element that has the focus then."""
     for key in keys:
         browser.switch_to.active_element.send_keys(key)
     return browser.switch_to.active_element
 
 
-def test_a_failure_is_found_by_mouse(page: webdriver.Chrome) -> None:
-    assert shown(page) == ["the cruncher fails", "hello", "refused", "needs an engine"]
+def test_a_failure_can_be_found_by_mouse(page: webdriver.Chrome) -> None:
+    assert list_titles(page) == ["the cruncher fails", "hello", "refused", "needs an engine"]
 
     page.find_element(By.XPATH, "//label[normalize-space()='failed']").click()
-    assert shown(page) == ["the cruncher fails", "refused"]
+    assert list_titles(page) == ["the cruncher fails", "refused"]
     page.find_element(By.ID, "words").send_keys("AIRBNB 2021")
-    assert shown(page) == ["the cruncher fails"]
+    assert list_titles(page) == ["the cruncher fails"]
     assert page.find_element(By.ID, "shown").text == "1 of 4 shown"
     assert [
         one.get_attribute("id") for one in page.find_elements(By.CSS_SELECTOR, "details.scenario:not([hidden])")
@@ -119,7 +119,7 @@ def test_a_failure_is_found_by_mouse(page: webdriver.Chrome) -> None:
 
     assert details(page).get_attribute("open") is None
     page.find_element(By.LINK_TEXT, "the cruncher fails").click()
-    followed(page)
+    await_focus(page)
     assert details(page).get_attribute("open")
     log = details(page).find_element(By.CSS_SELECTOR, "[aria-label='Log of task crunch, attempt 2']")
     assert log.is_displayed()
@@ -127,16 +127,16 @@ def test_a_failure_is_found_by_mouse(page: webdriver.Chrome) -> None:
     assert page.title == "2 failed, 1 passed: Airflow scenarios", "no script from a log was run"
 
     page.find_element(By.ID, "words").send_keys(" nowhere")
-    assert shown(page) == []
+    assert list_titles(page) == []
     assert page.find_element(By.ID, "nothing").is_displayed()
 
 
-def test_a_failure_is_found_by_keyboard(page: webdriver.Chrome) -> None:
+def test_a_failure_can_be_found_by_keyboard(page: webdriver.Chrome) -> None:
     assert press(page, Keys.TAB).get_attribute("id") == "words"
     press(page, "cruncher")
     assert press(page, Keys.TAB).get_attribute("value") == "all"
     assert press(page, Keys.ARROW_RIGHT).get_attribute("value") == "failed"
-    assert shown(page) == ["the cruncher fails"]
+    assert list_titles(page) == ["the cruncher fails"]
     assert [press(page, Keys.TAB).get_attribute("data-sort") for _ in range(5)] == [
         "title",
         "dag",
@@ -153,9 +153,9 @@ def test_a_failure_is_found_by_keyboard(page: webdriver.Chrome) -> None:
     link = press(page, Keys.TAB)
     assert link.text == "the cruncher fails"
     outline = "return getComputedStyle(arguments[0]).outlineStyle"
-    assert page.execute_script(outline, link) == "solid", "the focus is seen"
+    assert page.execute_script(outline, link) == "solid", "the focus is visible"
     press(page, Keys.ENTER)
-    assert "the cruncher fails" in followed(page).text
+    assert "the cruncher fails" in await_focus(page).text
     assert details(page).get_attribute("open")
     press(page, Keys.ENTER)
     assert details(page).get_attribute("open") is None
@@ -163,12 +163,12 @@ def test_a_failure_is_found_by_keyboard(page: webdriver.Chrome) -> None:
 
 def test_the_table_is_sorted_by_numbers_and_words(page: webdriver.Chrome) -> None:
     page.find_element(By.CSS_SELECTOR, "[data-sort=seconds]").click()
-    assert shown(page) == ["needs an engine", "refused", "hello", "the cruncher fails"]
+    assert list_titles(page) == ["needs an engine", "refused", "hello", "the cruncher fails"]
     page.find_element(By.CSS_SELECTOR, "[data-sort=title]").click()
-    assert shown(page) == ["hello", "needs an engine", "refused", "the cruncher fails"]
+    assert list_titles(page) == ["hello", "needs an engine", "refused", "the cruncher fails"]
 
 
-def test_nothing_is_fetched_and_nothing_goes_wrong(page: webdriver.Chrome) -> None:
+def test_the_page_sends_no_requests_and_logs_no_errors(page: webdriver.Chrome) -> None:
     messages = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
     asked = [one["params"]["request"]["url"] for one in messages if one["method"] == "Network.requestWillBeSent"]
     assert page.current_url in asked, "requests are seen"
@@ -179,7 +179,7 @@ def test_nothing_is_fetched_and_nothing_goes_wrong(page: webdriver.Chrome) -> No
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_it_is_readable(page: webdriver.Chrome, harness_settings: Settings, width: int, scheme: str) -> None:
+def test_the_page_is_readable(page: webdriver.Chrome, harness_settings: Settings, width: int, scheme: str) -> None:
     show(page, width, scheme)
     page.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true })")
     wide, visible = page.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
@@ -199,7 +199,7 @@ def test_it_is_readable(page: webdriver.Chrome, harness_settings: Settings, widt
         assert page.save_screenshot(str(folder / f"{opened}-{width}-{scheme}.png"))
 
 
-# Texts whose colour differs from the ground they stand on by less than 4.5 to 1 (WCAG AA).
+# Elements whose text has a contrast ratio below 4.5 to 1 (WCAG AA).
 CONTRASTS = """
 const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
 const light = (colour) => {

@@ -1,4 +1,4 @@
-"""The forms that are not the page: JSON, Markdown, files, and pytest's sections."""
+"""The report's formats except the page: JSON, Markdown, files, and pytest's sections."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def part(number: int = 0) -> Part:
     return Part(scenario=session.scenarios[number], stack=session.stacks[0], versions=session.versions)
 
 
-def test_the_session_comes_back_from_its_json() -> None:
+def test_a_session_survives_json() -> None:
     text = a_session().model_dump_json()
     assert json.loads(text)["schema_version"] == SCHEMA_VERSION == 2
     assert Session.model_validate_json(text) == a_session()
@@ -44,7 +44,7 @@ def test_a_refused_run_has_the_sections_that_apply() -> None:
     assert [title for title, _ in failure_sections(part(2))] == ["versions"]
 
 
-def test_what_was_in_the_buckets_is_bounded() -> None:
+def test_the_list_of_objects_is_bounded() -> None:
     lines = bucket_lines(failed_run().evidence)
     assert lines[0].startswith("1,234,567 bytes  minio: data/results/")
     assert lines[1] == "        0 bytes  aws: models/digits/0"
@@ -64,12 +64,12 @@ def test_the_summary_has_the_table_and_each_failures_log() -> None:
     assert "<script>" not in outside
 
 
-def test_no_text_ends_its_own_fence() -> None:
+def test_a_fence_is_longer_than_fences_in_its_text() -> None:
     assert fenced("a\n```\nb") == "````text\na\n```\nb\n````"
     assert fenced("`````") == "``````text\n`````\n``````"
 
 
-def test_a_long_summary_counts_what_it_leaves_out() -> None:
+def test_a_long_summary_counts_omitted_failures() -> None:
     session = a_session()
     run = reported(failed_run(), TaskLog(task_id="x", attempt=1, lines=("y" * 100_000,)))
     failed = session.scenarios[0].model_copy(update={"runs": (run,)})
@@ -84,8 +84,8 @@ def test_the_files_of_a_report(tmp_path: Path) -> None:
     (folder / "files").mkdir()
     (folder / "files" / "mine.txt").write_text("not the report's")
     assert write_report(a_session(), folder) == folder / "index.html"
-    told = Session.model_validate_json((folder / "report.json").read_text())
-    run = told.scenarios[0].runs[1]
+    session = Session.model_validate_json((folder / "report.json").read_text())
+    run = session.scenarios[0].runs[1]
     assert run.log_file
     assert run.evidence_file
     assert (folder / run.log_file).read_text() == failed_run().log
@@ -93,12 +93,14 @@ def test_the_files_of_a_report(tmp_path: Path) -> None:
     assert f'href="{run.log_file}"' in (folder / "index.html").read_text()
 
     write_report(a_session().model_copy(update={"scenarios": ()}), folder)
-    assert [file.name for file in (folder / "files").iterdir()] == ["mine.txt"], "its own old files are gone, no other"
+    assert [file.name for file in (folder / "files").iterdir()] == ["mine.txt"], (
+        "only the report's old files are removed"
+    )
     assert sorted(file.name for file in folder.iterdir()) == ["files", "index.html", "report.json", "summary.md"]
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "/sys/no-such-folder"])
-def test_a_folder_that_can_not_be_written_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
+def test_an_unwritable_folder_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError) as refused:
         check_folder("--harness-report", tmp_path / name)
@@ -109,7 +111,7 @@ def test_a_folder_that_can_not_be_written_is_refused_in_one_line(tmp_path: Path,
 def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     mine = os.geteuid()
-    if mine == 0:  # who may write anywhere
+    if mine == 0:  # Root can write to any folder.
         os.seteuid(65534)
     try:
         with pytest.raises(OutputError, match="Permission denied"):
@@ -118,7 +120,7 @@ def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
         os.seteuid(mine)
 
 
-def test_a_disk_that_fills_up_leaves_the_old_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_old_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_report(a_session(), tmp_path)
     before = (tmp_path / "index.html").read_text()
     write_text = Path.write_text
@@ -136,7 +138,7 @@ def test_a_disk_that_fills_up_leaves_the_old_page(tmp_path: Path, monkeypatch: p
     assert not list(tmp_path.glob(".index*"))
 
 
-def test_a_summary_is_added_to_what_is_there(tmp_path: Path) -> None:
+def test_a_summary_is_appended(tmp_path: Path) -> None:
     file = tmp_path / "summary"
     file.write_text("of another step\n")
     append_summary(a_session(), file)
@@ -145,7 +147,7 @@ def test_a_summary_is_added_to_what_is_there(tmp_path: Path) -> None:
         append_summary(a_session(), tmp_path)
 
 
-def test_hostile_text_is_hostile() -> None:
-    """What the other tests rely on."""
+def test_hostile_text_contains_markup() -> None:
+    """Other tests rely on this."""
     assert "</script><script>" in HOSTILE
     assert all(sign in HOSTILE for sign in "<>&\"'")

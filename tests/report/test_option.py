@@ -1,4 +1,4 @@
-"""The report of a whole pytest run, alone and by two workers: a stack that is none, so that no engine is needed."""
+"""The report of a whole session, with and without workers, on a fake stack that needs no engine."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FakeStack:
 def harness_stack():
     return FakeStack()
 
-def ran(dag_id, state, log):
+def create_run(dag_id, state, log):
     at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     task = TaskResult("work", state, 1, 1.0, at, at + dt.timedelta(seconds=1))
     failure = None if state == "success" else f"the run failed: work {state} {SECRET}"
@@ -73,11 +73,12 @@ LOG = "\\n".join([
 ])
 
 def test_fails(world):
-    world.runs += [Run("it_fails", "2021-01-01", refused=f"no such DAG {SECRET}"), ran("it_fails", "failed", LOG)]
+    refused = Run("it_fails", "2021-01-01", refused=f"no such DAG {SECRET}")
+    world.runs += [refused, create_run("it_fails", "failed", LOG)]
     raise RunOutcomeError("it_fails for 2021-01-01: work failed")
 
 def test_passes(world):
-    world.runs.append(ran("fine", "success", "all is well"))
+    world.runs.append(create_run("fine", "success", "all is well"))
 
 def test_ends_badly(world):
     pass
@@ -95,12 +96,12 @@ def test_takes_the_worker_along(world):
 """
 
 
-def told(folder: Path) -> Session:
+def read_session(folder: Path) -> Session:
     return Session.model_validate_json((folder / "report" / "report.json").read_text())
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
-def test_a_session_is_told_whole_and_masked(tmp_path: Path, harness_settings: Settings, workers: str) -> None:
+def test_a_session_is_reported_completely_and_masked(tmp_path: Path, harness_settings: Settings, workers: str) -> None:
     folder = project(tmp_path, SCENARIOS + (CRASHES if workers == "2" else ""))
     summary = tmp_path / "summary"
     arguments = ("-n", workers, "--harness-report", "report", "--junitxml", "junit.xml")
@@ -108,7 +109,7 @@ def test_a_session_is_told_whole_and_masked(tmp_path: Path, harness_settings: Se
     assert done.returncode == 1, done.stdout + done.stderr
     assert "report: report/index.html" in done.stdout
 
-    session = told(folder)
+    session = read_session(folder)
     found = {scenario.node_id.partition("::")[2]: scenario for scenario in session.scenarios}
     outcomes = {name: scenario.outcome for name, scenario in found.items()}
     crashed = {"test_takes_the_worker_along": "failed"} if workers == "2" else {}
@@ -147,7 +148,7 @@ def test_a_session_is_told_whole_and_masked(tmp_path: Path, harness_settings: Se
     assert failure is not None
     assert (failure.get("message") or "").endswith("RunOutcomeError: it_fails for 2021-01-01: work failed")
     assert "number 299 ***" in (failure.text or "")
-    assert not list(case.iter("property")), "the data does not travel as a property"
+    assert not list(case.iter("property")), "the data is not sent as a property"
 
     assert "number 299 \\*\\*\\*" not in summary.read_text(), "the log is fenced, not text"
     assert "number 299 ***" in summary.read_text()
@@ -162,7 +163,7 @@ def test_a_session_is_told_whole_and_masked(tmp_path: Path, harness_settings: Se
     assert "s3cret" not in done.stdout
 
 
-def test_without_the_option_only_failures_carry_evidence_and_no_log_travels(
+def test_without_the_option_only_failures_have_evidence_and_no_log_is_sent(
     tmp_path: Path, harness_settings: Settings
 ) -> None:
     keep = """
@@ -185,7 +186,7 @@ def pytest_runtest_logreport(report):
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
-def test_a_report_that_can_not_be_written_is_refused_before_anything_runs(
+def test_an_unwritable_report_is_refused_before_tests_run(
     tmp_path: Path, harness_settings: Settings, workers: str
 ) -> None:
     folder = project(tmp_path, SCENARIOS)
@@ -195,5 +196,5 @@ def test_a_report_that_can_not_be_written_is_refused_before_anything_runs(
     assert "passed" not in done.stdout
     lines = [line for line in done.stderr.splitlines() if line]
     assert lines == [
-        "ERROR: --harness-report can't be written to taken/report (Not a directory): name another place, or make room"
+        "ERROR: --harness-report can't be written to taken/report (Not a directory): choose another path, or free space"
     ]

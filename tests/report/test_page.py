@@ -25,16 +25,16 @@ class Elements(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-def test_nothing_from_outside_becomes_markup() -> None:
+def test_data_is_escaped() -> None:
     text = page(a_session())
     assert HOSTILE not in text
-    assert "document.title=" in text, "it is shown, as text"
+    assert "document.title=" in text, "the text is shown"
     tags = [tag for tag, _ in Elements(text).found]
     assert tags.count("script") == 1
     assert "img" not in tags
 
 
-def test_the_page_needs_nothing_else() -> None:
+def test_the_page_loads_no_other_files() -> None:
     elements = Elements(page(a_session())).found
     addresses = [value for _, attrs in elements for name, value in attrs.items() if name in ("src", "href", "action")]
     outside = [one for one in addresses if one and not one.startswith(("#", "files/", "data:,"))]
@@ -42,14 +42,14 @@ def test_the_page_needs_nothing_else() -> None:
     assert not any(name.startswith("on") or name == "style" for _, attrs in elements for name in attrs)
 
 
-def test_only_its_own_script_and_style_are_allowed() -> None:
+def test_the_policy_allows_only_the_pages_own_script_and_style() -> None:
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page(a_session()))
     assert policy
     assert policy[1].startswith("default-src &#39;none&#39;; ")
     assert "unsafe" not in policy[1]
 
 
-def test_every_id_is_there_once_and_every_link_leads_somewhere() -> None:
+def test_ids_are_unique_and_links_have_targets() -> None:
     elements = Elements(page(a_session())).found
     ids = [attrs["id"] for _, attrs in elements if "id" in attrs]
     assert len(ids) == len(set(ids))
@@ -58,15 +58,15 @@ def test_every_id_is_there_once_and_every_link_leads_somewhere() -> None:
     assert {lead[1:] for lead in leads if lead} <= set(ids)
 
 
-def test_what_is_not_known_or_left_out_is_said() -> None:
+def test_the_page_mentions_unknown_and_omitted_data() -> None:
     text = page(a_session())
-    assert "The DAG&#39;s edges are not known." in text or "The DAG's edges are not known." in text
-    assert "There was no run: DAG &#39;helo&#39; is not in &lt;/pre&gt;" in text
-    assert "202 lines before it are in the file" in text
-    assert "51 more are in the file." in text
+    assert "The DAG&#39;s edges are unknown." in text or "The DAG's edges are unknown." in text
+    assert "Not run: DAG &#39;helo&#39; is not in &lt;/pre&gt;" in text
+    assert "log.txt has 202 lines before it" in text
+    assert "evidence.json lists 51 more objects." in text
 
 
-def test_bars_lie_where_the_tasks_ran() -> None:
+def test_bars_have_the_tasks_times() -> None:
     chart = gantt(failed_run())
     bars = {bar.task.task_id: (bar.left, bar.width) for bar in chart.bars}
     whole = 10.301
@@ -77,13 +77,13 @@ def test_bars_lie_where_the_tasks_ran() -> None:
     assert [bar.task.task_id for bar in chart.bars][:2] == ["export", "copy[0]"]
 
 
-def test_a_run_in_which_nothing_ran_has_no_axis() -> None:
+def test_a_run_without_started_tasks_has_no_axis() -> None:
     chart = gantt(Run(dag_id="d", date="2021-01-01", tasks=by_id(task("never", None))))
     assert chart.ticks == ()
     assert [bar.left for bar in chart.bars] == [None]
 
 
-def test_each_box_lies_below_all_that_it_waits_for() -> None:
+def test_each_box_is_below_its_upstream_tasks() -> None:
     run = failed_run()
     drawn = graph(run)
     assert drawn
@@ -102,19 +102,19 @@ def test_each_box_lies_below_all_that_it_waits_for() -> None:
         assert all(left[1] < right[0] for left, right in pairwise(row)), "boxes do not overlap"
 
 
-def test_a_box_says_its_state_in_words() -> None:
+def test_a_box_has_its_state_in_words() -> None:
     drawn = graph(failed_run())
     assert drawn
-    said = {box.task_id: box.said for box in drawn.boxes}
-    assert said["copy"] == "failed, 1 of 2"
-    assert said["later"] == "not begun"
-    assert said["tell"] == "upstream failed"
+    state_text = {box.task_id: box.state_text for box in drawn.boxes}
+    assert state_text["copy"] == "failed, 1 of 2"
+    assert state_text["later"] == "not begun"
+    assert state_text["tell"] == "upstream failed"
     label = next(box.label for box in drawn.boxes if box.task_id == LONG)
     assert label.startswith("…")
     assert label.endswith("that_does_not_end")
 
 
-def test_an_unknown_graph_is_not_drawn() -> None:
+def test_a_run_with_unknown_edges_has_no_graph() -> None:
     assert graph(replace(failed_run(), edges=None)) is None
     alone = graph(replace(failed_run(), edges=(), tasks=by_id(task("one", "success", 0, 1))))
     assert alone

@@ -1,4 +1,4 @@
-"""What is told of a failing task, from real logs of both Airflow lines (tests/report/logs: one DAG, each run once)."""
+"""What is shown of a failing task, from real logs of both Airflow lines (tests/report/logs: one DAG, each run once)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.report.task_log import bounded, newest_attempts, trouble
+from harness.report.task_log import find_warnings, limit_lines, newest_attempts
 
 LOGS = Path(__file__).parent / "logs"
 LINES = ("3.3", "2.11")
@@ -17,7 +17,7 @@ def attempts(line: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_every_task_has_its_own_part_of_the_log(line: str) -> None:
+def test_log_lines_are_split_by_task(line: str) -> None:
     found = attempts(line)
     assert set(found) == {"good", "bad", "bash", "group.mapped[0]", "group.mapped[1]", "group.mapped[2]"}
     assert "a warning of the good task" in "\n".join(found["good"])
@@ -25,19 +25,19 @@ def test_every_task_has_its_own_part_of_the_log(line: str) -> None:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_of_a_retried_task_the_newest_attempt_is_told(line: str) -> None:
-    told = "\n".join(trouble(attempts(line)["bad"], 100))
-    assert "attempt 2 warns" in told
-    assert "attempt 1" not in told
+def test_a_retried_task_shows_its_newest_attempt(line: str) -> None:
+    shown = "\n".join(find_warnings(attempts(line)["bad"], 100))
+    assert "attempt 2 warns" in shown
+    assert "attempt 1" not in shown
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_warnings_errors_and_the_exception_are_told_and_nothing_else(line: str) -> None:
-    told = trouble(attempts(line)["bad"], 100)
-    text = "\n".join(told)
-    assert told[-1] == "RuntimeError: attempt 2 is broken"
-    assert "KeyError: 'inner'" in told
-    assert "The above exception was the direct cause of the following exception:" in told
+def test_only_warnings_errors_and_exceptions_are_shown(line: str) -> None:
+    shown = find_warnings(attempts(line)["bad"], 100)
+    text = "\n".join(shown)
+    assert shown[-1] == "RuntimeError: attempt 2 is broken"
+    assert "KeyError: 'inner'" in shown
+    assert "The above exception was the direct cause of the following exception:" in shown
     assert "python warns" in text
     assert "two lines\nof one error" in text
     assert "printed by" not in text
@@ -47,31 +47,31 @@ def test_warnings_errors_and_the_exception_are_told_and_nothing_else(line: str) 
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_frames_of_airflow_are_counted_but_for_the_one_that_raises(line: str) -> None:
-    told = trouble(attempts(line)["bash"], 100)
-    assert sum("frames inside Airflow" in text for text in told) == 1
-    frames = [text for text in told if text.startswith('  File "')]
+def test_frames_of_airflow_are_counted_except_the_one_that_raises(line: str) -> None:
+    shown = find_warnings(attempts(line)["bash"], 100)
+    assert sum("frames inside Airflow" in text for text in shown) == 1
+    frames = [text for text in shown if text.startswith('  File "')]
     assert len(frames) == 1
     assert "standard/operators/bash.py" in frames[0]
-    assert told[-1].endswith("Bash command failed. The command returned a non-zero exit code 3.")
+    assert shown[-1].endswith("Bash command failed. The command returned a non-zero exit code 3.")
 
 
-def test_what_2_11_says_twice_is_told_once() -> None:
+def test_messages_that_airflow_2_11_logs_twice_are_shown_once() -> None:
     lines = attempts("2.11")["group.mapped[1]"]
     assert "\n".join(lines).count("ValueError: two is bad") == 3
-    assert "\n".join(trouble(lines, 100)).count("ValueError: two is bad") == 1
+    assert "\n".join(find_warnings(lines, 100)).count("ValueError: two is bad") == 1
 
 
-def test_a_traceback_without_a_logger_is_told() -> None:
+def test_a_traceback_without_a_logger_is_shown() -> None:
     log = ["2026-01-01T00:00:00Z [info     ] fine [x] loc=a.py:1", "Traceback (most recent call last):"]
     log += ['  File "/project/a.py", line 1, in f', "    f()", "ImportError: no"]
-    assert trouble(log, 100) == tuple(log[1:])
+    assert find_warnings(log, 100) == tuple(log[1:])
 
 
-def test_a_log_in_which_nothing_warns_tells_nothing() -> None:
-    assert trouble(["printed", "2026-01-01T00:00:00Z [info     ] fine [x] loc=a.py:1", "printed too"], 100) == ()
+def test_a_log_without_warnings_gives_no_lines() -> None:
+    assert find_warnings(["printed", "2026-01-01T00:00:00Z [info     ] fine [x] loc=a.py:1", "printed too"], 100) == ()
 
 
-def test_the_last_lines_are_kept_and_the_others_counted() -> None:
-    assert bounded(["a", "b", "c"], 3) == ("a", "b", "c")
-    assert bounded(["a", "b", "c", "d"], 3) == ("... 2 lines before these", "c", "d")
+def test_the_last_lines_are_kept_and_the_others_are_counted() -> None:
+    assert limit_lines(["a", "b", "c"], 3) == ("a", "b", "c")
+    assert limit_lines(["a", "b", "c", "d"], 3) == ("... 2 lines before these", "c", "d")

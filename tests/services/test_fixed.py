@@ -185,13 +185,13 @@ def test_a_password_of_an_undeclared_database_is_an_error(harness_settings: Sett
         pass
 
 
-def test_fixed_ports_with_several_workers_are_refused(harness_settings: Settings, tmp_path: Path) -> None:
+def test_fixed_ports_are_refused_with_workers(harness_settings: Settings, tmp_path: Path) -> None:
     folder = project(tmp_path, "def test_it(harness_stack):\n    pass\n", "minio_port = 9000")
-    result = run_pytest(folder, harness_settings.root, "-n", "2")
-    assert result.returncode == pytest.ExitCode.USAGE_ERROR
-    assert [line for line in result.stderr.splitlines() if line] == [
-        "ERROR: each worker of -n has a stack of its own, and one stack alone can have the ports that the settings fix "
-        "(minio_port): run with -n 0, or without these settings"
+    done = run_pytest(folder, harness_settings.root, "-n", "2")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert [line for line in done.stderr.splitlines() if line] == [
+        "ERROR: fixed ports (minio_port) allow only one stack, but each worker of -n has its own: run with -n 0, "
+        "or remove these settings"
     ]
 
 

@@ -117,7 +117,7 @@ def test_the_next_run_reuses_the_reset_services_and_down_removes_them(kept: Proj
     assert list_labelled(engine, {LABEL_SESSION: first["session"]}) == []
     assert not engine.networks.list(filters={"label": f"{LABEL_SESSION}={first['session']}"})
     assert not engine.volumes.list(filters={"label": f"{LABEL_SESSION}={first['session']}"})
-    assert kept.down() == "nothing was kept\n"
+    assert kept.down() == "nothing to remove\n"
 
 
 @pytest.mark.at_length

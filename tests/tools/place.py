@@ -1,4 +1,4 @@
-"""The tools are shell: each is run in a folder of its own, on a PATH that holds only what a test puts there."""
+"""A folder to run shell tools in, with a PATH that holds only the programs that a test puts there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PLAIN_TOOLS = (
 
 
 class Place:
-    """A folder with the project's tools in it, and a `bin` that is the whole PATH."""
+    """A folder with files of the project, and a `bin` that is the whole PATH."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -26,14 +26,14 @@ class Place:
         self.env = {"PATH": str(self.bin), "HOME": str(folder), "HARNESS_ENGINE_ROOT": str(folder / "root")}
 
     def take(self, *names: str) -> None:
-        """Copies files of the project in."""
+        """Copy files of the project into the folder."""
         for name in names:
             target = self.folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, target)
 
     def script(self, name: str, body: str) -> Path:
-        """Puts a shell script on the PATH, in place of the system's tool if there is one."""
+        """Put a shell script on the PATH, instead of the system's tool of that name."""
         file = self.bin / name
         file.unlink(missing_ok=True)
         file.write_text(f"#!{self.bin}/sh\n{body}\n")
@@ -41,7 +41,7 @@ class Place:
         return file
 
     def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
-        # The time-out is part of each test: it is hit when something that was left running holds the output.
+        # A process that a tool leaves running keeps the output open, and fails the test by this timeout.
         return subprocess.run(
             command,
             cwd=self.folder,

@@ -1,4 +1,4 @@
-"""The table of `make lines`: what each line's JUnit file says."""
+"""The table of `make lines`, from each line's JUnit file."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def test_a_reason_is_shown_once(junit: Path, capsys: pytest.CaptureFixture[str])
         (Outcome("3.1", "3.12.1", 1, (), {}, "no Python"), False),
     ],
 )
-def test_a_line_on_which_nothing_passed_is_not_good(outcome: Outcome, is_good: bool) -> None:
+def test_a_line_without_a_passed_scenario_is_not_good(outcome: Outcome, is_good: bool) -> None:
     assert outcome.is_good == is_good
 
 
-def test_a_pytest_that_did_not_end_well_is_told(junit: Path, tmp_path: Path) -> None:
+def test_an_abnormal_end_of_pytest_is_a_fault(junit: Path, tmp_path: Path) -> None:
     assert read("3.1", "3.12.1", tmp_path / "none.xml", 4).fault == "pytest exited with 4 and wrote no none.xml"
     junit.write_text(JUNIT.replace("failure", "system-out").replace("error", "system-out"))
     assert read("3.1", "3.12.1", junit, 2).fault == "pytest exited with 2"

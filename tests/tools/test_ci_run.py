@@ -30,7 +30,7 @@ def makefile(place: Place, *recipe: str) -> None:
     (place.folder / "Makefile").write_text("test:\n" + "".join(f"\t@{line}\n" for line in recipe))
 
 
-def test_a_green_run(clone: Place) -> None:
+def test_a_successful_run_prints_a_summary(clone: Place) -> None:
     (clone.folder / "junit").write_text(JUNIT)
     makefile(clone, 'echo "CI is $$CI"', "mkdir -p .harness/junit", "cp junit .harness/junit/unit.xml")
     done = clone.run("bash", str(clone.folder / ".ci/run"))
@@ -40,7 +40,7 @@ def test_a_green_run(clone: Place) -> None:
     assert "CI is true" in (clone.folder / ".harness/logs/ci.log").read_text()
 
 
-def test_the_exit_code_is_makes_and_what_it_started_is_stopped(clone: Place) -> None:
+def test_the_exit_code_is_makes_and_the_engine_is_stopped(clone: Place) -> None:
     makefile(clone, "echo on the way", "exit 3")
     done = clone.run("bash", ".ci/run")
     assert done.returncode == 2
@@ -49,7 +49,7 @@ def test_the_exit_code_is_makes_and_what_it_started_is_stopped(clone: Place) -> 
     assert (clone.folder / "engine-calls").read_text().splitlines()[-1] == f"stop {state}"
 
 
-def test_a_signal_reaches_what_make_started(clone: Place) -> None:
+def test_a_signal_reaches_the_children_of_make(clone: Place) -> None:
     child = clone.folder / "child.py"
     child.write_text(
         "import pathlib, time\n"

@@ -31,24 +31,24 @@ LOCKS = [
 ASKED_FOR = {
     *("pytest", "testcontainers", "moto", "boto3", "minio", "apache-airflow", "docker", "pytest-xdist", "requests"),
 }
-"""What the project was asked to use."""
+"""Packages that the project must use."""
 MINORS = [f"3.{minor}" for minor in range(10, 15)]
-"""What a lock may be asked for; some releases set no upper bound."""
+"""Python versions that are checked; some releases set no upper bound."""
 
 
 def faults(lock: str) -> list[str]:
-    """What makes a lock unfit: places to fetch from, packages without version or hash, another command than ours."""
+    """Return what is wrong with a lock: indexes, packages without version or hash, a different command."""
     found = []
     if "#    make locks\n" not in lock:
-        found.append("does not say that `make locks` makes it")
+        found.append("does not say that `make locks` writes it")
     if "/work/" in lock or "/tmp/" in lock or "/home/" in lock:
-        found.append("has a path of somebody's machine")
+        found.append("has a path of a machine")
     for entry in re.sub(r"\\\n", " ", lock).splitlines():
         text = entry.split(" #")[0].strip()
         if not text or text.startswith("#"):
             continue
         if text.startswith("-") or "://" in text:
-            found.append(f"says where to fetch from, or takes in another file: {text}")
+            found.append(f"names an index, or includes another file: {text}")
         elif not re.match(r"[A-Za-z0-9._-]+(\[[^]]+\])?==\S+", text):
             found.append(f"has no version: {text[:60]}")
         elif not re.search(r"--hash=sha256:[0-9a-f]{64}\b", text):
@@ -64,7 +64,7 @@ def pins(lock: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda file: str(file.relative_to(ROOT)))
-def test_a_lock_has_hashes_and_no_place_to_fetch_from(lock: Path) -> None:
+def test_a_lock_has_hashes_and_no_index(lock: Path) -> None:
     assert faults(lock.read_text()) == []
 
 
@@ -73,7 +73,7 @@ def project() -> dict[str, Any]:
     return found
 
 
-def test_the_harness_lock_has_all_that_pyproject_asks_for_but_airflow() -> None:
+def test_the_harness_lock_has_all_dependencies_except_airflow() -> None:
     extras = project()["optional-dependencies"]
     assert set(extras) == {*EXTRAS, "airflow"}
     asked = [*project()["dependencies"], *(each for extra in EXTRAS for each in extras[extra])]
@@ -85,7 +85,7 @@ def test_the_harness_lock_has_all_that_pyproject_asks_for_but_airflow() -> None:
     assert [name for name in locked if name.startswith("apache-airflow")] == []
 
 
-def test_no_requirement_names_the_project_itself_and_what_was_asked_for_is_there() -> None:
+def test_required_packages_are_listed_and_the_project_is_not() -> None:
     extras = project()["optional-dependencies"].values()
     named = [Requirement(each).name for each in [*project()["dependencies"], *chain.from_iterable(extras)]]
     assert project()["name"] not in named
@@ -93,21 +93,21 @@ def test_no_requirement_names_the_project_itself_and_what_was_asked_for_is_there
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_each_airflow_lock_is_of_its_line_and_has_the_providers_of_the_extra(line: str) -> None:
+def test_an_airflow_lock_has_its_line_and_the_providers_of_the_extra(line: str) -> None:
     locked = pins((ROOT / "requirements" / f"airflow-{line}.txt").read_text())
     (version,) = locked["apache-airflow"]
     assert version.rpartition(".")[0] == line
     assert set(map(canonicalize_name, project()["optional-dependencies"]["airflow"])) <= set(locked)
 
 
-def test_a_line_has_only_pythons_that_its_airflow_takes() -> None:
-    """uv does not look at upper bounds. The environments that are there are asked."""
+def test_a_line_has_only_pythons_that_its_airflow_supports() -> None:
+    """uv ignores upper bounds, so the test checks the metadata of the existing environments."""
     found = {
         file.parents[4].name: SpecifierSet(Parser().parsestr(file.read_text())["Requires-Python"])
         for file in (ROOT / ".harness/airflow").glob("*/lib/python*/site-packages/apache_airflow-*.dist-info/METADATA")
     }
     for line, wanted in found.items():
-        # In `!=3.13` the authors of a release mean every 3.13.
+        # `!=3.13` in a release means every 3.13.
         fitting = {minor for minor in MINORS if minor in wanted and f"{minor}.99" in wanted}
         assert set(LINES[line].pythons) <= fitting, line
 
@@ -123,15 +123,15 @@ def test_a_good_lock_has_no_fault() -> None:
 @pytest.mark.parametrize(
     ("bad", "fault"),
     [
-        ("--index-url https://mirror.example/simple\n" + GOOD, "where to fetch"),
-        ("--find-links /wheels\n" + GOOD, "where to fetch"),
-        (GOOD + "x @ https://mirror.example/x.whl\n", "where to fetch"),
+        ("--index-url https://mirror.example/simple\n" + GOOD, "names an index"),
+        ("--find-links /wheels\n" + GOOD, "names an index"),
+        (GOOD + "x @ https://mirror.example/x.whl\n", "names an index"),
         (GOOD + "-r other.txt\n", "another file"),
         (GOOD + "six==1.0\n", "no hash"),
         (GOOD + "six>=1.0 --hash=sha256:" + "a" * 64 + "\n", "no version"),
         (GOOD.replace("make locks", "uv pip compile"), "make locks"),
-        (GOOD + "# via -r /home/me/x.in\n", "somebody's machine"),
+        (GOOD + "# via -r /home/me/x.in\n", "path of a machine"),
     ],
 )
-def test_a_bad_lock_is_seen(bad: str, fault: str) -> None:
+def test_faults_of_a_lock_are_found(bad: str, fault: str) -> None:
     assert any(fault in found for found in faults(bad))

@@ -4,13 +4,13 @@ import pytest
 
 from tests.tools.place import Place
 
-# ` on 2.11` where the Makefile chooses an Airflow environment.
+# ` on 2.11` if the Makefile selects an Airflow environment.
 ON_LINE = "on=${HARNESS_AIRFLOW_PYTHON%/bin/python}; on=${on:+ on ${on##*/airflow/}}"
 
 
 @pytest.fixture
 def project(place: Place) -> Place:
-    """A tree whose environment is there and whose tools do as a test says."""
+    """A checkout with fake tools that record their calls."""
     place.take("Makefile")
     tools = place.folder / "tools"
     tools.mkdir()
@@ -70,7 +70,9 @@ def test_the_suite_runs_in_order(project: Place) -> None:
         ("unit", "python -m pytest tests -n 2", ["harness", "airflow-3.3"]),
     ],
 )
-def test_a_step_has_its_environments_first(project: Place, target: str, before: str, environments: list[str]) -> None:
+def test_a_step_creates_its_environments_first(
+    project: Place, target: str, before: str, environments: list[str]
+) -> None:
     assert project.run("make", target).returncode == 0
     made = calls(project)[: calls(project).index(before)]
     assert [call for call in made if call.startswith("environment ")] == [
@@ -100,7 +102,7 @@ def test_a_failing_pytest_fails_make(project: Place) -> None:
     assert project.run("make", "folders", BREAK="-mpytest").returncode == 2
 
 
-def test_without_go_on_the_path_the_wheels_go_is_asked_for(project: Place) -> None:
+def test_without_go_on_the_path_the_wheels_go_is_used(project: Place) -> None:
     (project.bin / "go").unlink()
     assert project.run("make", "actionlint").returncode == 0, "actionlint is there already"
     (project.folder / ".venv/bin/actionlint").unlink()
@@ -108,7 +110,7 @@ def test_without_go_on_the_path_the_wheels_go_is_asked_for(project: Place) -> No
     assert "python -m harness.images.go" in calls(project)
 
 
-def test_without_an_engine_nothing_else_runs(project: Place) -> None:
+def test_without_an_engine_no_step_runs(project: Place) -> None:
     (project.folder / "tools/engine").write_text(f"#!{project.bin}/sh\nexit 2\n")
     assert project.run("make", "test").returncode == 2
     assert not (project.folder / "calls").exists()

@@ -1,4 +1,4 @@
-"""uv is given what pip is configured with."""
+"""pip's settings are translated for uv."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_no_python_is_downloaded_and_the_systems_certificates_are_trusted() -> N
 
 
 def test_an_environment_variable_beats_the_install_section_which_beats_the_global_one() -> None:
-    # pip lists them in the order of the alphabet.
+    # pip lists settings in alphabetical order.
     config = ":env:.timeout='3'\nglobal.index-url='g'\nglobal.timeout='1'\ninstall.index-url='i'\ninstall.timeout='2'"
     assert parse(config) == {"index-url": "i", "timeout": "3"}
 

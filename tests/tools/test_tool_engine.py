@@ -12,13 +12,13 @@ from tests.tools.place import Place
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the script starts engines on Linux only")
 
-# A daemon that answers for as long as it lives; it notes how it was started.
+# A daemon that answers while it runs, and writes down its arguments.
 DOCKERD = """\
 echo "$@" >"$HOME/dockerd-arguments"
 echo "this is dockerd's log"
 trap 'rm -f "$HOME/answers"; exit 0' TERM
 touch "$HOME/answers"
-beats=0 # it ends by itself when a test that went wrong left it
+beats=0 # ends by itself if a failed test leaves it running
 while [ $beats -lt 300 ] && sleep 0.1; do beats=$((beats + 1)); done
 """
 DOCKER = '[ -f "$HOME/answers" ] && echo 20.10.24'
@@ -26,7 +26,7 @@ DOCKER = '[ -f "$HOME/answers" ] && echo 20.10.24'
 
 @pytest.fixture
 def machine(place: Place) -> Iterator[Place]:
-    """Debian as root without an init system: a client, and no engine."""
+    """Debian as root without an init system, with a Docker client but no engine."""
     place.take("tools/engine")
     etc = place.folder / "root" / "etc"
     etc.mkdir(parents=True)
@@ -39,7 +39,7 @@ def machine(place: Place) -> Iterator[Place]:
 
 
 def installs_dockerd(machine: Place) -> None:
-    """Makes apt-get install a dockerd."""
+    """Let apt-get install a dockerd."""
     (machine.folder / "dockerd").write_text(f"#!{machine.bin}/sh\n{DOCKERD}")
     machine.script(
         "apt-get",
@@ -49,7 +49,7 @@ def installs_dockerd(machine: Place) -> None:
 
 
 @pytest.mark.parametrize("verb", ["start", "ensure"])
-def test_an_engine_that_answers_is_left_alone(machine: Place, verb: str) -> None:
+def test_a_running_engine_is_left_running(machine: Place, verb: str) -> None:
     (machine.folder / "answers").touch()
     for tool in ("apt-get", "dockerd", "systemctl"):
         machine.script(tool, 'touch "$HOME/touched"')
@@ -62,12 +62,14 @@ def test_an_engine_that_answers_is_left_alone(machine: Place, verb: str) -> None
 
 @pytest.mark.parametrize("verb", ["start", "ensure"])
 @pytest.mark.parametrize(
-    ("tool", "told", "needed"),
+    ("tool", "output", "needed"),
     [("id", "1000", "sudo make engine"), ("uname", "Darwin", "Docker Desktop")],
 )
-def test_who_cannot_start_one_is_told(machine: Place, verb: str, tool: str, told: str, needed: str) -> None:
+def test_users_who_can_not_start_an_engine_get_one_line(
+    machine: Place, verb: str, tool: str, output: str, needed: str
+) -> None:
     installs_dockerd(machine)
-    machine.script(tool, f"echo {told}")
+    machine.script(tool, f"echo {output}")
     done = machine.run("tools/engine", verb)
     assert (done.returncode, done.stdout) == (2, "")
     assert needed in done.stderr
@@ -75,7 +77,7 @@ def test_who_cannot_start_one_is_told(machine: Place, verb: str, tool: str, told
     assert not (machine.folder / "apt-calls").exists()
 
 
-def test_another_linux_is_told(machine: Place) -> None:
+def test_other_linux_distributions_get_one_line(machine: Place) -> None:
     installs_dockerd(machine)
     (machine.folder / "root/etc/os-release").write_text("ID=fedora\n")
     done = machine.run("tools/engine", "start")
@@ -84,7 +86,7 @@ def test_another_linux_is_told(machine: Place) -> None:
     assert not (machine.folder / "apt-calls").exists()
 
 
-def test_an_engine_elsewhere_is_not_replaced_by_one_here(machine: Place) -> None:
+def test_a_remote_engine_is_not_replaced_by_a_local_one(machine: Place) -> None:
     installs_dockerd(machine)
     done = machine.run("tools/engine", "ensure", DOCKER_HOST="tcp://10.0.0.1:2376")
     assert done.returncode == 2
@@ -92,7 +94,7 @@ def test_an_engine_elsewhere_is_not_replaced_by_one_here(machine: Place) -> None
     assert not (machine.folder / "apt-calls").exists()
 
 
-def test_installing_can_be_forbidden(machine: Place) -> None:
+def test_installation_can_be_forbidden(machine: Place) -> None:
     installs_dockerd(machine)
     done = machine.run("tools/engine", "ensure", HARNESS_INSTALL_ENGINE="0")
     assert done.returncode == 2
@@ -101,12 +103,12 @@ def test_installing_can_be_forbidden(machine: Place) -> None:
     assert not (machine.folder / "apt-calls").exists()
 
 
-def test_one_is_installed_started_detached_and_stopped(machine: Place, alive: Callable[[int], bool]) -> None:
+def test_an_engine_is_installed_started_detached_and_stopped(machine: Place, alive: Callable[[int], bool]) -> None:
     installs_dockerd(machine)
-    # The daemon does not hold this call's output, else it would not return.
+    # This call would not return if the daemon kept its output open.
     done = machine.run("tools/engine", "ensure", HARNESS_DOCKERD_OPTIONS="--data-root /elsewhere")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "no Docker engine answers; getting one" in done.stdout
+    assert "no Docker engine answers; starting one" in done.stdout
     calls = (machine.folder / "apt-calls").read_text().splitlines()
     assert [call.split()[4] for call in calls] == ["update", "install"]
     assert calls[1].endswith("docker.io ca-certificates")
@@ -114,7 +116,7 @@ def test_one_is_installed_started_detached_and_stopped(machine: Place, alive: Ca
     state = machine.folder / "root/run/airflow-harness"
     pid = int((state / "started").read_text())
     assert alive(pid)
-    assert os.getsid(pid) == pid  # a session of its own: no Ctrl-C and no hang-up of ours reaches it
+    assert os.getsid(pid) == pid  # a separate session, so Ctrl-C and hang-ups don't reach it
     assert "this is dockerd's log" in (state / "engine.log").read_text()
 
     again = machine.run("tools/engine", "start")
@@ -126,7 +128,7 @@ def test_one_is_installed_started_detached_and_stopped(machine: Place, alive: Ca
     assert not alive(pid)
 
 
-def test_an_installed_engine_is_only_started(machine: Place) -> None:
+def test_an_installed_engine_is_started(machine: Place) -> None:
     installs_dockerd(machine)
     machine.script("dockerd", DOCKERD)
     done = machine.run("tools/engine", "start", DOCKER_HOST="unix:///elsewhere.sock")
@@ -135,7 +137,7 @@ def test_an_installed_engine_is_only_started(machine: Place) -> None:
     assert (machine.folder / "dockerd-arguments").read_text() == "-H unix:///elsewhere.sock\n"
 
 
-def test_where_systemd_runs_it_starts_the_service(machine: Place) -> None:
+def test_systemd_starts_the_service(machine: Place) -> None:
     (machine.folder / "root/run/systemd/system").mkdir(parents=True)
     machine.script("dockerd", "exit 9")
     machine.script(
@@ -147,7 +149,7 @@ def test_where_systemd_runs_it_starts_the_service(machine: Place) -> None:
     assert (machine.folder / "systemctl").read_text() == "start docker\nstop docker.socket docker.service\n"
 
 
-def test_a_failed_install_shows_what_apt_said(machine: Place) -> None:
+def test_a_failed_installation_shows_the_output_of_apt(machine: Place) -> None:
     machine.script("apt-get", "echo 'E: Unable to locate package docker.io'; exit 100")
     done = machine.run("tools/engine", "start")
     assert done.returncode == 1
@@ -155,7 +157,7 @@ def test_a_failed_install_shows_what_apt_said(machine: Place) -> None:
     assert "E: Unable to locate package docker.io" in done.stderr
 
 
-def test_a_daemon_that_ends_shows_its_log_at_once(machine: Place) -> None:
+def test_a_daemon_that_exits_shows_its_log_at_once(machine: Place) -> None:
     machine.script("dockerd", "echo 'failed to start daemon: no cgroups'; exit 1")
     began = time.monotonic()
     done = machine.run("tools/engine", "start")
@@ -165,17 +167,17 @@ def test_a_daemon_that_ends_shows_its_log_at_once(machine: Place) -> None:
     assert "nothing to stop" in machine.run("tools/engine", "stop").stdout
 
 
-def test_a_number_that_another_process_has_now_is_not_stopped(machine: Place, alive: Callable[[int], bool]) -> None:
+def test_another_process_with_the_recorded_pid_is_not_stopped(machine: Place, alive: Callable[[int], bool]) -> None:
     machine.script("dockerd", DOCKERD)
     machine.run("tools/engine", "start")
     note = machine.folder / "root/run/airflow-harness/started"
     ours = note.read_text()
     with subprocess.Popen(["sleep", "30"]) as stranger:
         note.write_text(f"{stranger.pid}\n")
-        said = machine.run("tools/engine", "stop").stdout
+        output = machine.run("tools/engine", "stop").stdout
         spared = stranger.poll() is None
         stranger.kill()
     note.write_text(ours)
-    assert "gone already" in said
+    assert "has already ended" in output
     assert spared
     assert alive(int(ours))

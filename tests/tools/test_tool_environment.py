@@ -1,4 +1,4 @@
-"""tools/environment with made-up interpreters, which note what they are asked to do."""
+"""tools/environment with fake interpreters that record their calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.tools.place import ROOT, Place
 
-# Everything but the questions of the tool goes to the Python that runs the tests.
+# Calls that the fake does not handle go to the Python that runs the tests.
 PYTHON = """\
 for last in "$@"; do :; done
 case "$*" in
@@ -26,7 +26,7 @@ case "$*" in
 "-m pip "*) [ -z "$FAKE_PIP" ] || { echo "$FAKE_PIP"; exit 1; }; echo "pip $last" >>"$HOME/calls"; exit 0 ;;
 esac
 """
-# uv pip install --python ENVIRONMENT/bin/python ...: leaves a script as packages do.
+# uv pip install --python ENVIRONMENT/bin/python ...: creates a script, as packages do.
 UV = """\
 for last in "$@"; do :; done
 [ -z "$FAKE_UV" ] || { echo "$FAKE_UV"; exit 1; }
@@ -56,7 +56,7 @@ def python(place: Place, name: str, version: str = OWN) -> Path:
 
 
 def calls(place: Place) -> list[str]:
-    """What was installed, by the last argument; uv itself apart."""
+    """Return the last argument of each installation, without that of uv."""
     file = place.folder / "calls"
     got = GET_UV.format(place.folder)
     return [line for line in (file.read_text().splitlines() if file.exists() else []) if line != got]
@@ -71,7 +71,7 @@ def made_with(place: Place, environment: str) -> str:
 
 
 @pytest.mark.parametrize("version", ["3.10.13", "3.15.0", "2.7.18", "3.110.1"])
-def test_another_python_is_refused_in_one_line(project: Place, version: str) -> None:
+def test_an_unsupported_python_is_refused_in_one_line(project: Place, version: str) -> None:
     named = python(project, "some-python", version)
     done = project.run("make", "lint", f"PYTHON={named}")
     assert done.returncode == 2
@@ -82,26 +82,26 @@ def test_another_python_is_refused_in_one_line(project: Place, version: str) -> 
     assert calls(project) == []
 
 
-def test_a_named_python_is_refused_although_an_environment_is_there(project: Place) -> None:
+def test_an_unsupported_named_python_is_refused_although_an_environment_exists(project: Place) -> None:
     python(project, "python3")
     assert project.run("make", "venv").returncode == 0
     named = project.script("old", "echo 3.9.18 yes")
     assert "is Python 3.9.18" in project.run("make", "venv", PYTHON=str(named)).stderr
 
 
-def test_no_python_at_all(project: Place) -> None:
+def test_a_machine_without_python_is_refused(project: Place) -> None:
     done = project.run("make", "venv")
     assert done.returncode == 2
     assert "found: none" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_a_python_that_does_not_run_is_named(project: Place) -> None:
+def test_a_broken_python_is_named(project: Place) -> None:
     python(project, "python3")
     assert "found: nowhere, which does not run" in project.run("make", "venv", "PYTHON=nowhere").stderr
 
 
-def test_a_shim_that_refuses_to_run_is_passed_over(project: Place) -> None:
+def test_a_shim_that_fails_is_skipped(project: Place) -> None:
     project.script("python3.12", "echo 'pyenv: python3.12: command not found' >&2; exit 127")
     python(project, "python3.11", "3.11.9")
     done = project.run("make", "venv")
@@ -109,7 +109,7 @@ def test_a_shim_that_refuses_to_run_is_passed_over(project: Place) -> None:
     assert made_with(project, ".venv") == "3.11.9"
 
 
-def test_a_python_that_only_pyenv_knows_is_found(project: Place) -> None:
+def test_pyenvs_newest_python_is_found(project: Place) -> None:
     python(project, "python3", "3.9.18")
     for version in ("3.12.1", "3.12.10"):
         commands = project.folder / ".pyenv" / "versions" / version / "bin"
@@ -119,14 +119,14 @@ def test_a_python_that_only_pyenv_knows_is_found(project: Place) -> None:
     assert made_with(project, ".venv") == "3.12.10"
 
 
-def test_a_python_without_venv_is_refused_with_the_package_that_has_it(project: Place) -> None:
+def test_a_python_without_venv_is_refused_with_the_missing_package(project: Place) -> None:
     python(project, "python3")
     done = project.run("make", "venv", FAKE_VENV="no")
     assert done.returncode == 2
     assert "python3-venv" in done.stderr
 
 
-def test_it_is_made_once_and_again_when_the_lock_changes(project: Place) -> None:
+def test_an_environment_is_created_once_and_again_after_a_change_of_the_lock(project: Place) -> None:
     python(project, "python3")
     done = project.run("make", "venv")
     assert done.returncode == 0, done.stderr
@@ -141,7 +141,7 @@ def test_it_is_made_once_and_again_when_the_lock_changes(project: Place) -> None
     assert calls(project) == made * 2
 
 
-def test_uv_itself_is_got_once_and_again_when_its_lock_changes(project: Place) -> None:
+def test_uv_is_installed_once_and_again_after_a_change_of_its_lock(project: Place) -> None:
     python(project, "python3")
     got = GET_UV.format(project.folder)
     assert project.run("tools/environment", "make", "harness", "airflow-3.3").returncode == 0
@@ -152,7 +152,7 @@ def test_uv_itself_is_got_once_and_again_when_its_lock_changes(project: Place) -
     assert (project.folder / "calls").read_text().count(got) == 2
 
 
-def test_the_project_is_installed_again_when_its_metadata_changes(project: Place) -> None:
+def test_the_project_is_installed_again_after_a_change_of_its_metadata(project: Place) -> None:
     python(project, "python3")
     project.run("make", "venv")
     before = calls(project)
@@ -161,7 +161,7 @@ def test_the_project_is_installed_again_when_its_metadata_changes(project: Place
     assert calls(project) == [*before, of_project(project)]
 
 
-def test_an_environment_of_another_place_is_made_again(project: Place) -> None:
+def test_a_copied_environment_is_created_again(project: Place) -> None:
     python(project, "python3")
     project.run("make", "venv")
     stamp = project.folder / ".venv" / "made-from"
@@ -170,23 +170,23 @@ def test_an_environment_of_another_place_is_made_again(project: Place) -> None:
     assert calls(project).count("uv requirements/harness.txt") == 2
 
 
-def test_its_scripts_name_the_interpreter_where_it_is_now(project: Place) -> None:
+def test_scripts_name_the_interpreter_in_the_final_folder(project: Place) -> None:
     python(project, "python3")
     project.run("make", "venv")
     assert (project.folder / ".venv/bin/tool").read_text() == f"#!{project.folder}/.venv/bin/python\n"
 
 
 @pytest.mark.parametrize("fault", ["FAKE_GET", "FAKE_UV"])
-def test_pip_installs_where_uv_can_not_and_the_reason_is_told_in_one_line(project: Place, fault: str) -> None:
+def test_pip_installs_if_uv_fails_and_the_reason_is_one_line(project: Place, fault: str) -> None:
     python(project, "python3")
     done = project.run("tools/environment", "make", "harness", **{fault: "Trying\nNo such host"})
     assert done.returncode == 0, done.stderr
-    (told,) = [line for line in done.stdout.splitlines() if "uv can't be used" in line]
-    assert "(No such host)" in told
+    (message,) = [line for line in done.stdout.splitlines() if "uv can't be used" in line]
+    assert "(No such host)" in message
     assert calls(project) == [f"pip {project.folder}/requirements/harness.txt", f"pip {project.folder}"]
 
 
-def test_a_python_without_pip_gets_uv_by_that_of_a_virtual_environment(project: Place) -> None:
+def test_a_python_without_pip_uses_a_virtual_environments_pip(project: Place) -> None:
     named = python(project, "python3")
     named.write_text(
         named.read_text().replace("FAKE_CONFIG:-0", 'FAKE_CONFIG:-$([ "$0" = "${0#*/pip/}" ]; echo $((1-$?)))')
@@ -197,7 +197,7 @@ def test_a_python_without_pip_gets_uv_by_that_of_a_virtual_environment(project: 
     assert (project.folder / ".harness" / "pip" / "bin" / "python").exists()
 
 
-def test_a_failed_install_shows_what_pip_said_leaves_nothing_and_is_tried_again(project: Place) -> None:
+def test_a_failed_installation_shows_pips_error_and_leaves_no_environment(project: Place) -> None:
     python(project, "python3")
     done = project.run("make", "venv", FAKE_UV="no", FAKE_PIP="ERROR: THESE PACKAGES DO NOT MATCH THE HASHES")
     assert done.returncode == 2
@@ -207,7 +207,7 @@ def test_a_failed_install_shows_what_pip_said_leaves_nothing_and_is_tried_again(
     assert (project.folder / ".venv" / "bin" / "python").exists()
 
 
-def test_a_kill_leaves_no_half_environment(project: Place) -> None:
+def test_a_kill_leaves_no_partial_environment(project: Place) -> None:
     python(project, "python3")
     command = ["tools/environment", "make", "airflow-3.3"]
     process = subprocess.Popen(
@@ -225,7 +225,7 @@ def test_a_kill_leaves_no_half_environment(project: Place) -> None:
     assert sorted(path.name for path in (project.folder / ".harness/airflow").iterdir()) == ["3.3"]
 
 
-def test_two_at_once_make_it_once(project: Place) -> None:
+def test_two_processes_create_an_environment_once(project: Place) -> None:
     python(project, "python3")
     command = ["tools/environment", "make", "airflow-3.3"]
     first = subprocess.Popen(command, cwd=project.folder, env={**project.env, "FAKE_SLOW": "1"})
@@ -244,7 +244,7 @@ def test_two_at_once_make_it_once(project: Place) -> None:
         ("3.11.7", "airflow-3.2", "3.13.9"),
     ],
 )
-def test_a_line_takes_its_own_python_or_that_of_the_harness_or_one_that_fits(
+def test_a_line_uses_its_preferred_python_or_the_harnesss_or_a_supported_one(
     project: Place, harness: str, line: str, wanted: str
 ) -> None:
     named = python(project, "named", harness)
@@ -257,7 +257,7 @@ def test_a_line_takes_its_own_python_or_that_of_the_harness_or_one_that_fits(
     assert calls(project).count(f"uv requirements/{line}.txt") == 1
 
 
-def test_a_line_is_made_again_for_another_python_of_the_harness(project: Place) -> None:
+def test_a_line_is_created_again_for_a_new_python_of_the_harness(project: Place) -> None:
     python(project, "python3.12", "3.12.4")
     named = python(project, "named", "3.11.7")
     for chosen, wanted in (("", "3.12.4"), (str(named), "3.11.7"), ("", "3.11.7")):
@@ -265,14 +265,14 @@ def test_a_line_is_made_again_for_another_python_of_the_harness(project: Place) 
         assert made_with(project, ".harness/airflow/3.3") == wanted
 
 
-def test_a_line_without_a_python_that_fits_is_refused(project: Place) -> None:
+def test_a_line_without_a_supported_python_is_refused(project: Place) -> None:
     python(project, "python3", "3.13.0")
     done = project.run("make", "airflow-2.11")
     assert done.returncode == 2
     assert "Python 3.10 to 3.12 is needed; found: " in done.stderr
 
 
-def test_an_unknown_environment(project: Place) -> None:
+def test_an_unknown_environment_is_refused(project: Place) -> None:
     python(project, "python3")
     done = project.run("tools/environment", "make", "airflow-1.10")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

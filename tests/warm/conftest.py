@@ -1,4 +1,4 @@
-"""Worlds with a runner that the test chooses, hosts of the test's own, and an end for all that it started."""
+"""Fixtures: worlds with a chosen runner, and hosts that end with the test."""
 
 from __future__ import annotations
 
@@ -11,57 +11,57 @@ import pytest
 from harness.airflow.runners import process
 from harness.airflow.runners.warm import WarmRunner, end_hosts
 from harness.world import World
-from tests.warm.stub import Place, runner_of, write_stub
-from tests.warm.support import Runs, with_dags
+from tests.warm.stub import Place, create_runner, write_stub
+from tests.warm.support import Runs, set_dags_folder
 
 RUNNERS = ("process", "warm")
 
 
 @pytest.fixture
 def warm(world: World, tmp_path: Path) -> Runs:
-    """Runs by this test process's warm runner: it has one host for all that have the same lasting environment."""
-    return Runs(with_dags(world, tmp_path / "dags"), tmp_path / "dags")
+    """Runs by the warm runner of this test process; runs with the same start-up environment share a host."""
+    return Runs(set_dags_folder(world, tmp_path / "dags"), tmp_path / "dags")
 
 
 @pytest.fixture
 def fresh(warm: Runs) -> Runs:
-    """The same DAGs by the other runner, to compare with: a second or more for each run."""
+    """Runs of the same DAGs by the process runner, for comparison; each takes a second or more."""
     return dataclasses.replace(warm, world=dataclasses.replace(warm.world, execute=process.execute))
 
 
 @pytest.fixture(scope="session")
 def stub_airflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stand-in for Airflow, the same for all tests, which so share a host."""
+    """The stand-in for Airflow; all tests use the same one, so they share a host."""
     return write_stub(tmp_path_factory.mktemp("airflow"))
 
 
 @pytest.fixture(scope="session")
 def stub_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmRunner]:
     folder = tmp_path_factory.mktemp("hosts")
-    yield runner_of(folder)
+    yield create_runner(folder)
     end_hosts(folder)
 
 
 @pytest.fixture
 def stub(stub_hosts: WarmRunner, stub_airflow: Path, tmp_path: Path) -> Place:
-    """Runs of scripts by the host that all tests share."""
+    """Runs of scripts by the shared host."""
     return Place(tmp_path, stub_airflow, stub_hosts.execute)
 
 
 @pytest.fixture(params=RUNNERS)
 def stub_both(request: pytest.FixtureRequest, stub: Place) -> Place:
-    """The same by each runner."""
+    """Runs of scripts by each runner."""
     return dataclasses.replace(stub, execute=process.execute) if request.param == "process" else stub
 
 
 @pytest.fixture
 def own_hosts(tmp_path: Path) -> Iterator[Callable[..., WarmRunner]]:
-    """Makes hosts that no other test meets."""
+    """A function that creates a runner whose hosts no other test uses."""
     folder = tmp_path / "hosts"
     folder.mkdir()
 
-    def make(idle: float = 600) -> WarmRunner:
-        return runner_of(folder, idle)
+    def create(idle: float = 600) -> WarmRunner:
+        return create_runner(folder, idle)
 
-    yield make
+    yield create
     end_hosts(folder)

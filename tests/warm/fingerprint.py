@@ -1,7 +1,7 @@
 """Print, as JSON, a fingerprint of each private name that harness/airflow/inside/internals.py relies on.
 
-Run by an Airflow environment's Python: `PYTHON tests/warm/fingerprint.py`. Of a function it is a hash of its source
-without docstring and comments, of anything else its type; null if there is none.
+Run with an Airflow environment's Python: `PYTHON tests/warm/fingerprint.py`. The fingerprint of a function is a hash of
+its source without docstring and comments, of any other object its type, of a missing name null.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from typing import Any
 NAMES = {
     "airflow.utils.db:reflect_tables": "remember_log_templates",
     "airflow.utils.db:synchronize_log_template": "remember_log_templates",
-    "airflow.plugins_manager:loaded_plugins": "note_plugin_state",
-    "airflow.plugins_manager:plugins": "note_plugin_state",
-    "airflow.plugins_manager:_get_plugins": "note_plugin_state",
-    "airflow.listeners.listener:_listener_manager": "note_plugin_state",
-    "airflow.listeners.listener:get_listener_manager": "note_plugin_state",
-    "airflow.lineage.hook:get_hook_lineage_collector": "note_plugin_state",
-    "airflow.sdk.plugins_manager:_get_plugins": "note_plugin_state",
-    "airflow.sdk.listener:get_listener_manager": "note_plugin_state",
-    "airflow.sdk.lineage:get_hook_lineage_collector": "note_plugin_state",
-    "airflow.sdk.execution_time.supervisor:in_process_api_server": "come_to_rest",
-    "airflow.api_fastapi.execution_api.app:InProcessExecutionAPI.transport": "come_to_rest",
-    "airflow.settings:engine": "come_to_rest",
-    "airflow.settings:async_engine": "come_to_rest",
-    "airflow.settings:Session": "come_to_rest",
-    "airflow.settings:DAGS_FOLDER": "holders_of_dags_folder",
-    "airflow.settings:configure_vars": "adopt_run",
-    "airflow.settings:prepare_syspath": "adopt_run",
-    "airflow.settings:prepare_syspath_for_config_and_plugins": "adopt_run",
-    "airflow.settings:prepare_syspath_for_dags_folder": "adopt_run",
-    "airflow.configuration:AirflowConfigParser.mask_secrets": "adopt_run",
-    "airflow.cli.cli_config:ARG_SUBDIR": "adopt_run",
-    "airflow.cli.cli_parser:get_parser": "adopt_run",
+    "airflow.plugins_manager:loaded_plugins": "save_plugin_state",
+    "airflow.plugins_manager:plugins": "save_plugin_state",
+    "airflow.plugins_manager:_get_plugins": "save_plugin_state",
+    "airflow.listeners.listener:_listener_manager": "save_plugin_state",
+    "airflow.listeners.listener:get_listener_manager": "save_plugin_state",
+    "airflow.lineage.hook:get_hook_lineage_collector": "save_plugin_state",
+    "airflow.sdk.plugins_manager:_get_plugins": "save_plugin_state",
+    "airflow.sdk.listener:get_listener_manager": "save_plugin_state",
+    "airflow.sdk.lineage:get_hook_lineage_collector": "save_plugin_state",
+    "airflow.sdk.execution_time.supervisor:in_process_api_server": "end_threads",
+    "airflow.api_fastapi.execution_api.app:InProcessExecutionAPI.transport": "end_threads",
+    "airflow.settings:engine": "end_threads",
+    "airflow.settings:async_engine": "end_threads",
+    "airflow.settings:Session": "end_threads",
+    "airflow.settings:DAGS_FOLDER": "find_dags_folder_holders",
+    "airflow.settings:configure_vars": "load_run_settings",
+    "airflow.settings:prepare_syspath": "load_run_settings",
+    "airflow.settings:prepare_syspath_for_config_and_plugins": "load_run_settings",
+    "airflow.settings:prepare_syspath_for_dags_folder": "load_run_settings",
+    "airflow.configuration:AirflowConfigParser.mask_secrets": "load_run_settings",
+    "airflow.cli.cli_config:ARG_SUBDIR": "load_run_settings",
+    "airflow.cli.cli_parser:get_parser": "load_run_settings",
     "airflow.models.dag:_run_task": "repeat_warnings",
     "airflow.sdk.definitions.dag:_run_task": "repeat_warnings",
-    "warnings:_showwarnmsg": "heard_warnings",
+    "warnings:_showwarnmsg": "record_warnings",
     "threading:_shutdown": "end_interpreter",
     "atexit:_run_exitfuncs": "end_interpreter",
 }

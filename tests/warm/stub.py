@@ -1,7 +1,6 @@
-"""Hosts that start in a moment: they rehearse a stand-in for Airflow, and their runs are `python -c`.
+"""Hosts that start fast: their warm-up uses a stand-in for Airflow, and their runs are `python -c`.
 
-All of the host but Airflow itself is the real one, so that what a run may do to its process can be tested a hundred
-times where one start of Airflow would take as long.
+Everything but Airflow is real. A hundred tests of effects on the process take as long as one start of Airflow.
 """
 
 from __future__ import annotations
@@ -55,8 +54,8 @@ def prepare_syspath():
 }
 
 
-def runner_of(folder: Path, idle: float = 600) -> WarmRunner:
-    """A warm runner whose remarks fail a test: no test but those of remarks expects another runner."""
+def create_runner(folder: Path, idle: float = 600) -> WarmRunner:
+    """Create a warm runner whose remarks fail the test, because most tests expect no fallback to another runner."""
 
     def remark(line: str) -> None:
         raise AssertionError(line)
@@ -66,14 +65,14 @@ def runner_of(folder: Path, idle: float = 600) -> WarmRunner:
 
 @contextmanager
 def no_database() -> Iterator[str]:
-    yield URL.format(name="rehearsal")
+    yield URL.format(name="warm_up")
 
 
 @dataclass
 class Place:
-    """Where runs of scripts are made, by `execute`; each has a home of its own.
+    """Runs scripts by `execute` in `folder`, each with a new home.
 
-    `airflow` is the folder that holds the stand-in, `extra` is in every environment.
+    `airflow` is the folder of the stand-in; `extra` is added to every environment.
     """
 
     folder: Path
@@ -100,8 +99,8 @@ class Place:
         command = [sys.executable, "-c", script]
         return self.execute(command, self.environment(home, env), home, home / "run.log", timeout)
 
-    def said(self, script: str, **options: object) -> str:
-        """What the script printed; it must end well."""
+    def get_output(self, script: str, **options: object) -> str:
+        """Run the script, assert that it succeeds, and return its output."""
         done = self.run(script, **options)  # type: ignore[arg-type]
         assert done.exit_code == 0, done.log
         return done.log.strip()
@@ -118,20 +117,20 @@ def write_stub(folder: Path) -> Path:
     return folder
 
 
-def host_pid(path: Path) -> int:
-    """The process that listens there, as the kernel knows it."""
+def get_host_pid(path: Path) -> int:
+    """Return the id of the process that listens on `path`, from the kernel."""
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
         pid, _, _ = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     return int(pid)
 
 
-def memory_of(pid: int) -> int:
-    """What the process has of its own, in bytes: pages that it shares with its forks count in part."""
+def measure_memory(pid: int) -> int:
+    """Return the process's proportional set size in bytes."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
 
 
-def open_files(pid: int) -> list[str]:
+def list_open_files(pid: int) -> list[str]:
     folder = Path(f"/proc/{pid}/fd")
-    return [os.readlink(entry) for entry in folder.iterdir()]  # noqa: PTH115 - links to what is no file
+    return [os.readlink(entry) for entry in folder.iterdir()]  # noqa: PTH115 - some links don't name files

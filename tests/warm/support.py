@@ -14,7 +14,7 @@ from harness.run import Run
 from harness.world import World
 
 DATE = "2021-01-01"
-# Both Airflow lines. What `work` returns is the run's only XCom.
+# Valid on both Airflow lines. The return value of `work` is the run's only XCom.
 DAG_FILE = """
 import datetime as dt
 from airflow import DAG
@@ -29,8 +29,8 @@ with DAG("{dag_id}", schedule=None, start_date=dt.datetime(2020, 1, 1, tzinfo=dt
 """
 
 
-def write_dag(folder: Path, work: str = "return None", *, top: str = "", dag_id: str = "told") -> Path:
-    """A DAG with one task, whose body is `work`; `top` is executed when the file is read."""
+def write_dag(folder: Path, work: str = "return None", *, top: str = "", dag_id: str = "probe") -> Path:
+    """Write a DAG with one task, whose body is `work`; `top` is executed on import of the file."""
     folder.mkdir(parents=True, exist_ok=True)
     body = textwrap.indent(textwrap.dedent(work).strip(), "    ")
     file = folder / f"{dag_id}.py"
@@ -38,19 +38,19 @@ def write_dag(folder: Path, work: str = "return None", *, top: str = "", dag_id:
     return file
 
 
-def with_dags(world: World, folder: Path, **settings: Any) -> World:
+def set_dags_folder(world: World, folder: Path, **settings: Any) -> World:
     chosen = world.settings.model_copy(update={"dags_folder": folder, **settings})
     return dataclasses.replace(world, settings=chosen)
 
 
 @dataclasses.dataclass
 class Runs:
-    """Runs of the DAG `told` in `folder`."""
+    """Runs of the DAG `probe` in `folder`."""
 
     world: World
     folder: Path
 
-    def dag(self, work: str = "return None", *, top: str = "", dag_id: str = "told") -> Path:
+    def dag(self, work: str = "return None", *, top: str = "", dag_id: str = "probe") -> Path:
         return write_dag(self.folder, work, top=top, dag_id=dag_id)
 
     def run(
@@ -63,19 +63,19 @@ class Runs:
         connections: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> Run:
-        """One run; with `work` the DAG is written first."""
+        """Run the DAG; with `work`, write the DAG first."""
         if work is not None:
             self.dag(work, top=top)
-        world = self.world if timeout is None else with_dags(self.world, self.folder, run_timeout=timeout)
-        return world.run("told", DATE, expect=expect, environment=environment, connections=connections)
+        world = self.world if timeout is None else set_dags_folder(self.world, self.folder, run_timeout=timeout)
+        return world.run("probe", DATE, expect=expect, environment=environment, connections=connections)
 
-    def told(self, work: str | None = None, **options: Any) -> Any:
-        """What the task returned."""
+    def get_result(self, work: str | None = None, **options: Any) -> Any:
+        """Run the DAG and return the task's return value."""
         return self.run(work, **options).xcoms["work", "return_value"]
 
 
-def alive(pid: int) -> bool:
-    """A zombie that nobody has waited for yet counts as gone."""
+def is_alive(pid: int) -> bool:
+    """Return whether the process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -84,4 +84,4 @@ def alive(pid: int) -> bool:
 
 @retry(stop=stop_after_delay(5), wait=wait_fixed(0.05), reraise=True)
 def await_gone(pid: int) -> None:
-    assert not alive(pid), f"process {pid} lives on"
+    assert not is_alive(pid), f"process {pid} is still running"

@@ -1,4 +1,4 @@
-"""However a run ends, both runners tell the same of it, and nothing that it started lives on."""
+"""Both runners report each kind of end of a run in the same way, and no descendant of the run survives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not run: the wa
 
 
 @pytest.mark.parametrize(
-    ("script", "code", "said"),
+    ("script", "code", "output"),
     [
         ("import sys; sys.exit(0)", 0, ""),
         ("import sys; sys.exit(3)", 3, ""),
@@ -47,16 +47,16 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not run: the wa
         ("def f(\n", 1, "SyntaxError"),
     ],
 )
-def test_exit_codes(stub_both: Place, script: str, code: int, said: str) -> None:
+def test_exit_codes(stub_both: Place, script: str, code: int, output: str) -> None:
     done = stub_both.run(script)
 
     assert done.exit_code == code, done.log
-    assert said in done.log
-    if not said:
+    assert output in done.log
+    if not output:
         assert "Traceback" not in done.log
 
 
-def test_a_traceback_is_that_of_the_script_alone(stub_both: Place) -> None:
+def test_a_traceback_has_no_frames_of_the_host(stub_both: Place) -> None:
     log = stub_both.run("def f():\n    1 / 0\nf()").log
     assert [line.strip() for line in log.splitlines()] == [
         "Traceback (most recent call last):",
@@ -70,7 +70,7 @@ SLEEPER = "[sys.executable, '-S', '-c', 'import time; time.sleep(600)']"
 PLAIN = f"child = subprocess.Popen({SLEEPER})"
 SESSION = f"child = subprocess.Popen({SLEEPER}, start_new_session=True)"
 UNMARKED = f"child = subprocess.Popen({SLEEPER}, start_new_session=True, env={{}})"
-# Without exec, as multiprocessing does it; the second one belongs to nobody whom the run knows.
+# Children without exec, as in multiprocessing; TWICE creates a grandchild whose parent has ended.
 FORK = """
 import multiprocessing
 child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
@@ -107,7 +107,7 @@ def leaves(place: Place, leaving: str, end: str) -> tuple[ProcessResult, int]:
 
 @pytest.mark.parametrize("end", list(ENDS))
 @pytest.mark.parametrize("leaving", list(LEAVES))
-def test_a_child_left_behind_does_not_survive(stub_both: Place, leaving: str, end: str) -> None:
+def test_no_descendant_survives_a_run(stub_both: Place, leaving: str, end: str) -> None:
     if leaving == "fork" and end in ("returns", "exit"):
         pytest.skip("not run: multiprocessing waits for its child, in a fresh process too")
     done, child = leaves(stub_both, leaving, end)
@@ -115,18 +115,18 @@ def test_a_child_left_behind_does_not_survive(stub_both: Place, leaving: str, en
     await_gone(child)
 
 
-def test_a_thread_that_never_ends_holds_the_run_until_its_time_is_up(stub_both: Place) -> None:
+def test_an_endless_thread_times_out(stub_both: Place) -> None:
     done = stub_both.run("import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()", timeout=1)
     assert done.exit_code is None
 
 
-def test_what_is_deaf_to_signals_is_ended_too(stub: Place) -> None:
+def test_a_run_that_ignores_signals_is_killed(stub: Place) -> None:
     deaf = "import signal, time\nfor s in (1, 2, 15): signal.signal(s, signal.SIG_IGN)\ntime.sleep(600)"
     assert stub.run(deaf, timeout=0.5).exit_code is None
-    assert stub.said("print('fit')") == "fit"
+    assert stub.get_output("print('fit')") == "fit"
 
 
-def test_a_run_that_eats_memory_hurts_itself_alone(stub_both: Place) -> None:
+def test_a_run_out_of_memory_affects_no_other_run(stub_both: Place) -> None:
     eats = """
 import resource
 limit = int(open("/proc/self/statm").read().split()[0]) * 4096 + (200 << 20)
@@ -136,19 +136,19 @@ while True:
     held.append(bytearray(10 << 20))
 """
     assert "MemoryError" in stub_both.run(eats).log
-    assert stub_both.said("print(len(bytearray(300 << 20)))") == str(300 << 20)
+    assert stub_both.get_output("print(len(bytearray(300 << 20)))") == str(300 << 20)
 
 
-def test_a_stopped_run_is_ended_after_its_time(stub: Place) -> None:
+def test_a_stopped_run_times_out(stub: Place) -> None:
     assert stub.run("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", timeout=0.5).exit_code is None
 
 
-def test_output_of_a_child_and_of_c_comes_in_order(stub_both: Place) -> None:
+def test_output_of_children_and_c_code_stays_in_order(stub_both: Place) -> None:
     script = "import os, subprocess\nprint('one')\nsubprocess.run(['echo', 'two'])\nos.write(2, b'three')"
-    assert stub_both.said(script).split() == ["one", "two", "three"]
+    assert stub_both.get_output(script).split() == ["one", "two", "three"]
 
 
-def test_the_log_holds_this_run_alone(stub_both: Place, tmp_path: Path) -> None:
+def test_the_log_contains_only_this_run(stub_both: Place, tmp_path: Path) -> None:
     (tmp_path / "home-1").mkdir()
     (tmp_path / "home-1" / "run.log").write_text("of an earlier run\n" * 100)
     stub_both.homes = 0

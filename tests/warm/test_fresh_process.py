@@ -1,4 +1,4 @@
-"""What a process finds at its start is the same in a fork of the host, whatever the run before it did to its own."""
+"""A fork of the host starts with the process state of a fresh process, after any changes by earlier runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.warm.stub import Place
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not run: the warm runner is for Linux")
 
-# Everything that the interpreter, the C library or the kernel keeps for a process and a program can read.
+# All readable state that the interpreter, the C library and the kernel keep for a process.
 LOOK = """
 import asyncio, builtins, ctypes, decimal, faulthandler, gc, importlib, json, locale, logging, os, resource, signal
 import socket, sys, tempfile, threading, time, warnings
@@ -84,7 +84,7 @@ print(json.dumps({
     "ended": threading._shutdown_locks_lock.locked() if hasattr(threading, "_shutdown_locks_lock") else False,
 }))
 """
-# A run that leaves nothing of its process as it was.
+# A run that changes all of its process's state.
 VANDAL = """
 import builtins, decimal, faulthandler, gc, locale, logging, os, random, resource, signal, socket, sys, tempfile
 import threading, time, warnings
@@ -133,17 +133,17 @@ print("done")
 def looks(
     stub_hosts: WarmRunner, stub_airflow: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> list[dict[str, object]]:
-    """What a fresh process finds, and what a fork finds after a run that left nothing as it was."""
+    """The state of a fresh process, and of a fork after a run that changed all state."""
     found: list[dict[str, object]] = []
     for execute in (fresh, stub_hosts.execute):
         place = Place(tmp_path_factory.mktemp("looks"), stub_airflow, execute)
-        assert place.said(VANDAL) == "done"
-        text = place.said(LOOK).replace(str(place.folder), "FOLDER")
+        assert place.get_output(VANDAL) == "done"
+        text = place.get_output(LOOK).replace(str(place.folder), "FOLDER")
         found.append(json.loads(text.splitlines()[-1]))
     return found
 
 
-# Each run has its own, or its runner has.
+# Variables that differ for each run or runner.
 OWN = (
     "AIRFLOW__API_AUTH__JWT_SECRET",
     "AIRFLOW__CORE__FERNET_KEY",
@@ -154,7 +154,7 @@ WHAT = [line.split('"')[1] for line in LOOK.splitlines() if line.startswith('   
 
 
 @pytest.mark.parametrize("what", WHAT)
-def test_a_fork_finds_what_a_fresh_process_finds(looks: list[dict[str, object]], what: str) -> None:
+def test_a_fork_has_the_process_state_of_a_fresh_process(looks: list[dict[str, object]], what: str) -> None:
     by_fresh, by_fork = (dict(look) for look in looks)
     if what == "environ":
         for look in (by_fresh, by_fork):
@@ -173,89 +173,89 @@ except ImportError:
 """
 
 
-def test_no_two_runs_draw_the_same_numbers(stub: Place) -> None:
-    draws = [stub.said(DRAWS).split() for _ in range(3)]
+def test_random_numbers_differ_between_runs(stub: Place) -> None:
+    draws = [stub.get_output(DRAWS).split() for _ in range(3)]
     drawn = [one for draw in draws for one in draw]
     assert len(set(drawn)) == len(drawn)
 
 
-def test_a_seed_gives_the_same_numbers_by_both_runners(stub: Place) -> None:
+def test_seeded_numbers_are_equal_with_both_runners(stub: Place) -> None:
     script = (
         "import random; random.seed(3); print(random.random())\n"
         "import numpy; numpy.random.seed(3); print(numpy.random.random())"
     )
-    assert stub.said(script) == Place(stub.folder / "fresh", stub.airflow, fresh).said(script)
+    assert stub.get_output(script) == Place(stub.folder / "fresh", stub.airflow, fresh).get_output(script)
 
 
 ZONE = "import time, datetime; print(time.tzname, datetime.datetime.fromtimestamp(0).hour, time.localtime(0).tm_hour)"
 
 
-def test_a_time_zone_of_one_run_is_not_the_next_ones(stub_both: Place) -> None:
-    assert "'JST'" in stub_both.said(ZONE, env={"TZ": "Asia/Tokyo"})
-    assert stub_both.said(ZONE) == "('UTC', 'UTC') 0 0"
+def test_a_time_zone_does_not_leak_into_the_next_run(stub_both: Place) -> None:
+    assert "'JST'" in stub_both.get_output(ZONE, env={"TZ": "Asia/Tokyo"})
+    assert stub_both.get_output(ZONE) == "('UTC', 'UTC') 0 0"
 
 
-def test_variables_are_those_of_the_run(stub_both: Place) -> None:
+def test_a_run_sees_only_its_variables(stub_both: Place) -> None:
     script = "import os; print(os.environ.get('GIVEN'), os.getenv('GIVEN'), os.popen('echo [$GIVEN]').read().strip())"
-    assert stub_both.said(script, env={"GIVEN": "once"}) == "once once [once]"
-    assert stub_both.said(script) == "None None []"
+    assert stub_both.get_output(script, env={"GIVEN": "once"}) == "once once [once]"
+    assert stub_both.get_output(script) == "None None []"
 
 
-def test_the_callers_umask_counts(stub_both: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_has_the_callers_umask(stub_both: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     before = os.umask(0o027)
     try:
-        assert stub_both.said("import os; print(oct(os.umask(0)))") == "0o27"
+        assert stub_both.get_output("import os; print(oct(os.umask(0)))") == "0o27"
     finally:
         os.umask(before)
 
 
-def test_the_callers_limits_count(stub_both: Place) -> None:
-    """A host keeps those that it started with, so it is one for each set of limits."""
+def test_a_run_has_the_callers_limits(stub_both: Place) -> None:
+    """A host keeps its initial limits, so each set of limits has another host."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     script = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 7, hard))
     try:
-        assert stub_both.said(script) == str(soft - 7)
+        assert stub_both.get_output(script) == str(soft - 7)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert stub_both.said(script) == str(soft)
+    assert stub_both.get_output(script) == str(soft)
 
 
-def test_modules_beside_the_run_are_read_anew(stub_both: Place) -> None:
-    """The project's own modules: on PYTHONPATH, which a host has had from its start, or in the run's folder."""
+def test_project_modules_are_imported_again_in_each_run(stub_both: Place) -> None:
+    """These modules are on PYTHONPATH, which a host has from its start."""
     module = stub_both.airflow / "of_the_project.py"
     script = "import of_the_project; print(of_the_project.VALUE)"
     try:
         for value in (1, 22, 333):
             module.write_text(f"VALUE = {value}\n")
-            assert stub_both.said(script) == str(value)
+            assert stub_both.get_output(script) == str(value)
     finally:
         module.unlink()
     assert "ModuleNotFoundError" in stub_both.run(script).log
 
 
-def test_a_change_within_the_same_second_and_of_the_same_length_is_seen(stub: Place) -> None:
-    """Python trusts its bytecode by the second and the length of the source; a warm run is done sooner than that."""
+def test_a_change_of_equal_length_within_one_second_is_detected(stub: Place) -> None:
+    """Python validates bytecode by the source's length and second of change; a warm run takes less than a second."""
     module = stub.airflow / "quickly_changed.py"
     script = "import quickly_changed; print(quickly_changed.VALUE)"
     try:
         for value in range(5):
             module.write_text(f"VALUE = {value}\n")
-            assert stub.said(script) == str(value)
+            assert stub.get_output(script) == str(value)
     finally:
         module.unlink()
 
 
-def test_a_package_of_the_projects_own_may_be_called_harness(stub_both: Place) -> None:
+def test_a_project_may_have_a_package_named_harness(stub_both: Place) -> None:
     package = stub_both.airflow / "harness"
     package.mkdir()
     try:
         (package / "__init__.py").write_text("MINE = True\n")
-        assert stub_both.said("import harness; print(harness.MINE)") == "True"
+        assert stub_both.get_output("import harness; print(harness.MINE)") == "True"
     finally:
         (package / "__init__.py").unlink()
         for left in sorted(package.rglob("*"), reverse=True):
@@ -263,11 +263,11 @@ def test_a_package_of_the_projects_own_may_be_called_harness(stub_both: Place) -
         package.rmdir()
 
 
-def test_a_folder_on_the_path_that_was_not_there_at_first(stub_both: Place) -> None:
+def test_a_folder_on_the_path_may_be_created_later(stub_both: Place) -> None:
     late = stub_both.folder / "late"
     place = Place(stub_both.folder / "place", stub_both.airflow, stub_both.execute)
     path = {"PYTHONPATH": f"{stub_both.airflow}:{late}"}
-    assert place.said("print(1)", env=path) == "1"
+    assert place.get_output("print(1)", env=path) == "1"
     late.mkdir()
     (late / "came_later.py").write_text("")
-    assert place.said("import came_later; print(2)", env=path) == "2"
+    assert place.get_output("import came_later; print(2)", env=path) == "2"

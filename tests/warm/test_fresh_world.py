@@ -1,4 +1,4 @@
-"""What a run of a DAG sees is what there is now, not what the host or an earlier run has seen."""
+"""A warm run sees the current files and variables, not those of the host or of an earlier run."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tests.warm.support import DATE, Runs, await_gone
 pytestmark = pytest.mark.engine
 
 
-def test_a_changed_dag_file(warm: Runs) -> None:
-    assert warm.told("return 'first'") == "first"
-    assert warm.told("return 'another text'") == "another text"
+def test_a_changed_dag_file_takes_effect(warm: Runs) -> None:
+    assert warm.get_result("return 'first'") == "first"
+    assert warm.get_result("return 'another text'") == "another text"
 
 
-def test_a_dag_file_changed_at_once_and_of_the_same_length(warm: Runs) -> None:
+def test_a_dag_file_changed_immediately_to_equal_length_takes_effect(warm: Runs) -> None:
     for value in range(4):
-        assert warm.told(f"return {value}") == value
+        assert warm.get_result(f"return {value}") == value
 
 
-def test_a_changed_helper_and_a_changed_query_beside_the_dag(warm: Runs) -> None:
+def test_a_changed_helper_and_query_take_effect(warm: Runs) -> None:
     work = """
     from helper_beside import NAME
     from pathlib import Path
@@ -34,19 +34,19 @@ def test_a_changed_helper_and_a_changed_query_beside_the_dag(warm: Runs) -> None
         warm.dag(work, top="import helper_beside")
         (warm.folder / "helper_beside.py").write_text(f"NAME = {name!r}\n")
         (warm.folder / "query.sql").write_text(f"SELECT '{name}'")
-        assert warm.told() == f"{name}SELECT '{name}'"
+        assert warm.get_result() == f"{name}SELECT '{name}'"
 
 
-def test_a_dag_that_was_removed_and_one_that_was_added(warm: Runs) -> None:
+def test_removed_and_added_dags_take_effect(warm: Runs) -> None:
     warm.run("return 1")
-    (warm.folder / "told.py").unlink()
+    (warm.folder / "probe.py").unlink()
     warm.dag("return 2", dag_id="another")
-    with pytest.raises(RunRefusedError, match=r"DAG 'told' is not in .*, which holds: another"):
+    with pytest.raises(RunRefusedError, match=r"DAG 'probe' is not in .*, which holds: another"):
         warm.run()
     assert warm.world.run("another", DATE).xcoms["work", "return_value"] == 2
 
 
-def test_variables_connections_and_environment_of_one_run_alone(warm: Runs) -> None:
+def test_variables_connections_and_environment_do_not_leak(warm: Runs) -> None:
     warm.dag("""
     import os
     try:
@@ -63,19 +63,19 @@ def test_variables_connections_and_environment_of_one_run_alone(warm: Runs) -> N
         host = type(error).__name__
     return [Variable.get("given", None), host, os.environ.get("PLAIN")]
     """)
-    first = warm.told(
+    first = warm.get_result(
         environment={"AIRFLOW_VAR_GIVEN": "one", "PLAIN": "1"}, connections={"somewhere": "http://one.example"}
     )
-    second = warm.told(environment={"AIRFLOW_VAR_GIVEN": "two"}, connections={"somewhere": "http://two.example"})
-    third = warm.told()
+    second = warm.get_result(environment={"AIRFLOW_VAR_GIVEN": "two"}, connections={"somewhere": "http://two.example"})
+    third = warm.get_result()
     assert first == ["one", "one.example", "1"]
     assert second == ["two", "two.example", None]
     assert third[0] is None
     assert third[1] in ("AirflowNotFoundException", "AirflowRuntimeError")
 
 
-def test_what_airflow_reads_at_its_start(warm: Runs) -> None:
-    """These two make another host; the first one is as it was."""
+def test_startup_settings_take_effect(warm: Runs) -> None:
+    """The changed settings need another host; the first host is unchanged."""
     warm.dag(
         """
     import logging, pendulum
@@ -91,12 +91,12 @@ def test_what_airflow_reads_at_its_start(warm: Runs) -> None:
         "AIRFLOW__CORE__DEFAULT_TIMEZONE": "Asia/Tokyo",
         "TZ": "Europe/Amsterdam",
     }
-    plain = warm.told()
-    level, zone, local, libc = warm.told(environment=changed)
+    plain = warm.get_result()
+    level, zone, local, libc = warm.get_result(environment=changed)
     assert (level, libc) == (10, "CET")
     assert "Asia/Tokyo" in zone
     assert local == "Europe/Amsterdam"
-    assert warm.told() == plain
+    assert warm.get_result() == plain
 
 
 PLUGIN = """
@@ -119,17 +119,17 @@ class Own(AirflowPlugin):
 """
 
 
-def test_a_plugin_that_changes_between_two_runs(warm: Runs, tmp_path: Path) -> None:
-    """Macros and listeners. Also a folder that another run did not have."""
+def test_a_changed_plugin_takes_effect(warm: Runs, tmp_path: Path) -> None:
+    """Tests macros and listeners, and a plugins folder that another run does not have."""
     folder = tmp_path / "plugins"
     folder.mkdir()
     (warm.folder).mkdir(exist_ok=True)
-    (warm.folder / "told.py").write_text("""
+    (warm.folder / "probe.py").write_text("""
 import datetime as dt
 from airflow import DAG
 from airflow.providers.standard.operators.bash import BashOperator
 
-with DAG("told", schedule=None, start_date=dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)):
+with DAG("probe", schedule=None, start_date=dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)):
     BashOperator(task_id="work", bash_command="echo '{{ macros.own.shout(\\"said\\") }}'")
 """)
     environment = {"AIRFLOW__CORE__PLUGINS_FOLDER": str(folder)}
@@ -155,20 +155,20 @@ class OwnPlugin(AirflowPlugin):
 """
 
 
-def test_a_timetable_of_a_plugin(warm: Runs, tmp_path: Path) -> None:
+def test_a_changed_timetable_of_a_plugin_takes_effect(warm: Runs, tmp_path: Path) -> None:
     folder = tmp_path / "plugins"
     folder.mkdir()
     warm.dag("return context['dag'].timetable.WORD if hasattr(context['dag'].timetable, 'WORD') else Own.WORD")
-    file = warm.folder / "told.py"
+    file = warm.folder / "probe.py"
     text = file.read_text().replace("schedule=None", "schedule=Own('@daily', timezone='UTC')")
     file.write_text("from own_timetable_plugin import Own\n" + text)
     for word in ("one", "two"):
         (folder / "own_timetable_plugin.py").write_text(TIMETABLE.format(word=word))
-        assert warm.told(environment={"AIRFLOW__CORE__PLUGINS_FOLDER": str(folder)}) == word
+        assert warm.get_result(environment={"AIRFLOW__CORE__PLUGINS_FOLDER": str(folder)}) == word
 
 
-def test_what_a_dag_does_to_its_process_ends_with_it(warm: Runs) -> None:
-    """Environment, working directory, threads, modules and settings: set by one run, looked for by the next."""
+def test_changes_of_the_process_do_not_leak(warm: Runs) -> None:
+    """Environment, working directory, threads, modules and settings of one run are not visible in the next run."""
     warm.run(
         """
         import builtins, logging, os, sys, threading, time, warnings
@@ -183,7 +183,7 @@ def test_what_a_dag_does_to_its_process_ends_with_it(warm: Runs) -> None:
         settings.left_behind = 1
         """
     )
-    assert warm.told("""
+    assert warm.get_result("""
     import builtins, logging, os, sys, threading
     from airflow import settings
     left = [name for name in os.environ if "LEFT" in name]
@@ -208,23 +208,23 @@ def test_what_a_dag_does_to_its_process_ends_with_it(warm: Runs) -> None:
         ("task", "f = lambda: f(); f()"),
     ],
 )
-def test_a_run_that_hurts_itself_is_told_and_the_next_one_is_well(warm: Runs, where: str, does: str) -> None:
+def test_a_crashing_run_is_reported_and_the_next_run_works(warm: Runs, where: str, does: str) -> None:
     head = "import os, sys\n"
-    told = None
+    failure = None
     try:
         if where == "task":
-            told = warm.run(does, top=head, expect="failure").failure
+            failure = warm.run(does, top=head, expect="failure").failure
         else:
             warm.dag(top=head + does)
-            told = warm.run(expect="failure").failure
-    except RunRefusedError as error:  # a file that can't be read, by its own error
-        told = str(error) if where == "file" else None
-    assert told
-    assert "\n" not in told
-    assert warm.told("return 'well'") == "well"
+            failure = warm.run(expect="failure").failure
+    except RunRefusedError as error:  # an error during the import of the file
+        failure = str(error) if where == "file" else None
+    assert failure
+    assert "\n" not in failure
+    assert warm.get_result("return 'well'") == "well"
 
 
-def test_a_dag_that_hangs_is_ended_with_all_that_it_started(warm: Runs) -> None:
+def test_a_hanging_dag_is_ended_with_its_descendants(warm: Runs) -> None:
     run = warm.run(
         """
         import subprocess, sys, time
@@ -239,43 +239,43 @@ def test_a_dag_that_hangs_is_ended_with_all_that_it_started(warm: Runs) -> None:
     child = re.search(r"CHILD (\d+)", run.log)
     assert child, run.log
     await_gone(int(child[1]))
-    assert warm.told("return 'well'") == "well"
+    assert warm.get_result("return 'well'") == "well"
 
 
-def test_a_thread_that_never_ends_holds_up_this_run_alone(warm: Runs) -> None:
+def test_an_endless_thread_times_out_only_its_run(warm: Runs) -> None:
     hangs = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()"
     assert warm.run(hangs, expect="failure", timeout=3).exit_code is None
-    assert warm.told("return 'well'") == "well"
+    assert warm.get_result("return 'well'") == "well"
 
 
-def test_no_run_is_told_of_the_warm_up(warm: Runs) -> None:
-    """By its listing of DAGs, its log, or the metadata database."""
+def test_no_run_sees_the_warm_up(warm: Runs) -> None:
+    """The warm-up appears neither in the DAG files of the run nor in its log."""
     run = warm.run("return 1")
     assert "warm_up" not in run.log
-    assert json.dumps(sorted(run.dag_files)) in ('["told"]', "[]")
+    assert json.dumps(sorted(run.dag_files)) in ('["probe"]', "[]")
 
 
-def test_a_second_run_of_the_same_date_starts_from_nothing(warm: Runs) -> None:
+def test_a_second_run_of_the_same_date_starts_clean(warm: Runs) -> None:
     warm.dag("return [context['ti'].try_number, context['ti'].xcom_pull(task_ids='work')]")
-    assert warm.told() == [1, None]
-    assert warm.told() == [1, None]
+    assert warm.get_result() == [1, None]
+    assert warm.get_result() == [1, None]
 
 
-def test_the_encryption_key_is_that_of_the_run(warm: Runs) -> None:
+def test_a_run_uses_its_fernet_key(warm: Runs) -> None:
     assert (
-        warm.told("""
+        warm.get_result("""
     import os
     from cryptography.fernet import Fernet
     from airflow.models.crypto import get_fernet
-    told = get_fernet().encrypt(b"a secret")
-    return Fernet(os.environ["AIRFLOW__CORE__FERNET_KEY"]).decrypt(told).decode()
+    token = get_fernet().encrypt(b"a secret")
+    return Fernet(os.environ["AIRFLOW__CORE__FERNET_KEY"]).decrypt(token).decode()
     """)
         == "a secret"
     )
 
 
-def test_airflow_masks_the_secrets_of_the_run(warm: Runs) -> None:
-    assert warm.told("""
+def test_airflow_masks_the_secrets_of_each_run(warm: Runs) -> None:
+    assert warm.get_result("""
     import os
     try:
         from airflow.sdk._shared.secrets_masker import redact
@@ -303,7 +303,7 @@ text = json.dumps({
     "sys.path": sys.path,
     "sys.argv": [sys.argv, sys.orig_argv],
     "signals": [simply(signal.getsignal(one)) for one in sorted(signal.valid_signals())],
-    # A NullHandler is that of a library which a host has learned.
+    # Preloaded libraries may have added a NullHandler.
     "loggers": {one.name: [one.level, [simply(type(part)) for part in one.handlers]] for one in loggers
                 if any(type(part) is not logging.NullHandler for part in one.handlers)},
     "hooks": [simply(one) for one in (sys.excepthook, sys.displayhook, threading.excepthook, warnings.showwarning)],
@@ -317,14 +317,16 @@ return text
 OWN = ("CORE__FERNET_KEY", "API_AUTH__JWT_SECRET", "DATABASE__SQL_ALCHEMY_CONN")
 
 
-def test_airflow_is_set_up_as_in_a_fresh_process(warm: Runs, fresh: Runs) -> None:
-    """Its configuration, settings, logging and database: all that is this run's own is put in words."""
+def test_airflows_settings_equal_those_of_a_fresh_process(warm: Runs, fresh: Runs) -> None:
+    """Compares configuration, settings, logging and database, with the run's own values replaced by their names."""
     warm.run("return 1")
     found = {}
     for name, runs in (("fresh", fresh), ("warm", warm)):
-        look = json.loads(runs.told(LOOK, top=f"import sqlalchemy\nOWN = {OWN!r}"))
-        look["configuration"].get("core", {}).pop("internal_api_secret_key", None)  # 2.11 makes one for each process
-        look["settings"].pop("SQL_ALCHEMY_CONN_ASYNC", None)  # derived from the database's URL, as a service in one
+        look = json.loads(runs.get_result(LOOK, top=f"import sqlalchemy\nOWN = {OWN!r}"))
+        look["configuration"].get("core", {}).pop(
+            "internal_api_secret_key", None
+        )  # 2.11 generates one for each process
+        look["settings"].pop("SQL_ALCHEMY_CONN_ASYNC", None)  # derived from the database's URL
         found[name] = look
     for what, value in found["fresh"].items():
         assert found["warm"][what] == value, what

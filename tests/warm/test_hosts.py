@@ -1,4 +1,4 @@
-"""The host itself: who can reach it, how long it lives, what it takes, and what becomes of runs when it is hurt."""
+"""The warm host: access, lifetime, resources, and its runs when the host fails."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from harness.airflow.runners.warm import WarmRunner, end_hosts, hosts_folder, li
 from harness.errors import HostLostError
 from harness.runtime_dir import RuntimeDirError, runtime_dir
 from harness.settings import Settings
-from tests.warm.stub import Place, host_pid, memory_of, open_files, runner_of, write_stub
-from tests.warm.support import alive, await_gone
+from tests.warm.stub import Place, create_runner, get_host_pid, list_open_files, measure_memory, write_stub
+from tests.warm.support import await_gone, is_alive
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not run: the warm runner is for Linux")
 
@@ -34,20 +34,20 @@ MakeHosts = Callable[..., WarmRunner]
 
 @pytest.fixture
 def place(stub_airflow: Path, tmp_path: Path, own_hosts: MakeHosts) -> Place:
-    """Runs by a host that no other test meets."""
+    """Runs by a host that no other test uses."""
     return Place(tmp_path, stub_airflow, own_hosts().execute)
 
 
-def hosts_of(place: Place) -> list[Path]:
+def list_hosts(place: Place) -> list[Path]:
     return sorted((place.folder / "hosts").glob("*/socket"))
 
 
-def only_host(place: Place) -> int:
-    (path,) = hosts_of(place)
-    return host_pid(path)
+def get_only_host(place: Place) -> int:
+    (path,) = list_hosts(place)
+    return get_host_pid(path)
 
 
-def parent_of(pid: int) -> int:
+def get_parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
@@ -56,7 +56,7 @@ def eventually(check: Callable[[], object]) -> None:
 
 
 def begin(place: Place, script: str) -> tuple[threading.Thread, list[object], Path]:
-    """A run under way in a thread: what came of it, and where it says its process id, which it has done."""
+    """Start a run in a thread; return the thread, a list for the result, and the log, which has the process id."""
     log = place.folder / f"home-{place.homes + 1}" / "run.log"
     outcome: list[object] = []
 
@@ -72,21 +72,21 @@ def begin(place: Place, script: str) -> tuple[threading.Thread, list[object], Pa
     return thread, outcome, log
 
 
-def test_one_host_serves_run_after_run(place: Place) -> None:
-    parents = {place.said("import os; print(os.getppid())") for _ in range(3)}
-    assert parents == {str(only_host(place))}
+def test_one_host_serves_successive_runs(place: Place) -> None:
+    parents = {place.get_output("import os; print(os.getppid())") for _ in range(3)}
+    assert parents == {str(get_only_host(place))}
 
 
-def test_a_host_is_found_while_it_makes_a_run(place: Place) -> None:
+def test_a_busy_host_is_found(place: Place) -> None:
     thread, _outcome, log = begin(place, "import time; time.sleep(600)")
-    assert list(living_hosts(place.folder / "hosts").values()) == [only_host(place)]
+    assert list(living_hosts(place.folder / "hosts").values()) == [get_only_host(place)]
     os.kill(int(log.read_text().split()[0]), signal.SIGKILL)
     thread.join()
 
 
-def test_only_its_owner_can_reach_it(place: Place, harness_settings: Settings) -> None:
-    place.said("pass")
-    (path,) = hosts_of(place)
+def test_a_host_is_private_to_its_user(place: Place, harness_settings: Settings) -> None:
+    place.get_output("pass")
+    (path,) = list_hosts(place)
     assert stat.S_IMODE(path.parent.lstat().st_mode) == 0o700
     folder = hosts_folder(harness_settings.root)
     for one in (folder, folder.parent, folder.parent.parent):
@@ -94,7 +94,7 @@ def test_only_its_owner_can_reach_it(place: Place, harness_settings: Settings) -
         assert one.lstat().st_uid == os.getuid()
 
 
-def test_another_checkout_has_other_hosts(tmp_path: Path) -> None:
+def test_each_checkout_has_its_hosts(tmp_path: Path) -> None:
     first, second = (hosts_folder(tmp_path / name) for name in ("one", "two"))
     assert first != second
     assert hosts_folder(tmp_path / "one" / ".." / "one") == first
@@ -129,44 +129,44 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest
         runtime_dir(tmp_path)
 
 
-def test_it_ends_when_nothing_has_come_for_a_while(place: Place, own_hosts: MakeHosts) -> None:
+def test_an_idle_host_ends(place: Place, own_hosts: MakeHosts) -> None:
     place.execute = own_hosts(idle=0.5).execute
-    place.said("pass")
-    host = only_host(place)
-    supervisor = parent_of(host)
+    place.get_output("pass")
+    host = get_only_host(place)
+    supervisor = get_parent(host)
     await_gone(host)
     await_gone(supervisor)
     assert living_hosts(place.folder / "hosts") == {}
-    assert place.said("print('again')") == "again"
+    assert place.get_output("print('again')") == "again"
 
 
-def test_a_run_that_lasts_keeps_it_from_ending(place: Place, own_hosts: MakeHosts) -> None:
+def test_a_long_run_keeps_the_host_alive(place: Place, own_hosts: MakeHosts) -> None:
     place.execute = own_hosts(idle=0.3).execute
-    assert place.said("import time; time.sleep(1); print('done')") == "done"
+    assert place.get_output("import time; time.sleep(1); print('done')") == "done"
 
 
-def test_it_ends_when_it_is_told_to_and_not_in_the_middle_of_a_run(place: Place) -> None:
+def test_end_hosts_lets_the_current_run_finish(place: Place) -> None:
     thread, outcome, _ = begin(place, "import time; time.sleep(1); print('done')")
-    host = only_host(place)
+    host = get_only_host(place)
     assert end_hosts(place.folder / "hosts") == 1
-    assert hosts_of(place) == []
-    assert place.said("import os; print(os.getppid())") != str(host), "the next run has another host"
+    assert list_hosts(place) == []
+    assert place.get_output("import os; print(os.getppid())") != str(host), "the next run has another host"
     thread.join()
     assert outcome[0].exit_code == 0, outcome  # type: ignore[attr-defined]
     await_gone(host)
-    assert hosts_of(place), "the one that ended did not take away its successor's socket"
+    assert list_hosts(place), "the ended host did not remove its successor's socket"
     assert end_hosts(place.folder / "hosts") == 1
 
 
-def test_it_holds_nothing_of_who_started_it(place: Place) -> None:
-    """`pytest | cat` ends although the host lives on."""
+def test_a_host_inherits_no_open_files(place: Place) -> None:
+    """`pytest | cat` ends although the host keeps running."""
     script = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
-from tests.warm.stub import Place, runner_of
+from tests.warm.stub import Place, create_runner
 folder = Path({str(place.folder)!r})
-print(Place(folder, Path({str(place.airflow)!r}), runner_of(folder / "hosts").execute).said("print(42)"))
+print(Place(folder, Path({str(place.airflow)!r}), create_runner(folder / "hosts").execute).get_output("print(42)"))
 """
     with (place.folder / "held").open("w") as held:
         os.set_inheritable(held.fileno(), True)
@@ -180,41 +180,43 @@ print(Place(folder, Path({str(place.airflow)!r}), runner_of(folder / "hosts").ex
             close_fds=False,
         )
     assert done.stdout == "42\n", done.stderr
-    host = only_host(place)
-    assert alive(host)
-    names = [name for name in open_files(host) if not name.startswith(("socket:", "anon_inode:", "pipe:", "/dev/"))]
+    host = get_only_host(place)
+    assert is_alive(host)
+    names = [
+        name for name in list_open_files(host) if not name.startswith(("socket:", "anon_inode:", "pipe:", "/dev/"))
+    ]
     assert all(name.startswith(str(place.folder / "hosts")) for name in names), names
     assert os.getsid(host) == host
 
 
-def at_rest(host: int) -> None:
-    """No run and no client: the listener alone is left."""
+def assert_idle(host: int) -> None:
+    """Assert that the host has no run and no client, only its listener."""
     assert Path(f"/proc/{host}/task/{host}/children").read_text() == ""
-    assert len([name for name in open_files(host) if name.startswith("socket:")]) == 1
+    assert len([name for name in list_open_files(host) if name.startswith("socket:")]) == 1
 
 
 @pytest.mark.filterwarnings("error")
-def test_it_may_outlive_who_started_it(place: Place) -> None:
-    """Python warns of children that nobody waits for, and some have their tests fail of any warning."""
-    place.said("pass")
+def test_a_host_that_outlives_its_starter_causes_no_warning(place: Place) -> None:
+    """Python warns about children that no call waits for, and some projects turn warnings into failures."""
+    place.get_output("pass")
     gc.collect()
 
 
-def test_it_takes_no_more_memory_with_each_run(place: Place) -> None:
+def test_memory_does_not_grow_with_each_run(place: Place) -> None:
     for _ in range(3):
-        place.said("pass")
-    host = only_host(place)
-    eventually(lambda: at_rest(host))
-    before, files = memory_of(host), len(open_files(host))
+        place.get_output("pass")
+    host = get_only_host(place)
+    eventually(lambda: assert_idle(host))
+    before, files = measure_memory(host), len(list_open_files(host))
     for _ in range(50):
-        place.said("x = bytearray(1 << 20)")
-    assert memory_of(host) - before < 4 << 20
-    eventually(lambda: at_rest(host))
-    assert len(open_files(host)) == files
+        place.get_output("x = bytearray(1 << 20)")
+    assert measure_memory(host) - before < 4 << 20
+    eventually(lambda: assert_idle(host))
+    assert len(list_open_files(host)) == files
 
 
-def test_runs_at_the_same_time_do_not_meet(place: Place) -> None:
-    place.said("pass")
+def test_concurrent_runs_are_isolated(place: Place) -> None:
+    place.get_output("pass")
     script = """
 import os, sys, time
 name = os.environ["NAME"]
@@ -241,10 +243,10 @@ print(name)
         outcomes = list(pool.map(one, range(5)))
     special = {3: (-9, ""), 4: (-15, "")}
     assert outcomes == [special.get(number, (0, str(number))) for number in range(5)]
-    assert len(hosts_of(place)) > 1, "a host makes one run at a time"
+    assert len(list_hosts(place)) > 1, "a host executes one run at a time"
 
 
-def test_a_host_that_is_killed_takes_its_runs_along_and_is_replaced(place: Place) -> None:
+def test_a_killed_host_ends_its_run_and_is_replaced(place: Place) -> None:
     script = """
 import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True, env={})
@@ -254,104 +256,105 @@ time.sleep(600)
     thread, outcome, log = begin(place, script)
     eventually(lambda: log.read_text().splitlines()[1])
     run, child = map(int, log.read_text().split())
-    host = only_host(place)
+    host = get_only_host(place)
     os.kill(host, signal.SIGKILL)
     thread.join()
     assert isinstance(outcome[0], HostLostError)
-    assert str(outcome[0]) == (
-        f"the warm host, process {host}, ended during the run: see {hosts_of(place)[0].parent / 'log'}, then run again"
-    )
+    host_log = list_hosts(place)[0].parent / "log"
+    assert str(outcome[0]) == f"the warm host, process {host}, ended during the run: see {host_log}, then run again"
     await_gone(run)
     await_gone(child)
-    assert hosts_of(place), "it left its socket"
-    assert place.said("print('next')") == "next"
-    assert only_host(place) != host
+    assert list_hosts(place), "the killed host left its socket"
+    assert place.get_output("print('next')") == "next"
+    assert get_only_host(place) != host
 
 
-def remarks_of(runner: WarmRunner) -> list[str]:
+def collect_remarks(runner: WarmRunner) -> list[str]:
     lines: list[str] = []
     runner.remark = lines.append
     return lines
 
 
-def test_a_run_that_does_not_begin_is_made_by_a_new_process(
+def test_a_run_that_does_not_begin_uses_a_new_process(
     place: Place, own_hosts: MakeHosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runner = own_hosts()
-    remarks = remarks_of(runner)
+    remarks = collect_remarks(runner)
     place.execute = runner.execute
-    place.said("pass")
-    host = only_host(place)
+    place.get_output("pass")
+    host = get_only_host(place)
     os.kill(host, signal.SIGSTOP)
     monkeypatch.setattr(warm, "BEGIN_TIMEOUT", 0.5)
-    assert place.said("import os; print(os.getppid())") != str(host)
+    assert place.get_output("import os; print(os.getppid())") != str(host)
     await_gone(host)
     (remark,) = remarks
-    assert remark.startswith(f"runner: a new process made one run, since the warm host, process {host}, did not begin")
+    assert remark.startswith(f"runner: process for one run, because the warm host, process {host}, did not begin")
     monkeypatch.undo()
-    assert place.said("import os; print(os.getppid())") == str(only_host(place)), "the next run has a host again"
+    assert place.get_output("import os; print(os.getppid())") == str(get_only_host(place)), (
+        "the next run has a host again"
+    )
 
 
-def test_a_fork_that_can_not_become_the_run_has_not_begun(place: Place, own_hosts: MakeHosts) -> None:
-    """As one whose folder is gone: the client asks another host, and then a new process, which says what is wrong."""
+def test_a_failing_fork_falls_back_to_a_new_process(place: Place, own_hosts: MakeHosts) -> None:
+    """If the run's folder is missing, a second host fails too, and the error of the process runner is raised."""
     runner = own_hosts()
-    remarks = remarks_of(runner)
+    remarks = collect_remarks(runner)
     home = place.home()
     with pytest.raises(FileNotFoundError):
         runner.execute([sys.executable, "-c", ""], place.environment(home), home / "none", home / "log", 9)
     assert len(remarks) == 1
 
 
-def test_a_host_that_hangs_does_not_hold_up_its_end(place: Place, own_hosts: MakeHosts) -> None:
-    """Where a session uses it, it has the session's time; else it is killed."""
+def test_a_hanging_host_is_killed(place: Place, own_hosts: MakeHosts) -> None:
+    """A host without a session is killed; one in use gets SIGTERM and completes its run."""
     runner = own_hosts()
     place.execute = runner.execute
-    place.said("pass")
-    host = only_host(place)
+    place.get_output("pass")
+    host = get_only_host(place)
     runner.close()
     os.kill(host, signal.SIGSTOP)
     assert end_hosts(place.folder / "hosts") == 1
     await_gone(host)
 
 
-@pytest.mark.parametrize("said", [b"", b"no json\n", b"[]\n", b'{"do": "run"}\n', b'{"do"', b"\x00" * 100000 + b"\n"])
-def test_nonsense_does_not_hurt_it(place: Place, said: bytes) -> None:
-    place.said("pass")
-    host = only_host(place)
+@pytest.mark.parametrize("sent", [b"", b"no json\n", b"[]\n", b'{"do": "run"}\n', b'{"do"', b"\x00" * 100000 + b"\n"])
+def test_malformed_requests_are_ignored(place: Place, sent: bytes) -> None:
+    place.get_output("pass")
+    host = get_only_host(place)
     with socket.socket(socket.AF_UNIX) as one:
-        one.connect(str(hosts_of(place)[0]))
-        one.sendall(said)
-    assert place.said("print('well')") == "well"
-    assert only_host(place) == host
+        one.connect(str(list_hosts(place)[0]))
+        one.sendall(sent)
+    assert place.get_output("print('well')") == "well"
+    assert get_only_host(place) == host
 
 
 OUTER = """
 import sys, os
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from tests.warm.stub import Place, runner_of
+from tests.warm.stub import Place, create_runner
 folder = Path({folder!r})
-place = Place(folder / "outer", Path({airflow!r}), runner_of(folder / "hosts").execute)
+place = Place(folder / "outer", Path({airflow!r}), create_runner(folder / "hosts").execute)
 place.run("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
 """
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
-def test_a_stopped_test_process_takes_its_run_along_and_not_the_host(place: Place, sent: signal.Signals) -> None:
-    place.said("pass")
-    host = only_host(place)
+def test_a_stopped_test_process_ends_its_run_but_not_the_host(place: Place, sent: signal.Signals) -> None:
+    place.get_output("pass")
+    host = get_only_host(place)
     script = OUTER.format(root=str(ROOT), folder=str(place.folder), airflow=str(place.airflow))
     log = place.folder / "outer" / "home-1" / "run.log"
     with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL) as outer:
         eventually(lambda: log.read_text().index("\n"))
         run = int(log.read_text())
-        assert alive(run)
+        assert is_alive(run)
         outer.send_signal(sent)
         outer.wait()
         if sent == signal.SIGINT:
-            assert not alive(run), "the run is at its end when the call returns"
+            assert not is_alive(run), "the run has ended when the call returns"
     await_gone(run)
-    assert place.said("import os; print(os.getppid())") == str(host)
+    assert place.get_output("import os; print(os.getppid())") == str(host)
 
 
 def stale(path: Path) -> None:
@@ -364,87 +367,89 @@ def regular(path: Path) -> None:
 
 
 @pytest.mark.parametrize("leave", [stale, regular])
-def test_what_a_dead_host_left_is_replaced(place: Place, own_hosts: MakeHosts, leave: Callable[[Path], None]) -> None:
+def test_the_socket_of_a_dead_host_is_replaced(
+    place: Place, own_hosts: MakeHosts, leave: Callable[[Path], None]
+) -> None:
     path = place.socket_path(own_hosts())
     path.parent.mkdir()
     leave(path)
-    assert place.said("print('well')") == "well"
+    assert place.get_output("print('well')") == "well"
 
 
-def test_too_long_a_path_makes_it_process_with_a_line(place: Place) -> None:
+def test_a_too_long_path_falls_back_to_process(place: Place) -> None:
     deep = place.folder / ("deep" * 30)
     deep.mkdir()
-    runner = runner_of(deep)
-    remarks = remarks_of(runner)
+    runner = create_runner(deep)
+    remarks = collect_remarks(runner)
     place.execute = runner.execute
-    assert [place.said("print(1)") for _ in range(2)] == ["1", "1"]
+    assert [place.get_output("print(1)") for _ in range(2)] == ["1", "1"]
     (remark,) = remarks
-    assert remark.startswith("runner: process, since no warm host could be started, see ")
+    assert remark.startswith("runner: process, because no warm host could be started, see ")
     assert "AF_UNIX path too long" in next(deep.glob("*/log")).read_text()
 
 
-def test_a_host_that_can_not_start_makes_it_process_with_a_line(place: Place, own_hosts: MakeHosts) -> None:
+def test_a_failing_start_falls_back_to_process(place: Place, own_hosts: MakeHosts) -> None:
     broken = place.folder / "broken" / "airflow"
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text("import no_such_module_at_all\n")
     runner = own_hosts()
-    remarks = remarks_of(runner)
+    remarks = collect_remarks(runner)
     place.execute = runner.execute
-    assert [place.said("print(1)", env={"PYTHONPATH": str(broken.parent)}) for _ in range(2)] == ["1", "1"]
+    assert [place.get_output("print(1)", env={"PYTHONPATH": str(broken.parent)}) for _ in range(2)] == ["1", "1"]
     log = next((place.folder / "hosts").glob("*/log"))
     assert remarks == [
-        f"runner: process, since no warm host could be started, see {log}; --runner process avoids this line"
+        f"runner: process, because no warm host could be started, see {log}; --runner process avoids this line"
     ]
     assert "no_such_module_at_all" in log.read_text()
 
 
-def test_a_service_file_of_the_projects_own_makes_it_process_with_a_line(place: Place, own_hosts: MakeHosts) -> None:
+def test_a_projects_service_file_falls_back_to_process(place: Place, own_hosts: MakeHosts) -> None:
     runner = own_hosts()
-    remarks = remarks_of(runner)
+    remarks = collect_remarks(runner)
     place.execute = runner.execute
     script = "import os; print(os.environ['PGSERVICEFILE'])"
-    assert place.said(script, env={"PGSERVICEFILE": "/own"}) == "/own"
+    assert place.get_output(script, env={"PGSERVICEFILE": "/own"}) == "/own"
     assert remarks == [
-        "runner: process, since the warm runner needs the variable PGSERVICEFILE, which this project sets; "
+        "runner: process, because the warm runner needs the variable PGSERVICEFILE, which this project sets; "
         "--runner process avoids this line"
     ]
 
 
-def test_hosts_that_keep_going_stale_make_it_process_with_a_line(place: Place, own_hosts: MakeHosts) -> None:
+def test_repeated_stale_hosts_fall_back_to_process(place: Place, own_hosts: MakeHosts) -> None:
     place.airflow = write_stub(place.folder / "own")
     changing = place.airflow / "airflow" / "settings.py"
     runner = own_hosts()
-    remarks = remarks_of(runner)
+    remarks = collect_remarks(runner)
     place.execute = runner.execute
     for number in range(4):
         with changing.open("a") as file:
             file.write(f"CHANGED = {number}\n")
-        assert place.said("import airflow.settings; print(airflow.settings.CHANGED)") == str(number)
+        assert place.get_output("import airflow.settings; print(airflow.settings.CHANGED)") == str(number)
     assert remarks == [
-        f"runner: process, since the warm host keeps going stale ({changing} has changed); "
+        f"runner: process, because the warm host keeps going stale ({changing} has changed); "
         "--runner process avoids this line"
     ]
 
 
-def test_sessions_have_hosts_of_their_own_and_find_them_again(place: Place, own_hosts: MakeHosts) -> None:
+def test_concurrent_sessions_use_different_hosts(place: Place, own_hosts: MakeHosts) -> None:
     script = "import os; print(os.getppid())"
     first, second = own_hosts(), own_hosts()
     parents = []
     for runner in (first, second):
         place.execute = runner.execute
-        parents.append(place.said(script))
+        parents.append(place.get_output(script))
     assert parents[0] != parents[1]
     first.close()
     second.close()
     place.execute = own_hosts().execute
-    assert place.said(script) == parents[0], "the first free one"
+    assert place.get_output(script) == parents[0], "the session takes the first free host"
 
 
-def test_its_folder_in_a_log_is_the_runs_own(place: Place) -> None:
-    assert place.said("import os; print(os.environ['HOME'])") == str(place.folder / "home-1")
+def test_the_home_of_a_run_is_its_folder(place: Place) -> None:
+    assert place.get_output("import os; print(os.environ['HOME'])") == str(place.folder / "home-1")
 
 
-def test_a_signal_prints_the_stacks_of_a_run(place: Place) -> None:
+def test_sigusr1_prints_the_stacks_of_a_run(place: Place) -> None:
     thread, _outcome, log = begin(place, "import time\ndef waits(): time.sleep(600)\nwaits()")
     run = int(log.read_text().split()[0])
     os.kill(run, signal.SIGUSR1)
@@ -453,22 +458,22 @@ def test_a_signal_prints_the_stacks_of_a_run(place: Place) -> None:
     thread.join()
 
 
-def test_a_changed_file_of_what_it_has_loaded_replaces_it(place: Place) -> None:
+def test_a_changed_loaded_file_replaces_the_host(place: Place) -> None:
     settings = place.airflow / "airflow" / "settings.py"
-    place.said("pass")
-    host = only_host(place)
+    place.get_output("pass")
+    host = get_only_host(place)
     text = settings.read_text()
     try:
         settings.write_text(text + "CHANGED = True\n")
-        assert place.said("import airflow.settings; print(airflow.settings.CHANGED)") == "True"
+        assert place.get_output("import airflow.settings; print(airflow.settings.CHANGED)") == "True"
     finally:
         settings.write_text(text)
-    assert only_host(place) != host
+    assert get_only_host(place) != host
     await_gone(host)
 
 
-def test_a_file_that_was_changed_while_the_host_started_replaces_it(place: Place) -> None:
-    """It may have been read before, and would look unchanged ever after."""
+def test_a_file_changed_during_the_warm_up_replaces_the_host(place: Place) -> None:
+    """The host may have read the file before the change, which later comparisons can't detect."""
     place.airflow = write_stub(place.folder / "own")
     with (place.airflow / "airflow" / "__main__.py").open("a") as main:
         main.write("""
@@ -477,23 +482,23 @@ file = Path(airflow.settings.__file__)
 if "CHANGED" not in file.read_text():
     file.write_text(file.read_text() + "CHANGED = True\\n")
 """)
-    assert place.said("import airflow.settings; print(airflow.settings.CHANGED)") == "True"
+    assert place.get_output("import airflow.settings; print(airflow.settings.CHANGED)") == "True"
 
 
-def test_a_file_that_was_changed_before_the_host_learned_replaces_it(place: Place) -> None:
-    """What a run imports for the first time makes the host look at all its files anew."""
+def test_a_file_changed_before_preloading_replaces_the_host(place: Place) -> None:
+    """Preloading records the loaded files again, and must not hide an earlier change."""
     place.airflow = write_stub(place.folder / "own")
-    place.said("""
+    place.get_output("""
 import airflow.settings, wsgiref.util
 with open(airflow.settings.__file__, "a") as file:
     file.write("CHANGED = True\\n")
 """)
-    assert place.said("import airflow.settings; print(airflow.settings.CHANGED)") == "True"
+    assert place.get_output("import airflow.settings; print(airflow.settings.CHANGED)") == "True"
 
 
 @pytest.mark.parametrize("name", ["new-1.0.dist-info", "new.pth", "new.egg-link"])
-def test_an_installed_package_replaces_it(place: Place, name: str) -> None:
-    """In any folder where Python looks for packages: here the one that PYTHONPATH names."""
+def test_a_new_package_replaces_the_host(place: Place, name: str) -> None:
+    """The package may be in any folder on sys.path, here one of PYTHONPATH."""
     packages = place.folder / "packages"
     packages.mkdir()
     place.extra = {"PYTHONPATH": f"{place.airflow}:{packages}"}
@@ -501,22 +506,22 @@ def test_an_installed_package_replaces_it(place: Place, name: str) -> None:
 import importlib.metadata, os
 print(os.getppid(), sorted(one.name for one in importlib.metadata.distributions() if one.name == "new"))
 """
-    first = place.said(script)
-    assert place.said(script) == first
+    first = place.get_output(script)
+    assert place.get_output(script) == first
     if name.endswith("dist-info"):
         (packages / name).mkdir()
         (packages / name / "METADATA").write_text("Metadata-Version: 2.1\nName: new\nVersion: 1.0\n")
     else:
         (packages / name).write_text("")
-    second = place.said(script)
+    second = place.get_output(script)
     assert second.split()[0] != first.split()[0]
     assert ("new" in second) == name.endswith("dist-info")
 
 
-def test_another_environment_from_the_start_has_another_host(place: Place) -> None:
+def test_another_startup_environment_uses_another_host(place: Place) -> None:
     script = "import os; print(os.getppid())"
-    first = place.said(script)
-    assert place.said(script, env={"AIRFLOW__CORE__PARALLELISM": "3"}) != first
-    assert place.said(script, env={"AIRFLOW_CONFIG": "/etc/airflow.cfg"}) != first
-    assert place.said(script, env={"AIRFLOW_VAR_X": "3"}) == first
-    assert place.said(script) == first
+    first = place.get_output(script)
+    assert place.get_output(script, env={"AIRFLOW__CORE__PARALLELISM": "3"}) != first
+    assert place.get_output(script, env={"AIRFLOW_CONFIG": "/etc/airflow.cfg"}) != first
+    assert place.get_output(script, env={"AIRFLOW_VAR_X": "3"}) == first
+    assert place.get_output(script) == first

@@ -1,4 +1,4 @@
-"""The private names that the warm runner relies on are what they were when it was proved on each Airflow line."""
+"""The private names that the warm runner relies on are unchanged on each proved Airflow line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROVED: dict[str, dict[str, str | None]] = json.loads((HERE / "internals.json").
 
 
 @pytest.mark.parametrize("line", list(PROVED))
-def test_internals_are_what_they_were(line: str, tmp_path: Path) -> None:
+def test_internals_are_unchanged(line: str, tmp_path: Path) -> None:
     python = ENVIRONMENTS / line / "bin" / "python"
     if not python.exists():
         pytest.skip(f"not run: no environment of Airflow {line} in {ENVIRONMENTS}")
@@ -24,8 +24,8 @@ def test_internals_are_what_they_were(line: str, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=300)
     found = json.loads(done.stdout.splitlines()[-1])
     moved = [
-        f"{name} of Airflow {line} was {PROVED[line].get(name)} and is {found[name]}: see whether {function}() in "
-        "harness/airflow/inside/internals.py still holds, then write the new value into tests/warm/internals.json"
+        f"{name} of Airflow {line} was {PROVED[line].get(name)} and is {found[name]}: check {function}() in "
+        "harness/airflow/inside/internals.py, then write the new value to tests/warm/internals.json"
         for name, function in NAMES.items()
         if found[name] != PROVED[line].get(name)
     ]

@@ -1,4 +1,4 @@
-"""The host preloads installed modules that runs import, unless another run could tell."""
+"""The host preloads installed modules that runs import, unless the import would affect other runs."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ import pytest
 
 from harness.airflow.runners.process import execute as fresh
 from harness.airflow.runners.warm import end_hosts
-from tests.warm.stub import INSTALLED, Place, runner_of
+from tests.warm.stub import INSTALLED, Place, create_runner
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not run: the warm runner is for Linux")
 
 
 @contextmanager
 def with_site(folder: Path, stub_airflow: Path) -> Iterator[Place]:
-    """Runs by a host for which the folder `site` is one of installed packages."""
+    """Yield runs by a host that treats the folder `site` as one of installed packages."""
     site, hosts = folder / "site", folder / "hosts"
     site.mkdir()
     hosts.mkdir()
     extra = {"PYTHONPATH": f"{stub_airflow}:{site}", INSTALLED: str(site)}
-    yield Place(folder, stub_airflow, runner_of(hosts).execute, extra)
+    yield Place(folder, stub_airflow, create_runner(hosts).execute, extra)
     end_hosts(hosts)
 
 
 @pytest.fixture
 def apart(stub_airflow: Path, tmp_path: Path) -> Iterator[Place]:
-    """For what ends a host, or its learning."""
+    """Runs by a host that the test may end, or whose preloading it may stop."""
     with with_site(tmp_path, stub_airflow) as place:
         yield place
 
@@ -44,7 +44,7 @@ def shared(stub_airflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def installed(shared: Place, tmp_path: Path) -> Place:
-    """By a host that learns in all of these tests: each has modules of its own."""
+    """Runs by a shared host that keeps preloading; each test has its own modules."""
     return dataclasses.replace(shared, folder=tmp_path, homes=0)
 
 
@@ -59,53 +59,53 @@ def add(place: Place, name: str, text: str) -> None:
 KNOWN = "import sys; print({name!r} in sys.modules); import {name}"
 
 
-def test_what_one_run_imports_the_next_one_finds(installed: Place) -> None:
+def test_a_modules_import_is_preloaded_for_the_next_run(installed: Place) -> None:
     add(installed, "plain", "VALUE = 1\n")
-    assert [installed.said(KNOWN.format(name="plain")) for _ in range(2)] == ["False", "True"]
+    assert [installed.get_output(KNOWN.format(name="plain")) for _ in range(2)] == ["False", "True"]
 
 
-def test_the_projects_own_modules_are_not_kept(installed: Place) -> None:
+def test_the_projects_modules_are_not_preloaded(installed: Place) -> None:
     beside = installed.airflow / "beside.py"
     beside.write_text("")
     try:
-        assert [installed.said(KNOWN.format(name="beside")) for _ in range(2)] == ["False", "False"]
+        assert [installed.get_output(KNOWN.format(name="beside")) for _ in range(2)] == ["False", "False"]
     finally:
         beside.unlink()
 
 
-def test_a_module_that_was_changed_in_place(apart: Place) -> None:
+def test_a_changed_module_is_imported_again(apart: Place) -> None:
     script = "import changing; print(changing.VALUE)"
     for value in range(2):
         add(apart, "changing", f"VALUE = {value}\n")
-        assert [apart.said(script) for _ in range(2)] == [str(value)] * 2
+        assert [apart.get_output(script) for _ in range(2)] == [str(value)] * 2
 
 
-def test_a_variable_that_is_read_at_import_is_that_of_the_run(apart: Place) -> None:
+def test_a_variable_read_during_an_import_has_the_runs_value(apart: Place) -> None:
     add(apart, "reader", "import os\nVALUE = os.environ.get('OPTION')\n")
     script = "import reader; print(reader.VALUE)"
     given: list[dict[str, str]] = [{}, {}, {"OPTION": "one"}, {"OPTION": "two"}, {"OPTION": "two"}, {}]
-    assert [apart.said(script, env=env) for env in given] == ["None", "None", "one", "two", "two", "None"]
+    assert [apart.get_output(script, env=env) for env in given] == ["None", "None", "one", "two", "two", "None"]
 
 
-def test_a_warning_at_import_comes_in_every_run(installed: Place) -> None:
+def test_a_warning_of_an_import_appears_in_every_run(installed: Place) -> None:
     add(installed, "warner", "import warnings\nwarnings.warn('be warned', UserWarning)\n")
     assert all("be warned" in installed.run("import warner").log for _ in range(3))
 
 
-def test_a_folder_that_a_module_keeps_is_that_of_the_run(installed: Place) -> None:
-    """As a library does that works out at import where its settings are: the home is the same for all runs."""
+def test_a_home_read_during_an_import_is_the_runs_home(installed: Place) -> None:
+    """A library may compute the path of its settings during import; the home is the same path for all runs."""
     add(installed, "keeper", "import os\nHOME = os.environ['HOME']\n")
     for number in range(3):
         script = f"import keeper; open(keeper.HOME + '/kept', 'w').write('{number}'); print(open('kept').read())"
-        assert installed.said(script) == str(number)
+        assert installed.get_output(script) == str(number)
 
 
 @pytest.mark.parametrize("name", ["AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW__CORE__FERNET_KEY"])
-def test_a_module_that_reads_what_differs_in_each_run_is_not_kept(installed: Place, name: str) -> None:
+def test_a_module_that_reads_a_run_variable_is_not_preloaded(installed: Place, name: str) -> None:
     module = f"reads_{name.rpartition('_')[2].lower()}"
     add(installed, module, f"import os\nVALUE = os.environ['{name}']\n")
     script = f"import {module}, os; print({module}.VALUE == os.environ['{name}'])"
-    assert [installed.said(script) for _ in range(2)] == ["True", "True"]
+    assert [installed.get_output(script) for _ in range(2)] == ["True", "True"]
 
 
 EFFECTS = {
@@ -124,7 +124,7 @@ HEAD = (
 
 
 @pytest.mark.parametrize("effect", list(EFFECTS))
-def test_what_an_import_does_is_done_in_runs_that_import_it_and_in_no_other(installed: Place, effect: str) -> None:
+def test_effects_of_an_import_stay_in_runs_that_import_the_module(installed: Place, effect: str) -> None:
     check_effect(installed, f"effect_{list(EFFECTS).index(effect)}", *EFFECTS[effect])
 
 
@@ -133,8 +133,8 @@ def check_effect(place: Place, name: str, does: str, probe: str) -> None:
     with_it = f"{HEAD}try: import {name}\nexcept SystemExit: print('exit')\nprint({probe})"
     without = f"{HEAD}print({probe})"
     reference = by_fresh(place)
-    expected = [reference.said(with_it), reference.said(without)]
-    found = [[place.said(with_it), place.said(without)] for _ in range(2)]
+    expected = [reference.get_output(with_it), reference.get_output(without)]
+    found = [[place.get_output(with_it), place.get_output(without)] for _ in range(2)]
     assert found == [expected] * 2
 
 
@@ -142,10 +142,10 @@ def test_a_module_that_fails_at_import_fails_in_every_run(installed: Place) -> N
     add(installed, "fails", "raise RuntimeError('not today')\n")
     for _ in range(2):
         assert "RuntimeError: not today" in installed.run("import fails").log
-        assert installed.said("print(1)") == "1"
+        assert installed.get_output("print(1)") == "1"
 
 
-def test_an_import_that_hangs_in_its_trial_is_left_to_runs(installed: Place) -> None:
+def test_an_import_that_hangs_in_its_trial_is_not_preloaded(installed: Place) -> None:
     add(
         installed,
         "hangs_second",
@@ -159,18 +159,18 @@ if count == 1:
 """,
     )
     script = "import sys; print('hangs_second' in sys.modules); import hangs_second"
-    assert [installed.said(script) for _ in range(2)] == ["False", "False"]
+    assert [installed.get_output(script) for _ in range(2)] == ["False", "False"]
 
 
-def test_harm_of_one_package_does_not_keep_others_out(installed: Place) -> None:
+def test_a_harmful_package_does_not_prevent_preloading_of_others(installed: Place) -> None:
     add(installed, "innocent", "")
     add(installed, "guilty", "import os; os.environ['SET'] = '1'\n")
     script = "import sys; print([name in sys.modules for name in ('innocent', 'guilty')]); import innocent, guilty"
-    assert [installed.said(script) for _ in range(2)] == ["[False, False]", "[True, False]"]
+    assert [installed.get_output(script) for _ in range(2)] == ["[False, False]", "[True, False]"]
 
 
 def test_order_of_imports_does_not_matter(installed: Place) -> None:
     add(installed, "one", "import two\nVALUE = two.VALUE\n")
     add(installed, "two", "VALUE = 2\n")
     for first, second in itertools.permutations(["one", "two"]):
-        assert installed.said(f"import {first}, {second}; print(one.VALUE)") == "2"
+        assert installed.get_output(f"import {first}, {second}; print(one.VALUE)") == "2"

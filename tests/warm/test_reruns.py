@@ -1,4 +1,4 @@
-"""pytest-rerunfailures runs a scenario again, with a world of its own, as it does any other test."""
+"""pytest-rerunfailures reruns a scenario with a new world, like any other test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.outer import project, run_pytest
 
 pytest.importorskip("pytest_rerunfailures", reason="not run: needs pytest-rerunfailures")
 ROOT = Path(__file__).parents[2]
-# Stands in for the world, so that neither services nor Airflow are needed: what counts here is pytest's part.
+# A stand-in for the world: this test of pytest's behaviour needs neither services nor Airflow.
 TESTS = """
 import pytest
 from harness.errors import HostLostError
@@ -30,7 +30,7 @@ def test_lost_once(world):
 """
 
 
-def test_a_scenario_that_lost_its_host_passes_at_its_rerun(tmp_path: Path) -> None:
+def test_a_scenario_that_lost_its_host_passes_on_rerun(tmp_path: Path) -> None:
     folder = project(tmp_path / "project", TESTS)
     failed = run_pytest(folder, ROOT, "-rA")
     assert failed.returncode == 1

@@ -1,1 +1,1 @@
-"""This repository's Python environments. Standard library, and any Python from 3.9 on."""
+"""This repository's Python environments. Uses only the standard library of Python 3.9 or later."""

@@ -1,11 +1,11 @@
-"""Make, renew and lock this repository's Python environments.
+"""Create, update and lock this repository's Python environments.
 
-    tools/environment make NAME...      make or renew: `harness` (.venv) and `airflow-LINE` (.harness/airflow/LINE)
-    tools/environment refusal NAME...   print one line that says why one of them can't be made, or nothing
+    tools/environment make NAME...      create or update `harness` (.venv) and `airflow-LINE` (.harness/airflow/LINE)
+    tools/environment refusal NAME...   print why an environment can't be created, in one line, or nothing
     tools/environment locks [--upgrade] write every lock, from pyproject.toml and the .in files
     tools/environment uv ARGUMENT...    run the pinned uv with pip's settings
 
-PYTHON is the interpreter to make .venv from. An Airflow line follows .venv where its Airflow runs on that Python.
+PYTHON is the interpreter for .venv. An Airflow line uses the Python of .venv if its Airflow supports that Python.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"tools/environment: {error}", file=sys.stderr)
         return 1
     except KeyError as error:
-        print(f"tools/environment: there is no environment {error}", file=sys.stderr)
+        print(f"tools/environment: unknown environment {error}: use harness or airflow-LINE", file=sys.stderr)
         return 2
     return 0
 

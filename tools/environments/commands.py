@@ -1,4 +1,4 @@
-"""Run a program with its output in a log, which an error shows the end of."""
+"""Run a program with its output in a log; errors include the end of the output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class FailedError(Exception):
 
 
 def run(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
-    """The command's output. Raises FailedError if it can't be run or exits with an error."""
+    """Run the command and return its output. Raises FailedError if it can't run or fails."""
     try:
         done = subprocess.run(
             command,

@@ -1,4 +1,4 @@
-"""The environments that this repository has, and the Pythons that each of them runs on."""
+"""This repository's environments, and the Pythons that each of them supports."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 HARNESS = "harness"
 HARNESS_PYTHONS = ("3.12", "3.11", "3.13", "3.14")
-"""Best first. A Python 3.12 comes first because every Airflow line but none newer than it runs there."""
+"""By preference. 3.12 is the newest Python that every Airflow line supports."""
 
 
 class Line(NamedTuple):
-    """An Airflow line: when its locked release came out, and where it runs."""
+    """An Airflow line: the date of its locked release, and the Pythons that it supports."""
 
     released: str
     pythons: tuple[str, ...]
-    """What the release's Requires-Python means. 2.11.2 writes `!=3.13`, which excludes 3.13.0 alone."""
+    """The intent of the release's Requires-Python. 2.11.2 writes `!=3.13`, which excludes only 3.13.0."""
     preferred: str | None = None
-    """The Python that `make lines` tries it on, where the machine has it; None: that of .venv."""
+    """The Python that `make lines` uses if the machine has it; None for the Python of .venv."""
 
 
 LINES = {
@@ -32,7 +32,7 @@ LINES = {
 
 
 class Environment(NamedTuple):
-    """One environment: where it lies, and the lock that it is made from."""
+    """One environment: its folder, its lock, and the Pythons that it supports."""
 
     name: str
     folder: Path
@@ -42,7 +42,7 @@ class Environment(NamedTuple):
 
 
 def environment(name: str, root: Path = ROOT) -> Environment:
-    """The environment called `harness` or `airflow-LINE`. Raises KeyError for another name."""
+    """Return the environment called `harness` or `airflow-LINE`. Raises KeyError."""
     lock = root / "requirements" / f"{name}.txt"
     if name == HARNESS:
         return Environment(name, root / ".venv", lock, HARNESS_PYTHONS, None)

@@ -8,12 +8,12 @@ from tools.environments.lines import HARNESS, LINES
 from tools.environments.uv import Uv
 
 EXTRAS = ("aws-mock", "chapter", "compatibility", "dev", "docs", "embedded", "parallel", "watch")
-"""What .venv has of pyproject's extras: all but Airflow."""
+"""The extras of pyproject that .venv has: all except Airflow."""
 
 
 def write_locks(root: Path, uv: Uv, *, upgrade: bool) -> None:
-    """Write every lock. Pins that a lock has stay unless an input excludes them, or `upgrade`. Raises FailedError."""
-    # Packages in a folder of this machine would get into the lock with hashes that no index has.
+    """Write every lock; existing pins stay if inputs allow, unless `upgrade`. Raises FailedError."""
+    # Packages in a local folder would add hashes to the lock that no index has.
     uv.env.pop("UV_FIND_LINKS", None)
 
     def compile_lock(lock: Path, *arguments: str) -> None:
@@ -28,7 +28,7 @@ def write_locks(root: Path, uv: Uv, *, upgrade: bool) -> None:
     compile_lock(folder / f"{HARNESS}.txt", *inputs, *extras, "--python-version", "3.11")
     compile_lock(folder / "uv.txt", str(folder / "uv.in"), "--python-version", "3.11")
     for name, line in LINES.items():
-        # As of the release: what came later may not work with it. The time keeps this machine's time zone out.
+        # As of the release, because later packages may not work with it. The time avoids the local time zone.
         as_of = ["--exclude-newer", f"{line.released}T23:59:59Z", "--python-version", line.pythons[0]]
         compile_lock(folder / f"airflow-{name}.txt", str(folder / f"airflow-{name}.in"), *as_of)
     for top in ("benchmarks", "dags", "harness", "scenarios"):

@@ -1,4 +1,4 @@
-"""Make an environment from its lock, or keep it when it was made from this very lock, Python and place."""
+"""Create an environment from its lock, unless it is current: same lock, Python and folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PIP_INSTALL = ("-m", "pip", "--disable-pip-version-check", "install", "--no-deps
 
 
 def get_uv(root: Path, env: Mapping[str, str]) -> uv.Uv:
-    """uv for other work than installing. Raises NoPythonError or FailedError."""
+    """Return uv for other work than installing. Raises NoPythonError or FailedError."""
     python, _ = choose(environment(HARNESS, root), root, env)
     with locked(root):
         return uv.get(python, root, root / ".harness" / "logs" / "uv.log")
@@ -30,7 +30,7 @@ def get_uv(root: Path, env: Mapping[str, str]) -> uv.Uv:
 
 @contextlib.contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """One process at a time makes environments in this checkout."""
+    """Hold the lock that lets only one process at a time change this checkout's environments."""
     folder = root / ".harness"
     folder.mkdir(exist_ok=True)
     with (folder / "environments.lock").open("w") as file:
@@ -52,7 +52,7 @@ def make(name: str, root: Path, env: Mapping[str, str]) -> Environment:
 
 
 def choose(wanted: Environment, root: Path, env: Mapping[str, str]) -> tuple[Python, bool]:
-    """The environment's own interpreter and True where it is current, else the interpreter to make it from and False.
+    """Return the environment's interpreter and True, or the interpreter to create it from and False.
 
     Raises NoPythonError.
     """
@@ -64,7 +64,7 @@ def choose(wanted: Environment, root: Path, env: Mapping[str, str]) -> tuple[Pyt
 
 
 def _should_follow(wanted: Environment, current: Python, root: Path, env: Mapping[str, str]) -> bool:
-    """Whether another interpreter than that of the environment has been named since, and suits it."""
+    """Return whether the environment must change to a different interpreter that the user chose."""
     if wanted.name == HARNESS:
         return bool(env.get("PYTHON"))
     if wanted.preferred:
@@ -74,8 +74,8 @@ def _should_follow(wanted: Environment, current: Python, root: Path, env: Mappin
 
 
 def _for_airflow(wanted: Environment, root: Path, env: Mapping[str, str]) -> Python:
-    """The preferred Python, else that of .venv, else the first one that this Airflow runs on."""
-    # PYTHON names the interpreter of .venv: it is one of several here.
+    """Return the preferred Python, else that of .venv, else the first that this Airflow supports."""
+    # PYTHON names the interpreter of .venv, which is only one candidate here.
     first = [env.get("PYTHON") or _python_of(HARNESS, root)]
     others = {key: value for key, value in env.items() if key != "PYTHON"}
     if wanted.preferred:
@@ -89,7 +89,7 @@ def _python_of(name: str, root: Path) -> str:
 
 
 def _current(wanted: Environment) -> Python | None:
-    """The environment's interpreter, if the environment was made from this lock and here; a copy points elsewhere."""
+    """Return the environment's interpreter if it was created from this lock and in this folder."""
     stamp = wanted.folder / STAMP
     python = probe(str(wanted.folder / "bin" / "python")) if stamp.is_file() else None
     if python is None or python.minor not in wanted.pythons:
@@ -105,10 +105,10 @@ def _make(wanted: Environment, python: Python, root: Path, log: Path) -> None:
     shown, lock = wanted.folder.relative_to(root), str(wanted.lock)
     print(f"making {shown} with Python {python.version} from {wanted.lock.relative_to(root)}", flush=True)
     began = time.monotonic()
-    # Made beside its place, so that what is at its place is always whole, even if this process is killed.
+    # Created in a temporary folder, so that the final folder is always complete, even if this process is killed.
     making = wanted.folder.with_name(f"{wanted.folder.name}.making")
     interpreter = str(making / "bin" / "python")
-    # Neither compiles bytecode: Python does it when a module is first imported, and most never are.
+    # uv and pip compile no bytecode: Python does it on import, and most modules are never imported.
     try:
         program = uv.get(python, root, log)
         _fresh(python, making, log, "--without-pip")
@@ -130,7 +130,7 @@ def _fresh(python: Python, folder: Path, log: Path, *options: str) -> None:
 
 
 def _move(made: Path, place: Path) -> None:
-    """Put the environment where it belongs. Its scripts name their interpreter by its path, so that is rewritten."""
+    """Move the environment to its final folder, and rewrite the paths in its scripts."""
     before, after = os.fsencode(made), os.fsencode(place)
     for script in [made / "pyvenv.cfg", *(made / "bin").iterdir()]:
         if not script.is_symlink() and before in (content := script.read_bytes()):
@@ -144,7 +144,7 @@ def _move(made: Path, place: Path) -> None:
 
 
 def _install_project(python: Python, folder: Path, root: Path, log: Path) -> None:
-    """The project itself, editable: once, and again when its metadata may have changed."""
+    """Install the project as editable if pyproject.toml has changed since the last time."""
     project, installed = root / "pyproject.toml", folder / PROJECT
     if installed.is_file() and installed.read_bytes() == project.read_bytes():
         return

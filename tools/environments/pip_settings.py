@@ -1,4 +1,4 @@
-"""Give uv the settings that pip has on this machine: uv reads none of pip's files and variables itself."""
+"""Translate pip's settings on this machine for uv, which does not read pip's files and variables."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 SECTIONS = ("global", "install", ":env:")
 """Later sections win, as in pip."""
 ALWAYS = {"UV_PYTHON_DOWNLOADS": "never", "UV_NATIVE_TLS": "1", "UV_SYSTEM_CERTS": "1"}
-"""pip trusts the system's certificates; and no interpreter is fetched behind the user's back."""
+"""Use the system's certificates, as pip does, and download no interpreter."""
 
 
 def parse(config: str) -> dict[str, str]:
-    """pip's settings by key, from the output of `pip config list`: lines such as global.index-url='https://...'."""
+    """Return pip's settings by key from the output of `pip config list` (global.index-url='...')."""
     found: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
     for line in config.splitlines():
         name, is_setting, value = line.partition("=")
@@ -39,7 +39,7 @@ def _prerelease(value: str) -> str:
 
 
 def _keyring(value: str) -> str:
-    # uv knows this one way only; pip's `auto`, `import` and `subprocess` ask the same keyring.
+    # uv supports only `subprocess`; pip's `auto`, `import` and `subprocess` use the same keyring.
     return "" if value == "disabled" else "subprocess"
 
 
@@ -60,17 +60,17 @@ TABLE: dict[str, Translation] = {
     "constraint": (("UV_CONSTRAINT",), _spaced),
     "keyring-provider": (("UV_KEYRING_PROVIDER",), _keyring),
 }
-"""By pip's key: uv's variables, and how the value is written there."""
+"""uv's variables for each of pip's keys, with the conversion of the value."""
 
 
 def uv_environment(config: str, env: Mapping[str, str]) -> dict[str, str]:
-    """The environment for uv: `env` with pip's settings added. UV_ variables that `env` has already win."""
+    """Return `env` with pip's settings added for uv. UV_ variables in `env` take precedence."""
     pip = parse(config)
     if certificates := env.get("REQUESTS_CA_BUNDLE") or env.get("CURL_CA_BUNDLE"):
         pip.setdefault("cert", certificates)
     added = dict(ALWAYS)
     if "extra-index-url" in pip:
-        # pip takes the best version of all indexes; uv by default the first index that has the package.
+        # pip uses the best version of all indexes; uv by default uses the first index that has the package.
         added["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     for key, (variables, written) in TABLE.items():
         if value := written(pip.get(key, "")) if key in pip else "":

@@ -25,7 +25,7 @@ class Python(NamedTuple):
     command: str
     version: str
     has_venv: bool
-    """Debian moves ensurepip into the package python3-venv."""
+    """False on Debian without the package python3-venv, which contains ensurepip."""
 
     @property
     def minor(self) -> str:
@@ -37,7 +37,7 @@ class NoPythonError(Exception):
 
 
 def probe(command: str) -> Python | None:
-    """The interpreter behind `command`, or None. Only a run tells: pyenv has shims that refuse to run."""
+    """Run `command` and return its interpreter, or None, for example for a pyenv shim that fails."""
     try:
         done = subprocess.run(
             [command, "-c", PROBE], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
@@ -49,9 +49,10 @@ def probe(command: str) -> Python | None:
 
 
 def find(wanted: Sequence[str], first: Iterable[str], env: Mapping[str, str]) -> Python:
-    """The first interpreter of a wanted minor version: commands in `first`, then PATH, then pyenv's and uv's folders.
+    """Return the first interpreter of a wanted minor version.
 
-    PYTHON in `env` replaces the search. Raises NoPythonError.
+    The order is: commands in `first`, PATH, pyenv's and uv's folders. PYTHON in `env` replaces the search. Raises
+    NoPythonError.
     """
     named = env.get("PYTHON")
     found = []
@@ -73,7 +74,7 @@ def find(wanted: Sequence[str], first: Iterable[str], env: Mapping[str, str]) ->
 
 
 def commands(wanted: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
-    """What may be an interpreter of these versions, most obvious first."""
+    """Yield commands that may be interpreters of these versions, by preference."""
     names = [f"python{minor}" for minor in wanted]
     yield from (name for name in [*names, "python3"] if shutil.which(name, path=env.get("PATH")))
     home = Path(env.get("HOME", "/nonexistent"))
@@ -93,6 +94,6 @@ def newest_first(folder: Path, pattern: str) -> list[Path]:
 
 
 def listed(wanted: Sequence[str]) -> str:
-    """`3.11 to 3.14`."""
+    """Format minor versions as `3.11 to 3.14`."""
     inorder = sorted(wanted, key=lambda minor: int(minor.rpartition(".")[2]))
     return inorder[0] if len(inorder) == 1 else f"{inorder[0]} to {inorder[-1]}"

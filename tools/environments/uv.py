@@ -1,4 +1,4 @@
-"""Get the pinned uv by pip, into a folder of its own, and run it with pip's settings."""
+"""Install the pinned uv with pip into a separate folder, and run it with pip's settings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Uv:
         self.program, self.env, self.log = program, env, log
 
     def run(self, *arguments: str, cwd: Path | None = None) -> None:
-        """Raises FailedError."""
+        """Run uv. Raises FailedError."""
         run([str(self.program), *arguments], self.log, self.env, cwd)
 
 
@@ -29,7 +29,7 @@ _GOT: dict[Path, Uv] = {}
 
 
 def get(python: Python, root: Path, log: Path) -> Uv:
-    """uv as requirements/uv.txt pins it, installed by this interpreter's pip if missing. Raises FailedError."""
+    """Return uv as pinned in requirements/uv.txt, installed if missing. Raises FailedError."""
     if root in _GOT:
         return _GOT[root]
     pip, config = _pip(python, root, log)
@@ -48,7 +48,7 @@ def get(python: Python, root: Path, log: Path) -> Uv:
 
 
 def _pip(python: Python, root: Path, log: Path) -> tuple[list[str], str]:
-    """The interpreter's pip and that pip's settings; a virtual environment's where, as on Debian, it has no pip."""
+    """Return the interpreter's pip, or a virtual environment's on Debian, and that pip's settings."""
     options = ["-m", "pip", "--disable-pip-version-check"]
     settings = ["config", "list"]
     try:

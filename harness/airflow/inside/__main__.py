@@ -1,7 +1,7 @@
 """Run one program of this package: `PYTHON PATH/inside PROGRAM ARGUMENT...`.
 
-The package is loaded under a name that no project has, and its folder is taken off `sys.path`: a DAG finds what it
-would find under `python -c`.
+The package is loaded under a name that no project uses, and its folder is removed from `sys.path`, so a DAG imports
+the same modules as under `python -c`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main() -> None:
     package = importlib.util.module_from_spec(spec)
     sys.modules[NAME] = package
     spec.loader.exec_module(package)
-    if not sys.flags.isolated:  # an isolated interpreter has put nothing of ours in front
+    if not sys.flags.isolated:  # an isolated interpreter does not add this folder
         sys.path[0] = ""
     program, *arguments = sys.argv[1:]
     importlib.import_module(f"{NAME}.{program}").main(arguments)

@@ -1,4 +1,4 @@
-"""Describe this interpreter as JSON: its version, the folders of its packages, and each package's version."""
+"""Describe this interpreter as JSON: its version, the folders of its packages, each package's version."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pathlib import Path
 def main(arguments: list[str]) -> None:
     """Print one line of JSON: `version`, `build` (all of sys.version), `folders` (of sys.path) and `packages`."""
     folders = [folder for folder in sys.path if Path(folder).is_dir()]
-    found = {
+    facts = {
         "version": platform.python_version(),
         "build": sys.version,
         "folders": folders,
-        "packages": packages(folders),
+        "packages": list_packages(folders),
     }
-    print(json.dumps(found))
+    print(json.dumps(facts))
 
 
-def packages(folders: list[str]) -> dict[str, str]:
-    """Return normalised name -> version, from the names of the metadata folders.
+def list_packages(folders: list[str]) -> dict[str, str]:
+    """Map normalised name to version, from the names of the metadata folders.
 
-    importlib.metadata would read a file of every package. Where two folders have a package, the first one counts, as
-    for an import.
+    importlib.metadata would read a file of every package. If several folders have a package, the first folder counts,
+    as for an import.
     """
     found: dict[str, str] = {}
     for folder in folders:

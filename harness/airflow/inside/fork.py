@@ -1,4 +1,4 @@
-"""What happens in a fork of the host: it becomes the process that the command would have been, and ends like it."""
+"""Execute a run in a fork of the host as a new process would: same environment, output, exit code and signals."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from . import internals
-from .preload import newly_imported
+from .preload import list_new_imports
 
-INTERRUPTED = 0x100  # in place of an exit code, which has eight bits: a KeyboardInterrupt that nothing caught
+INTERRUPTED = 0x100  # an uncaught KeyboardInterrupt; exit codes have eight bits
 
 
 class Origin(NamedTuple):
-    """What each fork needs. `path`: `sys.path` without Airflow's additions; `configuration`: the file Airflow wrote."""
+    """The host's state for its forks: `path` is `sys.path` before Airflow's changes, `configuration` Airflow's file."""
 
     path: Sequence[str]
     configuration: Path
     dags_folder_holders: list[Any]
-    warned: tuple[list[Any], list[Any]]
+    warnings: tuple[list[Any], list[Any]]
 
 
-def be_the_run(origin: Origin, order: Mapping[str, Any], client: socket.socket, imported: Path) -> NoReturn:
-    """In the child: tell the client when all is ready, run the order's command and end.
+def run_in_fork(origin: Origin, request: Mapping[str, Any], client: socket.socket, imported: Path) -> NoReturn:
+    """In the child: prepare the process, send "began" to the client, execute the request's command, exit.
 
-    The names of installed modules that the run was the first to import go into the file `imported`.
+    Writes the names of installed modules that the host has not imported, but the run has, to the file `imported`.
     """
     try:
-        detach(order["log"])
-        become(order["env"], order["folder"], origin)
+        detach(request["log"])
+        adopt_environment(request["env"], request["folder"], origin)
         newest = next(reversed(sys.modules))
-        internals.repeat_warnings(*origin.warned)
+        internals.repeat_warnings(*origin.warnings)
         client.sendall(b'{"began": true}\n')
         client.close()
-        run_and_exit(order["command"], lambda: imported.write_text("\n".join(newly_imported(newest))))
+        run_and_exit(request["command"], lambda: imported.write_text("\n".join(list_new_imports(newest))))
     except BaseException:
         traceback.print_exc()
     finally:
@@ -52,7 +52,7 @@ def be_the_run(origin: Origin, order: Mapping[str, Any], client: socket.socket, 
 
 
 def detach(log: str) -> None:
-    """Give this process a session of its own, the signals of a new process, and its output in `log`."""
+    """Start a new process session with default signal handlers, and redirect the output to `log`."""
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -63,8 +63,8 @@ def detach(log: str) -> None:
         os.close(file)
 
 
-def become(env: Mapping[str, str], folder: str, origin: Origin) -> None:
-    """Replace environment, folder and Airflow's settings by those of the run, and forget the harness's modules."""
+def adopt_environment(env: Mapping[str, str], folder: str, origin: Origin) -> None:
+    """Replace environment, folder and Airflow's settings by those of the run, and unload the harness's modules."""
     os.environ.clear()
     os.environ.update(env)
     time.tzset()
@@ -77,33 +77,33 @@ def become(env: Mapping[str, str], folder: str, origin: Origin) -> None:
     own = Path(env["AIRFLOW_HOME"]) / origin.configuration.name
     if origin.configuration.exists() and not own.exists():
         shutil.copy(origin.configuration, own)
-    internals.adopt_run(origin.dags_folder_holders)
-    ours = __name__.partition(".")[0]
-    for name in [name for name in sys.modules if name.partition(".")[0] == ours]:
+    internals.load_run_settings(origin.dags_folder_holders)
+    package = __name__.partition(".")[0]
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         del sys.modules[name]
 
 
 def run_and_exit(command: Sequence[str], at_end: Callable[[], object]) -> NoReturn:
-    """Do what `command`, this very Python with -m, -c or a path, would do, and end as the interpreter ends."""
+    """Execute `command` (this Python with -m, -c or a path) in this process, and exit as the interpreter does."""
     code = 1
     with suppress(AttributeError):  # Python 3.9
         sys.orig_argv[:] = command
     try:
-        code = call(command)
+        code = call_command(command)
         internals.end_interpreter()
     except BaseException:
         traceback.print_exc()
     for end in (at_end, sys.stdout.flush, sys.stderr.flush):
         with suppress(Exception):
             end()
-    if code == INTERRUPTED:  # so ends the interpreter
+    if code == INTERRUPTED:  # the interpreter ends this way too
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     os._exit(code)
 
 
-def call(command: Sequence[str]) -> int:
-    """Return the exit code, or INTERRUPTED."""
+def call_command(command: Sequence[str]) -> int:
+    """Execute `command` and return its exit code, or INTERRUPTED."""
     how, *rest = command[1:]
     try:
         if how == "-m":
@@ -117,7 +117,7 @@ def call(command: Sequence[str]) -> int:
             exec(compile(source, "<string>", "exec"), vars(main))  # noqa: S102 - what `python -c` does
         else:
             sys.argv = [how, *rest]
-            del sys.path[0]  # run_path puts the program's folder there
+            del sys.path[0]  # run_path adds the program's folder
             runpy.run_path(how, run_name="__main__")
     except SystemExit as ended:
         if ended.code is None or isinstance(ended.code, int):
@@ -125,7 +125,7 @@ def call(command: Sequence[str]) -> int:
         print(ended.code, file=sys.stderr)
         return 1
     except BaseException as error:
-        # Without the frames of the host, as a new process would print it.
+        # A new process would print no frames of the host.
         trace = error.__traceback__.tb_next if error.__traceback__ else None
         sys.excepthook(type(error), error.with_traceback(trace), trace)
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1

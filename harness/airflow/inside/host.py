@@ -1,8 +1,8 @@
 """The warm host: a process in which Airflow has started, which forks for each run. One run at a time.
 
-`PYTHON PATH/inside host FOLDER IDLE`, with the environment of the warm-up. FOLDER is private to the host; in it are
-`home`, a link that the client renames onto the folder of each run, and the socket. A client sends its order and gets
-its answers as lines of JSON; a connection that closes before the last answer ends its run.
+`PYTHON PATH/inside host FOLDER IDLE`, with the environment of the warm-up. FOLDER is private to the host and contains
+the socket and `home`, a link that the client points to the folder of each run. A client sends a run request and gets
+its answers as lines of JSON. A connection that closes before the last answer ends its run.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from pathlib import Path
 from typing import Any
 
 from . import internals
-from .fork import Origin, be_the_run
+from .fork import Origin, run_in_fork
 from .preload import preload
 from .supervisor import END_SECONDS, adopt_orphans, await_end, end_descendants, end_with_parent
 
 SOCKET = "socket"
-NO_PRELOADING = "no-preloading"  # a file in the folder: the reason why the next host there preloads nothing
+NO_PRELOADING = "no-preloading"  # a file in the folder: the reason why the next host in this folder preloads nothing
 WARM_UP_SECONDS = 120
-CLIENT_SECONDS = 5.0  # a client that has connected says at once what it wants
-WHAT_A_RUN_NEEDS = {"command", "env", "folder", "log"}
-YOUNG_SECONDS = 2.0
-UNSURE = -1  # in place of the time of a file's last change: it may have been changed after it was read
+CLIENT_SECONDS = 5.0  # a client sends its request as soon as it has connected
+REQUEST_KEYS = {"command", "env", "folder", "log"}
+RECENT_SECONDS = 2.0
+UNSURE = -1  # replaces the time of a file's last change if the file may have changed after it was read
 
 
 @dataclass
 class Host:
-    """`files`: last change (ns) of each loaded one; `reads`: variables that preloaded modules read; both must last."""
+    """The host is stale if a loaded file (`files`: last change in ns) or a variable of a preloaded module changes."""
 
     folder: Path
     origin: Origin
@@ -55,7 +55,7 @@ class Host:
 
 
 def main(arguments: list[str]) -> None:
-    """Warm up, then serve until SIGTERM comes, or no client has come for IDLE seconds."""
+    """Warm up, then serve until SIGTERM arrives or no client has connected for IDLE seconds."""
     folder, idle = Path(arguments[0]), float(arguments[1])
     end_with_parent()
     adopt_orphans()
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> None:
     partial.unlink(missing_ok=True)
     listener.bind(str(partial))
     host = Host(folder, warm_up(folder))
-    settle(host, began)
+    record_loaded_files(host, began)
 
     def end(*_: object) -> None:
         host.ending = True
@@ -76,17 +76,17 @@ def main(arguments: list[str]) -> None:
 
     signal.signal(signal.SIGTERM, end)
     listener.listen(16)
-    partial.rename(folder / SOCKET)  # now, so that a client that finds it can connect
+    partial.rename(folder / SOCKET)  # only now, because clients connect as soon as the path exists
     serve(host, listener, idle)
 
 
 def warm_up(folder: Path) -> Origin:
-    """Run a small DAG through Airflow's own entry point: only a run fills all caches. Raises SystemExit if it fails."""
+    """Run a small DAG by Airflow's entry point, as only a run fills all caches. Raises SystemExit if the run fails."""
     path, home, dags_folder = list(sys.path), os.environ["AIRFLOW_HOME"], os.environ["AIRFLOW__CORE__DAGS_FOLDER"]
     shutil.copy(Path(__file__).with_name("warm_up_dag.py"), dags_folder)
-    leave_young_sources_uncompiled()
-    with internals.heard_warnings() as warned:
-        reset_plugins = internals.note_plugin_state()
+    skip_bytecode_of_recent_sources()
+    with internals.record_warnings() as recorded:
+        reset_plugins = internals.save_plugin_state()
         internals.remember_log_templates()
         sys.argv = ["airflow", "dags", "test", "harness_warm_up", "2021-01-01"]
         os.chdir(home)
@@ -96,104 +96,104 @@ def warm_up(folder: Path) -> Origin:
         except SystemExit as ended:
             if ended.code not in (None, 0):
                 raise
-    internals.come_to_rest()
+    internals.end_threads()
     reset_plugins()
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(f"{dags_folder}{os.sep}"):
             del sys.modules[name]
-    with warnings.catch_warnings():  # Python then shows a warning again that the warm-up was given
+    with warnings.catch_warnings():  # resets Python's record of shown warnings, so runs show them again
         pass
     os.chdir(folder)
-    return Origin(path, Path(home).resolve() / "airflow.cfg", internals.holders_of_dags_folder(), warned)
+    return Origin(path, Path(home).resolve() / "airflow.cfg", internals.find_dags_folder_holders(), recorded)
 
 
-def leave_young_sources_uncompiled() -> None:
-    """Write no bytecode of a source that was just saved, since a warm run can end within the second of the save.
+def skip_bytecode_of_recent_sources() -> None:
+    """Write no bytecode of a source that was just saved, because a warm run can end within the second of the save.
 
-    Python tells a source from a changed one by its length and the second of its last change.
+    Python detects a changed source only by its length and the second of its last change.
     """
     write = SourceFileLoader.set_data
 
     def set_data(self: SourceFileLoader, path: str, data: Any, **options: Any) -> None:
-        if time.time() - last_change(self.path) / 1e9 > YOUNG_SECONDS:
+        if time.time() - get_last_change(self.path) / 1e9 > RECENT_SECONDS:
             write(self, path, data, **options)
 
     SourceFileLoader.set_data = set_data  # type: ignore[method-assign]
 
 
-def settle(host: Host, since: int) -> None:
-    """Note the files that are loaded now; one that was changed after `since` (ns) may have been read before that.
+def record_loaded_files(host: Host, since: int) -> None:
+    """Record the loaded files; a file that changed after `since` (ns) is UNSURE, as it may have been read before.
 
-    Stops the alarm that limits what came before. The collector leaves alone what is there now: each object that it
-    visits is a page that a fork copies.
+    Stops the alarm of the preceding step, and freezes the garbage collector: each object that a collection visits
+    makes a fork copy its memory page.
     """
     now = time.time_ns()
     files = {str(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
-    files |= set(filter(None, [os.environ.get("AIRFLOW_CONFIG")]))  # which a project names itself
-    changes = {file: last_change(file) for file in files - host.files.keys()}
+    files |= set(filter(None, [os.environ.get("AIRFLOW_CONFIG")]))  # a project may set this path
+    changes = {file: get_last_change(file) for file in files - host.files.keys()}
     host.files.update({file: UNSURE if since <= change <= now else change for file, change in changes.items()})
-    importlib.invalidate_caches()  # a run looks again for folders that were not there
+    importlib.invalidate_caches()  # a run must find folders that were created later
     gc.collect()
     gc.freeze()
     signal.alarm(0)
 
 
-def last_change(file: str) -> int:
-    """In ns; 0 if there is no such file."""
+def get_last_change(file: str) -> int:
+    """Return the time of the file's last change in ns; 0 if the file is missing."""
     try:
         return os.stat(file).st_mtime_ns  # noqa: PTH116 - thousands of them before each run
     except OSError:
         return 0
 
 
-def why_stale(host: Host, env: Mapping[str, str]) -> str | None:
-    """Say why this host can't make a run as a new process would; None if it can."""
+def find_stale_reason(host: Host, env: Mapping[str, str]) -> str | None:
+    """Return why a run in this host would differ from one in a new process; None if it would not."""
     for file, change in host.files.items():
-        if last_change(file) != change:
+        if get_last_change(file) != change:
             return f"{file} has changed"
     for name, value in host.reads.items():
         if env.get(name) != value:
-            why = f"{name} is read by a preloaded module while it is imported, and has another value"
+            why = f"a preloaded module read {name} during its import, and the value has changed"
             (host.folder / NO_PRELOADING).write_text(why)
             return why
     return None
 
 
 def serve(host: Host, listener: socket.socket, idle: float) -> None:
-    """Make a run for each client, one after the other, and preload what it was the first to import."""
+    """Execute a run for each client, one after the other, and preload the modules that the run imported."""
     while not host.ending and select.select([listener], [], [], idle)[0]:
         with listener.accept()[0] as client:
             client.settimeout(CLIENT_SECONDS)
-            order = read_order(client)
-            if order and (stale := why_stale(host, order["env"])):
-                listener.close()  # before the answer, after which the client looks for another host
+            request = read_request(client)
+            if request and (stale := find_stale_reason(host, request["env"])):
+                listener.close()  # before the answer, because the client then connects to the next host
                 answer(client, {"stale": stale})
                 return
-            imported = make_run(host, listener, client, order) if order else []
+            imported = execute_run(host, listener, client, request) if request else []
         names = [name for name in imported if name not in host.refused and name not in sys.modules]
         if names and not host.ending and not (host.folder / NO_PRELOADING).exists():
             began = time.time_ns()
             host.refused.update(preload(names, host.reads))
-            settle(host, began)
+            record_loaded_files(host, began)
 
 
-def read_order(client: socket.socket) -> Mapping[str, Any]:
-    """Read one line of JSON; nothing if it is not an order, as from a client that only asks for the process id."""
+def read_request(client: socket.socket) -> Mapping[str, Any]:
+    """Read one line of JSON; return {} for malformed requests and clients that only want the process id."""
     with suppress(OSError, ValueError), client.makefile("rb") as lines:
-        order = json.loads(lines.readline())
-        if isinstance(order, dict) and order.keys() >= WHAT_A_RUN_NEEDS:
-            return order
+        request = json.loads(lines.readline())
+        if isinstance(request, dict) and request.keys() >= REQUEST_KEYS:
+            return request
     return {}
 
 
 def answer(client: socket.socket, facts: Mapping[str, Any]) -> None:
-    """Write one line of JSON, if the client still listens."""
+    """Write one line of JSON; ignore a client that has gone."""
     with suppress(OSError):
         client.sendall(json.dumps(facts).encode() + b"\n")
 
 
-def make_run(host: Host, listener: socket.socket, client: socket.socket, order: Mapping[str, Any]) -> list[str]:
-    """Fork for the run and answer with its exit code; return the modules that it was the first to import."""
+def execute_run(host: Host, listener: socket.socket, client: socket.socket, request: Mapping[str, Any]) -> list[str]:
+    """Fork for the run and answer with its exit code; return the modules that the run imported."""
     imported = host.folder / "imported"
     imported.unlink(missing_ok=True)
     sys.stdout.flush()
@@ -202,9 +202,9 @@ def make_run(host: Host, listener: socket.socket, client: socket.socket, order: 
     pid = os.fork()
     if pid == 0:
         listener.close()
-        be_the_run(host.origin, order, client, imported)
+        run_in_fork(host.origin, request, client, imported)
     code = await_end(pid, [client])
-    if code is None:  # the client wants the run to end, or has ended itself
+    if code is None:  # the client has closed its connection or exited
         os.kill(pid, signal.SIGKILL)
         code = await_end(pid, [], END_SECONDS)
     end_descendants()

@@ -1,7 +1,7 @@
-"""All that the warm runner knows of Airflow's and Python's private names.
+"""All uses of private names of Airflow and Python by the warm runner.
 
-Each function says what it relies on. tests/warm/test_internals.py compares these names with the Airflow lines that the
-runner was proved on, and says which function to look at when one moves.
+Each docstring lists the names that the function relies on. tests/warm/test_internals.py compares these names with the
+Airflow lines on which the runner is proved, and names the function to check if a private name changes.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ TASK_RUNNERS = ("airflow.sdk.definitions.dag", "airflow.models.dag")  # their `_
 
 
 def remember_log_templates() -> None:
-    """Read the columns of the table of log templates once: every command asks the database for them at length.
+    """Reflect the table of log templates once, because every command repeats these slow queries.
 
-    They are the same in every database of this version. Relies on `airflow.utils.db.reflect_tables`.
+    The columns are the same in every database of this version. Relies on `airflow.utils.db.reflect_tables`.
     """
     db: Any = importlib.import_module("airflow.utils.db")
     read, known = db.reflect_tables, list[Any]()
@@ -45,18 +45,18 @@ def remember_log_templates() -> None:
     db.reflect_tables = reflect_tables
 
 
-def note_plugin_state() -> Callable[[], None]:
-    """Before the warm-up: return a function that makes Airflow look for plugins again, as at its start.
+def save_plugin_state() -> Callable[[], None]:
+    """Before the warm-up: return a function that resets Airflow's record of plugins, so a run loads them again.
 
-    Relies on where PLUGIN_MODULES keep them: in function caches (3.x), in globals that begin as None or empty (2.x).
+    Relies on PLUGIN_MODULES to hold plugins in function caches (3.x) or in globals that begin as None or empty (2.x).
     """
     modules: list[Any] = []
     for name in PLUGIN_MODULES:
         with suppress(ImportError):
             modules.append(importlib.import_module(name))
-    names = [(one, key) for one in modules for key in vars(one) if not key.startswith("__")]
-    none = [(one, key) for one, key in names if getattr(one, key) is None]
-    empty = [value for one, key in names if type(value := getattr(one, key)) in (set, list, dict) and not value]
+    names = [(module, key) for module in modules for key in vars(module) if not key.startswith("__")]
+    none = [(module, key) for module, key in names if getattr(module, key) is None]
+    empty = [value for module, key in names if type(value := getattr(module, key)) in (set, list, dict) and not value]
 
     def reset() -> None:
         for module, key in none:
@@ -70,11 +70,11 @@ def note_plugin_state() -> Callable[[], None]:
     return reset
 
 
-def come_to_rest() -> None:
-    """After the warm-up: end threads and connections, which no fork would have. Raises SystemExit if a thread stays.
+def end_threads() -> None:
+    """After the warm-up: end threads and connections, as forks can't use them. Raises SystemExit if a thread remains.
 
-    Relies on `in_process_api_server` and `transport` (3.x: the execution API runs in a thread, and is started again
-    when there is no transport), on `settings.Session`, `engine` and `async_engine`.
+    Relies on `in_process_api_server` and `transport` (3.x: the execution API runs in a thread, and Airflow starts the
+    API again if there is no transport), `settings.Session`, `engine` and `async_engine`.
     """
     supervisor: Any = sys.modules.get("airflow.sdk.execution_time.supervisor")
     with suppress(AttributeError):
@@ -82,8 +82,8 @@ def come_to_rest() -> None:
     deadline = time.monotonic() + REST_SECONDS
     while threading.active_count() > 1:
         if time.monotonic() > deadline:
-            raise SystemExit(f"the warm-up left threads behind: {threading.enumerate()}")
-        gc.collect()  # Airflow ends its execution API when the last client of it is collected
+            raise SystemExit(f"threads of the warm-up are still running: {threading.enumerate()}")
+        gc.collect()  # Airflow ends its execution API when the API's last client is collected
         time.sleep(0.05)
     settings: Any = sys.modules["airflow.settings"]
     settings.Session.remove()
@@ -91,17 +91,17 @@ def come_to_rest() -> None:
         getattr(engine, "sync_engine", engine).dispose()
 
 
-def holders_of_dags_folder() -> list[Any]:
-    """Return the modules that have copied `airflow.settings.DAGS_FOLDER` under its own name."""
+def find_dags_folder_holders() -> list[Any]:
+    """Return the modules with a copy of `airflow.settings.DAGS_FOLDER` under the same name."""
     folder = sys.modules["airflow.settings"].DAGS_FOLDER
-    return [one for one in list(sys.modules.values()) if getattr(one, "__dict__", {}).get("DAGS_FOLDER") == folder]
+    return [each for each in list(sys.modules.values()) if getattr(each, "__dict__", {}).get("DAGS_FOLDER") == folder]
 
 
-def adopt_run(holders: list[Any]) -> None:
-    """In a fork, when `os.environ` is the run's: take over the folders and secrets of the run.
+def load_run_settings(holders: list[Any]) -> None:
+    """In a fork, with the run's `os.environ`: load the folders and secrets of the run.
 
-    All else that Airflow has read is the same for each run of a host. Relies on `configure_vars` and, as far as a line
-    has them, PREPARE_PATH of `airflow.settings`, `conf.mask_secrets`, and the default of `ARG_SUBDIR` (2.x).
+    All other settings are the same for each run of a host. Relies on `configure_vars`, PREPARE_PATH of
+    `airflow.settings` (where available), `conf.mask_secrets`, and the default of `ARG_SUBDIR` (2.x).
     """
     settings: Any = sys.modules["airflow.settings"]
     settings.configure_vars()
@@ -118,31 +118,31 @@ def adopt_run(holders: list[Any]) -> None:
 
 
 @contextmanager
-def heard_warnings() -> Iterator[tuple[list[Any], list[Any]]]:
-    """Collect the warnings that imports give: before the first task, and with it. They are shown as usual.
+def record_warnings() -> Iterator[tuple[list[Any], list[Any]]]:
+    """Show and record the warnings from imports, in two lists: before the first task, and with it.
 
-    Relies on `warnings._showwarnmsg`, since Airflow replaces the public hook, and on the names of functions on the
+    Relies on `warnings._showwarnmsg`, because Airflow replaces the public hook, and on the names of functions on the
     stack: importlib's `_find_and_load`, and `_run_task` of TASK_RUNNERS.
     """
     module: Any = warnings
     show = module._showwarnmsg
-    heard: tuple[list[Any], list[Any]] = ([], [])
+    recorded: tuple[list[Any], list[Any]] = ([], [])
 
-    def note(message: Any) -> None:
+    def record(message: Any) -> None:
         show(message)
         names = {frame.name for frame in traceback.extract_stack()}
         if "_find_and_load" in names:
-            heard["_run_task" in names].append(message)
+            recorded["_run_task" in names].append(message)
 
-    module._showwarnmsg = note
+    module._showwarnmsg = record
     try:
-        yield heard
+        yield recorded
     finally:
         module._showwarnmsg = show
 
 
 def repeat_warnings(at_start: list[Any], with_task: list[Any]) -> None:
-    """In a fork: show what a new process would have shown while it imported Airflow, some with the first task."""
+    """In a fork: show the warnings that a new process shows while it imports Airflow, some with the first task."""
     show: Any = vars(warnings)["_showwarnmsg"]
     for message in at_start:
         show(message)
@@ -158,7 +158,7 @@ def repeat_warnings(at_start: list[Any], with_task: list[Any]) -> None:
 
 
 def end_interpreter() -> None:
-    """End as Python does: wait for threads, then call what is registered with atexit.
+    """End as Python does: wait for threads, then call the functions that are registered with atexit.
 
     Relies on `threading._shutdown` and `atexit._run_exitfuncs`.
     """

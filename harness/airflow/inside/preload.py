@@ -1,7 +1,7 @@
-"""Preloading: what a run was the first to import of installed packages, the host imports for the next runs.
+"""Preloading: the host imports, for later runs, the modules of installed packages that a run has imported.
 
-Never the project's own modules, whose files change between two runs. A module that reads variables while it is imported
-would be another one with other values, so these are kept.
+The project's own modules are never preloaded, because their files change between runs. The values of variables that a
+module reads during its import are recorded, because other values may give another module.
 """
 
 from __future__ import annotations
@@ -21,55 +21,55 @@ from . import internals
 from .supervisor import await_end, end_descendants, end_with_parent
 
 SECONDS = 8
-"""For the trial, for those of single packages, and for the import itself: a run that comes meanwhile waits 30."""
+"""Limit of the trial, of all trials of single packages, and of the import; a run that arrives meanwhile waits 30 s."""
 SCHEMES = ("purelib", "platlib", "stdlib", "platstdlib")
 INSTALLED = tuple(os.path.realpath(sysconfig.get_path(name)) + os.sep for name in SCHEMES)
-# Variables that every run has with another value.
-OF_THE_RUN = {"AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW__CORE__FERNET_KEY"}
-FINDERS = len(sys.meta_path)  # Python's own; one behind them takes part only where they find nothing
+# Variables whose values differ in every run.
+RUN_VARIABLES = {"AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW__CORE__FERNET_KEY"}
+FINDERS = len(sys.meta_path)  # Python's own finders; finders behind these only get names that these don't find
 
 
-def newly_imported(newest: str) -> list[str]:
-    """Return the installed modules that this process has imported after `newest`, in that order."""
-    found: list[str] = []
-    for name in reversed(sys.modules):  # from the end: each look at an older one copies a page of the host's
+def list_new_imports(newest: str) -> list[str]:
+    """Return the installed modules that this process has imported after `newest`, in order of import."""
+    names: list[str] = []
+    for name in reversed(sys.modules):  # from the end, because access to an older module copies a memory page
         if name == newest:
             break
         file = getattr(sys.modules[name], "__file__", None)
         if file and os.path.realpath(file).startswith(INSTALLED):
-            found.append(name)
-    return found[::-1]
+            names.append(name)
+    return names[::-1]
 
 
 def preload(names: Sequence[str], reads: dict[str, str | None]) -> list[str]:
-    """Import those modules in which a trial fork finds no harm, and return the others, which are refused.
+    """Import the modules that are harmless in a trial fork, and return the others, which are refused.
 
-    If there is harm in all together, each package is tried alone, as long as there is time. Adds to `reads` each
-    variable that was read meanwhile, with its value. The alarm that is set here ends this process if an import hangs
-    that did not hang in its trial; the caller stops it.
+    If the trial of all modules fails, each package is tried alone while time remains. Adds to `reads` each variable
+    that was read, with its value. The alarm set here ends this process if an import hangs that did not hang in its
+    trial; the caller stops the alarm.
     """
     deadline = time.monotonic() + 2 * SECONDS
     groups = [list(names)]
-    if not harmless(names, SECONDS):
+    if not is_harmless(names, SECONDS):
         tops = list(dict.fromkeys(name.partition(".")[0] for name in names))
         groups = [[name for name in names if name.partition(".")[0] == top] for top in tops if len(tops) > 1]
-        groups = [group for group in groups if harmless(group, deadline - time.monotonic())]
+        groups = [group for group in groups if is_harmless(group, deadline - time.monotonic())]
     signal.alarm(SECONDS)
     good = [name for group in groups for name in group]
-    with reading(reads):
+    with record_reads(reads):
         load(good)
     return [name for name in names if name not in good]
 
 
 def load(names: Sequence[str]) -> None:
-    """Import what is not there yet."""
+    """Import the modules that are not imported yet."""
     for name in names:
         if name not in sys.modules:
             importlib.import_module(name)
 
 
-def harmless(names: Sequence[str], seconds: float) -> bool:
-    """Try the imports in a fork: is there no error, no thread, no warning, no change of the process?"""
+def is_harmless(names: Sequence[str], seconds: float) -> bool:
+    """Try the imports in a fork; return whether they cause no error, thread, warning or change of the process."""
     pid = os.fork() if seconds > 0 else None
     if pid == 0:
         harm: list[str] = ["an error or the time"]
@@ -79,44 +79,44 @@ def harmless(names: Sequence[str], seconds: float) -> bool:
             os.closerange(3, os.sysconf("SC_OPEN_MAX"))
             signal.setitimer(signal.ITIMER_REAL, seconds)
             reads: dict[str, str | None] = {}
-            before = process_state()
-            with internals.heard_warnings() as warned, reading(reads):
+            before = get_process_state()
+            with internals.record_warnings() as warned, record_reads(reads):
                 load(names)
-            harm = [what for what, value in process_state().items() if value != before[what]]
-            harm += [f"use of {name}" for name in OF_THE_RUN & reads.keys()] + ["a warning"] * any(warned)
+            harm = [aspect for aspect, value in get_process_state().items() if value != before[aspect]]
+            harm += [f"use of {name}" for name in RUN_VARIABLES & reads.keys()] + ["a warning"] * any(warned)
         finally:
             if harm:
-                print(f"not preloaded, for {', '.join(harm)}: {', '.join(names)}", flush=True)
+                print(f"not preloaded, because of {', '.join(harm)}: {', '.join(names)}", flush=True)
             os._exit(bool(harm))
     ended = await_end(pid, []) if pid else None
     end_descendants()
     return ended == 0
 
 
-def process_state() -> dict[str, Any]:
-    """What an import must leave as it was, since runs that don't import the module would find it changed."""
+def get_process_state() -> dict[str, Any]:
+    """Return the state that an import must not change, because other runs would see the change."""
     return {
         "environment": dict(os.environ),
         "folder": os.getcwd(),  # noqa: PTH109
         "path": list(sys.path),
         "finders": sys.meta_path[:FINDERS],
         "threads": threading.active_count(),
-        "signals": [signal.getsignal(one) for one in sorted(signal.valid_signals())],
+        "signals": [signal.getsignal(number) for number in sorted(signal.valid_signals())],
     }
 
 
 @contextmanager
-def reading(reads: dict[str, str | None]) -> Iterator[None]:
-    """Note the variables that are read, with their values."""
+def record_reads(reads: dict[str, str | None]) -> Iterator[None]:
+    """Record the variables that are read, with their values."""
     kind: Any = type(os.environ)
     real = kind.__getitem__
 
-    def noted(self: Any, name: str) -> Any:
+    def record(self: Any, name: str) -> Any:
         reads.setdefault(name, None)
         reads[name] = real(self, name)
         return reads[name]
 
-    kind.__getitem__ = noted
+    kind.__getitem__ = record
     try:
         yield
     finally:

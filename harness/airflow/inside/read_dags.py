@@ -1,4 +1,4 @@
-"""Read a dags folder as Airflow does, and print what is in it as JSON behind MARK."""
+"""Read a dags folder as Airflow does, and print its DAGs and errors as JSON behind MARK."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ EXPRESSIONS = ("expression", "_expression", "delta", "_delta", "summary")
 
 
 def main(arguments: list[str]) -> None:
-    """`arguments` is the dags folder. Prints MARK and an object: `dags` by id, `errors` (traceback) by file."""
+    """Read the folder in `arguments`; print MARK and an object: `dags` by id, `errors` (traceback) by file."""
     (folder,) = arguments
-    sys.path.append(folder)  # as Airflow does, so that DAG files find the modules beside them
+    sys.path.append(folder)  # Airflow does this too, so DAG files can import the modules beside them
     try:
         from airflow.dag_processing.dagbag import DagBag
     except ImportError:
         from airflow.models import DagBag
     bag = DagBag(dag_folder=folder)
-    dags = {dag.dag_id: facts(dag) for dag in bag.dags.values()}
+    dags = {dag.dag_id: describe_dag(dag) for dag in bag.dags.values()}
     print(MARK + json.dumps({"dags": dags, "errors": dict(bag.import_errors)}))
 
 
-def facts(dag: Any) -> dict[str, Any]:
+def describe_dag(dag: Any) -> dict[str, Any]:
     """Return file, start and end (ISO, or None), edges (pairs of task ids) and schedule (a word or an expression)."""
     return {
         "file": dag.fileloc,
-        "start": day(dag.start_date),
-        "end": day(dag.end_date),
+        "start": format_moment(dag.start_date),
+        "end": format_moment(dag.end_date),
         "edges": [(task.task_id, after) for task in dag.tasks for after in sorted(task.downstream_task_ids)],
-        "schedule": schedule(dag.timetable),
+        "schedule": format_schedule(dag.timetable),
     }
 
 
-def day(moment: Any) -> str | None:
+def format_moment(moment: Any) -> str | None:
     """Return an ISO text, or None for an open end."""
     return moment.isoformat() if moment else None
 
 
-def schedule(timetable: Any) -> str:
-    """Return a cron expression or the like where the timetable has one, else a word for its kind."""
+def format_schedule(timetable: Any) -> str:
+    """Return the timetable's expression (cron, interval or summary) if there is one, else a word for its kind."""
     kind = type(timetable).__name__
     if kind in TIMETABLES:
         return TIMETABLES[kind]

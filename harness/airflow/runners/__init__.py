@@ -1,4 +1,4 @@
-"""How a command of Airflow's is run: by a new process (`process`), or by a fork of one that has started (`warm`)."""
+"""The runners execute an Airflow command: in a new process (`process`), or in a fork of a warm host (`warm`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class ProcessResult:
-    """`exit_code` is None if the process was ended after its time. `log` holds stdout and stderr as they came."""
+    """`exit_code` is None if the process was ended after its timeout. `log` holds stdout and stderr interleaved."""
 
     exit_code: int | None
     log: str
@@ -18,7 +18,7 @@ class ProcessResult:
 
 
 class Execute(Protocol):
-    """How a runner runs a command: see process.execute for what is promised."""
+    """Signature of a runner's execute(); see process.execute for its guarantees."""
 
     def __call__(
         self, command: Sequence[str], env: Mapping[str, str], folder: Path, log_file: Path, timeout: float

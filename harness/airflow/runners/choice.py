@@ -1,4 +1,4 @@
-"""Which runner runs: the setting `runner`, and on which Airflow lines the warm one is proved."""
+"""Choose the runner, by the setting `runner` and the Airflow lines on which the warm runner is proved."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Literal
 from harness.settings import Runner
 
 PROVED = {"2.11": "2.11.2", "3.3": "3.3.2"}
-"""Each Airflow line on which both runners left equal evidence (`make equal`), with the version that showed it."""
+"""Airflow line -> tested version, for the lines on which both runners give equal evidence (`make equal`)."""
 
 
-def choose(wanted: Runner, line: str) -> tuple[Literal["warm", "process"], str | None]:
-    """Return the runner for an Airflow line such as `3.3`, and a line for the user if it is not the one to expect."""
-    if wanted == "process":
+def choose(runner: Runner, line: str) -> tuple[Literal["warm", "process"], str | None]:
+    """Return the runner for an Airflow line such as `3.3`, and a line that tells the user about a fallback, or None."""
+    if runner == "process":
         return "process", None
     if sys.platform != "linux":
-        return "process", "runner: process, since warm needs Linux; --runner process avoids this line"
-    if wanted == "auto" and line not in PROVED:
-        return "process", f"runner: process, since warm is not proved on Airflow {line}; --runner warm forces it"
+        return "process", "runner: process, because warm needs Linux; --runner process avoids this line"
+    if runner == "auto" and line not in PROVED:
+        return "process", f"runner: process, because warm is not proved on Airflow {line}; --runner warm forces it"
     return "warm", None

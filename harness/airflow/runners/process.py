@@ -24,8 +24,8 @@ def execute(
 ) -> ProcessResult:
     """Run `command` in `folder` with exactly `env`, its output in `log_file`.
 
-    It and all that it started has ended when this returns, after `timeout` seconds, when this call is interrupted, and
-    soon after this process dies, even by kill -9. Raises RunError if its supervisor was killed.
+    The command and all its descendants end before this function returns, after `timeout` seconds, on an interrupt, and
+    soon after this process dies, even by kill -9. Raises RunError if the supervisor was killed.
     """
     began = time.monotonic()
     with log_file.open("wb") as log, supervised(command, env, folder, log) as (control, _):
@@ -35,9 +35,7 @@ def execute(
         except TimeoutError:
             answer, seconds = {"exit_code": None}, time.monotonic() - began
         except (OSError, ValueError) as error:
-            raise RunError(
-                f"the process that watches over {command[0]} ended before it: see {log_file}, then run again"
-            ) from error
+            raise RunError(f"the supervisor of {command[0]} was killed: see {log_file}, then run again") from error
     return ProcessResult(answer["exit_code"], log_file.read_text(errors="replace"), seconds)
 
 
@@ -45,8 +43,8 @@ def execute(
 def supervised(
     command: Sequence[str], env: Mapping[str, str], folder: Path, log: IO[bytes]
 ) -> Iterator[tuple[socket.socket, subprocess.Popen[bytes]]]:
-    """Start `command` under a supervisor; when the block ends, so do the command and all that it started."""
-    control, process = start(command, env, folder, log, lasting=False)
+    """Start `command` under a supervisor; at the end of the block, end the command and all its descendants."""
+    control, process = start(command, env, folder, log, detached=False)
     try:
         yield control, process
     finally:
@@ -59,27 +57,27 @@ def supervised(
 
 
 def start(
-    command: Sequence[str], env: Mapping[str, str], folder: Path, log: IO[bytes], *, lasting: bool
+    command: Sequence[str], env: Mapping[str, str], folder: Path, log: IO[bytes], *, detached: bool
 ) -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """Start `command` under a supervisor, and return the socket that it watches (unless `lasting`) and its process."""
-    ours, its = socket.socketpair()
-    with its:
+    """Start `command` under a supervisor. Closing the returned socket ends the command, unless `detached`."""
+    control, remote = socket.socketpair()
+    with remote:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", supervisor.__file__],
             cwd=folder,
-            stdin=its.fileno(),
+            stdin=remote.fileno(),
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # a Ctrl-C at the terminal is not for the supervisor
+            start_new_session=True,  # Ctrl-C at the terminal must not end the supervisor
         )
     try:
-        send_line(ours, {"command": list(command), "env": dict(env), "lasting": lasting})
+        send_line(control, {"command": list(command), "env": dict(env), "detached": detached})
     except BaseException:
-        ours.close()
+        control.close()
         process.kill()
         process.wait()
         raise
-    return ours, process
+    return control, process
 
 
 def send_line(connection: socket.socket, facts: Mapping[str, Any]) -> None:
@@ -88,11 +86,11 @@ def send_line(connection: socket.socket, facts: Mapping[str, Any]) -> None:
 
 
 def read_line(connection: socket.socket, seconds: float) -> dict[str, Any]:
-    """Read one line of JSON. Raises TimeoutError, OSError, or ValueError if the other end closed before that."""
+    """Read one line of JSON. Raises TimeoutError, OSError, or ValueError if the other end closed first."""
     connection.settimeout(seconds)
     line = b""
     while not line.endswith(b"\n"):
-        piece = connection.recv(1)  # a line is short, and what follows it is for the next call
+        piece = connection.recv(1)  # bytewise, so that the next line stays in the socket for the next call
         if not piece:
             break
         line += piece

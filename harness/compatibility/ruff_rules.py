@@ -1,4 +1,4 @@
-"""What ruff's rules for Airflow know: names that Airflow 3 removed or moved (AIR301, AIR302)."""
+"""Findings of ruff's rules for Airflow 3: removed and moved names (AIR301, AIR302)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from harness.compatibility.finding import CompatibilityFinding
 from harness.errors import RunError
 
 INSTEAD = {"days_ago": "write a date: datetime(2021, 1, 1)", "provide_context": "leave it out: it is always so"}
-"""Where ruff names nothing to write instead."""
-OF_THE_SHIM = "It still works"
-"""Ruff's word for what is deprecated only."""
-
-
+"""Replacements that ruff does not name."""
+DEPRECATED = "It still works"
+"""Part of ruff's message about names that are only deprecated."""
 MISSING = (
-    "names that Airflow 3 removed are not looked up, since ruff is not installed: "
+    "ruff is not installed, so names that Airflow 3 removed are not checked: "
     "pip install 'airflow-scenario-harness[compatibility]'"
 )
 
@@ -29,8 +27,8 @@ def is_installed() -> bool:
     return find_spec("ruff") is not None
 
 
-def removed_names(dags_folder: Path, files: Sequence[Path]) -> list[CompatibilityFinding]:
-    """Return one obstacle for each place; none where ruff is not installed. Raises RunError where it can't be run."""
+def find_removed_names(dags_folder: Path, files: Sequence[Path]) -> list[CompatibilityFinding]:
+    """Return one finding for each place; none if ruff is not installed. Raises RunError if ruff fails."""
     if not is_installed():
         return []
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--preview", "--quiet"]
@@ -40,18 +38,17 @@ def removed_names(dags_folder: Path, files: Sequence[Path]) -> list[Compatibilit
     )
     if done.returncode != 0:
         raise RunError(f"ruff can't read the DAG files: {done.stderr.strip() or done.returncode}")
-    found = [one for one in json.loads(done.stdout) if OF_THE_SHIM not in one["message"]]
     return [
         CompatibilityFinding(
-            one["message"].rstrip("; "),
-            (one["fix"] or {}).get("message") or _instead(one["message"]),
-            (f"{Path(one['filename']).relative_to(dags_folder)}:{one['location']['row']}",),
+            entry["message"].rstrip("; "),
+            (entry["fix"] or {}).get("message") or _find_replacement(entry["message"]),
+            (f"{Path(entry['filename']).relative_to(dags_folder)}:{entry['location']['row']}",),
         )
-        for one in found
-        if one["code"]  # without a code: a file that is no Python
+        for entry in json.loads(done.stdout)
+        if DEPRECATED not in entry["message"] and entry["code"]  # a syntax error has no code
     ]
 
 
-def _instead(message: str) -> str:
-    told = (modern for name, modern in INSTEAD.items() if name in message)
-    return next(told, "see Airflow's guide to upgrading to 3")
+def _find_replacement(message: str) -> str:
+    replacements = (modern for name, modern in INSTEAD.items() if name in message)
+    return next(replacements, "see Airflow's guide to upgrading to 3")

@@ -1,4 +1,4 @@
-"""What ruff does not know, seen in a file's syntax tree."""
+"""Findings from a file's syntax tree that ruff has no rules for."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ GONE = {
     "yesterday_ds": "macros.ds_add(ds, -1)",
     "yesterday_ds_nodash": "macros.ds_add(ds, -1)",
 }
-"""What Airflow 3 has no more in a run's context, and what instead, by its own guide to upgrading."""
+"""Name removed from a run's context in Airflow 3 -> its replacement. Source: Airflow's guide to upgrading to 3."""
 TEMPLATED = re.compile(r"\{[{%].*?\b(" + "|".join(GONE) + r")\b.*?[}%]\}", re.S)
 
 
-def in_the_way(packages: Sequence[str], dags_folder: Path, file: Path) -> list[CompatibilityFinding]:
-    """What keeps the file from being read: provider modules that have gone, values that are refused now.
+def find_load_problems(packages: Sequence[str], dags_folder: Path, file: Path) -> list[CompatibilityFinding]:
+    """Find why Airflow can't load the file: removed provider modules, and values that operators now refuse.
 
     `packages` are the folders of the Airflow environment's packages.
     """
@@ -36,12 +36,12 @@ def in_the_way(packages: Sequence[str], dags_folder: Path, file: Path) -> list[C
     return [
         CompatibilityFinding(what, modern, (f"{place}:{line}",))
         for node in ast.walk(_tree(file))
-        for what, modern, line in (*_moved(packages, node), *_refused(node))
+        for what, modern, line in (*_find_moved_imports(packages, node), *_find_refused_values(node))
     ]
 
 
-def gone_from_context(dags_folder: Path, file: Path) -> list[CompatibilityFinding]:
-    """What the file takes from a run's context, where Airflow 3 does not put it: it is read, and fails later."""
+def find_missing_context_names(dags_folder: Path, file: Path) -> list[CompatibilityFinding]:
+    """Find the names that the file reads from a run's context and Airflow 3 lacks: the file loads, its task fails."""
     place = str(file.relative_to(dags_folder))
     return [
         CompatibilityFinding(
@@ -50,7 +50,7 @@ def gone_from_context(dags_folder: Path, file: Path) -> list[CompatibilityFindin
             (f"{place}:{getattr(node, 'lineno', 0)}",),
         )
         for node in ast.walk(_tree(file))
-        for name in _asked(node)
+        for name in _find_context_names(node)
     ]
 
 
@@ -58,22 +58,22 @@ def _tree(file: Path) -> ast.AST:
     try:
         return ast.parse(file.read_bytes())
     except (SyntaxError, ValueError, OSError):
-        return ast.Module([], [])  # Airflow's own message tells of it
+        return ast.Module([], [])  # Airflow reports the error itself
 
 
-def _asked(node: ast.AST) -> Iterator[str]:
+def _find_context_names(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Constant(value=str(text)):
             yield from TEMPLATED.findall(text)
-        case ast.Subscript(value=ast.Name(id=whose), slice=ast.Constant(value=str(name))):
-            if name in GONE and whose in ("context", "kwargs", "ctx"):
+        case ast.Subscript(value=ast.Name(id=variable), slice=ast.Constant(value=str(name))):
+            if name in GONE and variable in ("context", "kwargs", "ctx"):
                 yield name
         case ast.FunctionDef(args=arguments):
-            names = [one.arg for one in (*arguments.args, *arguments.kwonlyargs)]
+            names = [argument.arg for argument in (*arguments.args, *arguments.kwonlyargs)]
             yield from (name for name in names if name in GONE)
 
 
-def _refused(node: ast.AST) -> Iterator[tuple[str, str, int]]:
+def _find_refused_values(node: ast.AST) -> Iterator[tuple[str, str, int]]:
     match node:
         case ast.Call(func=ast.Name(id="DockerOperator") | ast.Attribute(attr="DockerOperator"), keywords=keywords):
             for keyword in keywords:
@@ -83,23 +83,23 @@ def _refused(node: ast.AST) -> Iterator[tuple[str, str, int]]:
                         yield f"DockerOperator refuses auto_remove={given}", f'write auto_remove="{modern}"', line
 
 
-def _moved(packages: Sequence[str], node: ast.AST) -> Iterator[tuple[str, str, int]]:
-    """An import from a provider's module that the installed provider does not have."""
+def _find_moved_imports(packages: Sequence[str], node: ast.AST) -> Iterator[tuple[str, str, int]]:
+    """Find imports from a provider's module that the installed provider does not have."""
     if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("airflow.providers."):
         return
     parent, _, module = str(node.module).rpartition(".")
-    folders = (Path(one, *parent.split(".")) for one in packages)
-    folder = next((one for one in folders if one.is_dir()), None)
+    folders = (Path(root, *parent.split(".")) for root in packages)
+    folder = next((path for path in folders if path.is_dir()), None)
     if folder is None or (folder / f"{module}.py").exists() or (folder / module).is_dir():
         return
     for name in node.names:
-        now = _defined(folder, name.name)
+        now = _find_module(folder, name.name)
         modern = f"import it from {parent}.{now}" if now else "its provider has no such class"
-        yield f"{node.module} has gone, with {name.name}", modern, node.lineno
+        yield f"{node.module} was removed, with {name.name}", modern, node.lineno
 
 
-def _defined(package: Path, name: str) -> str | None:
-    """The module of the package that defines class `name`."""
+def _find_module(package: Path, name: str) -> str | None:
+    """Return the name of the package's module that defines class `name`, or None."""
     defines = re.compile(rf"^class {re.escape(name)}\b", re.M)
-    found = (file.stem for file in sorted(package.glob("*.py")) if defines.search(file.read_text(errors="replace")))
-    return next(found, None)
+    modules = (file.stem for file in sorted(package.glob("*.py")) if defines.search(file.read_text(errors="replace")))
+    return next(modules, None)

@@ -1,4 +1,4 @@
-"""What a report needs of real runs: when tasks ran, and the DAG's graph."""
+"""The data of real runs that a report needs: times of tasks, and the DAG's graph."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def test_tasks_have_their_times_and_the_dag_its_graph(examples: World) -> None:
     assert first.duration == (first.end - first.start).total_seconds()
 
 
-def test_the_graph_comes_without_asking_where_airflow_writes_it_down(examples: World) -> None:
+def test_airflow_3_records_the_graph(examples: World) -> None:
     run = examples.run("hello", "2021-01-01")
     assert run.edges == ((("answer", "second_try"),) if examples.airflow.major >= 3 else None)
 
 
-def test_the_folder_knows_the_graph_too(examples: World, tmp_path: Path) -> None:
-    """Where 2.11 has it from."""
+def test_the_dagbag_has_the_graph(examples: World, tmp_path: Path) -> None:
+    """On Airflow 2.11 the graph is read from here."""
     with fresh_database(examples.airflow, examples.stack.postgres) as url:
         env = run_environment(examples.airflow.python, tmp_path, EXAMPLES, url, {}, {})
         folder = read_dagbag(examples.airflow, EXAMPLES, env, tmp_path, 60, examples.execute)
