@@ -1,24 +1,24 @@
-"""What can go wrong, by name. Every message is one line and says what to do about it."""
+"""The harness's exceptions. Every message is one line that says what is wrong and what to do."""
 
 
 class HarnessError(Exception):
-    """Anything the user can mend. Shown as its one line; the traceback goes to the log."""
+    """Base of all errors that the user can fix. Shown in one line; the traceback goes to the log."""
 
 
 class SettingsError(HarnessError):
-    """An option, variable or pyproject entry has a value that means nothing."""
+    """An option, variable or pyproject entry has an invalid value."""
 
 
 class EngineError(HarnessError):
-    """No Docker engine answers, or it stopped answering midway."""
+    """No Docker engine answers, or the engine stopped answering."""
 
 
 class ImageError(HarnessError):
-    """An image can be neither found, pulled nor built."""
+    """An image can't be found, pulled or built."""
 
 
 class ServiceError(HarnessError):
-    """A service did not come up, or went away."""
+    """A service did not start, or stopped."""
 
 
 class RunRefusedError(HarnessError):
@@ -26,7 +26,7 @@ class RunRefusedError(HarnessError):
 
 
 class RunError(HarnessError):
-    """Airflow ran, and what it left contradicts itself or says nothing."""
+    """Airflow ran, but its results contradict each other or are missing."""
 
 
 class HostLostError(HarnessError):
@@ -34,17 +34,17 @@ class HostLostError(HarnessError):
 
 
 class WatchError(HarnessError):
-    """Nothing tells of saves, so `harness watch` can't go on."""
+    """`harness watch` can't be notified of saved files."""
 
 
 class OutputError(HarnessError):
-    """A file that the user asked for can't be written."""
+    """An output file can't be written."""
 
 
 class RunOutcomeError(AssertionError):
-    """A run ended otherwise than the scenario expects. The message is the run's own reason."""
+    """A run did not end as the scenario expects. The message is the reason of the run's failure."""
 
 
-def in_one_line(said: str) -> str:
-    """What a program printed, for such a message; `(nothing)` where that is nothing."""
-    return " | ".join(line.strip() for line in said.splitlines() if line.strip()) or "(nothing)"
+def in_one_line(output: str) -> str:
+    """Format a program's output for a one-line message; `(nothing)` if there is no output."""
+    return " | ".join(line.strip() for line in output.splitlines() if line.strip()) or "(nothing)"

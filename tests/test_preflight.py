@@ -17,7 +17,7 @@ def dags(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ("s3://user:password@?host=http%3A%2F%2Flocals3%3A9000", "endpoint_url=http%3A%2F%2Flocals3%3A9000"),
         ("aws://user:password@/?host=http%3A%2F%2Flocals3%3A9000", "would call the real AWS"),
@@ -36,17 +36,17 @@ def dags(tmp_path: Path) -> Path:
         ('{"conn_type": "aws", "extra": {"host": 5}}', "would call the real AWS"),
     ],
 )
-def test_connections_that_todays_provider_ignores(dags: Path, value: str, told: str) -> None:
+def test_connections_that_todays_provider_ignores(dags: Path, value: str, message: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_LOCALS3": value})
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert "user:password" not in str(refused.value)
     assert "user%3Apassword" not in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ("{broken", " is not valid JSON"),
         ('{"conn_type": "aws", "password": "secret"\n\n', " is not valid JSON"),
@@ -64,10 +64,10 @@ def test_connections_that_todays_provider_ignores(dags: Path, value: str, told: 
         ("aws://u:sec/secret@host/", " is not a valid URI"),
     ],
 )
-def test_malformed_connections(dags: Path, value: str, told: str) -> None:
+def test_malformed_connections(dags: Path, value: str, message: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_LOCALS3": value})
-    assert str(refused.value).startswith(f"AIRFLOW_CONN_LOCALS3{told}")
+    assert str(refused.value).startswith(f"AIRFLOW_CONN_LOCALS3{message}")
     assert "secret" not in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -119,7 +119,7 @@ AT_TWIN = "endpoint_url=http%3A%2F%2F127.0.0.1%3A1"
 
 
 @pytest.mark.parametrize(
-    ("connection", "env", "told"),
+    ("connection", "env", "message"),
     [
         ("aws://u:p@", {}, "has no region, and TRAINING (438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest)"),
         ("aws://u:p@", {"AWS_DEFAULT_REGION": ""}, "has no region"),
@@ -129,10 +129,12 @@ AT_TWIN = "endpoint_url=http%3A%2F%2F127.0.0.1%3A1"
         ('{"conn_type": "aws", "extra": {"region_name": "us-east-1"}}', {}, "has region us-east-1"),
     ],
 )
-def test_another_region_than_the_images_is_refused(dags: Path, connection: str, env: dict[str, str], told: str) -> None:
+def test_another_region_than_the_images_is_refused(
+    dags: Path, connection: str, env: dict[str, str], message: str
+) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_AWS_CONN": connection, **IMAGE, **TWIN, **env})
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert "eu-west-1" in str(refused.value)
 
 

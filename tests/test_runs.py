@@ -1,4 +1,4 @@
-"""A run, its result, and what a DAG can see from within."""
+"""A run, its result, and the environment that a DAG sees."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_result_of_a_run(examples: World) -> None:
     assert run.seconds > 0
 
 
-def test_a_dag_sees_nothing_of_the_users_own(examples: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dag_sees_no_variables_of_the_user(examples: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a real one")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
@@ -62,7 +62,7 @@ def test_a_dag_sees_nothing_of_the_users_own(examples: World, monkeypatch: pytes
     assert seen["environment"]["AIRFLOW__CORE__DAGS_FOLDER"] == str(EXAMPLES)
     assert seen["environment"]["AWS_ACCESS_KEY_ID"] == "testing"
     assert seen["home"] == str(examples.folder / "run-1")
-    # What no connection steers goes to the twin, not to a cloud.
+    # AWS calls without a connection go to the AWS mock, not to the cloud.
     assert seen["s3"] == examples.stack.aws.url
 
 
@@ -71,7 +71,7 @@ def test_an_expected_failure_that_succeeds_is_a_failure(examples: World) -> None
         examples.run("hello", "2021-01-01", expect="failure")
 
 
-def test_an_unknown_dag_is_told_with_what_there_is(examples: World) -> None:
+def test_an_unknown_dag_is_refused_with_the_known_dags(examples: World) -> None:
     with pytest.raises(RunRefusedError) as refused:
         examples.run("helo", "2021-01-01")
     assert str(refused.value) == f"DAG 'helo' is not in {EXAMPLES}, which holds: hello, looks_around"
@@ -83,13 +83,13 @@ def test_a_broken_dag_file_shows_its_own_error(world: World, tmp_path: Path) -> 
     (folder / "broken.py").write_text("from airflow import DAG\nimport no_such_module\n")
     with pytest.raises(RunRefusedError) as refused:
         with_dags(world, folder).run("broken", "2021-01-01")
-    told = str(refused.value)
-    assert "broken.py: ModuleNotFoundError: No module named 'no_such_module'" in told
-    assert "line 2" in told
-    assert "\n" not in told
+    message = str(refused.value)
+    assert "broken.py: ModuleNotFoundError: No module named 'no_such_module'" in message
+    assert "line 2" in message
+    assert "\n" not in message
 
 
-def test_a_run_out_of_time_is_ended(examples: World, tmp_path: Path) -> None:
+def test_a_run_that_times_out_is_a_failure(examples: World, tmp_path: Path) -> None:
     hasty = dataclasses.replace(examples, settings=examples.settings.model_copy(update={"run_timeout": 0.05}))
     run = hasty.run("hello", "2021-01-01", expect="failure")
     assert run.failure == "timed out after 0.05 s; raise HARNESS_RUN_TIMEOUT if the DAG needs longer"
@@ -97,17 +97,17 @@ def test_a_run_out_of_time_is_ended(examples: World, tmp_path: Path) -> None:
 
 @pytest.fixture
 def template(harness_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Another name for the template: the one that there is may be in use by another worker."""
+    """A new name for the template, because other workers may use the existing template."""
     name = harness_stack.postgres.scratch_name()
     monkeypatch.setattr(metadata, "template_name", lambda airflow: name)
     yield name
     harness_stack.postgres.drop(name)
 
 
-def test_the_migrated_template_is_kept_for_the_next_test_run(
+def test_the_migrated_template_is_restored_from_the_cache(
     harness_airflow: AirflowEnvironment, harness_stack: Stack, harness_settings: Settings, tmp_path: Path, template: str
 ) -> None:
-    """With the dump in the cache folder no migration is made; without it, one is, and leaves the dump."""
+    """With the dump in the cache folder, no migration runs."""
     assert metadata.dump_file(harness_airflow, harness_stack.postgres, harness_settings.cache_dir).exists()
 
     metadata.ensure_template(harness_airflow, harness_stack.postgres, harness_settings.cache_dir, tmp_path)
@@ -116,7 +116,7 @@ def test_the_migrated_template_is_kept_for_the_next_test_run(
     assert not (tmp_path / "migrate.log").exists()
 
 
-def test_a_damaged_template_is_made_anew(
+def test_a_damaged_dump_is_replaced_by_a_migration(
     harness_airflow: AirflowEnvironment, harness_stack: Stack, tmp_path: Path, template: str
 ) -> None:
     cache = tmp_path / "cache"
@@ -127,11 +127,11 @@ def test_a_damaged_template_is_made_anew(
     metadata.ensure_template(harness_airflow, harness_stack.postgres, cache, tmp_path)
 
     assert harness_stack.postgres.exists(template)
-    assert (tmp_path / "migrate.log").exists(), "a migration was made"
+    assert (tmp_path / "migrate.log").exists(), "the migration ran"
     assert damaged.stat().st_size > 10_000
 
 
-def test_two_runs_that_are_refused_do_not_meet(examples: World) -> None:
+def test_refused_runs_are_listed_separately(examples: World) -> None:
     for date in ("nonsense", "more nonsense"):
         with pytest.raises(RunRefusedError, match="is not a date"):
             examples.run("hello", date)
@@ -152,7 +152,7 @@ def test_a_refused_attempt_stays_before_a_later_run_of_the_same_dag_and_date(exa
     assert examples.evidence is run.evidence
 
 
-def test_an_attempt_that_the_user_breaks_off_is_kept(examples: World) -> None:
+def test_an_interrupted_attempt_is_listed(examples: World) -> None:
     def interrupted(*arguments: object) -> NoReturn:
         raise KeyboardInterrupt
 
@@ -171,7 +171,7 @@ def test_evidence_holds_sizes_and_digests(examples: World) -> None:
     }
 
 
-def test_databases_of_runs_do_not_pile_up(examples: World) -> None:
+def test_databases_of_runs_are_dropped(examples: World) -> None:
     own = examples.stack.postgres.scratch_name().rpartition("_")[0]
     for _ in range(2):
         examples.run("hello", "2021-01-01")
