@@ -14,7 +14,7 @@ from harness.evidence.evidence import Evidence
 
 
 def _nest(xcoms: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
-    """Group XComs by task id, since JSON has no pairs as keys."""
+    """Group XComs by task id, because JSON has no pairs as keys."""
     nested: dict[str, dict[str, Any]] = {}
     for (task_id, key), value in xcoms.items():
         nested.setdefault(task_id, {})[key] = _json_value(value)

@@ -1,4 +1,4 @@
-"""Bad input, seen from a user's terminal: one clear line, no traceback."""
+"""Invalid input gives one clear line on the terminal, and no traceback."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def test_it(world):
     through.containers.run(world.stack.images["python"].reference, ["sleep", "600"], detach=True)
     world.run("hello", "2021-01-01")
 """
-"""One that runs still when the run is gathered, so that the engine is asked for it."""
+"""The container is still running when the evidence is gathered, so the harness queries the engine about it."""
 
 
 @pytest.mark.engine
 @pytest.mark.parametrize(
-    ("test", "arguments", "told"),
+    ("test", "arguments", "message"),
     [
         (RUN.format(dag="hello", date="2021-02-30"), (), "'2021-02-30' is not a date: write 2021-01-31"),
         (HELLO, ("--harness-dags-folder", "/no/such/folder"), "the dags folder /no/such/folder does not exist"),
@@ -41,8 +41,13 @@ def test_it(world):
     ],
     ids=["bad date", "no dags folder", "no such image", "an image that exits"],
 )
-def test_a_scenario_that_can_not_be_run(
-    tmp_path: Path, harness_settings: Settings, harness_stack: Stack, test: str, arguments: tuple[str, ...], told: str
+def test_a_scenario_with_invalid_input_fails_in_one_line(
+    tmp_path: Path,
+    harness_settings: Settings,
+    harness_stack: Stack,
+    test: str,
+    arguments: tuple[str, ...],
+    message: str,
 ) -> None:
     relay = harness_stack.images["relay"].reference
     folder = project(tmp_path, test)
@@ -50,33 +55,33 @@ def test_a_scenario_that_can_not_be_run(
     done = run_pytest(folder, harness_settings.root, *(a.format(relay=relay) for a in arguments))
 
     assert done.returncode == 1, done.stdout
-    lines = [line for line in done.stdout.splitlines() if told.format(relay=relay) in line]
+    lines = [line for line in done.stdout.splitlines() if message.format(relay=relay) in line]
     assert lines, done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     assert not re.search(r"harness/\w+(/\w+)*\.py", done.stdout), "no line of the harness's own code is shown"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "more", "told"),
+    ("arguments", "more", "message"),
     [
         (("--harness-image-mode", "never"), {}, "argument --harness-image-mode: invalid choice: 'never'"),
         ((), {"HARNESS_IMAGE_MODE": "never"}, "setting 'image_mode': Input should be 'auto', 'pull' or 'build'"),
         (("--no-such-option",), {}, "unrecognized arguments: --no-such-option"),
     ],
 )
-def test_an_option_that_means_nothing(
-    tmp_path: Path, harness_settings: Settings, arguments: tuple[str, ...], more: dict[str, str], told: str
+def test_an_invalid_option_is_refused_in_one_line(
+    tmp_path: Path, harness_settings: Settings, arguments: tuple[str, ...], more: dict[str, str], message: str
 ) -> None:
     done = run_pytest(project(tmp_path, HELLO), harness_settings.root, *arguments, more=more)
     assert done.returncode == 4
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_no_engine_is_one_line_that_names_make_engine(tmp_path: Path, harness_settings: Settings) -> None:
     folder = project(tmp_path, HELLO)
-    nobody = {"DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"}
-    done = run_pytest(folder, harness_settings.root, "--harness-stack", "containers", more=nobody)
+    no_engine = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    done = run_pytest(folder, harness_settings.root, "--harness-stack", "containers", more=no_engine)
     assert done.returncode != 0
     assert "no Docker engine answers: start one" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
@@ -88,16 +93,16 @@ def test_no_engine_is_one_line_that_names_make_engine(tmp_path: Path, harness_se
     [(b"/containers/create", 3, HELLO), (b"filters=%7B%22id%22", 1, SIDECAR)],
     ids=["while services start", "while a run is gathered"],
 )
-def test_an_engine_that_goes_away_midway(
+def test_an_engine_that_stops_answering_is_an_error_in_one_line(
     tmp_path: Path, harness_settings: Settings, request_line: bytes, times: int, test: str
 ) -> None:
-    """The engine is reached through a wire that is cut at a certain request."""
+    """The connection to the engine is cut at a certain request."""
     with Wire("/var/run/docker.sock", request_line, times) as wire:
         folder = project(tmp_path, test)
         done = run_pytest(folder, harness_settings.root, more={"DOCKER_HOST": f"tcp://127.0.0.1:{wire.port}"})
     assert wire.is_cut
     assert wire.session_id
-    _await_nothing_of(wire.session_id)  # the reaper sweeps what nobody behind the wire can remove
+    _await_removal(wire.session_id)  # the reaper removes the session, because the cut-off harness can't
     assert done.returncode == 1, done.stdout
     assert "EngineError: the Docker engine stopped answering while" in done.stdout
     assert "INTERNALERROR" not in done.stdout
@@ -105,7 +110,7 @@ def test_an_engine_that_goes_away_midway(
 
 
 @retry(stop=stop_after_delay(30), wait=wait_fixed(0.2), reraise=True)
-def _await_nothing_of(session_id: str) -> None:
+def _await_removal(session_id: str) -> None:
     assert labelled(connect(), {LABEL_SESSION: session_id}) == []
 
 
@@ -113,9 +118,9 @@ SERVICE_SESSION = re.compile(rf'"{LABEL_SESSION}": "(\w+)"'.encode())
 
 
 class Wire:
-    """A TCP port that leads to a unix socket until bytes containing `cut_at` were sent `times` times.
+    """A TCP port that forwards to a unix socket until bytes containing `cut_at` were sent `times` times.
 
-    `session_id` is that of what was asked for through it.
+    `session_id` is the session's id in the forwarded requests.
     """
 
     def __init__(self, target: str, cut_at: bytes, times: int) -> None:
