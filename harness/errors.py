@@ -1,8 +1,8 @@
-"""The harness's exceptions. Every message is one line that says what is wrong and what to do."""
+"""The harness's exceptions. Each message is one line with the error and the fix."""
 
 
 class HarnessError(Exception):
-    """Base of all errors that the user can fix. Shown in one line; the traceback goes to the log."""
+    """Base of all errors that the user can fix: shown in one line, traceback in the log."""
 
 
 class SettingsError(HarnessError):
@@ -42,7 +42,7 @@ class OutputError(HarnessError):
 
 
 class RunOutcomeError(AssertionError):
-    """A run did not end as the scenario expects. The message is the reason of the run's failure."""
+    """A run did not end as the scenario expects; the message is the reason."""
 
 
 def in_one_line(output: str) -> str:
