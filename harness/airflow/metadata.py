@@ -103,13 +103,8 @@ def fresh_database(airflow: AirflowEnvironment, server: Server) -> Iterator[str]
 def _migrate(airflow: AirflowEnvironment, server: Server, database: str, work_dir: Path) -> None:
     empty = work_dir / "no-dags"
     empty.mkdir(parents=True, exist_ok=True)
-    result = execute(
-        airflow.airflow("db", "migrate"),
-        run_environment(airflow.python, work_dir, empty, server.direct_url(database), {}, {}),
-        work_dir,
-        work_dir / "migrate.log",
-        MIGRATION_TIMEOUT,
-    )
+    env = run_environment(airflow.python, work_dir, empty, server.direct_url(database), {}, {})
+    result = execute(airflow.airflow("db", "migrate"), env, work_dir, work_dir / "migrate.log", MIGRATION_TIMEOUT)
     if result.exit_code != 0:
         server.drop(database)
         raise RunError(f"`airflow db migrate` exited with {result.exit_code}: see {work_dir / 'migrate.log'}")
