@@ -1,4 +1,4 @@
-"""Test Airflow pipelines end to end: a world of real services, a real run, and the evidence of the run.
+"""Test Airflow pipelines end to end: real services, a real run, and the run's evidence.
 
 The names here are the public API; everything else may change. Each name is imported on first access, because a pytest
 session without scenarios should not wait for the imports.

@@ -1,4 +1,4 @@
-"""Explain why a run failed, from the dags folder and the DAG's file, beyond Airflow's own message."""
+"""Explain why a run failed, from the dags folder and the DAG's file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.errors import RunRefusedError
 
 
 def explain(facts: RunFacts, request: RunRequest, execute: Execute) -> str | None:
-    """Return the run's failure in one line, with the cause if one is found; None if the run succeeded.
+    """Return the run's failure in one line, with the cause if found; None for a success.
 
     For a run without tasks the dags folder is read. Raises RunRefusedError if the folder does not contain the DAG.
     """

@@ -1,4 +1,4 @@
-"""Start the longest tests first if xdist's workers share the tests, so no long test runs alone at the end.
+"""Start the longest tests first under xdist, so no long test runs alone at the end.
 
 pytest's cache stores the durations of long tests. With `-n` the controller sends these durations to the workers, and
 every worker orders its collected tests in the same way. The order stays unchanged without `-n`, in a first run, with
@@ -21,7 +21,7 @@ OTHER_ORDERS = ("failedfirst", "newfirst", "stepwise")
 
 
 class LongestFirst:
-    """Plugin of every pytest process: workers order their tests, other processes store the durations."""
+    """Plugin of pytest: workers order their tests, other processes store the durations."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -60,7 +60,7 @@ class LongestFirst:
 
 
 def deal_long_tests(seconds: Sequence[float], workers: int) -> list[int]:
-    """Return an order of tests, as indices into `seconds`, in which each worker's first share begins with long tests.
+    """Return indices into `seconds` so that each worker's first share begins with long tests.
 
     xdist sends each worker a share of consecutive tests at the start, and the rest on demand. The long tests are dealt
     to these shares in turn; all others keep their order.

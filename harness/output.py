@@ -1,4 +1,4 @@
-"""Output files of the user: check that they are writable before any work starts, and write them atomically."""
+"""Output files of the user: check early that they are writable, and write atomically."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.errors import OutputError
 
 @contextmanager
 def output_errors(what: str, place: Path) -> Iterator[None]:
-    """Convert an OSError in this context to an OutputError that names the output (`what`) and its place."""
+    """Convert an OSError to an OutputError that names the output (`what`) and its place."""
     try:
         yield
     except OSError as error:
@@ -39,7 +39,7 @@ def check_file(what: str, file: Path) -> None:
 
 
 def write(file: Path, text: str) -> None:
-    """Replace the content of `file`; a concurrent reader sees the old text or the new text. Raises OSError.
+    """Replace the content of `file` atomically. Raises OSError.
 
     A device, a link's target and a file in a read-only folder can't be replaced, so they are overwritten.
     """

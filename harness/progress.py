@@ -55,7 +55,7 @@ class Live:
 
 @contextmanager
 def show_progress(console: Console | None = None) -> Iterator[Progress]:
-    """Show progress on the console, by default stderr: live lines on a terminal, plain lines elsewhere."""
+    """Show progress on the console (default: stderr): live on a terminal, else plain lines."""
     # Use the current stderr throughout, because other code may replace sys.stderr meanwhile.
     console = console or Console(file=sys.stderr)
     if not console.is_terminal:

@@ -1,4 +1,4 @@
-"""A scenario's runs as a JSON file, which `--harness-evidence DIR` writes and harness.evidence.compare reads."""
+"""A scenario's runs as a JSON file, written by `--harness-evidence DIR`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def as_record(run: Run) -> dict[str, Any]:
 
 
 def _timeless(value: Any) -> Any:
-    """Remove from an XCom the parts of AWS's answers that differ in every run: times, durations, request ids."""
+    """Remove times, durations and request ids of AWS's answers from an XCom."""
     if isinstance(value, dict):
         changing = ("ResponseMetadata", "TrainingTimeInSeconds", "BillableTimeInSeconds")
         return {key: _timeless(part) for key, part in value.items() if key not in changing}
@@ -38,7 +38,7 @@ def _timeless(value: Any) -> Any:
 
 
 def write_record(folder: Path, scenario: str, runs: Sequence[Run], mask: Callable[[str], str]) -> None:
-    """Write the runs that were not refused into one file, named after the scenario's pytest node id."""
+    """Write the completed runs into one file, named after the scenario's pytest node id."""
     text = json.dumps([as_record(run) for run in runs if run.refused is None], indent=1, default=str)
     name = re.sub(r"[^\w.-]+", "-", scenario).strip("-")
     write(folder / f"{name}.json", mask(text))

@@ -1,4 +1,4 @@
-"""One attempt at a run, with its result and evidence. Report, record and JSON are views of this class."""
+"""One attempt at a run. Report, record and JSON are views of this class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.evidence.evidence import Evidence
 
 
 def _nest(xcoms: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
-    """Group XComs by task id, since JSON has no pairs as keys."""
+    """Group XComs by task id, because JSON has no pairs as keys."""
     nested: dict[str, dict[str, Any]] = {}
     for (task_id, key), value in xcoms.items():
         nested.setdefault(task_id, {})[key] = _json_value(value)
@@ -22,7 +22,7 @@ def _nest(xcoms: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
 
 
 def _json_value(value: Any) -> Any:
-    """Convert `value` to JSON types with valid UTF-8 texts; values that JSON can't represent become texts."""
+    """Convert `value` to JSON types with valid UTF-8 texts, other values to texts."""
     try:
         return json.loads(json.dumps(value, default=str, ensure_ascii=False).encode(errors="replace"))
     except (TypeError, ValueError):  # a key of another type, or a list that contains itself

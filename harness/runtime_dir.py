@@ -1,4 +1,4 @@
-"""The runtime folder, private to a user and a checkout, for files and sockets that outlive a test run."""
+"""The runtime folder of a user and a checkout: files that outlive a test run."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def runtime_dir(root: Path, base: Path | None = None) -> Path:
 
 
 def list_checkouts() -> list[Path]:
-    """Return the roots of all checkouts with a runtime folder of this user; a root may no longer exist."""
+    """Return the roots of this user's checkouts; a root may no longer exist."""
     return sorted(Path(file.read_text()) for file in runtime_base().glob(f"*/{CHECKOUT}"))
 
 

@@ -1,4 +1,4 @@
-"""Settings as one frozen object. Precedence: option, environment (HARNESS_*), pyproject [tool.harness], default."""
+"""Settings: one frozen object, from options, environment, pyproject and defaults."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class ProjectImage(BaseModel):
-    """An image that a project adds to the catalogue, built from `context`, a folder with a Dockerfile.
+    """An image of the project, built from `context`, a folder with a Dockerfile.
 
     The Dockerfile starts with `FROM ${PYTHON_IMAGE}`. If `context` has a `requirements.txt`, its wheels are in the
     build's folder `packages/` (see harness/images/recipes). `files` are further files and folders, relative to the
@@ -111,7 +111,7 @@ class Settings(BaseModel):
 
     @property
     def fixed(self) -> tuple[object, ...]:
-        """All fixed values as JSON types: a stack is reused only with the same ports, users and passwords."""
+        """All fixed values as JSON types; a reused stack must have the same ones."""
         return self.fixed_ports, self.minio_user, self.minio_password, dict(self.postgres_passwords)
 
     @classmethod
@@ -176,12 +176,12 @@ class Settings(BaseModel):
 
 
 def variable(key: str) -> str:
-    """Return the name of a setting's environment variable; dashes, as in an image's name, become underscores."""
+    """Return the environment variable of a setting; dashes in the name become underscores."""
     return ENV_PREFIX + key.upper().replace("-", "_")
 
 
 def find_root(start: Path) -> Path:
-    """Return the nearest folder at or above `start` whose pyproject.toml has a [tool.harness] table; else `start`.
+    """Return the nearest folder from `start` up with a [tool.harness] table; else `start`.
 
     Raises SettingsError if a pyproject.toml on the way can't be read.
     """

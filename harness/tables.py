@@ -9,7 +9,7 @@ from rich.table import Table
 
 
 def plain_table(*headings: str, numbers: Collection[str] = ()) -> Table:
-    """Create a table without a frame; cells are folded, never cut, and the columns in `numbers` are right-aligned."""
+    """Create a table without a frame; cells are folded, `numbers` are right-aligned."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for heading in headings:
         table.add_column(heading, overflow="fold", justify="right" if heading in numbers else "left")
@@ -17,5 +17,5 @@ def plain_table(*headings: str, numbers: Collection[str] = ()) -> Table:
 
 
 def format_counts(numbers: Mapping[str, int]) -> str:
-    """Format counts by singular noun, such as `2 containers, 1 network`; zero counts are left out."""
+    """Format nonzero counts by singular noun, such as `2 containers, 1 network`."""
     return ", ".join(f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in numbers.items() if number)

@@ -1,4 +1,4 @@
-"""Declarations in a project's pyproject: replace names such as `${minio.url}` by the values of a stack."""
+"""Declarations in pyproject: replace `${minio.url}` and the like by a stack's values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Declaration(Template):
 
 
 def read_schemas(settings: Settings) -> dict[str, str]:
-    """Map each declared database to the SQL of its schema. Raises SettingsError if a file can't be read."""
+    """Map each database to the SQL of its schema. Raises SettingsError."""
     schemas = {}
     for name, file in settings.databases.items():
         try:

@@ -90,7 +90,7 @@ class World:
         environment: Mapping[str, str],
         conf: Mapping[str, Any] | None,
     ) -> Run:
-        """Run the DAG with a clean metadata database, or that of metadata(); explain a failure; gather evidence."""
+        """Run the DAG with a clean or shared database, explain a failure, gather evidence."""
         home.mkdir(parents=True)
         extra = {"AWS_DEFAULT_REGION": self.settings.region, **self.environment, **self._fernet_key, **environment}
         dags_folder, shared = self.settings.dags_folder, self._metadata_url

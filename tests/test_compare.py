@@ -1,4 +1,4 @@
-"""Two sets of evidence, compared; and what is not to count as a difference."""
+"""Compare two sets of evidence, and normalise the values that differ in every run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.evidence.evidence import find_warnings
 from harness.evidence.normalise import normalise
 
 
-def written(folder: Path, **scenarios: object) -> Path:
+def write_records(folder: Path, **scenarios: object) -> Path:
     folder.mkdir()
     for name, record in scenarios.items():
         (folder / f"{name}.json").write_text(json.dumps(record))
@@ -21,15 +21,15 @@ def written(folder: Path, **scenarios: object) -> Path:
 
 def test_equal_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = [{"state": "success", "xcoms": {"a/b": [1, {"c": None}]}}]
-    before, after = written(tmp_path / "before", one=record), written(tmp_path / "after", one=record)
+    before, after = write_records(tmp_path / "before", one=record), write_records(tmp_path / "after", one=record)
     assert find_differences(before, after) == []
     assert main(before, after) == 0
     assert "1 scenarios" in capsys.readouterr().out
 
 
 def test_every_difference_is_one_line_with_its_place(tmp_path: Path) -> None:
-    before = written(tmp_path / "before", one=[{"state": "success", "keys": ["a", "b"], "gone": 1}], only_here=[])
-    after = written(tmp_path / "after", one=[{"state": "failed", "keys": ["a", "c"]}])
+    before = write_records(tmp_path / "before", one=[{"state": "success", "keys": ["a", "b"], "gone": 1}], only_here=[])
+    after = write_records(tmp_path / "after", one=[{"state": "failed", "keys": ["a", "c"]}])
     assert find_differences(before, after) == [
         'one: [0].gone: 1 | "(nothing)"',
         'one: [0].keys[1]: "b" | "c"',
@@ -40,18 +40,20 @@ def test_every_difference_is_one_line_with_its_place(tmp_path: Path) -> None:
 
 
 def test_a_list_of_another_length_is_one_difference(tmp_path: Path) -> None:
-    before, after = written(tmp_path / "before", one=[1]), written(tmp_path / "after", one=[1, 2])
+    before, after = write_records(tmp_path / "before", one=[1]), write_records(tmp_path / "after", one=[1, 2])
     assert find_differences(before, after) == ["one: all: [1] | [1, 2]"]
 
 
 def test_containers_past_the_relay_are_not_compared(tmp_path: Path) -> None:
-    before = written(tmp_path / "before", one=[{"evidence": {"containers_past_relay": [], "warnings": []}}])
-    after = written(tmp_path / "after", one=[{"evidence": {"containers_past_relay": [{"name": "x"}], "warnings": []}}])
+    before = write_records(tmp_path / "before", one=[{"evidence": {"containers_past_relay": [], "warnings": []}}])
+    after = write_records(
+        tmp_path / "after", one=[{"evidence": {"containers_past_relay": [{"name": "x"}], "warnings": []}}]
+    )
     assert find_differences(before, after) == []
 
 
 def test_empty_folders_are_not_equal(tmp_path: Path) -> None:
-    assert main(written(tmp_path / "before"), written(tmp_path / "after")) == 1
+    assert main(write_records(tmp_path / "before"), write_records(tmp_path / "after")) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Airflow environments: described by their own interpreter, and refused in one line."""
+"""Airflow environments describe themselves by their interpreter; invalid interpreters are refused in one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.settings import Settings
 
 @pytest.fixture(scope="module")
 def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a virtual environment in which nothing is installed."""
+    """The interpreter of an empty virtual environment."""
     folder = tmp_path_factory.mktemp("bare") / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     return folder / "bin" / "python"
@@ -29,12 +29,12 @@ def install(python: Path, name: str, version: str) -> None:
 
 def test_an_environment_lists_its_packages(bare_python: Path) -> None:
     install(bare_python, "Some.Package_name", "1.2")
-    found = describe.__wrapped__(bare_python)
+    environment = describe.__wrapped__(bare_python)
 
-    assert found.packages == {"some-package-name": "1.2"}
-    assert found.python == bare_python
-    assert found.python_version == ".".join(map(str, sys.version_info[:3]))
-    assert found.python_minor == f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert environment.packages == {"some-package-name": "1.2"}
+    assert environment.python == bare_python
+    assert environment.python_version == ".".join(map(str, sys.version_info[:3]))
+    assert environment.python_minor == f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def test_an_interpreter_without_airflow_is_refused(bare_python: Path) -> None:

@@ -1,4 +1,4 @@
-"""Why a run failed, beyond what Airflow says."""
+"""Explanations of failed runs, beyond Airflow's own message."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.errors import RunRefusedError
 from harness.explain import explain, explain_missing_dag, explain_missing_tasks
 
 
-def told(
+def explain_date(
     date: str, start: str | None = "2015-01-01T00:00:00+00:00", end: str | None = "2023-12-21T12:00:00+00:00"
 ) -> str:
     return explain_missing_tasks(DagBag({"d": DagFacts("d.py", start, end)}, {}), "d", date)
@@ -43,7 +43,7 @@ WITHIN = "no task was executed, although the date is within the DAG's dates: has
     ],
 )
 def test_dates_within_the_dags_dates(date: str) -> None:
-    assert told(date) == WITHIN
+    assert explain_date(date) == WITHIN
 
 
 @pytest.mark.parametrize(
@@ -61,24 +61,26 @@ def test_dates_within_the_dags_dates(date: str) -> None:
     ],
 )
 def test_dates_outside_the_dags_dates(date: str) -> None:
-    assert told(date) == (
+    assert explain_date(date) == (
         f"no task was executed: {date} is outside the DAG's dates, 2015-01-01 (start_date) to "
         "2023-12-21T12:00:00+00:00 (end_date); Airflow calls such a run a success"
     )
 
 
 def test_dags_without_start_or_end_date() -> None:
-    assert "2014-12-31 is outside the DAG's dates, 2015-01-01 (start_date) to any (end_date)" in told(
+    assert "2014-12-31 is outside the DAG's dates, 2015-01-01 (start_date) to any (end_date)" in explain_date(
         "2014-12-31", end=None
     )
-    assert "2024-01-01 is outside the DAG's dates, any (start_date) to 2023-12-21 (end_date)" in told(
+    assert "2024-01-01 is outside the DAG's dates, any (start_date) to 2023-12-21 (end_date)" in explain_date(
         "2024-01-01", start=None, end="2023-12-21T00:00:00+00:00"
     )
-    assert told("1970-01-01", start=None, end=None) == WITHIN
+    assert explain_date("1970-01-01", start=None, end=None) == WITHIN
 
 
 def test_midnight_in_another_zone_is_shown_in_full() -> None:
-    assert "dates, 2015-01-01T00:00:00+02:00 (start_date) to" in told("2014-12-31", start="2015-01-01T00:00:00+02:00")
+    assert "dates, 2015-01-01T00:00:00+02:00 (start_date) to" in explain_date(
+        "2014-12-31", start="2015-01-01T00:00:00+02:00"
+    )
 
 
 def test_a_removed_dag_explains_missing_tasks() -> None:
@@ -102,8 +104,8 @@ def test_a_missing_dag_is_explained() -> None:
     )
 
 
-def explained(facts: RunFacts, folder: Path, bag: str | None = None) -> str | None:
-    """`bag` is what Airflow prints of the dags folder; None: nobody may ask."""
+def explain_facts(facts: RunFacts, folder: Path, bag: str | None = None) -> str | None:
+    """Explain `facts`. `bag` is Airflow's output for the dags folder; None: the folder must not be read."""
 
     def execute(*arguments: object) -> ProcessResult:
         assert bag is not None, "the folder is not read"
@@ -113,16 +115,16 @@ def explained(facts: RunFacts, folder: Path, bag: str | None = None) -> str | No
     return explain(facts, RunRequest(airflow, facts.dag_id, facts.date, folder, folder, {}, "", 9), execute)
 
 
-def printed(*dag_ids: str, errors: dict[str, str] | None = None) -> str:
+def print_bag(*dag_ids: str, errors: dict[str, str] | None = None) -> str:
     dags = {name: {"file": f"{name}.py", "start": "2020-01-01", "end": None} for name in dag_ids}
     return MARK + json.dumps({"dags": dags, "errors": errors or {}})
 
 
 def test_other_failures_are_explained_without_the_dags_folder(tmp_path: Path) -> None:
     task = {"t": TaskResult("t", "failed", 1, 1.0)}
-    assert explained(RunFacts("d", "2021-01-01", "success", 0), tmp_path) is None
-    assert explained(RunFacts("d", "2021-01-01", failure="timed out"), tmp_path) == "timed out"
-    assert explained(RunFacts("d", "2021-01-01", "failed", 1, task, failure="t failed"), tmp_path) == "t failed"
+    assert explain_facts(RunFacts("d", "2021-01-01", "success", 0), tmp_path) is None
+    assert explain_facts(RunFacts("d", "2021-01-01", failure="timed out"), tmp_path) == "timed out"
+    assert explain_facts(RunFacts("d", "2021-01-01", "failed", 1, task, failure="t failed"), tmp_path) == "t failed"
 
 
 def test_a_failed_run_names_a_removed_context_key(tmp_path: Path) -> None:
@@ -138,7 +140,7 @@ def test_a_failed_run_names_a_removed_context_key(tmp_path: Path) -> None:
         failure="the run failed: t failed",
         dag_files={"d": str(file)},
     )
-    assert explained(facts, tmp_path) == (
+    assert explain_facts(facts, tmp_path) == (
         "the run failed: t failed; d.py:2: Airflow 3 has no 'execution_date' in a run's context; use logical_date"
     )
 
@@ -146,17 +148,17 @@ def test_a_failed_run_names_a_removed_context_key(tmp_path: Path) -> None:
 def test_a_dag_that_is_not_in_the_folder_is_refused(tmp_path: Path) -> None:
     facts = RunFacts("x", "2021-01-01", exit_code=1, failure="Airflow made no run")
     with pytest.raises(RunRefusedError, match=r"^DAG 'x' is not in .*, which holds: c, d$"):
-        explained(facts, tmp_path, printed("d", "c"))
+        explain_facts(facts, tmp_path, print_bag("d", "c"))
     (tmp_path / "b.py").write_text("from airflow.utils.dates import days_ago\nSTART = days_ago(1)\n")
     with pytest.raises(RunRefusedError, match=r"where a file is broken: b\.py: KeyError; b\.py:2: .*days_ago"):
-        explained(facts, tmp_path, printed("d", errors={str(tmp_path / "b.py"): "KeyError"}))
+        explain_facts(facts, tmp_path, print_bag("d", errors={str(tmp_path / "b.py"): "KeyError"}))
 
 
 def test_a_folder_that_can_not_be_read_explains_nothing(tmp_path: Path) -> None:
     facts = RunFacts("x", "2021-01-01", exit_code=1, failure="Airflow made no run")
-    assert explained(facts, tmp_path, "no such program") == "Airflow made no run"
+    assert explain_facts(facts, tmp_path, "no such program") == "Airflow made no run"
 
 
 def test_a_success_without_a_task_is_explained_by_the_dates(tmp_path: Path) -> None:
     facts = RunFacts("d", "2019-01-01", "success", 0, failure="no task was executed")
-    assert "2019-01-01 is outside the DAG's dates" in str(explained(facts, tmp_path, printed("d")))
+    assert "2019-01-01 is outside the DAG's dates" in str(explain_facts(facts, tmp_path, print_bag("d")))

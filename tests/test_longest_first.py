@@ -1,4 +1,4 @@
-"""The order of scenarios where workers share them."""
+"""The order of scenarios that xdist's workers share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from threading import Event
 @pytest.mark.parametrize("number", range(24))
 def test_it(number):
     if number in {long}:
-        Event().wait(1.1)  # what it takes is what matters here
+        Event().wait(1.1)  # makes this a long test
     with Path(f"ran-{{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}}").open("a") as ran:
         ran.write(f"{{number}} ")
     assert number != 23
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def first(folder: Path, settings: Settings, *arguments: str) -> list[int]:
-    """The first test of each worker, sorted. All tests have run, each once."""
+    """Run pytest, assert that each test ran once, and return the first test of each worker, sorted."""
     for left in folder.glob("ran-*"):
         left.unlink()
     done = run_pytest(folder, settings.root, *arguments)
@@ -73,32 +73,34 @@ def test_workers_begin_with_the_longest_tests(tmp_path: Path, harness_settings: 
 def test_options_for_another_order_win(
     folder: Path, harness_settings: Settings, arguments: tuple[str, ...], expected: list[int]
 ) -> None:
-    known(folder, {f"test_it.py::test_it[{number}]": 2.0 for number in (7, 22)})
-    cached(folder, "cache/lastfailed", {"test_it.py::test_it[23]": True})
+    store_durations(folder, {f"test_it.py::test_it[{number}]": 2.0 for number in (7, 22)})
+    store_in_cache(folder, "cache/lastfailed", {"test_it.py::test_it[23]": True})
     assert first(folder, harness_settings, CACHE, *WORKERS, *arguments) == expected
 
 
 def test_short_and_removed_tests_are_forgotten(tmp_path: Path, harness_settings: Settings) -> None:
     folder = project(tmp_path, TESTS.format(long="(21,)"))
-    file = known(folder, {"test_it.py::test_it[3]": 2.0, "test_gone.py::test_it": 2.0, "test_it.py::test_other": 3.0})
+    file = store_durations(
+        folder, {"test_it.py::test_it[3]": 2.0, "test_gone.py::test_it": 2.0, "test_it.py::test_other": 3.0}
+    )
     first(folder, harness_settings, CACHE)
     kept = json.loads(file.read_text())
-    # Of a test that did not run there may be more to know: it stays as long as its file does.
+    # The duration of a test that did not run stays in the cache as long as the test's file exists.
     assert sorted(kept) == ["test_it.py::test_it[21]", "test_it.py::test_other"]
 
 
 @pytest.mark.parametrize("content", ["[]", '{"test_it.py::test_it[7]": "long"}'])
-def test_a_damaged_memory_is_none(folder: Path, harness_settings: Settings, content: str) -> None:
-    known(folder, {}).write_text(content)
+def test_a_damaged_cache_is_ignored(folder: Path, harness_settings: Settings, content: str) -> None:
+    store_durations(folder, {}).write_text(content)
     assert first(folder, harness_settings, CACHE, *WORKERS) == [0, 3]
 
 
-def known(folder: Path, seconds: dict[str, float]) -> Path:
-    return cached(folder, CACHE_KEY, seconds)
+def store_durations(folder: Path, seconds: dict[str, float]) -> Path:
+    return store_in_cache(folder, CACHE_KEY, seconds)
 
 
-def cached(folder: Path, name: str, content: object) -> Path:
-    """Writes pytest's cache as an earlier run would have."""
+def store_in_cache(folder: Path, name: str, content: object) -> Path:
+    """Write pytest's cache as an earlier run does."""
     file = folder / ".pytest_cache" / "v" / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(content))
@@ -106,7 +108,7 @@ def cached(folder: Path, name: str, content: object) -> Path:
 
 
 class Worker:
-    """What the scheduler sees of one; it runs nothing."""
+    """A worker for the scheduler that runs no tests."""
 
     def __init__(self) -> None:
         self.gateway = SimpleNamespace(id=id(self))
@@ -121,9 +123,9 @@ class Worker:
 
 
 def makespan(durations: Sequence[float], workers: int) -> tuple[float, list[int]]:
-    """Seconds until all workers are done, and the tests in the order in which they ended, by a clock of our own.
+    """Simulate a session; return the seconds until all workers are done, and the tests in the order of their end.
 
-    As in xdist, a worker begins a test only when it knows the next one, or that there is none.
+    As in xdist, a worker begins a test only when it knows its next test, or that there is none.
     """
     order = deal_long_tests(durations, workers)
     names = [f"test_{number}" for number in order]

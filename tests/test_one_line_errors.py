@@ -1,4 +1,4 @@
-"""Errors on a user's terminal: one line, no traceback."""
+"""Invalid input gives one clear line on the terminal, and no traceback."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from harness.engine import LABEL_SESSION, connect
-from harness.services.containers import list_labelled
 from harness.services.stack import Stack
 from harness.settings import Settings
 from tests.outer import project, run_pytest
@@ -27,7 +26,7 @@ def test_it(world):
     through.containers.run(world.stack.images["python"].reference, ["sleep", "600"], detach=True)
     world.run("hello", "2021-01-01")
 """
-"""The container still runs when the evidence is collected, so that the engine is queried."""
+"""The container is still running when the evidence is gathered, so the harness queries the engine about it."""
 
 
 @pytest.mark.engine
@@ -41,7 +40,7 @@ def test_it(world):
     ],
     ids=["bad date", "no dags folder", "no such image", "an image that exits"],
 )
-def test_a_refused_scenario_is_one_line(
+def test_a_scenario_with_invalid_input_fails_in_one_line(
     tmp_path: Path,
     harness_settings: Settings,
     harness_stack: Stack,
@@ -69,7 +68,7 @@ def test_a_refused_scenario_is_one_line(
         (("--no-such-option",), {}, "unrecognized arguments: --no-such-option"),
     ],
 )
-def test_an_invalid_option_is_one_line(
+def test_an_invalid_option_is_refused_in_one_line(
     tmp_path: Path, harness_settings: Settings, arguments: tuple[str, ...], more: dict[str, str], message: str
 ) -> None:
     done = run_pytest(project(tmp_path, HELLO), harness_settings.root, *arguments, more=more)
@@ -93,7 +92,7 @@ def test_a_missing_engine_is_one_line_that_names_make_engine(tmp_path: Path, har
     [(b"/containers/create", 3, HELLO), (b"filters=%7B%22id%22", 1, SIDECAR)],
     ids=["while services start", "while a run is gathered"],
 )
-def test_an_engine_that_stops_answering_is_one_line(
+def test_an_engine_that_stops_answering_is_an_error_in_one_line(
     tmp_path: Path, harness_settings: Settings, request_line: bytes, times: int, test: str
 ) -> None:
     """The connection to the engine is cut at a certain request."""
@@ -102,7 +101,7 @@ def test_an_engine_that_stops_answering_is_one_line(
         done = run_pytest(folder, harness_settings.root, more={"DOCKER_HOST": f"tcp://127.0.0.1:{wire.port}"})
     assert wire.is_cut
     assert wire.session_id
-    _await_nothing_of(wire.session_id)  # The reaper removes the containers, because the connection is cut.
+    _await_removal(wire.session_id)  # the reaper removes the session, because the cut-off harness can't
     assert done.returncode == 1, done.stdout
     assert "EngineError: the Docker engine stopped answering while" in done.stdout
     assert "INTERNALERROR" not in done.stdout
@@ -110,7 +109,7 @@ def test_an_engine_that_stops_answering_is_one_line(
 
 
 @retry(stop=stop_after_delay(30), wait=wait_fixed(0.2), reraise=True)
-def _await_nothing_of(session_id: str) -> None:
+def _await_removal(session_id: str) -> None:
     assert list_labelled(connect(), {LABEL_SESSION: session_id}) == []
 
 
@@ -118,9 +117,9 @@ SERVICE_SESSION = re.compile(rf'"{LABEL_SESSION}": "(\w+)"'.encode())
 
 
 class Wire:
-    """A TCP port that forwards to a unix socket until `times` chunks contain `cut_at`.
+    """A TCP port that forwards to a unix socket until bytes containing `cut_at` were sent `times` times.
 
-    `session_id` is read from the forwarded labels.
+    `session_id` is the session's id in the forwarded requests.
     """
 
     def __init__(self, target: str, cut_at: bytes, times: int) -> None:

@@ -1,4 +1,4 @@
-"""Files that the user asked for: written whole, or where they are."""
+"""Output files are checked early and written atomically."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_link_stays_a_link_even_if_its_target_is_missing(tmp_path: Path) -> No
     link.symlink_to(tmp_path / "end")
     for text in ("old", "new"):
         check_file("it", link)
-        assert link.exists() == (text == "new"), "looking makes no file"
+        assert link.exists() == (text == "new"), "the check creates no file"
         write(link, text)
     assert link.is_symlink()
     assert (tmp_path / "end").read_text() == "new"
@@ -36,6 +36,6 @@ def test_a_check_creates_no_file(tmp_path: Path) -> None:
 def test_a_file_in_a_read_only_folder_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "there"
     file.write_text("old")
-    monkeypatch.setattr("os.access", lambda place, mode: False)  # root could write all the same
+    monkeypatch.setattr("os.access", lambda place, mode: False)  # file modes don't stop root
     write(file, "new")
     assert [one.read_text() for one in tmp_path.iterdir()] == ["new"]

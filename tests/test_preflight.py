@@ -17,7 +17,7 @@ def dags(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ("s3://user:password@?host=http%3A%2F%2Flocals3%3A9000", "endpoint_url=http%3A%2F%2Flocals3%3A9000"),
         ("aws://user:password@/?host=http%3A%2F%2Flocals3%3A9000", "would call the real AWS"),
@@ -36,17 +36,17 @@ def dags(tmp_path: Path) -> Path:
         ('{"conn_type": "aws", "extra": {"host": 5}}', "would call the real AWS"),
     ],
 )
-def test_connections_that_todays_provider_ignores(dags: Path, value: str, told: str) -> None:
+def test_connections_that_todays_provider_ignores(dags: Path, value: str, message: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_LOCALS3": value})
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert "user:password" not in str(refused.value)
     assert "user%3Apassword" not in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ("{broken", " is not valid JSON"),
         ('{"conn_type": "aws", "password": "secret"\n\n', " is not valid JSON"),
@@ -64,10 +64,10 @@ def test_connections_that_todays_provider_ignores(dags: Path, value: str, told: 
         ("aws://u:sec/secret@host/", " is not a valid URI"),
     ],
 )
-def test_malformed_connections(dags: Path, value: str, told: str) -> None:
+def test_malformed_connections(dags: Path, value: str, message: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_LOCALS3": value})
-    assert str(refused.value).startswith(f"AIRFLOW_CONN_LOCALS3{told}")
+    assert str(refused.value).startswith(f"AIRFLOW_CONN_LOCALS3{message}")
     assert "secret" not in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -97,7 +97,7 @@ def test_connections_that_work(dags: Path, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "repaired"),
+    ("value", "corrected"),
     [
         ("aws://AKIA1:abc", "aws://AKIA1:***@/"),
         ("aws://AKIA1:ab/c+d@", "aws://AKIA1:***%2F***%2B***@/"),
@@ -107,32 +107,34 @@ def test_connections_that_work(dags: Path, value: str) -> None:
         ("aws://AKIA1:ab%2Fc?region_name=x", "aws://AKIA1:***%2F***@/?region_name=x"),
     ],
 )
-def test_the_error_shows_corrected_credentials(dags: Path, value: str, repaired: str) -> None:
+def test_the_error_shows_corrected_credentials(dags: Path, value: str, corrected: str) -> None:
     with pytest.raises(RunRefusedError) as refused:
         refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_AWS_CONN": value})
-    assert f": write {repaired}, where *** stands for unchanged text" in str(refused.value)
+    assert f": write {corrected}, where *** stands for unchanged text" in str(refused.value)
 
 
 IMAGE = {"TRAINING": "1.2 438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest"}
-TWIN = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
-AT_TWIN = "endpoint_url=http%3A%2F%2F127.0.0.1%3A1"
+AWS_MOCK = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+AT_AWS_MOCK = "endpoint_url=http%3A%2F%2F127.0.0.1%3A1"
 
 
 @pytest.mark.parametrize(
-    ("connection", "env", "told"),
+    ("connection", "env", "message"),
     [
         ("aws://u:p@", {}, "has no region, and TRAINING (438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest)"),
         ("aws://u:p@", {"AWS_DEFAULT_REGION": ""}, "has no region"),
         ("aws://u:p@", {"AWS_DEFAULT_REGION": "us-east-1"}, "has region us-east-1, but TRAINING"),
         ("aws://u:p@/?region_name=us-east-1", {"AWS_DEFAULT_REGION": "eu-west-1"}, "has region us-east-1"),
-        (f"aws://u:p@/?{AT_TWIN}", {}, "has no region"),
+        (f"aws://u:p@/?{AT_AWS_MOCK}", {}, "has no region"),
         ('{"conn_type": "aws", "extra": {"region_name": "us-east-1"}}', {}, "has region us-east-1"),
     ],
 )
-def test_another_region_than_the_images_is_refused(dags: Path, connection: str, env: dict[str, str], told: str) -> None:
+def test_another_region_than_the_images_is_refused(
+    dags: Path, connection: str, env: dict[str, str], message: str
+) -> None:
     with pytest.raises(RunRefusedError) as refused:
-        refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_AWS_CONN": connection, **IMAGE, **TWIN, **env})
-    assert told in str(refused.value)
+        refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_AWS_CONN": connection, **IMAGE, **AWS_MOCK, **env})
+    assert message in str(refused.value)
     assert "eu-west-1" in str(refused.value)
 
 
@@ -140,13 +142,13 @@ def test_another_region_than_the_images_is_refused(dags: Path, connection: str, 
     ("connection", "env"),
     [
         ("aws://u:p@", {"AWS_DEFAULT_REGION": "eu-west-1"}),
-        (f"aws://u:p@/?{AT_TWIN}&region_name=eu-west-1", {"AWS_DEFAULT_REGION": "us-east-1"}),
-        ("aws://u:p@/?endpoint_url=http%3A%2F%2Fminio&region_name=us-east-1", {}),  # an S3 of its own
+        (f"aws://u:p@/?{AT_AWS_MOCK}&region_name=eu-west-1", {"AWS_DEFAULT_REGION": "us-east-1"}),
+        ("aws://u:p@/?endpoint_url=http%3A%2F%2Fminio&region_name=us-east-1", {}),  # another S3
         ("postgresql://a:b@host/db", {}),
     ],
 )
 def test_valid_regions(dags: Path, connection: str, env: dict[str, str]) -> None:
-    refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_ONE": connection, **IMAGE, **TWIN, **env})
+    refuse_misleading(dags, "2021-01-01", {"AIRFLOW_CONN_ONE": connection, **IMAGE, **AWS_MOCK, **env})
 
 
 @pytest.mark.parametrize("date", ["tomorrow", "2021-13-01", "2021-02-30", "", "01/02/2021"])
@@ -186,7 +188,7 @@ def test_a_docker_socket_that_does_not_listen_is_refused(dags: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "asked"),
+    ("value", "address"),
     [
         ("tcp://[::1]:9", ("::1", 9)),
         ("[::1]:9", ("::1", 9)),
@@ -198,15 +200,15 @@ def test_a_docker_socket_that_does_not_listen_is_refused(dags: Path) -> None:
     ],
 )
 def test_the_address_of_a_docker_host(
-    dags: Path, monkeypatch: pytest.MonkeyPatch, value: str, asked: tuple[str, int]
+    dags: Path, monkeypatch: pytest.MonkeyPatch, value: str, address: tuple[str, int]
 ) -> None:
-    def nobody(address: tuple[str, int], timeout: float) -> None:
-        assert address == asked
+    def refuse(target: tuple[str, int], timeout: float) -> None:
+        assert target == address
         raise ConnectionRefusedError(111, "Connection refused")
 
-    monkeypatch.setattr(socket, "create_connection", nobody)
+    monkeypatch.setattr(socket, "create_connection", refuse)
     with pytest.raises(
-        RunRefusedError, match=re.escape(f"nothing is listening on host {asked[0]}, port {asked[1]} (Conn")
+        RunRefusedError, match=re.escape(f"nothing is listening on host {address[0]}, port {address[1]} (Conn")
     ):
         refuse_misleading(dags, "2021-01-01", {"DOCKER_HOST": value})
 

@@ -20,14 +20,14 @@ def test_output_and_exit_code(tmp_path: Path) -> None:
     assert (done.exit_code, done.log.split()) == (3, ["out", "err"])
 
 
-def test_the_environment_is_only_what_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_contains_only_given_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     done = execute([PYTHON, "-c", "import os; print(sorted(os.environ))"], {"A": "1"}, tmp_path, tmp_path / "log", 30)
     assert "AWS_PROFILE" not in done.log
     assert "'A'" in done.log
 
 
-def test_a_timeout_ends_the_children_too(tmp_path: Path) -> None:
+def test_a_timeout_ends_the_command_and_its_children(tmp_path: Path) -> None:
     script = "import subprocess, sys; c = subprocess.Popen(['sleep', '600']); print(c.pid, flush=True); c.wait()"
     done = execute([PYTHON, "-c", script], {"PATH": os.environ["PATH"]}, tmp_path, tmp_path / "log", 2)
     assert done.exit_code is None
@@ -35,33 +35,33 @@ def test_a_timeout_ends_the_children_too(tmp_path: Path) -> None:
 
 
 SLEEPER = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
-# As BashOperator does: a separate session, which signals to the run's process group don't reach.
-IN_A_SESSION_OF_ITS_OWN = f"""
+# BashOperator starts a process in a new session too, which signals to the run's process group don't reach.
+OTHER_SESSION = f"""
 import subprocess, sys
 subprocess.Popen([sys.executable, "-c", {SLEEPER!r}], start_new_session=True).wait()
 """
-looks_into_proc = pytest.mark.skipif(sys.platform != "linux", reason="not run: needs /proc")
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="not run: needs /proc")
 
 
-@looks_into_proc
+@needs_proc
 def test_a_timeout_ends_a_child_in_another_session(tmp_path: Path) -> None:
-    done = execute([PYTHON, "-c", IN_A_SESSION_OF_ITS_OWN], {}, tmp_path, tmp_path / "log", 2)
+    done = execute([PYTHON, "-c", OTHER_SESSION], {}, tmp_path, tmp_path / "log", 2)
     assert done.exit_code is None
     await_gone(int(done.log))
 
 
-@looks_into_proc
-def test_leftover_children_of_a_finished_run_are_ended(tmp_path: Path) -> None:
-    leaves = IN_A_SESSION_OF_ITS_OWN.replace(".wait()", ".poll()")
+@needs_proc
+def test_children_end_with_the_command(tmp_path: Path) -> None:
+    leaves = OTHER_SESSION.replace(".wait()", ".poll()")
     done = execute([PYTHON, "-c", leaves + "\nimport time; time.sleep(0.5)"], {}, tmp_path, tmp_path / "log", 60)
     assert done.exit_code == 0
     await_gone(int(done.log))
 
 
-@looks_into_proc
-@pytest.mark.parametrize("script", [SLEEPER, IN_A_SESSION_OF_ITS_OWN], ids=["ordinary", "own session"])
+@needs_proc
+@pytest.mark.parametrize("script", [SLEEPER, OTHER_SESSION], ids=["ordinary", "own session"])
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
-def test_a_killed_test_process_ends_its_run(tmp_path: Path, script: str, sent: signal.Signals) -> None:
+def test_a_stopped_test_process_ends_its_run(tmp_path: Path, script: str, sent: signal.Signals) -> None:
     outer = f"""
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Progress: a line that changes for each thing on a terminal, a line for each step elsewhere."""
+"""Progress: a live line for each piece of work on a terminal, a plain line for each step elsewhere."""
 
 from __future__ import annotations
 

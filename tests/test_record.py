@@ -1,4 +1,4 @@
-"""What `--harness-evidence` writes of a run, to the letter: two sets of it are compared."""
+"""The exact record that `--harness-evidence` writes of a run, because two sets of records are compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run, its result, and what a DAG can see from within."""
+"""A run, its result, and the environment that a DAG sees."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_result_of_a_run(examples: World) -> None:
     assert run.seconds > 0
 
 
-def test_a_dag_sees_nothing_of_the_users_environment(examples: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dag_sees_no_variables_of_the_user(examples: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a real one")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
@@ -62,7 +62,7 @@ def test_a_dag_sees_nothing_of_the_users_environment(examples: World, monkeypatc
     assert seen["environment"]["AIRFLOW__CORE__DAGS_FOLDER"] == str(EXAMPLES)
     assert seen["environment"]["AWS_ACCESS_KEY_ID"] == "testing"
     assert seen["home"] == str(examples.folder / "run-1")
-    # What no connection steers goes to the twin, not to a cloud.
+    # AWS calls without a connection go to the AWS mock, not to the cloud.
     assert seen["s3"] == examples.stack.aws.url
 
 
@@ -89,7 +89,7 @@ def test_a_broken_dag_file_shows_its_error(world: World, tmp_path: Path) -> None
     assert "\n" not in message
 
 
-def test_a_run_is_ended_by_the_timeout(examples: World, tmp_path: Path) -> None:
+def test_a_run_that_times_out_is_a_failure(examples: World, tmp_path: Path) -> None:
     hasty = dataclasses.replace(examples, settings=examples.settings.model_copy(update={"run_timeout": 0.05}))
     run = hasty.run("hello", "2021-01-01", expect="failure")
     assert run.failure == "timed out after 0.05 s; raise HARNESS_RUN_TIMEOUT if the DAG needs longer"
@@ -97,17 +97,17 @@ def test_a_run_is_ended_by_the_timeout(examples: World, tmp_path: Path) -> None:
 
 @pytest.fixture
 def template(harness_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A separate name for the template, because another worker may use the existing template."""
+    """A new name for the template, because other workers may use the existing template."""
     name = harness_stack.postgres.scratch_name()
     monkeypatch.setattr(metadata, "template_name", lambda airflow: name)
     yield name
     harness_stack.postgres.drop(name)
 
 
-def test_the_migrated_template_is_cached_for_the_next_session(
+def test_the_migrated_template_is_restored_from_the_cache(
     harness_airflow: AirflowEnvironment, harness_stack: Stack, harness_settings: Settings, tmp_path: Path, template: str
 ) -> None:
-    """A dump in the cache folder makes the migration unnecessary; a migration writes the dump."""
+    """With the dump in the cache folder, no migration runs."""
     assert metadata.dump_file(harness_airflow, harness_stack.postgres, harness_settings.cache_dir).exists()
 
     metadata.ensure_template(harness_airflow, harness_stack.postgres, harness_settings.cache_dir, tmp_path)
@@ -116,7 +116,7 @@ def test_the_migrated_template_is_cached_for_the_next_session(
     assert not (tmp_path / "migrate.log").exists()
 
 
-def test_a_damaged_template_is_created_again(
+def test_a_damaged_dump_is_replaced_by_a_migration(
     harness_airflow: AirflowEnvironment, harness_stack: Stack, tmp_path: Path, template: str
 ) -> None:
     cache = tmp_path / "cache"
@@ -127,7 +127,7 @@ def test_a_damaged_template_is_created_again(
     metadata.ensure_template(harness_airflow, harness_stack.postgres, cache, tmp_path)
 
     assert harness_stack.postgres.exists(template)
-    assert (tmp_path / "migrate.log").exists(), "Airflow migrated the database"
+    assert (tmp_path / "migrate.log").exists(), "the migration ran"
     assert damaged.stat().st_size > 10_000
 
 

@@ -1,3 +1,5 @@
+"""Settings: sources, precedence, and refusal of invalid values."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -33,7 +35,7 @@ def test_an_option_overrides_a_projects_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "environ", "told"),
+    ("table", "environ", "message"),
     [
         ('image_mode = "never"', {}, "image_mode"),
         ("", {"HARNESS_IMAGE_MODE": "never"}, "'auto', 'pull' or 'build' (given: 'never')"),
@@ -57,11 +59,11 @@ def test_an_option_overrides_a_projects_image(tmp_path: Path) -> None:
     ],
 )
 def test_an_invalid_setting_is_refused_in_one_line(
-    tmp_path: Path, table: str, environ: dict[str, str], told: str
+    tmp_path: Path, table: str, environ: dict[str, str], message: str
 ) -> None:
     with pytest.raises(SettingsError) as error:
         Settings.load(project(tmp_path, table), NAMES, {}, environ)
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 

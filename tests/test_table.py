@@ -1,4 +1,4 @@
-"""The table of scenarios: one row for each scenario with any outcome."""
+"""The table of scenarios has one row for each scenario, with any outcome."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Run Airflow as its users do. The only service that this package uses is the metadata database's server."""
+"""Run Airflow as its users do. The only service used here is the metadata database."""

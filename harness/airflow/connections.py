@@ -1,4 +1,4 @@
-"""Refuse connections that Airflow or its amazon provider would not read as their author means them."""
+"""Refuse connections that Airflow or its amazon provider would misread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Connection(NamedTuple):
 
 
 def refuse_misleading_connections(env: Mapping[str, str]) -> None:
-    """Raise RunRefusedError if a connection can't be what its author means. No message shows a password."""
+    """Raise RunRefusedError for a misleading connection; no message shows a password."""
     connections = {name: _parse(name, value) for name, value in env.items() if name.startswith(PREFIX)}
     for name, connection in connections.items():
         _check_endpoint(name, connection)
@@ -60,7 +60,7 @@ def _leads_to_aws(connection: Connection, env: Mapping[str, str]) -> bool:
 
 
 def _check_region(name: str, connection: Connection, env: Mapping[str, str], image: str, needed: str) -> None:
-    """Refuse a region other than that of the image: SageMaker pulls from the registry of its own region only."""
+    """Refuse a region other than the image's: SageMaker pulls from its own region only."""
     region = connection.extra.get("region_name") or env.get("AWS_DEFAULT_REGION")
     if not region:
         raise RunRefusedError(
@@ -96,7 +96,7 @@ def _parse(name: str, value: str) -> Connection:
 
 
 def _check_credentials(name: str, value: str) -> None:
-    """Refuse the guide's two errors: `aws://KEY:SECRET` without the closing `@`, and a secret with a bare `/` in it.
+    """Refuse the guide's errors: a missing `@` after the secret, a bare `/` in the secret.
 
     AWS secrets are base64, so about half of them contain `/`. The corrected form shows only the encoded characters.
     """

@@ -14,7 +14,7 @@ from harness.airflow.runners import Execute
 
 @dataclass(frozen=True)
 class DagFacts:
-    """A DAG's file, first and last date (ISO, None: open), graph, and schedule: a cron expression or a few words."""
+    """A DAG's file, dates (ISO, None: open), graph and schedule (a cron expression or words)."""
 
     file: str
     start: str | None
@@ -39,14 +39,9 @@ def read_dagbag(
     timeout: float,
     execute: Execute,
 ) -> DagBag | None:
-    """Return the DAGs of the folder; None if Airflow failed, with the reason in `work_dir`/dagbag.log."""
-    result = execute(
-        airflow.inside("read_dags", str(dags_folder)),
-        env,
-        work_dir,
-        work_dir / "dagbag.log",
-        timeout,
-    )
+    """Return the folder's DAGs; None if Airflow failed: see `work_dir`/dagbag.log."""
+    command = airflow.inside("read_dags", str(dags_folder))
+    result = execute(command, env, work_dir, work_dir / "dagbag.log", timeout)
     for line in result.log.splitlines():
         if line.startswith(MARK):
             content = json.loads(line.removeprefix(MARK))

@@ -84,13 +84,13 @@ def find_environment(python: Path | None) -> AirflowEnvironment:
 
 
 def _find_airflow_version(packages: Mapping[str, str]) -> str | None:
-    """Return Airflow's version; in 3.x `apache-airflow` is an empty distribution, which may be missing."""
+    """Return Airflow's version; in 3.x the empty distribution `apache-airflow` may be missing."""
     return packages.get("apache-airflow") or packages.get("apache-airflow-core")
 
 
 @cache
 def describe(python: Path) -> AirflowEnvironment:
-    """Ask the interpreter for its version and packages. Raises SettingsError if the interpreter does not run."""
+    """Ask the interpreter for its version and packages, or raise SettingsError."""
     try:
         # Isolated, because a run does not get the variables of this process either.
         done = subprocess.run(

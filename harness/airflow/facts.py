@@ -10,8 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class TaskResult:
-    """One task instance. `start`, `end` and `duration` (seconds, None if the task never started) are those of the
-    newest attempt; `tries` counts the started attempts.
+    """The newest attempt of one task instance.
+
+    `duration` is in seconds, None if the task never started. `tries` counts the started attempts.
     """
 
     task_id: str

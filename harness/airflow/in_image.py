@@ -1,4 +1,4 @@
-"""Run Airflow in its image with a mounted Docker socket that its user owns: the guide's second way.
+"""Run Airflow in its image with a mounted Docker socket: the guide's second way.
 
 The socket is private to the scenario, in a volume. socat listens on it, with the engine socket's owner and mode, and
 forwards to the stack's relay, so sidecars are labelled and recorded as in other runs. No Airflow container gets the
@@ -67,7 +67,7 @@ class FileOwner:
 
 @dataclass(frozen=True)
 class ImageRun:
-    """The result of a run in the image; `failure` is None if the run succeeded. The sockets are the mounted one."""
+    """The result of a run in the image; `failure` is None if the run succeeded."""
 
     exit_code: int | None
     log: str
@@ -90,7 +90,7 @@ def run_in_image(
     timeout: float,
     shares: str | None = None,
 ) -> ImageRun:
-    """Run `airflow dags test DAG DATE` in the image, as the airflow user, who owns the mounted socket.
+    """Run `airflow dags test DAG DATE` in the image, as the owner of the mounted socket.
 
     `files` maps relative paths in the dags folder to contents. `connections` and `environment` may name the services by
     their addresses on this machine. DOCKER_HOST is not set, so the DAG uses the socket. `shares` is the id of a
@@ -122,7 +122,7 @@ def run_in_image(
 
 
 def get_engine_socket_owner(stack: Stack) -> FileOwner:
-    """Return the owner of the engine's socket on the engine's host, read in an offline container."""
+    """Return the owner of the engine's socket, read in an offline container."""
     spec = Spec(
         role="socket-owner",
         image=stack.images["relay"].reference,
@@ -178,7 +178,7 @@ def _build_env(
 
 @contextmanager
 def _create_database(airflow: AirflowEnvironment, stack: Stack, image: ResolvedImage) -> Iterator[tuple[str, bool]]:
-    """Yield the libpq URL of a database for the run, migrated (True) if the image has the same Airflow as `airflow`."""
+    """Yield a database's libpq URL; True if it is migrated, because the image has `airflow`."""
     if airflow.airflow_version == image.version.partition("-")[0]:
         with fresh_database(airflow, stack.postgres) as url:
             yield url, True
@@ -193,7 +193,7 @@ def _create_database(airflow: AirflowEnvironment, stack: Stack, image: ResolvedI
 
 @contextmanager
 def _forward_socket(stack: Stack) -> Iterator[tuple[str, Container]]:
-    """Yield the volume with a socket that leads to the relay, owned like the engine's, and the listening container."""
+    """Yield the volume with a socket that leads to the relay, and the listening container."""
     owner = get_engine_socket_owner(stack)
     client = connect()
     with engine_errors("creating a volume"):

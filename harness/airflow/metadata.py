@@ -1,4 +1,4 @@
-"""Airflow's metadata database: migrated once for each set of versions, then cloned for every run.
+"""Airflow's metadata database: migrated once for a set of versions, cloned for every run.
 
 A dump of the migrated template stays in the user's cache folder. Only the first test run on a machine with these
 versions pays for a migration (5 to 8 s).
@@ -23,7 +23,7 @@ MIGRATION_TIMEOUT = 300.0
 
 
 class Server(Protocol):
-    """The Postgres server of the metadata databases (harness.services.postgres.PostgresService)."""
+    """The server of the metadata databases (harness.services.postgres.PostgresService)."""
 
     def direct_url(self, database: str) -> str: ...
     def scratch_name(self) -> str: ...
@@ -38,7 +38,7 @@ class Server(Protocol):
 
 
 def template_name(airflow: AirflowEnvironment) -> str:
-    """Return the name of these versions' template; a reused server may hold templates of several versions."""
+    """Return the template's name; a reused server may have templates of several versions."""
     return f"airflow_template_{_key(airflow)}"
 
 
@@ -53,7 +53,7 @@ def _key(airflow: AirflowEnvironment, *more: object) -> str:
 
 
 def ensure_template(airflow: AirflowEnvironment, server: Server, cache_dir: Path, work_dir: Path) -> None:
-    """Create the migrated template from the cached dump, else by `airflow db migrate`, and cache its dump.
+    """Create the migrated template from the cached dump, else by `airflow db migrate`.
 
     The template gets its name only when complete, because other workers use it as soon as the name exists. Raises
     RunError if the migration fails.
@@ -103,13 +103,8 @@ def fresh_database(airflow: AirflowEnvironment, server: Server) -> Iterator[str]
 def _migrate(airflow: AirflowEnvironment, server: Server, database: str, work_dir: Path) -> None:
     empty = work_dir / "no-dags"
     empty.mkdir(parents=True, exist_ok=True)
-    result = execute(
-        airflow.airflow("db", "migrate"),
-        run_environment(airflow.python, work_dir, empty, server.direct_url(database), {}, {}),
-        work_dir,
-        work_dir / "migrate.log",
-        MIGRATION_TIMEOUT,
-    )
+    env = run_environment(airflow.python, work_dir, empty, server.direct_url(database), {}, {})
+    result = execute(airflow.airflow("db", "migrate"), env, work_dir, work_dir / "migrate.log", MIGRATION_TIMEOUT)
     if result.exit_code != 0:
         server.drop(database)
         raise RunError(f"`airflow db migrate` exited with {result.exit_code}: see {work_dir / 'migrate.log'}")

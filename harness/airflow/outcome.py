@@ -1,4 +1,4 @@
-"""Judge a run by its exit code and its metadata database: each one alone has been wrong in some Airflow release."""
+"""Judge a run by exit code and metadata database; in some releases one of them was wrong."""
 
 from __future__ import annotations
 

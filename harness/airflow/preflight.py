@@ -1,4 +1,4 @@
-"""Refuse a run that would mislead or reach outside before Airflow starts, with a plain reason."""
+"""Refuse, before Airflow starts, a run that would mislead or reach outside."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _check_docker_host(value: str) -> None:
 
 
 def _parse_docker_address(value: str) -> tuple[str, str | tuple[str, int]]:
-    """Return the scheme, and the path or host and port (by default Docker's). HOST:PORT without a scheme is TCP."""
+    """Return scheme and path or (host, port). HOST:PORT is TCP; Docker's port is the default."""
     value = value.strip()
     bare = "://" not in value
     try:

@@ -1,4 +1,4 @@
-"""The environment of a run, built from nothing: a DAG sees only the variables that this module sets."""
+"""The environment of a run, built from nothing: a DAG sees no other variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run: execute `airflow dags test DAG DATE`, read the metadata database, judge the outcome.
+"""Execute `airflow dags test DAG DATE`, read the metadata database, judge the outcome.
 
 The package `runners` has the two ways to execute the command.
 """
@@ -41,7 +41,7 @@ class RunRequest:
 
 
 def run_dag(request: RunRequest, execute: Execute) -> RunFacts:
-    """Run `airflow dags test DAG DATE` and return its result; harness.explain adds the cause of a failure.
+    """Run `airflow dags test DAG DATE` and return its result, without an explanation.
 
     Raises RunRefusedError, before Airflow starts, if the run would mislead, and RunError if exit code and metadata
     database contradict each other.

@@ -12,7 +12,7 @@ PICKLE = b"\x80"
 
 
 def decode_xcom(value: Any) -> Any:
-    """Decode the value of one row: 2.11 stores JSON as bytes, 3.x a JSON column, which psycopg decodes.
+    """Decode the value of one row: bytes with JSON (2.11), or JSON that psycopg decodes (3.x).
 
     With `enable_xcom_pickling` (2.11) the bytes are a pickle. A pickle of plain values is decoded; for any other the
     result is a text that names the first class in the pickle.
@@ -28,7 +28,7 @@ class _NotPlainError(Exception):
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Load numbers, texts and their containers only: a pickle runs code through classes, which these don't need."""
+    """Load plain values only, because a pickle runs code through classes."""
 
     def find_class(self, module: str, name: str) -> Any:
         raise _NotPlainError(f"{module}.{name}")

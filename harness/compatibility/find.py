@@ -16,7 +16,7 @@ MISSED = re.compile(r"(?:KeyError: '|'|missing \d+ required positional arguments
 def find_in_broken_files(
     errors: Mapping[str, str], dags_folder: Path, airflow_major: int, packages: Sequence[str]
 ) -> tuple[CompatibilityFinding, ...]:
-    """Return why Airflow can't load the broken files. `errors` maps each file to its traceback.
+    """Return why Airflow can't load the broken files; `errors` has their tracebacks.
 
     `packages` are the folders of the Airflow environment's packages. Raises RunError if ruff can't be run.
     """
@@ -30,7 +30,7 @@ def find_in_broken_files(
 def find_in_running_files(
     dags_folder: Path, files: Sequence[Path], airflow_major: int
 ) -> tuple[CompatibilityFinding, ...]:
-    """Return what will fail when the tasks of these files run, although Airflow can load the files."""
+    """Return what will fail when the tasks of these loadable files run."""
     inside = [file for file in files if file.is_relative_to(dags_folder)]
     if airflow_major < 3:
         return ()

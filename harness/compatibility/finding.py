@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CompatibilityFinding:
-    """One reason (`what`), its `places` (FILE:LINE, relative to the dags folder) and the replacement (`modern`)."""
+    """A reason (`what`), its `places` (FILE:LINE) and the replacement (`modern`)."""
 
     what: str
     modern: str

@@ -28,7 +28,7 @@ def is_installed() -> bool:
 
 
 def find_removed_names(dags_folder: Path, files: Sequence[Path]) -> list[CompatibilityFinding]:
-    """Return one finding for each place; none if ruff is not installed. Raises RunError if ruff fails."""
+    """Return one finding for each place, none without ruff. Raises RunError if ruff fails."""
     if not is_installed():
         return []
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--preview", "--quiet"]

@@ -28,7 +28,7 @@ TEMPLATED = re.compile(r"\{[{%].*?\b(" + "|".join(GONE) + r")\b.*?[}%]\}", re.S)
 
 
 def find_load_problems(packages: Sequence[str], dags_folder: Path, file: Path) -> list[CompatibilityFinding]:
-    """Find why Airflow can't load the file: removed provider modules, and values that operators now refuse.
+    """Find removed provider modules and values that operators now refuse in the file.
 
     `packages` are the folders of the Airflow environment's packages.
     """
@@ -41,7 +41,7 @@ def find_load_problems(packages: Sequence[str], dags_folder: Path, file: Path) -
 
 
 def find_missing_context_names(dags_folder: Path, file: Path) -> list[CompatibilityFinding]:
-    """Find the names that the file reads from a run's context and Airflow 3 lacks: the file loads, its task fails."""
+    """Find names that the file reads from a run's context and Airflow 3 lacks."""
     place = str(file.relative_to(dags_folder))
     return [
         CompatibilityFinding(

@@ -1,4 +1,4 @@
-"""The state of the AWS mock after a run, as plain data, and hints from it why the run failed."""
+"""The state of the AWS mock after a run, and hints from it why the run failed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ STREAM = re.compile(r"(?<=/algo-\d-)\d{10}$")
 
 @dataclass(frozen=True)
 class AwsState:
-    """The AWS mock after a run. `objects` by bucket, then key. `logs`: group -> stream -> messages. `calls` in order of
-    their answers, each with service, action, status, parameters (JSON services) and error (code, message) if any.
+    """The state of the AWS mock after a run.
+
+    `objects` by bucket, then key. `logs`: group -> stream -> messages. `calls` in order of their answers, each with
+    service, action, status, parameters (JSON services) and error (code, message) if any.
     """
 
     objects: Objects = field(default_factory=dict)
@@ -40,7 +42,7 @@ class AwsState:
         return cls(objects=objects, logs=state["logs"], calls=state["calls"], **state["sagemaker"])
 
     def as_json(self) -> dict[str, Any]:
-        """Return the state without values that differ in every run; each call once, because clients poll."""
+        """Return the state without values that differ in every run, and each call once."""
         document = asdict(self)
         document["logs"] = {
             group: {

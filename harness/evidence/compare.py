@@ -1,4 +1,6 @@
-"""Compare two evidence folders of `--harness-evidence`: `python -m harness.evidence.compare [--of-first] BEFORE AFTER`.
+"""Compare two folders of evidence that `--harness-evidence` wrote.
+
+`python -m harness.evidence.compare [--of-first] BEFORE AFTER`
 
 Prints one line for each difference. Exits with 1 if there is any difference, or nothing to compare. With `--of-first`
 only the scenarios of BEFORE are compared.
@@ -18,7 +20,7 @@ NOT_COMPARED = {"containers_past_relay"}
 
 
 def find_differences(before: Path, after: Path, of_first: bool = False) -> list[str]:
-    """Return one line for each difference: the scenario, the place in its record, and both values.
+    """Return one line for each difference: scenario, place in the record, both values.
 
     A scenario that one side lacks counts as a difference; with `of_first`, only if AFTER lacks the scenario.
     """

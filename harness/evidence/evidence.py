@@ -17,8 +17,10 @@ SCHEMA_VERSION = 3
 
 @dataclass(frozen=True)
 class Evidence:
-    """The state after a run: `objects` in MinIO, `aws` in the AWS mock, `sidecars` in order of start, `warnings` of the
-    log. `containers_past_relay` were created on the engine since the scenario began, by the DAG or others, without the
+    """The state of all services after a run.
+
+    `objects` are in MinIO, `aws` in the AWS mock; `sidecars` are in order of start, `warnings` from the run's log.
+    `containers_past_relay` were created on the engine since the scenario began, by the DAG or others, without the
     harness's labels; the harness leaves them running.
     """
 
@@ -52,7 +54,7 @@ class Evidence:
 
 
 def find_warnings(log: str, home: Path) -> tuple[str, ...]:
-    """Return the warnings of Airflow (3.x: `[warning  ]`, 2.11: `WARNING - `) and Python (`...Warning:`) in the log.
+    """Return the warnings of Airflow (`[warning  ]`, `WARNING - `) and Python in the log.
 
     The lines are normalised; `home` is the folder of the run.
     """

@@ -1,4 +1,4 @@
-"""Replace the parts of a text that differ in every run, so texts of two runs can be compared."""
+"""Replace the parts of a text that differ in every run, to compare two runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHANGING = (
 
 
 def normalise(text: str, names: Mapping[str, str] | None = None) -> str:
-    """Replace times, ids, addresses and ports by words; `names` maps further texts (a run's folder) to words."""
+    """Replace times, ids, addresses and ports by words, and the texts in `names` by theirs."""
     for name, word in (names or {}).items():
         text = text.replace(name, word)
     for pattern, word in CHANGING:

@@ -24,7 +24,7 @@ Objects = Mapping[str, Mapping[str, StoredObject]]
 
 
 def gather_objects(client: Minio) -> dict[str, dict[str, StoredObject]]:
-    """Read every object of every bucket, in chunks, and return sizes and checksums by bucket, then key."""
+    """Return size and checksum of every object, by bucket, then key."""
     return {
         bucket.name: {
             str(entry.object_name): _read_object(client, bucket.name, str(entry.object_name))

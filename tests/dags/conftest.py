@@ -1,6 +1,6 @@
-"""Tests of the pipelines' code. tests/test_dag_code.py runs them in Airflow's environment, which has no harness.
+"""Fixtures for tests of the pipelines' code, which tests/test_dag_code.py runs in Airflow's environment.
 
-The pipelines are imported as Airflow imports them: with the dags folder on the path.
+That environment has no harness. The dags folder is on sys.path, as in Airflow.
 """
 
 import importlib

@@ -148,7 +148,7 @@ class Row:
 def rows() -> list[Row]:
     found = [Row(m["given"], m["command"], int(m["code"]), m["says"]) for m in ROW.finditer(PAGE.read_text())]
     assert len(found) == len(re.findall(r"^\| [^-]", PAGE.read_text(), re.M)) - len(
-        re.findall(r"^\| given", PAGE.read_text(), re.M)
+        re.findall(r"^\| situation", PAGE.read_text(), re.M)
     ), "every row must match ROW"
     return found
 

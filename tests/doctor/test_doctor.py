@@ -166,13 +166,13 @@ def test_engine_clock_folder_and_images_are_checked(
 
 @pytest.mark.parametrize(("stack", "status"), [("auto", "warn"), ("embedded", "warn"), ("containers", "fail")])
 def test_a_missing_engine_fails_if_the_stack_needs_it(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, harness_stack: str, status: str
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, stack: str, status: str
 ) -> None:
     def fail(timeout: float) -> None:
         raise EngineError("no Docker engine answers: start it")
 
     monkeypatch.setattr(engine, "connect", fail)
-    (found,) = engine.check_engine(settings.model_copy(update={"stack": harness_stack}))
+    (found,) = engine.check_engine(settings.model_copy(update={"stack": stack}))
     assert (found.check, found.status) == ("engine", status)
     assert found.todo
 

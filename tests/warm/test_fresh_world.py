@@ -323,9 +323,7 @@ def test_airflows_settings_equal_those_of_a_fresh_process(warm: Runs, fresh: Run
     found = {}
     for name, runs in (("fresh", fresh), ("warm", warm)):
         look = json.loads(runs.get_result(LOOK, top=f"import sqlalchemy\nOWN = {OWN!r}"))
-        look["configuration"].get("core", {}).pop(
-            "internal_api_secret_key", None
-        )  # 2.11 generates one for each process
+        look["configuration"].get("core", {}).pop("internal_api_secret_key", None)  # 2.11 makes one for each process
         look["settings"].pop("SQL_ALCHEMY_CONN_ASYNC", None)  # derived from the database's URL
         found[name] = look
     for what, value in found["fresh"].items():

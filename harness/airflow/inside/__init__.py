@@ -1,4 +1,4 @@
-"""Programs that run inside Airflow's interpreter: standard library and Airflow only, Python 3.9 syntax.
+"""Programs for Airflow's interpreter: standard library and Airflow, Python 3.9 syntax.
 
 The harness starts these programs by path (`PYTHON PATH/inside PROGRAM ARGUMENT...`, see __main__.py), so Airflow's
 environment needs neither the harness nor its dependencies.

@@ -15,7 +15,7 @@ NAME = "_airflow_scenario_harness_inside"
 
 
 def main() -> None:
-    """Load the package as NAME and call `main` of the named program with the remaining arguments."""
+    """Load the package as NAME and call the program's `main` with its arguments."""
     here = Path(__file__).resolve().parent
     spec = importlib.util.spec_from_file_location(NAME, here / "__init__.py", submodule_search_locations=[str(here)])
     assert spec is not None

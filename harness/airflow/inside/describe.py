@@ -1,4 +1,4 @@
-"""Describe this interpreter as JSON: its version, the folders of its packages, each package's version."""
+"""Describe this interpreter as JSON: its version, its folders, each package's version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def main(arguments: list[str]) -> None:
-    """Print one line of JSON: `version`, `build` (all of sys.version), `folders` (of sys.path) and `packages`."""
+    """Print as JSON: `version`, `build` (sys.version), `folders` (of sys.path), `packages`."""
     folders = [folder for folder in sys.path if Path(folder).is_dir()]
     facts = {
         "version": platform.python_version(),

@@ -1,4 +1,4 @@
-"""Execute a run in a fork of the host as a new process would: same environment, output, exit code and signals."""
+"""Execute a run in a fork of the host as a new process would."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INTERRUPTED = 0x100  # an uncaught KeyboardInterrupt; exit codes have eight bits
 
 
 class Origin(NamedTuple):
-    """The host's state for its forks: `path` is `sys.path` before Airflow's changes, `configuration` Airflow's file."""
+    """The host's state: `path` before Airflow's changes, Airflow's `configuration` file."""
 
     path: Sequence[str]
     configuration: Path
@@ -33,7 +33,7 @@ class Origin(NamedTuple):
 
 
 def run_in_fork(origin: Origin, request: Mapping[str, Any], client: socket.socket, imported: Path) -> NoReturn:
-    """In the child: prepare the process, send "began" to the client, execute the request's command, exit.
+    """In the child: prepare the process, send "began", execute the command, exit.
 
     Writes the names of installed modules that the host has not imported, but the run has, to the file `imported`.
     """
@@ -52,7 +52,7 @@ def run_in_fork(origin: Origin, request: Mapping[str, Any], client: socket.socke
 
 
 def detach(log: str) -> None:
-    """Start a new process session with default signal handlers, and redirect the output to `log`."""
+    """Start a new process session with default signals, and redirect the output to `log`."""
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -64,7 +64,7 @@ def detach(log: str) -> None:
 
 
 def adopt_environment(env: Mapping[str, str], folder: str, origin: Origin) -> None:
-    """Replace environment, folder and Airflow's settings by those of the run, and unload the harness's modules."""
+    """Adopt the run's environment, folder and settings; unload the harness's modules."""
     os.environ.clear()
     os.environ.update(env)
     time.tzset()
@@ -84,7 +84,7 @@ def adopt_environment(env: Mapping[str, str], folder: str, origin: Origin) -> No
 
 
 def run_and_exit(command: Sequence[str], at_end: Callable[[], object]) -> NoReturn:
-    """Execute `command` (this Python with -m, -c or a path) in this process, and exit as the interpreter does."""
+    """Execute `command` (this Python with -m, -c or a path), and exit as the interpreter does."""
     code = 1
     with suppress(AttributeError):  # Python 3.9
         sys.orig_argv[:] = command

@@ -1,4 +1,4 @@
-"""The warm host: a process in which Airflow has started, which forks for each run. One run at a time.
+"""The warm host: an Airflow process that forks for each run, one run at a time.
 
 `PYTHON PATH/inside host FOLDER IDLE`, with the environment of the warm-up. FOLDER is private to the host and contains
 the socket and `home`, a link that the client points to the folder of each run. A client sends a run request and gets
@@ -43,7 +43,7 @@ UNSURE = -1  # replaces the time of a file's last change if the file may have ch
 
 @dataclass
 class Host:
-    """The host is stale if a loaded file (`files`: last change in ns) or a variable of a preloaded module changes."""
+    """State of the host; a change of `files` (last change in ns) or `reads` makes it stale."""
 
     folder: Path
     origin: Origin
@@ -81,7 +81,7 @@ def main(arguments: list[str]) -> None:
 
 
 def warm_up(folder: Path) -> Origin:
-    """Run a small DAG by Airflow's entry point, as only a run fills all caches. Raises SystemExit if the run fails."""
+    """Run a small DAG by Airflow's entry point, to fill all caches, or raise SystemExit."""
     path, home, dags_folder = list(sys.path), os.environ["AIRFLOW_HOME"], os.environ["AIRFLOW__CORE__DAGS_FOLDER"]
     shutil.copy(Path(__file__).with_name("warm_up_dag.py"), dags_folder)
     skip_bytecode_of_recent_sources()
@@ -108,7 +108,7 @@ def warm_up(folder: Path) -> Origin:
 
 
 def skip_bytecode_of_recent_sources() -> None:
-    """Write no bytecode of a source that was just saved, because a warm run can end within the second of the save.
+    """Write no bytecode of recent sources: a warm run may end within the second of a save.
 
     Python detects a changed source only by its length and the second of its last change.
     """
@@ -122,7 +122,7 @@ def skip_bytecode_of_recent_sources() -> None:
 
 
 def record_loaded_files(host: Host, since: int) -> None:
-    """Record the loaded files; a file that changed after `since` (ns) is UNSURE, as it may have been read before.
+    """Record the loaded files; files that changed after `since` (ns) are UNSURE.
 
     Stops the alarm of the preceding step, and freezes the garbage collector: each object that a collection visits
     makes a fork copy its memory page.
@@ -147,7 +147,7 @@ def get_last_change(file: str) -> int:
 
 
 def find_stale_reason(host: Host, env: Mapping[str, str]) -> str | None:
-    """Return why a run in this host would differ from one in a new process; None if it would not."""
+    """Return why a run in this host would differ from a new process; None if it would not."""
     for file, change in host.files.items():
         if get_last_change(file) != change:
             return f"{file} has changed"
@@ -160,7 +160,7 @@ def find_stale_reason(host: Host, env: Mapping[str, str]) -> str | None:
 
 
 def serve(host: Host, listener: socket.socket, idle: float) -> None:
-    """Execute a run for each client, one after the other, and preload the modules that the run imported."""
+    """Execute a run for each client in turn, and preload the modules that the run imported."""
     while not host.ending and select.select([listener], [], [], idle)[0]:
         with listener.accept()[0] as client:
             client.settimeout(CLIENT_SECONDS)
@@ -178,7 +178,7 @@ def serve(host: Host, listener: socket.socket, idle: float) -> None:
 
 
 def read_request(client: socket.socket) -> Mapping[str, Any]:
-    """Read one line of JSON; return {} for malformed requests and clients that only want the process id."""
+    """Read one line of JSON; return {} for malformed requests and queries of the process id."""
     with suppress(OSError, ValueError), client.makefile("rb") as lines:
         request = json.loads(lines.readline())
         if isinstance(request, dict) and request.keys() >= REQUEST_KEYS:
@@ -193,7 +193,7 @@ def answer(client: socket.socket, facts: Mapping[str, Any]) -> None:
 
 
 def execute_run(host: Host, listener: socket.socket, client: socket.socket, request: Mapping[str, Any]) -> list[str]:
-    """Fork for the run and answer with its exit code; return the modules that the run imported."""
+    """Fork for the run, answer with its exit code, return the modules that the run imported."""
     imported = host.folder / "imported"
     imported.unlink(missing_ok=True)
     sys.stdout.flush()

@@ -28,7 +28,7 @@ TASK_RUNNERS = ("airflow.sdk.definitions.dag", "airflow.models.dag")  # their `_
 
 
 def remember_log_templates() -> None:
-    """Reflect the table of log templates once, because every command repeats these slow queries.
+    """Reflect the table of log templates once, because each command repeats slow queries.
 
     The columns are the same in every database of this version. Relies on `airflow.utils.db.reflect_tables`.
     """
@@ -46,7 +46,7 @@ def remember_log_templates() -> None:
 
 
 def save_plugin_state() -> Callable[[], None]:
-    """Before the warm-up: return a function that resets Airflow's record of plugins, so a run loads them again.
+    """Before the warm-up: return a function that makes Airflow load its plugins again.
 
     Relies on PLUGIN_MODULES to hold plugins in function caches (3.x) or in globals that begin as None or empty (2.x).
     """
@@ -71,7 +71,7 @@ def save_plugin_state() -> Callable[[], None]:
 
 
 def end_threads() -> None:
-    """After the warm-up: end threads and connections, as forks can't use them. Raises SystemExit if a thread remains.
+    """After the warm-up: end threads and connections. Raises SystemExit if a thread remains.
 
     Relies on `in_process_api_server` and `transport` (3.x: the execution API runs in a thread, and Airflow starts the
     API again if there is no transport), `settings.Session`, `engine` and `async_engine`.
@@ -119,7 +119,7 @@ def load_run_settings(holders: list[Any]) -> None:
 
 @contextmanager
 def record_warnings() -> Iterator[tuple[list[Any], list[Any]]]:
-    """Show and record the warnings from imports, in two lists: before the first task, and with it.
+    """Show and record the warnings from imports: before the first task, and with the task.
 
     Relies on `warnings._showwarnmsg`, because Airflow replaces the public hook, and on the names of functions on the
     stack: importlib's `_find_and_load`, and `_run_task` of TASK_RUNNERS.
@@ -142,7 +142,7 @@ def record_warnings() -> Iterator[tuple[list[Any], list[Any]]]:
 
 
 def repeat_warnings(at_start: list[Any], with_task: list[Any]) -> None:
-    """In a fork: show the warnings that a new process shows while it imports Airflow, some with the first task."""
+    """In a fork: show the warnings that a new process shows while it imports Airflow."""
     show: Any = vars(warnings)["_showwarnmsg"]
     for message in at_start:
         show(message)
@@ -158,7 +158,7 @@ def repeat_warnings(at_start: list[Any], with_task: list[Any]) -> None:
 
 
 def end_interpreter() -> None:
-    """End as Python does: wait for threads, then call the functions that are registered with atexit.
+    """End as Python does: wait for threads, then call functions registered with atexit.
 
     Relies on `threading._shutdown` and `atexit._run_exitfuncs`.
     """

@@ -1,4 +1,4 @@
-"""Preloading: the host imports, for later runs, the modules of installed packages that a run has imported.
+"""Preloading: the host imports installed modules that a run has imported, for later runs.
 
 The project's own modules are never preloaded, because their files change between runs. The values of variables that a
 module reads during its import are recorded, because other values may give another module.
@@ -30,7 +30,7 @@ FINDERS = len(sys.meta_path)  # Python's own finders; finders behind these only 
 
 
 def list_new_imports(newest: str) -> list[str]:
-    """Return the installed modules that this process has imported after `newest`, in order of import."""
+    """Return the installed modules that were imported after `newest`, in order of import."""
     names: list[str] = []
     for name in reversed(sys.modules):  # from the end, because access to an older module copies a memory page
         if name == newest:
@@ -42,7 +42,7 @@ def list_new_imports(newest: str) -> list[str]:
 
 
 def preload(names: Sequence[str], reads: dict[str, str | None]) -> list[str]:
-    """Import the modules that are harmless in a trial fork, and return the others, which are refused.
+    """Import the modules that are harmless in a trial fork; return the refused others.
 
     If the trial of all modules fails, each package is tried alone while time remains. Adds to `reads` each variable
     that was read, with its value. The alarm set here ends this process if an import hangs that did not hang in its
@@ -69,7 +69,7 @@ def load(names: Sequence[str]) -> None:
 
 
 def is_harmless(names: Sequence[str], seconds: float) -> bool:
-    """Try the imports in a fork; return whether they cause no error, thread, warning or change of the process."""
+    """Try imports in a fork; return whether no error, thread, warning or change occurs."""
     pid = os.fork() if seconds > 0 else None
     if pid == 0:
         harm: list[str] = ["an error or the time"]
@@ -94,7 +94,7 @@ def is_harmless(names: Sequence[str], seconds: float) -> bool:
 
 
 def get_process_state() -> dict[str, Any]:
-    """Return the state that an import must not change, because other runs would see the change."""
+    """Return the state that an import must not change, because other runs would notice."""
     return {
         "environment": dict(os.environ),
         "folder": os.getcwd(),  # noqa: PTH109

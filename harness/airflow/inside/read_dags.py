@@ -12,7 +12,7 @@ EXPRESSIONS = ("expression", "_expression", "delta", "_delta", "summary")
 
 
 def main(arguments: list[str]) -> None:
-    """Read the folder in `arguments`; print MARK and an object: `dags` by id, `errors` (traceback) by file."""
+    """Print MARK and JSON: `dags` by id, `errors` (traceback) by file, of the given folder."""
     (folder,) = arguments
     sys.path.append(folder)  # Airflow does this too, so DAG files can import the modules beside them
     try:
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> None:
 
 
 def describe_dag(dag: Any) -> dict[str, Any]:
-    """Return file, start and end (ISO, or None), edges (pairs of task ids) and schedule (a word or an expression)."""
+    """Return file, start, end (ISO, or None), edges (pairs of task ids) and schedule."""
     return {
         "file": dag.fileloc,
         "start": format_moment(dag.start_date),
@@ -41,7 +41,7 @@ def format_moment(moment: Any) -> str | None:
 
 
 def format_schedule(timetable: Any) -> str:
-    """Return the timetable's expression (cron, interval or summary) if there is one, else a word for its kind."""
+    """Return the timetable's expression (cron, interval or summary), else a word for its kind."""
     kind = type(timetable).__name__
     if kind in TIMETABLES:
         return TIMETABLES[kind]

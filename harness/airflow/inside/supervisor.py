@@ -1,4 +1,4 @@
-"""The supervisor: run one command, and end every process that the command started when the command ends.
+"""The supervisor: run one command, and end all its descendants when the command ends.
 
 `PYTHON -I -S supervisor.py`, standard library only. Standard input is a socket: one line of JSON comes in (`command`,
 `env`, `detached`), one line goes out (`exit_code`). The command gets this process's folder and output. Unless
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def await_end(pid: int, watched: list[socket.socket], seconds: float | None = None) -> int | None:
-    """Wait for a child and return its exit code; None if a socket of `watched` became readable first, or time is up."""
+    """Return a child's exit code; None if `watched` becomes readable first, or time is up."""
     deadline = None if seconds is None else time.monotonic() + seconds
     waiting: list[socket.socket | int] = [*watched]
     pidfd: int | None = None

@@ -1,4 +1,4 @@
-"""The runners execute an Airflow command: in a new process (`process`), or in a fork of a warm host (`warm`)."""
+"""Runners of Airflow commands: in a new process (`process`) or a host's fork (`warm`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class ProcessResult:
-    """`exit_code` is None if the process was ended after its timeout. `log` holds stdout and stderr interleaved."""
+    """A command's result: `exit_code` is None after a timeout, `log` is stdout and stderr."""
 
     exit_code: int | None
     log: str

@@ -1,4 +1,4 @@
-"""Choose the runner, by the setting `runner` and the Airflow lines on which the warm runner is proved."""
+"""Choose the runner, by the setting and the Airflow lines on which warm is proved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROVED = {"2.11": "2.11.2", "3.3": "3.3.2"}
 
 
 def choose(runner: Runner, line: str) -> tuple[Literal["warm", "process"], str | None]:
-    """Return the runner for an Airflow line such as `3.3`, and a line that tells the user about a fallback, or None."""
+    """Return the runner for an Airflow line such as `3.3`, and a message about a fallback."""
     if runner == "process":
         return "process", None
     if sys.platform != "linux":

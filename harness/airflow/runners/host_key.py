@@ -1,4 +1,4 @@
-"""Host keys: a run needs a host that started with the same Python, packages, limits and start-up environment."""
+"""Host keys: a host serves runs with its Python, packages, limits and start-up variables."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def host_key(airflow: AirflowEnvironment, env: Mapping[str, str]) -> str:
 
 
 def read_umask() -> str:
-    """Return the umask's line in /proc. os.umask() would have to set the umask, which affects other threads."""
+    """Return the umask's line in /proc; os.umask() would set the umask for all threads."""
     return next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("Umask:"))
 
 
 def list_entries(folder: str, endings: tuple[str, ...]) -> list[tuple[str, int]]:
-    """Return the names in the folder with these endings, each with the time of its last change (ns)."""
+    """Return the folder's names with these endings, each with its last change (ns)."""
     entries: list[tuple[str, int]] = []
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as listing:
         for entry in listing:

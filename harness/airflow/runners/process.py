@@ -1,4 +1,4 @@
-"""The process runner: each command is a new process, bounded, logged and ended with all that it started."""
+"""The process runner: each command is a new process, ended with all its descendants."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def execute(
 def supervised(
     command: Sequence[str], env: Mapping[str, str], folder: Path, log: IO[bytes]
 ) -> Iterator[tuple[socket.socket, subprocess.Popen[bytes]]]:
-    """Start `command` under a supervisor; at the end of the block, end the command and all its descendants."""
+    """Start `command` under a supervisor; end it with all its descendants after the block."""
     control, process = start(command, env, folder, log, detached=False)
     try:
         yield control, process
@@ -59,7 +59,7 @@ def supervised(
 def start(
     command: Sequence[str], env: Mapping[str, str], folder: Path, log: IO[bytes], *, detached: bool
 ) -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """Start `command` under a supervisor. Closing the returned socket ends the command, unless `detached`."""
+    """Start `command` under a supervisor; closing the socket ends it, unless `detached`."""
     control, remote = socket.socketpair()
     with remote:
         process = subprocess.Popen(
@@ -86,7 +86,7 @@ def send_line(connection: socket.socket, facts: Mapping[str, Any]) -> None:
 
 
 def read_line(connection: socket.socket, seconds: float) -> dict[str, Any]:
-    """Read one line of JSON. Raises TimeoutError, OSError, or ValueError if the other end closed first."""
+    """Read one line of JSON. Raises TimeoutError, OSError, or ValueError on end of file."""
     connection.settimeout(seconds)
     line = b""
     while not line.endswith(b"\n"):

@@ -1,4 +1,4 @@
-"""The warm runner: each command is a fork of a warm host, a process in which Airflow has started (inside/host.py).
+"""The warm runner: each command is a fork of a warm host (inside/host.py).
 
 Every value that a host reads at its start is constant over its runs: the home is a link to the folder of the current
 run, and the database URL refers to a Postgres service file that is written for each run.
@@ -46,11 +46,11 @@ class NoHostError(Exception):
 
 
 class StaleHostError(Exception):
-    """The host ended before the run began, because it no longer equals a new process. The message says why."""
+    """The host ended before the run, as it differs from a new process. The message says why."""
 
 
 class SilentHostError(Exception):
-    """The host was killed because it did not begin the run in time. The message names the host."""
+    """The host was killed because it did not begin the run in time. The message names it."""
 
 
 @dataclass
@@ -74,7 +74,7 @@ class WarmRunner:
     def execute(
         self, command: Sequence[str], env: Mapping[str, str], folder: Path, log_file: Path, timeout: float
     ) -> ProcessResult:
-        """Do the same as process.execute in a fork of a host. Raises HostLostError if the host ends during the run."""
+        """Do what process.execute does, in a fork. Raises HostLostError if the host ends."""
         request = {"command": list(command), "folder": str(folder), "log": str(log_file)}
         if SERVICE_FILE in env and not self._given_up:
             self._give_up(f"the warm runner needs the variable {SERVICE_FILE}, which this project sets")
@@ -137,7 +137,7 @@ class WarmRunner:
 
 
 def point_slot_at_run(slot: Path, env: Mapping[str, str]) -> dict[str, str]:
-    """Point the slot's link and service file at the run; return the environment that refers to the run by them."""
+    """Point the slot's link and service file at the run; return the run's new environment."""
     run_home, home, service_file = env["AIRFLOW_HOME"], slot / "home", slot / "pg_service.conf"
     parts = urlsplit(env[DATABASE])
     facts = {"host": parts.hostname, "port": parts.port, "dbname": unquote(parts.path.removeprefix("/"))}
@@ -156,7 +156,7 @@ def point_slot_at_run(slot: Path, env: Mapping[str, str]) -> dict[str, str]:
 def run_in_host(
     connection: socket.socket, slot: Path, request: Mapping[str, Any], env: Mapping[str, str], timeout: float
 ) -> ProcessResult:
-    """Execute the request. Raises StaleHostError or SilentHostError before the run begins, HostLostError afterwards."""
+    """Execute the request; a StaleHostError or SilentHostError means that no run began."""
     pid, began = get_peer_pid(connection), time.monotonic()
     host, host_log = f"the warm host, process {pid},", slot / "log"
     try:
@@ -197,13 +197,13 @@ def await_exit(connection: socket.socket, host: int, timeout: float) -> int | No
 
 
 def end_host(host: int, by: signal.Signals = signal.SIGKILL) -> None:
-    """End a host; its supervisor ends all descendants. With SIGTERM the host completes its current run first."""
+    """End a host with all its descendants; SIGTERM lets the current run finish."""
     with suppress(ProcessLookupError):
         os.kill(host, by)
 
 
 def await_host(supervisor: Popen[bytes], slot: Path) -> socket.socket:
-    """Connect to the host as soon as it is warm. Raises NoHostError if the host ends, or is not warm in time."""
+    """Connect to the host as soon as it is warm, or raise NoHostError."""
     deadline = time.monotonic() + START_TIMEOUT
     try:
         while time.monotonic() < deadline and supervisor.poll() is None:
@@ -242,7 +242,7 @@ def hosts_folder(root: Path) -> Path:
 
 
 def living_hosts(folder: Path) -> dict[Path, int]:
-    """Return the process id of each host in the folder, by its socket; remove the sockets of dead ones."""
+    """Return the process id of each host by its socket; remove sockets of dead hosts."""
     hosts: dict[Path, int] = {}
     for path in folder.glob(f"*/{SOCKET}"):
         if connection := connect(path):
@@ -254,7 +254,7 @@ def living_hosts(folder: Path) -> dict[Path, int]:
 
 
 def end_hosts(folder: Path) -> int:
-    """End the hosts in the folder (hosts in use after their current run), and return their number."""
+    """End the hosts in the folder, busy ones after their run; return their number."""
     hosts = living_hosts(folder)
     for path, pid in hosts.items():
         path.unlink(missing_ok=True)
