@@ -6,9 +6,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import Server, fresh_database
+from harness.airflow.run_environment import run_environment
 
 TIMEOUT = 300.0
 

@@ -18,7 +18,7 @@ import docker
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from benchmarks.figures import BenchmarkError
-from harness.engine import LABEL_FLEET, LABEL_ROLE, connect
+from harness.engine import LABEL_ROLE, LABEL_SESSION, connect
 from harness.services.containers import LOOPBACK
 
 HEALTHY = {
@@ -26,7 +26,7 @@ HEALTHY = {
     r"""Host: minio\r\n\r\n" >&3 && grep -q "200 OK" <&3'""",
     "postgres": "pg_isready -q -h 127.0.0.1 -U postgres",
     "aws": """python3 -c 'import urllib.request as r; r.urlopen("http://127.0.0.1:5000/mock/")'""",
-    "labeller": "test -S /relay/docker.sock",
+    "labelling-proxy": "test -S /relay/docker.sock",
     "relay": "socat -u /dev/null tcp:127.0.0.1:2375",
 }
 """Role -> health check, a shell command in the container."""
@@ -51,9 +51,9 @@ def format_version(command: Sequence[str]) -> str:
     return f"compose {_run([*command, 'version', '--short']).strip()}"
 
 
-def describe_services(client: docker.DockerClient, fleet_id: str) -> dict[str, Any]:
+def describe_services(client: docker.DockerClient, session_id: str) -> dict[str, Any]:
     """Return a compose file, as data for JSON, of the services of a session with one stack."""
-    running = client.containers.list(filters={"label": f"{LABEL_FLEET}={fleet_id}"})
+    running = client.containers.list(filters={"label": f"{LABEL_SESSION}={session_id}"})
     containers = {container.labels[LABEL_ROLE]: container.attrs for container in running}
     services = {role: _service(containers[role], HEALTHY[role]) for role in HEALTHY}
     volumes = [volume for service in services.values() for volume in service["volumes"] if volume["type"] == "volume"]

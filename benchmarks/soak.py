@@ -23,12 +23,12 @@ from statistics import median
 from benchmarks import inner
 from benchmarks.figures import BenchmarkError
 from benchmarks.kept import down
-from harness.engine import LABEL_FLEET, LABEL_ROLE, connect
+from harness.engine import LABEL_ROLE, LABEL_SESSION, connect
 
 FRESH = 10
 SLOW = 10.0
 KEPT_ONCE = ("postgres",)
-KEPT_FOR_EACH_WORKER = ("minio", "aws", "relay", "labeller")
+KEPT_FOR_EACH_WORKER = ("minio", "aws", "relay", "labelling-proxy")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,18 +74,18 @@ def one_pass(folder: Path, workers: int, runner: str, last: bool) -> tuple[dict[
     seen.mkdir()
     more = {"BENCH_SEEN": str(seen)}
     session = inner.run_pytest(folder, "-n", str(workers), "--harness-runner", runner, "--harness-reuse", more=more)
-    fleets, stacks = ([file.name for file in (seen / kind).iterdir()] for kind in ("fleets", "stacks"))
-    if len(fleets) != 1 or len(stacks) > workers:
-        raise BenchmarkError(f"{workers} workers had the fleets {fleets} and the stacks {stacks}")
+    sessions, stacks = ([file.name for file in (seen / kind).iterdir()] for kind in ("sessions", "stacks"))
+    if len(sessions) != 1 or len(stacks) > workers:
+        raise BenchmarkError(f"{workers} workers had the sessions {sessions} and the stacks {stacks}")
     allowed = Counter(
         dict.fromkeys(KEPT_ONCE, 1) | dict.fromkeys((*KEPT_FOR_EACH_WORKER, "network", "volume"), workers)
     )
-    check_engine(fleets[0], allowed)
+    check_engine(sessions[0], allowed)
     if slow := slow_runs({file.name: file.read_text() for file in (seen / "seconds").iterdir()}):
         raise BenchmarkError(f"runs that took {SLOW:g} times the median: {', '.join(slow)}")
     if last:
         down(folder)
-        check_engine(fleets[0], Counter())
+        check_engine(sessions[0], Counter())
     return {file.name: file.read_text() for file in seen.glob("*.json")}, session.seconds
 
 
@@ -117,13 +117,13 @@ def busy_loops(number: int) -> Iterator[None]:
             loop.wait()
 
 
-def check_engine(fleet: str, allowed: Counter[str]) -> None:
+def check_engine(session: str, allowed: Counter[str]) -> None:
     """Count the containers by role, networks and volumes of a session.
 
     Raises BenchmarkError for any excess.
     """
     client = connect()
-    ours: dict[str, str | list[str] | bool] = {"label": f"{LABEL_FLEET}={fleet}"}
+    ours: dict[str, str | list[str] | bool] = {"label": f"{LABEL_SESSION}={session}"}
     containers = client.containers.list(all=True, filters=ours, ignore_removed=True)
     counts = Counter(str(container.labels.get(LABEL_ROLE)) for container in containers)
     counts["network"] = len(client.networks.list(filters=ours))

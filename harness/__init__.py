@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     from harness.evidence.objects import StoredObject
     from harness.run import Run
     from harness.services.containers import Spec
-    from harness.services.extra import Beside, Ended, catalogue_image, run_once, start_beside
+    from harness.services.extra import (
+        ContainerResult,
+        RunningContainer,
+        catalogue_image,
+        run_container,
+        running_container,
+    )
     from harness.services.local_http import LOCAL
     from harness.services.sidecars import Sidecar
     from harness.services.stack import Stack
@@ -47,7 +53,13 @@ _FROM = {
     "harness.evidence.objects": ("StoredObject",),
     "harness.run": ("Run",),
     "harness.services.containers": ("Spec",),
-    "harness.services.extra": ("Beside", "Ended", "catalogue_image", "run_once", "start_beside"),
+    "harness.services.extra": (
+        "RunningContainer",
+        "ContainerResult",
+        "catalogue_image",
+        "run_container",
+        "running_container",
+    ),
     "harness.services.local_http": ("LOCAL",),
     "harness.services.sidecars": ("Sidecar",),
     "harness.services.stack": ("Stack",),
@@ -59,8 +71,7 @@ _MODULE_OF = {name: module for module, names in _FROM.items() for name in names}
 __all__ = [
     "LOCAL",
     "AwsState",
-    "Beside",
-    "Ended",
+    "ContainerResult",
     "EngineError",
     "Evidence",
     "HarnessError",
@@ -70,6 +81,7 @@ __all__ = [
     "RunError",
     "RunOutcomeError",
     "RunRefusedError",
+    "RunningContainer",
     "ServiceError",
     "Settings",
     "SettingsError",
@@ -82,9 +94,9 @@ __all__ = [
     "catalogue_image",
     "dag_files",
     "engine_socket_owned",
+    "run_container",
     "run_in_image",
-    "run_once",
-    "start_beside",
+    "running_container",
 ]
 
 

@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 from harness.errors import EngineError
 
 # Everything that the harness creates on the engine has these labels. Objects without them are never changed.
-LABEL_FLEET = "airflow-harness.fleet"
+LABEL_SESSION = "airflow-harness.session"
 LABEL_STACK = "airflow-harness.stack"
 LABEL_ROLE = "airflow-harness.role"
 LABEL_EXTRA = "airflow-harness.extra"

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.declared import rendered, schemas, values
 from harness.errors import HarnessError, SettingsError
-from harness.plugin import FLEET, SETTINGS
+from harness.plugin import SERVICE_SESSION, SETTINGS
+from harness.templating import rendered, schemas, values
 
 # The rest is imported where it is used: a pytest that runs no scenario should not wait for the clients of the services.
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _kind(config: pytest.Config) -> StackKind:
-    from harness.services.kind import stack_kind
+    from harness.services.selection import stack_kind
 
     if KIND not in config.stash:
         config.stash[KIND] = stack_kind(config.stash[SETTINGS])
@@ -78,11 +78,11 @@ def harness_stack(
 ) -> Iterator[Stack]:
     """The running services (harness.Stack), one stack for each test process."""
     from harness.airflow.metadata import ensure_template
-    from harness.services.kind import open_stack
+    from harness.services.selection import open_stack
 
     check_declaration("databases", databases)
-    fleet = pytestconfig.stash[FLEET]
-    with open_stack(fleet, harness_settings, databases, _progress(pytestconfig)) as running:
+    session = pytestconfig.stash[SERVICE_SESSION]
+    with open_stack(session, harness_settings, databases, _progress(pytestconfig)) as running:
         folder = tmp_path_factory.mktemp("migration")
         ensure_template(harness_airflow, running.postgres, harness_settings.cache_dir, folder)
         yield running

@@ -1,4 +1,4 @@
-"""pytest: options, settings, the fleet and the report; brings harness.fixtures with it."""
+"""pytest: options, settings, the session and the report; brings harness.fixtures with it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from harness.images.catalogue import BUILT_IN
 from harness.longest_first import NAME, LongestFirst
 from harness.output import check_folder
 from harness.report.collect import Collector
-from harness.services.fleet import Fleet, new_run
+from harness.services.session import ServiceSession, new_run
 from harness.settings import ImageMode, Runner, Settings, StackChoice, find_root
 
 pytest_plugins = ["harness.fixtures"]  # here, so that a project's own plugins and conftests can replace fixtures
 SETTINGS = pytest.StashKey[Settings]()
-FLEET = pytest.StashKey[Fleet]()
+SERVICE_SESSION = pytest.StashKey[ServiceSession]()
 ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """Exit codes of a run that came to its end, however it ended."""
 
@@ -88,7 +88,9 @@ def pytest_configure(config: pytest.Config) -> None:
             f"({', '.join(settings.fixed_ports)}): run with -n 0, or without these settings"
         )
     config.addinivalue_line("markers", "engine: needs a Docker engine; not run where the stack is embedded")
-    config.stash[FLEET] = Fleet(settings.root, None if settings.reuse else _run_id(config, settings.root))
+    config.stash[SERVICE_SESSION] = ServiceSession(
+        settings.root, None if settings.reuse else _run_id(config, settings.root)
+    )
     config.pluginmanager.register(LongestFirst(config), NAME)
     if not hasattr(config, "workerinput"):
         _collect(config)
@@ -117,17 +119,17 @@ def _collect(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """A worker may have crashed: until another one takes its place, the reaper must see that the run goes on."""
-    node.config.stash[FLEET].watch_too()
+    node.config.stash[SERVICE_SESSION].watch_too()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
-    """The fleet ends with the run, when xdist's workers have ended, which is before the yield returns."""
+    """The session ends with the run, when xdist's workers have ended, which is before the yield returns."""
     yield
     if hasattr(session.config, "workerinput"):
         return
     try:
-        session.config.stash[FLEET].end(orderly=exitstatus in ENDED)
+        session.config.stash[SERVICE_SESSION].end(orderly=exitstatus in ENDED)
     except HarnessError as error:
         terminal = session.config.pluginmanager.getplugin("terminalreporter")
         terminal.write_line(f"{type(error).__name__}: {error}", red=True)

@@ -78,7 +78,7 @@ class Settings(BaseModel):
     buckets: tuple[str, ...] = ()
     databases: Mapping[str, Path] = Field(default_factory=dict)
     """Name of each Postgres database -> the file with the SQL of its schema, relative to the root."""
-    # Airflow connections by id, and variables of a run; harness.declared says what they can name of the stack.
+    # Airflow connections by id, and variables of a run; harness.templating says what they can name of the stack.
     connections: Mapping[str, str] = Field(default_factory=dict, repr=False)
     environment: Mapping[str, str] = Field(default_factory=dict, repr=False)
     region: str = Field(

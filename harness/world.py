@@ -12,9 +12,9 @@ from typing import Any, Literal
 import psycopg
 from minio import Minio
 
-from harness.airflow.environment import fernet_key, run_environment
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import fresh_database
+from harness.airflow.run_environment import fernet_key, run_environment
 from harness.airflow.runner import RunRequest, run_dag
 from harness.airflow.runners import Execute
 from harness.errors import HarnessError, RunOutcomeError

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import requests
 
-from harness import LOCAL, Beside, Spec, Stack, start_beside
+from harness import LOCAL, RunningContainer, Spec, Stack, running_container
 
 IMAGE = "digit-classifier-api"
 PORT = 8000
@@ -55,7 +55,7 @@ def digits_api(stack: Stack, environment: Mapping[str, str] | None = None, timeo
         ports=(PORT,),
         env={**ENVIRONMENT, **(environment or {})},
     )
-    with start_beside(stack, spec, probe=_probe, timeout=timeout) as beside:
+    with running_container(stack, spec, probe=_probe, timeout=timeout) as beside:
         api = Api(beside.url(PORT))
         try:
             yield api
@@ -63,5 +63,5 @@ def digits_api(stack: Stack, environment: Mapping[str, str] | None = None, timeo
             api.close()
 
 
-def _probe(beside: Beside) -> None:
+def _probe(beside: RunningContainer) -> None:
     LOCAL.get(f"{beside.url(PORT)}/hello", timeout=1).raise_for_status()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Spec, World, dag_files, run_in_image, start_beside
+from harness import Spec, World, dag_files, run_in_image, running_container
 from scenarios import packets
 from scenarios.account import DATE, ENDPOINT, JOB, Account
 
@@ -82,7 +82,7 @@ def test_a_run_sends_no_packet_outside(world: World, aws_account: Account) -> No
     """The run has its own container and network, where a sniffer counts the outgoing packets."""
     python = world.stack.images["python"].reference
     nothing = Spec(role="place", image=python, entrypoint=("sleep", "infinity"))
-    with start_beside(world.stack, nothing, probe=lambda place: None, timeout=30) as place:
+    with running_container(world.stack, nothing, probe=lambda place: None, timeout=30) as place:
         sniffer = Spec(
             role="sniffer",
             image=python,
@@ -90,7 +90,9 @@ def test_a_run_sends_no_packet_outside(world: World, aws_account: Account) -> No
             shares=place.container.id,
         )
 
-        with start_beside(world.stack, sniffer, probe=lambda tap: _check_ready(tap.log_tail(1)), timeout=30) as tap:
+        with running_container(
+            world.stack, sniffer, probe=lambda tap: _check_ready(tap.log_tail(1)), timeout=30
+        ) as tap:
             run = run_in_image(
                 world.stack,
                 world.settings,

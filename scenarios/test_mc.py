@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from harness import Ended, Spec, World, catalogue_image, run_once
+from harness import ContainerResult, Spec, World, catalogue_image, run_container
 
 pytestmark = pytest.mark.engine
 
@@ -25,13 +25,13 @@ def bucket(world: World) -> str:
     return BUCKET
 
 
-def run_mc(world: World, script: str, timeout: float = 20, mounted: bool = True) -> Ended:
+def run_mc(world: World, script: str, timeout: float = 20, mounted: bool = True) -> ContainerResult:
     """Run a shell script in a container of `mc`.
 
     `mounted`: whether the guide's data file is in the container.
     """
     spec = Spec(role="mc", image=catalogue_image(world.settings, "mc"), entrypoint=("/bin/sh", "-c"), command=(script,))
-    return run_once(world.stack, spec, timeout=timeout, files={FILE: CONTENT} if mounted else None)
+    return run_container(world.stack, spec, timeout=timeout, files={FILE: CONTENT} if mounted else None)
 
 
 def with_alias(world: World, command: str) -> str:

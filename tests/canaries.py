@@ -15,7 +15,7 @@ import docker
 import pytest
 from docker.errors import APIError
 
-from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect
+from harness.engine import LABEL_ROLE, LABEL_SESSION, LABEL_STACK, connect
 from harness.errors import EngineError
 from harness.images.resolve import resolve_image
 from harness.services.relay import SIDECAR_ROLE
@@ -34,7 +34,7 @@ class Canaries:
         self.client = client
         ident = secrets.token_hex(6)
         own = {LABEL: str(int(time.time()))}
-        others = {**own, LABEL_FLEET: ident, LABEL_STACK: f"{ident}-0", LABEL_ROLE: SIDECAR_ROLE}
+        others = {**own, LABEL_SESSION: ident, LABEL_STACK: f"{ident}-0", LABEL_ROLE: SIDECAR_ROLE}
         self.alive: set[str] = set()
         for name, labels in ((f"canary-{ident}", own), (f"canary-of-others-{ident}", others)):
             client.networks.create(name, labels=labels)

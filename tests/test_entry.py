@@ -128,11 +128,11 @@ RUN_ID = """
 import os
 from pathlib import Path
 
-from harness.plugin import FLEET
+from harness.plugin import SERVICE_SESSION
 
 def pytest_sessionfinish(session):
     name = os.environ.get("PYTEST_XDIST_WORKER", "controller")
-    Path(f"run-{name}").write_text(str(session.config.stash[FLEET].run))
+    Path(f"run-{name}").write_text(str(session.config.stash[SERVICE_SESSION].run))
 """
 
 

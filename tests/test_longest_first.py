@@ -131,8 +131,8 @@ def makespan(durations: Sequence[float], workers: int) -> tuple[float, list[int]
         getvalue={"tx": ["popen"] * workers}.__getitem__, getoption={"maxschedchunk": None}.__getitem__
     )
     deals = LoadScheduling(config, Producer("none", enabled=False))
-    fleet: list[Any] = [Worker() for _ in range(workers)]
-    for worker in fleet:
+    session: list[Any] = [Worker() for _ in range(workers)]
+    for worker in session:
         deals.add_node(worker)
         deals.add_node_collection(worker, names)
     deals.schedule()
@@ -141,7 +141,7 @@ def makespan(durations: Sequence[float], workers: int) -> tuple[float, list[int]
     now = 0.0
 
     def begin() -> None:
-        for number, worker in enumerate(fleet):
+        for number, worker in enumerate(session):
             busy = any(one[1] == number for one in running)
             if not busy and (len(worker.todo) > 1 or (worker.todo and worker.shutting_down)):
                 place = worker.todo.pop(0)
@@ -151,7 +151,7 @@ def makespan(durations: Sequence[float], workers: int) -> tuple[float, list[int]
     while running:
         now, number, place = heapq.heappop(running)
         ended.append(order[place])
-        deals.mark_test_complete(fleet[number], place, durations[order[place]])
+        deals.mark_test_complete(session[number], place, durations[order[place]])
         begin()
     return now, ended
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tenacity import retry, stop_after_delay, wait_fixed
 
-from harness.engine import LABEL_FLEET, connect
+from harness.engine import LABEL_SESSION, connect
 from harness.services.containers import labelled
 from harness.services.stack import Stack
 from harness.settings import Settings
@@ -96,8 +96,8 @@ def test_an_engine_that_goes_away_midway(
         folder = project(tmp_path, test)
         done = run_pytest(folder, harness_settings.root, more={"DOCKER_HOST": f"tcp://127.0.0.1:{wire.port}"})
     assert wire.is_cut
-    assert wire.fleet_id
-    _await_nothing_of(wire.fleet_id)  # the reaper sweeps what nobody behind the wire can remove
+    assert wire.session_id
+    _await_nothing_of(wire.session_id)  # the reaper sweeps what nobody behind the wire can remove
     assert done.returncode == 1, done.stdout
     assert "EngineError: the Docker engine stopped answering while" in done.stdout
     assert "INTERNALERROR" not in done.stdout
@@ -105,17 +105,17 @@ def test_an_engine_that_goes_away_midway(
 
 
 @retry(stop=stop_after_delay(30), wait=wait_fixed(0.2), reraise=True)
-def _await_nothing_of(fleet_id: str) -> None:
-    assert labelled(connect(), {LABEL_FLEET: fleet_id}) == []
+def _await_nothing_of(session_id: str) -> None:
+    assert labelled(connect(), {LABEL_SESSION: session_id}) == []
 
 
-FLEET = re.compile(rf'"{LABEL_FLEET}": "(\w+)"'.encode())
+SERVICE_SESSION = re.compile(rf'"{LABEL_SESSION}": "(\w+)"'.encode())
 
 
 class Wire:
     """A TCP port that leads to a unix socket until bytes containing `cut_at` were sent `times` times.
 
-    `fleet_id` is that of what was asked for through it.
+    `session_id` is that of what was asked for through it.
     """
 
     def __init__(self, target: str, cut_at: bytes, times: int) -> None:
@@ -123,7 +123,7 @@ class Wire:
         self.cut_at = cut_at
         self.times = times
         self.is_cut = False
-        self.fleet_id = ""
+        self.session_id = ""
         self._seen = 0
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
@@ -153,8 +153,8 @@ class Wire:
         try:
             while not self.is_cut and (chunk := source.recv(65536)):
                 self._seen += self.cut_at in chunk
-                if label := FLEET.search(chunk):
-                    self.fleet_id = label[1].decode()
+                if label := SERVICE_SESSION.search(chunk):
+                    self.session_id = label[1].decode()
                 self.is_cut = self._seen >= self.times
                 if not self.is_cut:
                     sink.sendall(chunk)

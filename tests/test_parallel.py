@@ -76,14 +76,14 @@ CRASH = """
 import json, os, pytest
 from pathlib import Path
 from harness.services.containers import labelled
-from harness.engine import LABEL_FLEET, connect
+from harness.engine import LABEL_SESSION, connect
 from harness.services import reaper
 
-reaper.GRACE = "500ms"  # sooner than another worker can be there: somebody else has to hold the fleet meanwhile
+reaper.GRACE = "500ms"  # sooner than another worker can be there: somebody else has to hold the session meanwhile
 
 @pytest.mark.parametrize("number", range(2))
 def test_it(harness_stack, number):
-    mine = sorted(c.id for c in labelled(connect(), {LABEL_FLEET: harness_stack.fleet_id}))
+    mine = sorted(c.id for c in labelled(connect(), {LABEL_SESSION: harness_stack.session_id}))
     buckets = [bucket.name for bucket in harness_stack.minio.client().list_buckets()]
     Path(f"seen-{number}.json").write_text(json.dumps({"worker": os.getpid(), "containers": mine, "buckets": buckets}))
     harness_stack.minio.client().make_bucket("left-behind")

@@ -1,7 +1,7 @@
 """Scenarios that all use the same names: each must find only its own data.
 
 Each scenario writes its results to a JSON file in the folder BENCH_SEEN, the names of its session and stack to files in
-`fleets` and `stacks` there, and the seconds of its runs to `seconds`: a file for each worker, a line for each run.
+`sessions` and `stacks` there, and the seconds of its runs to `seconds`: a file for each worker, a line for each run.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def environment(harness_stack: Stack) -> Mapping[str, str]:
 
 @pytest.fixture(autouse=True)
 def known(harness_stack: Stack) -> None:
-    for folder, name in (("fleets", harness_stack.fleet_id), ("stacks", harness_stack.stack_id)):
+    for folder, name in (("sessions", harness_stack.session_id), ("stacks", harness_stack.stack_id)):
         (SEEN / folder).mkdir(parents=True, exist_ok=True)
         (SEEN / folder / name).touch()
 

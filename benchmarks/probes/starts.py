@@ -16,8 +16,8 @@ from benchmarks import compose
 from benchmarks.recording import Note
 from harness.engine import connect
 from harness.progress import SILENT, shown
-from harness.services.fleet import Fleet, new_run
-from harness.services.stack import stack_in_fleet
+from harness.services.session import ServiceSession, new_run
+from harness.services.stack import stack_in_session
 from harness.settings import Settings
 
 TURNS = range(int(os.environ["BENCH_TURNS"]))
@@ -26,16 +26,16 @@ TURNS = range(int(os.environ["BENCH_TURNS"]))
 @pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("how", ["side by side", "one after another"])
 def test_start(harness_settings: Settings, how: str, turn: int, note: Note) -> None:
-    fleet = Fleet(harness_settings.root, new_run())
+    session = ServiceSession(harness_settings.root, new_run())
     try:
         began = time.monotonic()
         with (
             shown() as progress,
-            stack_in_fleet(fleet, harness_settings, {}, progress, side_by_side=how == "side by side"),
+            stack_in_session(session, harness_settings, {}, progress, side_by_side=how == "side by side"),
         ):
             note(how, time.monotonic() - began)
     finally:
-        fleet.end(orderly=True)
+        session.end(orderly=True)
 
 
 if command := json.loads(os.environ["BENCH_COMPOSE"]):
@@ -44,12 +44,12 @@ if command := json.loads(os.environ["BENCH_COMPOSE"]):
     def compose_file(harness_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
         """A compose file generated from a running stack."""
         file = tmp_path_factory.mktemp("compose") / "compose.json"
-        fleet = Fleet(harness_settings.root, new_run())
+        session = ServiceSession(harness_settings.root, new_run())
         try:
-            with stack_in_fleet(fleet, harness_settings, {}, SILENT):
-                file.write_text(json.dumps(compose.describe_services(connect(), fleet.ident)))
+            with stack_in_session(session, harness_settings, {}, SILENT):
+                file.write_text(json.dumps(compose.describe_services(connect(), session.ident)))
         finally:
-            fleet.end(orderly=True)
+            session.end(orderly=True)
         return file
 
     @pytest.mark.parametrize("turn", TURNS)

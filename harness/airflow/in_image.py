@@ -18,10 +18,10 @@ from urllib.parse import quote, urlsplit
 
 from docker.models.containers import Container
 
-from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.metadata import fresh_database
 from harness.airflow.outcome import failure_of
+from harness.airflow.run_environment import run_environment
 from harness.airflow.runners import ProcessResult
 from harness.airflow.snapshot import MetadataSnapshot, read_snapshot
 from harness.engine import connect, engine_errors
@@ -29,7 +29,7 @@ from harness.errors import ServiceError
 from harness.images.resolve import ResolvedImage, resolve_image
 from harness.services import aws, postgres_server, relay
 from harness.services.containers import Spec
-from harness.services.extra import extra_labels, run_once, start_beside
+from harness.services.extra import extra_labels, run_container, running_container
 from harness.services.stack import Stack
 from harness.settings import Settings
 
@@ -113,7 +113,9 @@ def run_in_image(
         )
         placed = {f"{DAGS}/{name}": content for name, content in files.items()}
         before = _owned_in(container)
-        ended = run_once(stack, spec, timeout=timeout, files={**placed, ENTRYPOINT: HAND_OVER.encode()}, user="root")
+        ended = run_container(
+            stack, spec, timeout=timeout, files={**placed, ENTRYPOINT: HAND_OVER.encode()}, user="root"
+        )
         after = _owned_in(container)
         recorded = read_snapshot(url, dag_id, ended.output)
         failure = failure_of(ProcessResult(ended.exit_code, ended.output, ended.seconds), recorded, timeout)
@@ -130,7 +132,7 @@ def engine_socket_owned(stack: Stack) -> Owned:
         volumes=((relay.engine_socket(), "/engine.sock", "ro"),),
         offline=True,
     )
-    ended = run_once(stack, spec, timeout=SHORT)
+    ended = run_container(stack, spec, timeout=SHORT)
     if ended.exit_code != 0:
         raise ServiceError(f"the engine's socket can't be looked at: {ended.output or ended.exit_code}")
     return _owned(ended.output)
@@ -209,7 +211,7 @@ def _socket(stack: Stack) -> Iterator[tuple[str, Container]]:
         volumes=((str(volume.name), SHARED, "rw"),),
     )
     try:
-        with start_beside(stack, spec, probe=lambda beside: _owned_in(beside.container), timeout=SHORT) as beside:
+        with running_container(stack, spec, probe=lambda beside: _owned_in(beside.container), timeout=SHORT) as beside:
             yield str(volume.name), beside.container
     finally:
         with engine_errors("removing a volume"):

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from filelock import FileLock
 
-from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment
+from harness.airflow.run_environment import run_environment
 from harness.airflow.runners.process import execute
 from harness.errors import RunError, ServiceError
 

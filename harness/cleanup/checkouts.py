@@ -13,11 +13,11 @@ import docker
 from harness.airflow.runners.warm import end_hosts, hosts_folder
 from harness.cleanup.engine_objects import list_objects
 from harness.cleanup.leftovers import Leftover
-from harness.private import checkouts, private_folder
+from harness.runtime_dir import checkouts, runtime_dir
 from harness.services.embedded.processes import dead_stacks
 from harness.services.embedded.stack import kept_folders
-from harness.services.fleet import Fleet, fleets
-from harness.services.kind import remove_kept
+from harness.services.selection import remove_kept
+from harness.services.session import ServiceSession, sessions
 from harness.tables import counted
 
 
@@ -38,7 +38,7 @@ def find_deleted_checkouts(root: Path, client: docker.DockerClient | None) -> It
     A checkout with a test run in progress is skipped.
     """
     for checkout in checkouts():
-        if checkout == root or checkout.exists() or any(session.used() for session in fleets(checkout)):
+        if checkout == root or checkout.exists() or any(session.used() for session in sessions(checkout)):
             continue
         kept = _describe_kept(checkout, client) or "no stack"
         yield Leftover("deleted checkout", f"{checkout}: {kept} kept", partial(_remove_checkout, checkout))
@@ -55,7 +55,7 @@ def _describe_kept(checkout: Path, client: docker.DockerClient | None) -> str:
 
     Without a client, containers are known from state files only.
     """
-    session = Fleet(checkout, None)
+    session = ServiceSession(checkout, None)
     counts = Counter({"embedded stack": len(kept_folders(session))})
     if client:
         counts.update(item.kind for item in list_objects(client).get(session.ident, ()))
@@ -69,4 +69,4 @@ def _remove_checkout(checkout: Path) -> None:
     """
     remove_kept(checkout)
     end_hosts(hosts_folder(checkout))
-    shutil.rmtree(private_folder(checkout))
+    shutil.rmtree(runtime_dir(checkout))

@@ -9,8 +9,8 @@ from datetime import datetime
 
 import docker
 
-from harness.engine import LABEL_FLEET, engine_errors
-from harness.services.reaper import fleet_of_reaper
+from harness.engine import LABEL_SESSION, engine_errors
+from harness.services.reaper import reaper_session
 
 RUNNING_STATES = ("running", "paused", "restarting")
 
@@ -33,11 +33,11 @@ def list_objects(client: docker.DockerClient) -> Mapping[str, list[EngineObject]
     objects: dict[str, list[EngineObject]] = defaultdict(list)
 
     def add(kind: str, labels: Mapping[str, str], created: float, running: bool = False) -> None:
-        label = labels[LABEL_FLEET]
-        session = label.removesuffix(fleet_of_reaper(""))
+        label = labels[LABEL_SESSION]
+        session = label.removesuffix(reaper_session(""))
         objects[session].append(EngineObject(kind, running, label != session, created))
 
-    filters = {"label": LABEL_FLEET}
+    filters = {"label": LABEL_SESSION}
     with engine_errors("listing containers, networks and volumes"):
         for container in client.api.containers(all=True, filters=filters):
             add("container", container["Labels"], container["Created"], container["State"] in RUNNING_STATES)

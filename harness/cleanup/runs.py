@@ -12,11 +12,11 @@ import docker
 
 from harness.cleanup.engine_objects import EngineObject, list_objects
 from harness.cleanup.leftovers import Leftover
-from harness.engine import LABEL_FLEET
-from harness.private import checkouts
-from harness.services.fleet import Fleet, fleets
-from harness.services.reaper import fleet_of_reaper
-from harness.services.remove import remove_labelled
+from harness.engine import LABEL_SESSION
+from harness.runtime_dir import checkouts
+from harness.services.cleanup import remove_labelled
+from harness.services.reaper import reaper_session
+from harness.services.session import ServiceSession, sessions
 from harness.tables import counted
 
 MIN_AGE = 3600.0
@@ -30,7 +30,7 @@ def find_dead_runs(client: docker.DockerClient | None) -> Iterator[Leftover]:
     none of its containers runs and all its objects are older than MIN_AGE. A run with a running reaper is skipped,
     because the reaper removes it. A kept stack is skipped, because it belongs to its checkout.
     """
-    sessions = {session.ident: session for checkout in checkouts() for session in fleets(checkout)}
+    sessions = {session.ident: session for checkout in checkouts() for session in sessions(checkout)}
     on_engine = list_objects(client) if client else {}
     for ident in sorted({*sessions, *on_engine}):
         objects, session = on_engine.get(ident, []), sessions.get(ident)
@@ -39,15 +39,15 @@ def find_dead_runs(client: docker.DockerClient | None) -> Iterator[Leftover]:
             yield Leftover("dead test run", f"{ident}: {contents}", partial(_remove, client, ident, session))
 
 
-def _is_alive(session: Fleet | None, objects: Sequence[EngineObject]) -> bool:
+def _is_alive(session: ServiceSession | None, objects: Sequence[EngineObject]) -> bool:
     if session:
         return session.kept or session.used()
     return any(item.running or item.created > time.time() - MIN_AGE for item in objects)
 
 
-def _remove(client: docker.DockerClient | None, ident: str, session: Fleet | None) -> None:
+def _remove(client: docker.DockerClient | None, ident: str, session: ServiceSession | None) -> None:
     if client:
-        for label in (ident, fleet_of_reaper(ident)):
-            remove_labelled(client, {LABEL_FLEET: label})
+        for label in (ident, reaper_session(ident)):
+            remove_labelled(client, {LABEL_SESSION: label})
     if session:
         shutil.rmtree(session.folder, ignore_errors=True)

@@ -17,8 +17,8 @@ from harness.cleanup.runs import find_dead_runs
 from harness.engine import connect
 from harness.errors import EngineError, HarnessError, ServiceError
 from harness.images.catalogue import BUILT_IN
-from harness.private import checkouts
-from harness.services.fleet import fleets
+from harness.runtime_dir import checkouts
+from harness.services.session import sessions
 from harness.settings import Settings
 from harness.tables import counted
 
@@ -42,7 +42,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     settings = Settings.load(root, BUILT_IN)
     # All checkouts share the images and the cache.
     affected = {root, *(checkouts() if chosen.images or chosen.cache else ())}
-    if busy := next((path for path in sorted(affected) if any(session.used() for session in fleets(path))), None):
+    if busy := next((path for path in sorted(affected) if any(session.used() for session in sessions(path))), None):
         raise ServiceError(f"a test run is in progress in {busy}: wait until it ends, or end it")
     removed, failures = _remove_all(list(_create_finders(settings, chosen)), chosen.dry_run)
     if chosen.json:

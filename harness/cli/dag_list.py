@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness.airflow.dagbag import DagBag, broken_files, read_dagbag
-from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.preflight import check_folder
+from harness.airflow.run_environment import run_environment
 from harness.airflow.runners.process import execute
 from harness.compatibility import by_ruff
 from harness.compatibility.find import in_broken_files, in_running_files
-from harness.compatibility.obstacle import Obstacle
+from harness.compatibility.finding import CompatibilityFinding
 from harness.errors import RunError
 from harness.images.catalogue import BUILT_IN
 from harness.settings import Settings
@@ -73,7 +73,7 @@ def _read(airflow: AirflowEnvironment, settings: Settings) -> DagBag:
         return folder
 
 
-def _show(console: Console, dags_folder: Path, folder: DagBag, obstacles: Sequence[Obstacle]) -> None:
+def _show(console: Console, dags_folder: Path, folder: DagBag, obstacles: Sequence[CompatibilityFinding]) -> None:
     table = plain_table("DAG", "schedule", "start", "end", "file")
     for dag_id, facts in sorted(folder.dags.items()):
         file = Path(facts.file)

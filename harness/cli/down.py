@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.airflow.runners.warm import end_hosts, hosts_folder
-from harness.services.kind import remove_kept
+from harness.services.selection import remove_kept
 from harness.tables import counted
 
 

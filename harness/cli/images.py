@@ -11,7 +11,7 @@ from harness.engine import connect
 from harness.images import listing
 from harness.images.catalogue import BUILT_IN
 from harness.progress import shown
-from harness.services.kind import stack_kind
+from harness.services.selection import stack_kind
 from harness.settings import Settings
 
 

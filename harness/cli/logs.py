@@ -14,7 +14,7 @@ from harness.settings import Settings
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
     parser = commands.add_parser("logs", help="the last lines of a kept service")
-    parser.add_argument("service", metavar="SERVICE", help="minio, postgres, aws, relay or labeller")
+    parser.add_argument("service", metavar="SERVICE", help="minio, postgres, aws, relay or labelling-proxy")
     parser.add_argument("--tail", metavar="N", type=_number, default=100, help="how many lines (default: 100)")
     parser.add_argument("--follow", action="store_true", help="go on, until the service ends or Ctrl-C")
     parser.set_defaults(run=run)

@@ -12,13 +12,13 @@ from typing import Any
 
 from docker.models.containers import Container
 
-from harness.engine import LABEL_FLEET, connect, engine_errors
+from harness.engine import LABEL_SESSION, connect, engine_errors
 from harness.errors import EngineError, ServiceError
 from harness.services.containers import labelled, role_of, slot_of
-from harness.services.embedded.keeper import LOCK
 from harness.services.embedded.processes import lives
 from harness.services.embedded.stack import kept_folders
-from harness.services.fleet import Fleet
+from harness.services.embedded.supervisor import LOCK
+from harness.services.session import ServiceSession
 
 EVERY = 0.2
 """Seconds between two looks at a file that may grow."""
@@ -29,36 +29,36 @@ Reader = Callable[[int, bool], Iterable[str]]
 def kept_log(root: Path, name: str, lines: int, follow: bool = False, public: Set[str] = frozenset()) -> Iterator[str]:
     """Lines of the kept service `name`: the last ones, then with `follow` those to come, until the service ends.
 
-    The passwords that the fleet's notes hold are masked, but for the `public` ones. Where several stacks are kept, the
-    service is the first one's. Raises ServiceError, EngineError.
+    The passwords in the session's notes are masked, except the `public` ones. If several stacks are kept, the service
+    is that of the first one. Raises ServiceError, EngineError.
     """
-    fleet = Fleet(root, None)
-    readers = _of_processes(fleet)
+    session = ServiceSession(root, None)
+    readers = _of_processes(session)
     if name not in readers:  # the engine is asked last: there may be none
-        readers |= _of_containers(fleet)
+        readers |= _of_containers(session)
     if name not in readers:
         there = ", ".join(sorted(readers)) or "nothing: start it with `harness up`"
         raise ServiceError(f"no service {name!r} is kept; there is {there}")
-    secrets = {secret for file in fleet.folder.glob("*.json") for secret in _secrets(fleet.note(file.stem) or {})}
+    secrets = {secret for file in session.folder.glob("*.json") for secret in _secrets(session.note(file.stem) or {})}
     for line in readers[name](lines, follow):
         for secret in secrets - public:
             line = line.replace(secret, "***")
         yield line
 
 
-def _of_processes(fleet: Fleet) -> dict[str, Reader]:
+def _of_processes(session: ServiceSession) -> dict[str, Reader]:
     return {
         log.stem: partial(_from_file, log)
-        for folder in reversed(kept_folders(fleet))
+        for folder in reversed(kept_folders(session))
         for log in sorted(folder.glob("*.log"))
         if log.stem != Path(LOCK).stem
     }
 
 
-def _of_containers(fleet: Fleet) -> dict[str, Reader]:
+def _of_containers(session: ServiceSession) -> dict[str, Reader]:
     # Who never had one needs no engine to hear that nothing is kept.
-    with nullcontext() if any(fleet.folder.glob("stack-*.json")) else suppress(EngineError):
-        found = labelled(connect(), {LABEL_FLEET: fleet.ident})
+    with nullcontext() if any(session.folder.glob("stack-*.json")) else suppress(EngineError):
+        found = labelled(connect(), {LABEL_SESSION: session.ident})
         found.sort(key=slot_of, reverse=True)
         return {role_of(container): partial(_from_container, container) for container in found}
     return {}

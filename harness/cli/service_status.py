@@ -6,13 +6,13 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.engine import LABEL_EXTRA, LABEL_FLEET, connect
+from harness.engine import LABEL_EXTRA, LABEL_SESSION, connect
 from harness.errors import EngineError
 from harness.services.containers import LOOPBACK, labelled, role_of, slot_of
 from harness.services.embedded.processes import lives
 from harness.services.embedded.stack import NOTE
-from harness.services.fleet import Fleet
 from harness.services.relay import SIDECAR_ROLE
+from harness.services.session import ServiceSession
 
 SCHEMES = {"postgres": "postgresql", "relay": "tcp"}
 
@@ -35,14 +35,14 @@ class KeptService:
 
 def kept_services(root: Path) -> list[KeptService]:
     """Of every kept stack of the checkout, and the server that they share (in slot 0)."""
-    fleet = Fleet(root, None)
-    return [*_embedded(fleet), *_contained(fleet)]
+    session = ServiceSession(root, None)
+    return [*_embedded(session), *_contained(session)]
 
 
-def _embedded(fleet: Fleet) -> list[KeptService]:
+def _embedded(session: ServiceSession) -> list[KeptService]:
     found = []
-    for file in sorted(fleet.folder.glob(f"{NOTE}*.json")):
-        note = fleet.note(file.stem) or {}
+    for file in sorted(session.folder.glob(f"{NOTE}*.json")):
+        note = session.note(file.stem) or {}
         alive = "folder" in note and lives(Path(note["folder"]))
         for name, kept in note.get("services", {}).items():
             if port := kept.get("port"):
@@ -51,11 +51,11 @@ def _embedded(fleet: Fleet) -> list[KeptService]:
     return found
 
 
-def _contained(fleet: Fleet) -> list[KeptService]:
+def _contained(session: ServiceSession) -> list[KeptService]:
     try:
-        containers = labelled(connect(), {LABEL_FLEET: fleet.ident})
+        containers = labelled(connect(), {LABEL_SESSION: session.ident})
     except EngineError:
-        if any(fleet.folder.glob("stack-*.json")):
+        if any(session.folder.glob("stack-*.json")):
             raise
         return []
     found = []

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.airflow.runners.warm import hosts_folder, living_hosts
 from harness.cli.service_status import KeptService, kept_services
-from harness.services.fleet import Fleet
+from harness.services.session import ServiceSession
 
 NOT_UP = 1
 
@@ -24,7 +24,7 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
     services, hosts = kept_services(root), sorted(living_hosts(hosts_folder(root)).values())
-    used = Fleet(root, None).used()
+    used = ServiceSession(root, None).used()
     if chosen.json:
         told = {"services": [{**asdict(one), "url": one.url} for one in services]}
         print(json.dumps({"in_use": used, **told, "warm_hosts": [{"pid": pid} for pid in hosts]}, indent=1))

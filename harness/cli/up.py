@@ -27,7 +27,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     # Only who asks for services has pytest imported. By it, since the project's conftest says what databases there are.
     from harness.cli.endpoints import credentials, endpoints, started
     from harness.run_command.session import in_session
-    from harness.services.fleet import Fleet
+    from harness.services.session import ServiceSession
     from harness.services.stack import Stack
 
     found: dict[str, dict[str, str]] = {}
@@ -39,7 +39,10 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
             found["credentials"] = credentials(harness_stack, connections)
 
     options = ["--harness-reuse", *(["--harness-stack", chosen.stack] if chosen.stack else [])]
-    with shown() as progress, Fleet(root, None).locked("up"):  # of two at once the second finds the first one's
+    with (
+        shown() as progress,
+        ServiceSession(root, None).locked("up"),
+    ):  # of two at once the second finds the first one's
         progress.step("services", "starting")
         in_session(root, work, options, progress)
     if chosen.json:

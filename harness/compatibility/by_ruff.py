@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from harness.compatibility.obstacle import Obstacle
+from harness.compatibility.finding import CompatibilityFinding
 from harness.errors import RunError
 
 INSTEAD = {"days_ago": "write a date: datetime(2021, 1, 1)", "provide_context": "leave it out: it is always so"}
@@ -29,7 +29,7 @@ def is_installed() -> bool:
     return find_spec("ruff") is not None
 
 
-def removed_names(dags_folder: Path, files: Sequence[Path]) -> list[Obstacle]:
+def removed_names(dags_folder: Path, files: Sequence[Path]) -> list[CompatibilityFinding]:
     """Return one obstacle for each place; none where ruff is not installed. Raises RunError where it can't be run."""
     if not is_installed():
         return []
@@ -42,7 +42,7 @@ def removed_names(dags_folder: Path, files: Sequence[Path]) -> list[Obstacle]:
         raise RunError(f"ruff can't read the DAG files: {done.stderr.strip() or done.returncode}")
     found = [one for one in json.loads(done.stdout) if OF_THE_SHIM not in one["message"]]
     return [
-        Obstacle(
+        CompatibilityFinding(
             one["message"].rstrip("; "),
             (one["fix"] or {}).get("message") or _instead(one["message"]),
             (f"{Path(one['filename']).relative_to(dags_folder)}:{one['location']['row']}",),

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.compatibility.by_ruff import removed_names
-from harness.compatibility.obstacle import Obstacle, merged
-from harness.compatibility.ours import gone_from_context, in_the_way
+from harness.compatibility.by_rules import gone_from_context, in_the_way
+from harness.compatibility.finding import CompatibilityFinding, merged
 
 MISSED = re.compile(r"(?:KeyError: '|'|missing \d+ required positional arguments?: ')(\w+)'(?: is undefined)?")
 
 
 def in_broken_files(
     errors: Mapping[str, str], dags_folder: Path, airflow_major: int, packages: Sequence[str]
-) -> tuple[Obstacle, ...]:
+) -> tuple[CompatibilityFinding, ...]:
     """Return what keeps Airflow from reading the broken files. `errors` has the traceback of each.
 
     `packages` are the folders of the Airflow environment's packages. Raises RunError if ruff can't be run.
@@ -25,7 +25,7 @@ def in_broken_files(
     return merged([*found, *(one for file in files for one in in_the_way(packages, dags_folder, file))])
 
 
-def in_running_files(dags_folder: Path, files: Sequence[Path], airflow_major: int) -> tuple[Obstacle, ...]:
+def in_running_files(dags_folder: Path, files: Sequence[Path], airflow_major: int) -> tuple[CompatibilityFinding, ...]:
     """Return what will fail when these files' tasks run, though Airflow can read them."""
     inside = [file for file in files if file.is_relative_to(dags_folder)]
     if airflow_major < 3:
@@ -40,7 +40,7 @@ def hint_for_failure(dags_folder: Path, file: Path, log: str, airflow_major: int
     return next((str(one) for one in obstacles if set(re.findall(r"'(\w+)'", one.what)) & missed), None)
 
 
-def in_short(obstacles: Sequence[Obstacle]) -> str:
+def in_short(obstacles: Sequence[CompatibilityFinding]) -> str:
     """Return the obstacles for a message of one line."""
     more = f" (and {len(obstacles) - 1} more: `harness list` shows them)" if len(obstacles) > 1 else ""
     return f"{obstacles[0]}{more}" if obstacles else ""

@@ -19,7 +19,7 @@ from harness.images import listing
 from harness.images.catalogue import Image, load_catalogue
 from harness.images.local import may_build, may_pull
 from harness.images.pull import parse_registry
-from harness.services.kind import stack_kind
+from harness.services.selection import stack_kind
 from harness.settings import Settings
 
 MAX_CLOCK_DIFFERENCE = 60

@@ -14,8 +14,8 @@ from harness.errors import ServiceError
 from harness.services.containers import (
     ATTACH_TIMEOUT,
     LOOPBACK,
-    Place,
     Spec,
+    StackContext,
     await_ready,
     fitting,
     published,
@@ -105,8 +105,8 @@ class AwsService(ABC):
 class AwsContainer(AwsService):
     """The AWS mock in a container."""
 
-    def __init__(self, image: str, place: Place, aliases: Sequence[str], settings: Settings) -> None:
-        self._image, self._place, self._port = image, place, settings.aws_port
+    def __init__(self, image: str, context: StackContext, aliases: Sequence[str], settings: Settings) -> None:
+        self._image, self._context, self._port = image, context, settings.aws_port
         self.region = settings.region
         self._aliases = (self.name, *aliases)
         self._container: Container | None = None
@@ -114,7 +114,7 @@ class AwsContainer(AwsService):
 
     def start(self) -> None:
         spec = Spec(role=self.name, image=self._image, ports=(PORT,), fixed={PORT: self._port}, aliases=self._aliases)
-        self._up(started(self._place, spec), self._place.timeout)
+        self._up(started(self._context, spec), self._context.timeout)
 
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
         self._up(fitting(containers, self.name, self._image), ATTACH_TIMEOUT)

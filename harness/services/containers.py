@@ -15,9 +15,9 @@ from docker.types import EndpointConfig
 from testcontainers.core.config import testcontainers_config
 from urllib3.exceptions import HTTPError
 
-from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, engine_errors
+from harness.engine import LABEL_ROLE, LABEL_SESSION, LABEL_STACK, engine_errors
 from harness.errors import ServiceError, in_one_line
-from harness.services.ready import await_answer
+from harness.services.wait import await_answer
 
 # testcontainers' own reaper publishes the engine's socket on all interfaces, and would sweep the stack's network, which
 # bears a label of testcontainers'. Ours (reaper.py) does not.
@@ -55,14 +55,14 @@ class Spec:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a service runs: the engine, the stack it belongs to and that stack's fleet, the seconds it has to be ready.
+class StackContext:
+    """Where a service runs: engine, stack and session, and the seconds that it has to be ready.
 
     `network` is the name of the stack's network, `network_made` waits until there is one.
     """
 
     client: docker.DockerClient
-    fleet_id: str
+    session_id: str
     stack_id: str
     timeout: float
     network: str
@@ -70,7 +70,7 @@ class Place:
 
     @property
     def labels(self) -> dict[str, str]:
-        return {LABEL_FLEET: self.fleet_id, LABEL_STACK: self.stack_id}
+        return {LABEL_SESSION: self.session_id, LABEL_STACK: self.stack_id}
 
 
 def create(
@@ -130,11 +130,11 @@ def start(container: Container) -> None:
             raise ServiceError(f"{role} can't start from image {image}: {error.explanation or error}") from error
 
 
-def started(place: Place, spec: Spec) -> Container:
+def started(context: StackContext, spec: Spec) -> Container:
     """A service's container, running. It is made while the network it joins is being made."""
-    container = create(place.client, spec, place.labels, place.network)
+    container = create(context.client, spec, context.labels, context.network)
     if not spec.offline:
-        place.network_made()
+        context.network_made()
     start(container)
     return container
 
@@ -156,7 +156,7 @@ def role_of(container: Container) -> str:
 
 
 def slot_of(container: Container) -> int:
-    """The slot whose stack it belongs to, of a listing; what the whole fleet shares is in 0."""
+    """The slot whose stack it belongs to, of a listing; what the whole session shares is in 0."""
     return int(container.attrs["Labels"].get(LABEL_STACK, "-0").rpartition("-")[2])
 
 

@@ -18,7 +18,7 @@ import requests
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from harness.engine import LABEL_EXTRA, LABEL_FLEET, LABEL_STACK, connect, engine_errors
+from harness.engine import LABEL_EXTRA, LABEL_SESSION, LABEL_STACK, connect, engine_errors
 from harness.images.resolve import resolve_image
 from harness.progress import SILENT, Progress
 from harness.services.containers import LOOPBACK, Spec, await_ready, create, published, remove, start, tail
@@ -30,7 +30,7 @@ LAST_LINES = 2000
 
 
 @dataclass(frozen=True)
-class Ended:
+class ContainerResult:
     """What a container left that was to end. `exit_code`: None where it had to be stopped after its time.
 
     `output` is stdout and stderr as they came.
@@ -42,7 +42,7 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Beside:
+class RunningContainer:
     """A container that serves. `ports` maps each port of its spec to the host port on 127.0.0.1."""
 
     container: Container
@@ -63,9 +63,9 @@ def catalogue_image(settings: Settings, name: str, progress: Progress = SILENT) 
     return resolve_image(connect(), settings, name, progress).reference
 
 
-def run_once(
+def run_container(
     stack: Stack, spec: Spec, *, timeout: float, files: Mapping[str, bytes] | None = None, user: str | None = None
-) -> Ended:
+) -> ContainerResult:
     """Runs the container on the stack's network until it ends, or for `timeout` seconds; then it is removed.
 
     `files` maps absolute paths in it to contents; `user` is who it runs as, if not the image's own. Raises ServiceError
@@ -80,33 +80,33 @@ def run_once(
             with suppress(APIError):  # it ended at this very moment
                 container.kill()
             container.wait()  # so that the last of what it printed is there
-        return Ended(exit_code, tail(container, LAST_LINES), seconds)
+        return ContainerResult(exit_code, tail(container, LAST_LINES), seconds)
 
 
 @contextmanager
-def start_beside(
+def running_container(
     stack: Stack,
     spec: Spec,
     *,
-    probe: Callable[[Beside], object],
+    probe: Callable[[RunningContainer], object],
     timeout: float,
     files: Mapping[str, bytes] | None = None,
-) -> Iterator[Beside]:
+) -> Iterator[RunningContainer]:
     """A running container on the stack's network; it is removed at the end of the context.
 
-    It is handed out when `probe` stops raising, which is tried for `timeout` seconds. `files` as in run_once(). Raises
-    ServiceError where it does not come up, EngineError.
+    Yielded when `probe` stops raising, within `timeout` seconds. `files` as in run_container(). Raises ServiceError if
+    it does not come up, EngineError.
     """
     with _made(stack, spec, files or {}) as container:
         start(container)
-        beside = Beside(container, {port: published(container, port) for port in spec.ports})
+        beside = RunningContainer(container, {port: published(container, port) for port in spec.ports})
         await_ready(container, lambda: probe(beside), timeout)
         yield beside
 
 
 def extra_labels(stack: Stack) -> dict[str, str]:
     """The labels of whatever a scenario makes on the engine beside the stack's services."""
-    return {LABEL_FLEET: stack.fleet_id, LABEL_STACK: stack.stack_id, LABEL_EXTRA: "yes"}
+    return {LABEL_SESSION: stack.session_id, LABEL_STACK: stack.stack_id, LABEL_EXTRA: "yes"}
 
 
 @contextmanager

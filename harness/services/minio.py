@@ -20,8 +20,8 @@ from urllib3.exceptions import HTTPError
 from harness.services.containers import (
     ATTACH_TIMEOUT,
     LOOPBACK,
-    Place,
     Spec,
+    StackContext,
     await_ready,
     create,
     fitting,
@@ -32,7 +32,7 @@ from harness.services.containers import (
     tail,
 )
 from harness.services.local_http import LOCAL
-from harness.services.minio_admin import REGION, administration, bucket_settings, call
+from harness.services.minio_admin import POLICIES, REGION, administration, bucket_settings, call
 from harness.settings import Settings
 
 API_PORT = 9000
@@ -160,7 +160,7 @@ class MinioService(ABC):
     def _probe(self) -> None:
         impatient = urllib3.PoolManager(timeout=1, retries=False)
         self._client_by(impatient).list_buckets()
-        administration(impatient, self.endpoint)
+        call(impatient, self.endpoint, "GET", POLICIES)  # which it refuses for a moment longer than S3's calls
         if self.endpoint.console_url:
             LOCAL.get(self.endpoint.console_url, timeout=1).raise_for_status()
 
@@ -178,14 +178,14 @@ class MinioService(ABC):
 class MinioContainer(MinioService):
     """MinIO in a container, with its console."""
 
-    def __init__(self, image: str, place: Place, aliases: Sequence[str], settings: Settings) -> None:
+    def __init__(self, image: str, context: StackContext, aliases: Sequence[str], settings: Settings) -> None:
         super().__init__(settings)
-        self._image, self._place = image, place
+        self._image, self._context = image, context
         self._aliases = (self.name, *aliases)
         self._container: Container | None = None
 
     def start(self) -> None:
-        self._up(started(self._place, self._spec(self._ports)), self._place.timeout)
+        self._up(started(self._context, self._spec(self._ports)), self._context.timeout)
         self._begin()
 
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
@@ -197,9 +197,9 @@ class MinioContainer(MinioService):
         assert self._container is not None
         ports = tuple(urlsplit(url).port for url in (self.endpoint.url, self.endpoint.console_url))
         remove(self._container)
-        self._container = create(self._place.client, self._spec(ports), self._place.labels, self._place.network)
+        self._container = create(self._context.client, self._spec(ports), self._context.labels, self._context.network)
         start(self._container)
-        self._up(self._container, self._place.timeout)
+        self._up(self._container, self._context.timeout)
         self._begin()
 
     def _spec(self, ports: tuple[int | None, ...]) -> Spec:

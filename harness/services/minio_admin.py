@@ -25,7 +25,7 @@ REGION = "us-east-1"
 ADMIN = "/minio/admin/v3"
 # Of several calls that tell the same, these give an answer that is not encrypted: to decrypt one takes 70 ms.
 IAM, CONFIGURATION = f"{ADMIN}/export-iam", f"{ADMIN}/healthinfo?minioconfig=true"
-TIERS, BUCKETS = f"{ADMIN}/tier", f"{ADMIN}/export-bucket-metadata"
+POLICIES, TIERS, BUCKETS = f"{ADMIN}/list-canned-policies", f"{ADMIN}/tier", f"{ADMIN}/export-bucket-metadata"
 
 
 def administration(pool: PoolManager, endpoint: S3Endpoint) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Postgres: the project's databases and Airflow's metadata databases, in the fleet's one server."""
+"""Postgres: the project's databases and Airflow's metadata databases, in the session's one server."""
 
 from __future__ import annotations
 

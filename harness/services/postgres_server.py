@@ -1,4 +1,4 @@
-"""The Postgres of a fleet: one server in which every worker has databases of its own."""
+"""The Postgres of a session: one server in which every worker has databases of its own."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from testcontainers.core.network import Network
 
 from harness.engine import LABEL_ROLE, engine_errors
 from harness.errors import ServiceError, in_one_line
+from harness.services.cleanup import remove_labelled
 from harness.services.containers import (
     ATTACH_TIMEOUT,
     LOOPBACK,
@@ -35,8 +36,7 @@ from harness.services.containers import (
     start,
     tail,
 )
-from harness.services.fleet import Fleet
-from harness.services.remove import remove_labelled
+from harness.services.session import ServiceSession
 
 ROLE = "postgres"
 PORT = 5432
@@ -86,7 +86,7 @@ class PostgresServer(ABC):
         """The last lines that it printed."""
 
     def note(self) -> dict[str, Any]:
-        """What another process needs to find it, where the fleet does not note that itself."""
+        """What another process needs to find it, where the session does not note that itself."""
         return {}
 
     def direct(self) -> tuple[str, int]:
@@ -204,7 +204,7 @@ def _packed(name: str, content: bytes) -> bytes:
 
 
 def running_server(
-    fleet: Fleet,
+    session: ServiceSession,
     slot: int,
     client: docker.DockerClient,
     image: str,
@@ -212,29 +212,29 @@ def running_server(
     port: int | None,
     begun: Callable[[ContainerServer], object],
 ) -> ContainerServer:
-    """The fleet's server: whichever process needs it first starts it, the others wait and share it.
+    """The session's server: whichever process needs it first starts it, the others wait and share it.
 
     `slot` is this process's, `port` the one on this machine (None: a free one). `begun` is called with the server as
     soon as there is one, which may be before it answers. Raises ServiceError, EngineError.
     """
-    mine = {**fleet.labels, LABEL_ROLE: ROLE}
-    with fleet.locked(ROLE):
+    mine = {**session.labels, LABEL_ROLE: ROLE}
+    with session.locked(ROLE):
         found = {role_of(container): container for container in labelled(client, mine)}
-        if (server := _fitting(found, fleet.note(ROLE), image, port)) is not None:
+        if (server := _fitting(found, session.note(ROLE), image, port)) is not None:
             begun(server)
-            fleet.share(ROLE, slot)
+            session.share(ROLE, slot)
             return server
-        if any(container.status == "running" for container in found.values()) and fleet.shared(ROLE, slot):
+        if any(container.status == "running" for container in found.values()) and session.shared(ROLE, slot):
             raise ServiceError(
                 "another test run on this checkout uses the kept Postgres, which does not fit the settings of this "
                 "one: wait until it has ended, or run without --reuse"
             )
-        fleet.drop_note(ROLE)
+        session.drop_note(ROLE)
         remove_labelled(client, mine)
         password = secrets.token_hex(16)
-        server = _start(fleet, client, image, password, timeout, port, begun)
-        fleet.write_note(ROLE, {"password": password, "options": OPTIONS, "port": port})
-        fleet.share(ROLE, slot)
+        server = _start(session, client, image, password, timeout, port, begun)
+        session.write_note(ROLE, {"password": password, "options": OPTIONS, "port": port})
+        session.share(ROLE, slot)
         return server
 
 
@@ -251,7 +251,7 @@ def _fitting(
 
 
 def _start(
-    fleet: Fleet,
+    session: ServiceSession,
     client: docker.DockerClient,
     image: str,
     password: str,
@@ -274,7 +274,7 @@ def _start(
         in_memory=MEMORY,
         command=("postgres", *options),
     )
-    container = create(client, spec, fleet.labels)
+    container = create(client, spec, session.labels)
     start(container)
     server = ContainerServer(container, password)
     begun(server)

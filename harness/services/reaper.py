@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import docker
 from docker.errors import NotFound
 
-from harness.engine import LABEL_FLEET, connect, engine_errors
+from harness.engine import LABEL_SESSION, connect, engine_errors
 from harness.errors import ServiceError
 from harness.services.containers import LOOPBACK, Spec, await_ready, create, published, remove, start
 from harness.services.relay import ENGINE_SOCKET, engine_socket
@@ -29,13 +29,13 @@ UNUSED = "20s"
 
 
 class Reaper:
-    """One process's connection to the fleet's reaper."""
+    """One process's connection to the session's reaper."""
 
     def __init__(self, container_id: str, port: int, connection: socket.socket) -> None:
         self._container_id, self._port, self._connection = container_id, port, connection
 
     @classmethod
-    def start(cls, client: docker.DockerClient, image: str, fleet_id: str, timeout: float) -> Self:
+    def start(cls, client: docker.DockerClient, image: str, session_id: str, timeout: float) -> Self:
         """Raises ServiceError, EngineError."""
         container = create(
             client,
@@ -47,24 +47,24 @@ class Reaper:
                 volumes=((engine_socket(), ENGINE_SOCKET, "rw"),),
                 auto_remove=True,
             ),
-            # Not under the fleet's own label: it must not sweep itself away before the rest.
-            {LABEL_FLEET: fleet_of_reaper(fleet_id)},
+            # Not under the session's own label: it must not sweep itself away before the rest.
+            {LABEL_SESSION: reaper_session(session_id)},
         )
         made: list[socket.socket] = []
         try:
             start(container)
             port = published(container, PORT)
-            await_ready(container, lambda: made.append(_connection(port, fleet_id)), timeout)
+            await_ready(container, lambda: made.append(_connection(port, session_id)), timeout)
         except BaseException:
             remove(container)
             raise
         return cls(str(container.id), port, made[-1])
 
     @classmethod
-    def join(cls, note: Mapping[str, Any], fleet_id: str) -> Self | None:
-        """The one that another process of the fleet started; None where nobody answers any more."""
+    def join(cls, note: Mapping[str, Any], session_id: str) -> Self | None:
+        """The one that another process of the session started; None where nobody answers any more."""
         try:
-            return cls(note["container"], note["port"], _connection(note["port"], fleet_id))
+            return cls(note["container"], note["port"], _connection(note["port"], session_id))
         except (OSError, ServiceError):
             return None
 
@@ -83,15 +83,15 @@ class Reaper:
         self._connection.close()
 
 
-def fleet_of_reaper(fleet_id: str) -> str:
-    """The fleet that the reaper of a fleet is labelled with."""
-    return f"{fleet_id}-reaper"
+def reaper_session(session_id: str) -> str:
+    """The session that the reaper of a session is labelled with."""
+    return f"{session_id}-reaper"
 
 
-def _connection(port: int, fleet_id: str) -> socket.socket:
+def _connection(port: int, session_id: str) -> socket.socket:
     connection = socket.create_connection((LOOPBACK, port), timeout=5)
     try:
-        connection.sendall(urlencode({"label": f"{LABEL_FLEET}={fleet_id}"}).encode() + b"\n")
+        connection.sendall(urlencode({"label": f"{LABEL_SESSION}={session_id}"}).encode() + b"\n")
         answer = connection.recv(16)
         if not answer:
             # The engine's port forwarder takes connections before the program behind it listens.

@@ -23,12 +23,13 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 from harness.engine import LABEL_ROLE, LABEL_STACK, engine_errors
 from harness.errors import ServiceError
-from harness.services import labeller
+from harness.services import labelling_proxy
+from harness.services.cleanup import remove_labelled
 from harness.services.containers import (
     ATTACH_TIMEOUT,
     LOOPBACK,
-    Place,
     Spec,
+    StackContext,
     await_ready,
     fitting,
     labelled,
@@ -38,13 +39,12 @@ from harness.services.containers import (
     tail,
 )
 from harness.services.local_http import LOCAL
-from harness.services.ready import POLL
-from harness.services.remove import remove_labelled
 from harness.services.sidecars import ContainerPastRelay, Sidecar
+from harness.services.wait import POLL
 
 PORT = 2375
 ENGINE_SOCKET = "/var/run/docker.sock"
-SIDECAR_ROLE = labeller.SIDECAR
+SIDECAR_ROLE = labelling_proxy.SIDECAR
 RECORD_TIMEOUT = 10.0
 
 
@@ -65,28 +65,28 @@ class RelayService:
         self,
         image: str,
         python_image: str,
-        place: Place,
+        context: StackContext,
         aliases: Sequence[str],
         port: int | None,
     ) -> None:
         """`port` on this machine; None: a free one."""
-        self._image, self._python_image, self._place = image, python_image, place
+        self._image, self._python_image, self._context = image, python_image, context
         self._aliases = (self.name, *aliases)
         self._port = port
         self._containers: dict[str, Container] = {}
-        self._sidecar_labels = {**place.labels, LABEL_ROLE: SIDECAR_ROLE}
+        self._sidecar_labels = {**context.labels, LABEL_ROLE: SIDECAR_ROLE}
         self.docker_host = ""
 
     def start(self) -> None:
-        volume = f"airflow-harness-relay-{self._place.stack_id}"
+        volume = f"airflow-harness-relay-{self._context.stack_id}"
         with engine_errors("making the relay's volume"):
-            self._place.client.volumes.create(volume, labels=self._place.labels)
+            self._context.client.volumes.create(volume, labels=self._context.labels)
         # socat looks for the labeller's socket when somebody connects, so neither has to be first.
         specs = (
             Spec(
-                role="labeller",
+                role="labelling-proxy",
                 image=self._python_image,
-                entrypoint=("python3", "-u", "-c", inspect.getsource(labeller)),
+                entrypoint=("python3", "-u", "-c", inspect.getsource(labelling_proxy)),
                 command=("/engine.sock", "/relay/docker.sock", json.dumps(self._sidecar_labels)),
                 volumes=((engine_socket(), "/engine.sock", "rw"), (volume, "/relay", "rw")),
                 offline=True,
@@ -102,11 +102,11 @@ class RelayService:
             ),
         )
         with ThreadPoolExecutor() as pool:
-            running = list(pool.map(partial(started, self._place), specs))
-        self._up({spec.role: container for spec, container in zip(specs, running, strict=True)}, self._place.timeout)
+            running = list(pool.map(partial(started, self._context), specs))
+        self._up({spec.role: container for spec, container in zip(specs, running, strict=True)}, self._context.timeout)
 
     def attach(self, containers: Mapping[str, Container], note: Mapping[str, Any]) -> None:
-        images = {"labeller": self._python_image, self.name: self._image}
+        images = {"labelling-proxy": self._python_image, self.name: self._image}
         self._up({role: fitting(containers, role, image) for role, image in images.items()}, ATTACH_TIMEOUT)
         self._remove_labelled()  # also what an earlier process made the labeller forget, and did not remove
         self.reset()
@@ -169,7 +169,7 @@ class RelayService:
             self._remove_labelled()
 
     def _remove_labelled(self) -> None:
-        client, stack = self._place.client, {LABEL_STACK: self._place.stack_id}
+        client, stack = self._context.client, {LABEL_STACK: self._context.stack_id}
         # A DAG that copies our labels may leave out the role, which every service has.
         for container in labelled(client, stack):
             if LABEL_ROLE not in container.attrs["Labels"]:
@@ -185,13 +185,13 @@ class RelayService:
     def _up(self, containers: dict[str, Container], timeout: float) -> None:
         self._containers = containers
         self.docker_host = f"tcp://{LOOPBACK}:{published(containers[self.name], PORT)}"
-        await_ready(containers["labeller"], lambda: None, timeout)
+        await_ready(containers["labelling-proxy"], lambda: None, timeout)
         await_ready(containers[self.name], self._probe, timeout)
 
     def _running(self, idents: Iterable[str]) -> set[str]:
         """Those of the containers that have not ended."""
         with engine_errors("listing sidecars"):
-            found = self._place.client.containers.list(all=True, filters={"id": list(idents)}, sparse=True)
+            found = self._context.client.containers.list(all=True, filters={"id": list(idents)}, sparse=True)
         return {str(c.id) for c in found if c.status in ("running", "created", "restarting")}
 
     def _ask(self, method: str, what: str) -> Any:

@@ -1,4 +1,4 @@
-"""The stack: the services of one slot of a fleet; in containers, started side by side or taken over as they are."""
+"""The stack: the services of one slot of a session; in containers, started side by side or taken over as they are."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from harness.errors import EngineError, HarnessError, SettingsError
 from harness.images.resolve import ResolvedImage, resolve_image
 from harness.progress import Progress
 from harness.services.aws import AwsContainer, AwsService
-from harness.services.containers import Place, labelled, role_of
-from harness.services.fleet import Fleet
+from harness.services.cleanup import remove_labelled
+from harness.services.containers import StackContext, labelled, role_of
 from harness.services.minio import MinioContainer, MinioService
 from harness.services.postgres import PostgresService
 from harness.services.postgres_server import ContainerServer, PostgresServer, running_server
 from harness.services.relay import RelayService
-from harness.services.remove import remove_labelled
 from harness.services.service import Service
+from harness.services.session import ServiceSession
 from harness.settings import Settings, StackKind
 
 THREADS = 8
@@ -45,7 +45,7 @@ class Stack:
     """
 
     kind: StackKind
-    fleet_id: str
+    session_id: str
     stack_id: str
     network: str
     minio: MinioService
@@ -74,17 +74,17 @@ class Stack:
 
 
 @contextmanager
-def stack_in_fleet(
-    fleet: Fleet,
+def stack_in_session(
+    session: ServiceSession,
     settings: Settings,
     databases: Mapping[str, str],
     progress: Progress,
     side_by_side: bool = True,
 ) -> Iterator[Stack]:
-    """Claims a slot of the fleet and yields its Stack: the one that is there, if it fits, else a new one.
+    """Claims a slot of the session and yields its Stack: the one that is there, if it fits, else a new one.
 
-    It is left to the fleet, which is removed as a whole. `databases` maps the name of each Postgres database to the SQL
-    of its schema. With `side_by_side` off one thing is started after another, for comparison.
+    It is left to the session, which is removed as a whole. `databases` maps each Postgres database to the SQL of its
+    schema. With `side_by_side` off one thing is started after another, for comparison.
     Raises SettingsError, EngineError, ImageError, ServiceError.
     """
     if undeclared := settings.postgres_passwords.keys() - databases.keys():
@@ -94,9 +94,9 @@ def stack_in_fleet(
         )
     client = connect()
     images = {name: resolve_image(client, settings, name, progress) for name in (*SERVICE_IMAGES, *settings.images)}
-    with fleet.slot() as slot:
-        fleet.watch(client, images["reaper"].reference, settings.start_timeout)
-        plan = _Plan(client, fleet, slot, settings, databases, images)
+    with session.slot() as slot:
+        session.watch(client, images["reaper"].reference, settings.start_timeout)
+        plan = _Plan(client, session, slot, settings, databases, images)
         stack = plan.attached() or plan.made(side_by_side)
         try:
             yield stack
@@ -110,15 +110,15 @@ class _Plan:
     def __init__(
         self,
         client: docker.DockerClient,
-        fleet: Fleet,
+        session: ServiceSession,
         slot: int,
         settings: Settings,
         databases: Mapping[str, str],
         images: Mapping[str, ResolvedImage],
     ) -> None:
-        self.client, self.fleet, self.slot = client, fleet, slot
+        self.client, self.session, self.slot = client, session, slot
         self.settings, self.databases, self.images = settings, databases, images
-        self.stack_id = f"{fleet.ident}-{slot}"
+        self.stack_id = f"{session.ident}-{slot}"
         self.note_name = f"stack-{slot}"
         # The engine publishes a container's ports by that of its networks whose name comes first. Postgres, which joins
         # every worker's network, has to stay with `bridge`: else its ports would change under the other workers.
@@ -126,7 +126,7 @@ class _Plan:
 
     def attached(self) -> Stack | None:
         """The stack that the slot's last process left, ready and clean; None where there is none that will do."""
-        note = self.fleet.note(self.note_name)
+        note = self.session.note(self.note_name)
         if note is None or note.get("fits") != self._fingerprint():
             return None
         containers = {role_of(c): c for c in labelled(self.client, {LABEL_STACK: self.stack_id})}
@@ -146,11 +146,11 @@ class _Plan:
 
     def made(self, side_by_side: bool) -> Stack:
         """A new stack, in place of what there may be."""
-        self.fleet.drop_note(self.note_name)
+        self.session.drop_note(self.note_name)
         remove_labelled(self.client, {LABEL_STACK: self.stack_id})
         pool = ThreadPoolExecutor(max_workers=THREADS if side_by_side else 1)
         jobs: dict[str, Future[Any]] = {}
-        with self.fleet.under_way():
+        with self.session.under_way():
             try:
                 network = jobs["network"] = pool.submit(self._network)
                 server = jobs["server"] = pool.submit(self._server, lambda server: self._join(server, network.result()))
@@ -160,12 +160,12 @@ class _Plan:
                 pool.shutdown(wait=False)
                 await_all(jobs)
             except BaseException:
-                # The server is the fleet's, and what Postgres's start does makes nothing on the engine.
+                # The server is the session's, and what Postgres's start does makes nothing on the engine.
                 self._dismantle([jobs[name] for name in jobs if name not in ("server", "postgres")])
                 raise
         seconds = {service.name: jobs[service.name].result() for service in services}
         stack = self._stack(services, seconds)
-        self.fleet.write_note(
+        self.session.write_note(
             self.note_name,
             {
                 "fits": self._fingerprint(),
@@ -177,17 +177,17 @@ class _Plan:
     def _services(
         self, server: Callable[[], PostgresServer], network: Callable[[], Network]
     ) -> tuple[MinioService, PostgresService, AwsService, RelayService]:
-        place = Place(
-            self.client, self.fleet.ident, self.stack_id, self.settings.start_timeout, self.network_name, network
+        context = StackContext(
+            self.client, self.session.ident, self.stack_id, self.settings.start_timeout, self.network_name, network
         )
         image = {name: obtained.reference for name, obtained in self.images.items()}
         aliases = {name: self.settings.aliases.get(name, ()) for name in ("minio", "aws", "relay")}
         settings, passwords = self.settings, self.settings.postgres_passwords
         return (
-            MinioContainer(image["minio"], place, aliases["minio"], settings),
+            MinioContainer(image["minio"], context, aliases["minio"], settings),
             PostgresService(server, self.databases, self.slot, passwords),
-            AwsContainer(image["aws"], place, aliases["aws"], settings),
-            RelayService(image["relay"], image["python"], place, aliases["relay"], settings.relay_port),
+            AwsContainer(image["aws"], context, aliases["aws"], settings),
+            RelayService(image["relay"], image["python"], context, aliases["relay"], settings.relay_port),
         )
 
     def _stack(
@@ -195,18 +195,20 @@ class _Plan:
         services: tuple[MinioService, PostgresService, AwsService, RelayService],
         seconds: Mapping[str, float],
     ) -> Stack:
-        return Stack("containers", self.fleet.ident, self.stack_id, self.network_name, *services, self.images, seconds)
+        return Stack(
+            "containers", self.session.ident, self.stack_id, self.network_name, *services, self.images, seconds
+        )
 
     def _server(self, begun: Callable[[ContainerServer], object]) -> PostgresServer:
         image = self.images["postgres"].reference
         timeout, port = self.settings.start_timeout, self.settings.postgres_port
-        return running_server(self.fleet, self.slot, self.client, image, timeout, port, begun)
+        return running_server(self.session, self.slot, self.client, image, timeout, port, begun)
 
     def _join(self, server: ContainerServer, network: Network) -> None:
         server.join(network, ("postgres", *self.settings.aliases.get("postgres", ())))
 
     def _network(self) -> Network:
-        network = Network(docker_network_kw={"labels": {**self.fleet.labels, LABEL_STACK: self.stack_id}})
+        network = Network(docker_network_kw={"labels": {**self.session.labels, LABEL_STACK: self.stack_id}})
         network.name = self.network_name
         with engine_errors("making the stack's network"):
             return network.create()
@@ -222,7 +224,7 @@ class _Plan:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _dismantle(self, starting: list[Future[Any]]) -> None:
-        """Removes a stack whose start was broken off. Whatever prevents that leaves the rest to the fleet's end.
+        """Removes a stack whose start was broken off. Whatever prevents that leaves the rest to the session's end.
 
         Nothing is raised for it: what broke the start off is what has to be told. Most often a volume is in use, by a
         container that the engine is making.

@@ -32,7 +32,7 @@ USED_BY_SCENARIOS = (
     "harness.airflow.runners.warm",
     "harness.record",
     "harness.report.gather",
-    "harness.services.kind",
+    "harness.services.selection",
 )
 """What harness.fixtures imports at the first scenario; every round would wait for it."""
 OPTIONS = ("-q", "--no-header", "--continue-on-collection-errors")

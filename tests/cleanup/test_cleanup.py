@@ -19,14 +19,14 @@ from harness.cleanup.checkouts import find_dead_embedded_stacks, find_deleted_ch
 from harness.cleanup.images import find_built_images
 from harness.cleanup.runs import MIN_AGE, find_dead_runs
 from harness.cli import main
-from harness.engine import LABEL_FLEET, LABEL_ROLE, connect
+from harness.engine import LABEL_ROLE, LABEL_SESSION, connect
 from harness.errors import EngineError, ImageError
 from harness.images.local import LABEL_RECIPE
-from harness.private import private_folder
-from harness.services.embedded.processes import Keeping, end_kept, lives
+from harness.runtime_dir import runtime_dir
+from harness.services.embedded.processes import SupervisorClient, end_kept, lives
 from harness.services.embedded.stack import end_embedded
-from harness.services.fleet import Fleet, fleets, new_run
-from harness.services.reaper import fleet_of_reaper
+from harness.services.reaper import reaper_session
+from harness.services.session import ServiceSession, new_run, sessions
 from harness.services.stack import Stack
 from harness.settings import ProjectImage, Settings
 
@@ -39,8 +39,8 @@ def _empty_runtime_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch:
 
 def keep_stack(checkout: Path) -> Path:
     """Keep an embedded stack without services; return its folder."""
-    session = Fleet(checkout, None)
-    keeping = Keeping.begin(session.folder)
+    session = ServiceSession(checkout, None)
+    keeping = SupervisorClient.begin(session.folder)
     keeping.start("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"], {})
     session.write_note("embedded-0", {"folder": str(keeping.folder), "services": {"minio": {"port": 9}}})
     keeping.release()
@@ -53,7 +53,7 @@ def test_kept_stacks_of_this_and_of_deleted_checkouts_are_found(tmp_path: Path) 
     other.mkdir()
     folders = {checkout: keep_stack(checkout) for checkout in (own, other, deleted)}
 
-    with Fleet(deleted, new_run()).slot():
+    with ServiceSession(deleted, new_run()).slot():
         assert list(find_deleted_checkouts(own, None)) == []
 
     leftovers = [*find_kept(own, None), *find_deleted_checkouts(own, None)]
@@ -74,7 +74,9 @@ def test_a_deleted_checkout_is_found_until_its_stack_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deleted = tmp_path / "deleted"
-    Fleet(deleted, None).write_note("stack-0", {"services": {}})  # The stack has containers, and no engine answers.
+    ServiceSession(deleted, None).write_note(
+        "stack-0", {"services": {}}
+    )  # The stack has containers, and no engine answers.
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
     (leftover,) = find_deleted_checkouts(tmp_path, None)
     with pytest.raises(EngineError):
@@ -93,7 +95,7 @@ def test_a_stack_in_another_temporary_folder_needs_its_state_file(
     with monkeypatch.context() as before:
         before.setattr("tempfile.tempdir", str(old_temporary_folder))
         folder = keep_stack(tmp_path)
-    session = Fleet(tmp_path, None)
+    session = ServiceSession(tmp_path, None)
     if not has_state_file:
         session.drop_note("embedded-0")
     assert end_embedded(session) == (1 if has_state_file else 0)
@@ -118,7 +120,7 @@ def test_folders_of_stacks_that_never_started_are_found(tmp_path: Path, monkeypa
 
 
 def test_a_live_run_is_not_found(tmp_path: Path) -> None:
-    dead, alive = (Fleet(tmp_path, new_run()) for _ in range(2))
+    dead, alive = (ServiceSession(tmp_path, new_run()) for _ in range(2))
     for session in (dead, alive):
         session.write_note("stack-0", {})
     with alive.slot():
@@ -127,16 +129,16 @@ def test_a_live_run_is_not_found(tmp_path: Path) -> None:
         leftovers[0].remove()
         assert not dead.folder.exists()
         assert alive.folder.exists()
-    assert [session.run for session in fleets(tmp_path)] == [None, alive.run]
+    assert [session.run for session in sessions(tmp_path)] == [None, alive.run]
 
 
 def test_command_fails_while_a_test_run_is_in_progress(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with Fleet(tmp_path, new_run()).slot():
+    with ServiceSession(tmp_path, new_run()).slot():
         assert main(["clean"]) == 2
-    with Fleet(tmp_path / "other", new_run()).slot():
+    with ServiceSession(tmp_path / "other", new_run()).slot():
         assert main(["clean", "--cache"]) == 2
     assert capsys.readouterr().err.startswith("error: a test run is in progress in ")
 
@@ -178,18 +180,18 @@ def test_engine_objects_of_a_dead_run_are_removed(
     harness_stack: Stack, client: docker.DockerClient, tmp_path: Path
 ) -> None:
     image = harness_stack.images["python"].reference
-    dead, reaped = (Fleet(tmp_path, new_run()) for _ in range(2))
+    dead, reaped = (ServiceSession(tmp_path, new_run()) for _ in range(2))
     other_labels = {"label-of-another-tool": "yes"}
 
     def start_container(ident: str, role: str) -> str:
-        labels = {LABEL_FLEET: ident, LABEL_ROLE: role}
+        labels = {LABEL_SESSION: ident, LABEL_ROLE: role}
         made = client.containers.run(image, ["sleep", "600"], labels=labels, detach=True, network_mode="none")
         return str(made.id)
 
     own = [
         start_container(dead.ident, "minio"),
         start_container(reaped.ident, "minio"),
-        start_container(fleet_of_reaper(reaped.ident), "reaper"),
+        start_container(reaper_session(reaped.ident), "reaper"),
     ]
     foreign = client.containers.create(image, labels=other_labels)
     network = client.networks.create(f"scenarios-{dead.ident}", labels=dead.labels)
@@ -212,8 +214,8 @@ def test_engine_objects_of_a_dead_run_are_removed(
         assert client.networks.list(ids=[network.id]) == []
         assert volume.name not in [existing.name for existing in client.volumes.list()]
     finally:
-        for ident in (dead.ident, reaped.ident, fleet_of_reaper(reaped.ident)):
-            for container in client.containers.list(all=True, filters={"label": f"{LABEL_FLEET}={ident}"}):
+        for ident in (dead.ident, reaped.ident, reaper_session(reaped.ident)):
+            for container in client.containers.list(all=True, filters={"label": f"{LABEL_SESSION}={ident}"}):
                 container.remove(force=True)
         foreign.remove()
 
@@ -231,7 +233,7 @@ def test_an_unknown_run_is_found_if_it_is_old_and_stopped(
     """A run of another user on the same engine is skipped while it runs and while it is young."""
     ident = secrets.token_hex(6)
     image = harness_stack.images["python"].reference
-    made = client.containers.create(image, ["sleep", "600"], labels={LABEL_FLEET: ident}, network_mode="none")
+    made = client.containers.create(image, ["sleep", "600"], labels={LABEL_SESSION: ident}, network_mode="none")
     try:
         if running:
             made.start()
@@ -247,7 +249,7 @@ def test_an_unknown_run_is_found_if_it_is_old_and_stopped(
 
 def stack_containers(client: docker.DockerClient, stack: Stack) -> list[docker.models.containers.Container]:
     containers: list[docker.models.containers.Container] = client.containers.list(
-        filters={"label": f"{LABEL_FLEET}={stack.fleet_id}"}
+        filters={"label": f"{LABEL_SESSION}={stack.session_id}"}
     )
     assert containers
     return containers
@@ -317,4 +319,4 @@ def test_command_lists_and_then_removes(
     assert not lives(folder)
     assert not list((cache / "logs").iterdir())
     assert clean() == ["nothing to remove"]
-    assert private_folder(tmp_path / "own").exists()
+    assert runtime_dir(tmp_path / "own").exists()

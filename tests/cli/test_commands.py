@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.services.embedded.keeper import LOCK
 from harness.services.embedded.processes import kept_stacks
-from harness.services.fleet import Fleet
+from harness.services.embedded.supervisor import LOCK
+from harness.services.session import ServiceSession
 from tests.outer import environment, run_pytest
 
 CONFTEST = """
@@ -157,7 +157,7 @@ def test_what_is_up_stays_for_pytest_and_goes_by_down(
     assert unknown.stderr == "error: no service 'mini' is kept; there is aws, minio, postgres\n"
 
     # One that has died is seen, and what is left of the stack goes all the same.
-    (kept,) = (stack for stack, kept_for in kept_stacks() if kept_for == Fleet(folder, None).folder)
+    (kept,) = (stack for stack, kept_for in kept_stacks() if kept_for == ServiceSession(folder, None).folder)
     keeper = int((kept / LOCK).read_text())
     mock = next(pid for pid in children(keeper) if b"harness.aws_mock" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(mock, signal.SIGKILL)

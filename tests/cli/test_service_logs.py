@@ -11,11 +11,11 @@ import pytest
 from docker.models.containers import Container
 
 from harness.cli.service_logs import kept_log
-from harness.engine import LABEL_FLEET, LABEL_ROLE, connect
+from harness.engine import LABEL_ROLE, LABEL_SESSION, connect
 from harness.errors import EngineError, ServiceError
-from harness.services.embedded.processes import Keeping, end_kept
+from harness.services.embedded.processes import SupervisorClient, end_kept
 from harness.services.embedded.stack import kept_folders
-from harness.services.fleet import Fleet
+from harness.services.session import ServiceSession
 from harness.services.stack import Stack
 
 PASSWORD = "a-password-of-the-note"
@@ -29,15 +29,15 @@ def _runtime(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Fleet:
-    fleet = Fleet(tmp_path, None)
-    fleet.write_note("stack-0", {"services": {"minio": {"password": PASSWORD}}})
-    return fleet
+def session(tmp_path: Path) -> ServiceSession:
+    session = ServiceSession(tmp_path, None)
+    session.write_note("stack-0", {"services": {"minio": {"password": PASSWORD}}})
+    return session
 
 
 @pytest.fixture
-def process(fleet: Fleet) -> Iterator[Ends]:
-    keeping = Keeping.begin(fleet.folder)
+def process(session: ServiceSession) -> Iterator[Ends]:
+    keeping = SupervisorClient.begin(session.folder)
     started = keeping.start("talker", [sys.executable, "-c", TALKS], {})
     started.await_ready(lambda: started.tail(1).index("in with"), 20)
     keeping.release()
@@ -46,8 +46,8 @@ def process(fleet: Fleet) -> Iterator[Ends]:
 
 
 @pytest.fixture
-def container(fleet: Fleet, harness_stack: Stack) -> Iterator[Ends]:
-    labels = {LABEL_FLEET: fleet.ident, LABEL_ROLE: "talker"}
+def container(session: ServiceSession, harness_stack: Stack) -> Iterator[Ends]:
+    labels = {LABEL_SESSION: session.ident, LABEL_ROLE: "talker"}
     made: Container = connect().containers.run(
         harness_stack.images["python"].reference,
         ["python3", "-c", TALKS],
@@ -61,7 +61,9 @@ def container(fleet: Fleet, harness_stack: Stack) -> Iterator[Ends]:
 
 
 @pytest.mark.parametrize("kind", ["process", pytest.param("container", marks=pytest.mark.engine)])
-def test_last_lines_and_those_to_come(kind: str, fleet: Fleet, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_last_lines_and_those_to_come(
+    kind: str, session: ServiceSession, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     end: Ends = request.getfixturevalue(kind)
     assert list(kept_log(tmp_path, "talker", 1)) == ["in with ***"]
     lines = kept_log(tmp_path, "talker", 10, follow=True)
@@ -70,8 +72,8 @@ def test_last_lines_and_those_to_come(kind: str, fleet: Fleet, tmp_path: Path, r
     assert list(lines) == []
 
 
-def test_lines_that_come_while_it_is_followed(fleet: Fleet, process: Ends, tmp_path: Path) -> None:
-    (folder,) = kept_folders(fleet)
+def test_lines_that_come_while_it_is_followed(session: ServiceSession, process: Ends, tmp_path: Path) -> None:
+    (folder,) = kept_folders(session)
     lines = kept_log(tmp_path, "talker", 1, follow=True)
     next(lines)
     with (folder / "talker.log").open("a") as log:
@@ -81,8 +83,10 @@ def test_lines_that_come_while_it_is_followed(fleet: Fleet, process: Ends, tmp_p
     assert next(lines) == "in with ***"
 
 
-def test_a_line_that_is_half_written_when_it_is_first_looked_at(fleet: Fleet, process: Ends, tmp_path: Path) -> None:
-    (folder,) = kept_folders(fleet)
+def test_a_line_that_is_half_written_when_it_is_first_looked_at(
+    session: ServiceSession, process: Ends, tmp_path: Path
+) -> None:
+    (folder,) = kept_folders(session)
     with (folder / "talker.log").open("a") as log:
         log.write(PASSWORD[:-4])
         log.flush()
@@ -96,9 +100,9 @@ def test_a_line_that_is_half_written_when_it_is_first_looked_at(fleet: Fleet, pr
 
 
 def test_the_rest_of_a_line_is_masked_when_none_was_asked_for(
-    fleet: Fleet, process: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    session: ServiceSession, process: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder,) = kept_folders(fleet)
+    (folder,) = kept_folders(session)
     with (folder / "talker.log").open("a") as log:
         log.write(PASSWORD[:-4])
 
@@ -111,13 +115,13 @@ def test_the_rest_of_a_line_is_masked_when_none_was_asked_for(
     assert list(kept_log(tmp_path, "talker", 0, follow=True)) == ["***"]
 
 
-def test_a_service_that_there_is_not(fleet: Fleet, process: Ends, tmp_path: Path) -> None:
+def test_a_service_that_there_is_not(session: ServiceSession, process: Ends, tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match=r"^no service 'minio' is kept; there is talker$"):
         next(kept_log(tmp_path, "minio", 1))
 
 
 def test_no_engine_is_asked_for_a_process(
-    fleet: Fleet, process: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    session: ServiceSession, process: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even where a note says that there were containers, too."""
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")

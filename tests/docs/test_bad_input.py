@@ -20,8 +20,8 @@ import pytest
 from harness.airflow.runners.warm import end_hosts, hosts_folder
 from harness.services.embedded.processes import kept_stacks
 from harness.services.embedded.stack import kept_folders
-from harness.services.fleet import Fleet, new_run
-from harness.services.kind import remove_kept
+from harness.services.selection import remove_kept
+from harness.services.session import ServiceSession, new_run
 from tests.mounts import behind
 from tests.outer import environment
 
@@ -57,7 +57,7 @@ class Place:
         (self.folder / "pyproject.toml").write_text(PYPROJECT + text)
 
     def note(self, name: str, text: str) -> None:
-        (Fleet(self.folder, None).folder / f"{name}.json").write_text(text)
+        (ServiceSession(self.folder, None).folder / f"{name}.json").write_text(text)
 
 
 def unreadable(place: Place) -> None:
@@ -83,7 +83,7 @@ def garbage(place: Place) -> None:
 def half_up(place: Place) -> None:
     """One of the services was killed."""
     assert run(place, "harness up").returncode == 0
-    (kept,) = (stack for stack, kept_for in kept_stacks() if kept_for == Fleet(place.folder, None).folder)
+    (kept,) = (stack for stack, kept_for in kept_stacks() if kept_for == ServiceSession(place.folder, None).folder)
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if (process / "cwd").resolve() == kept and b"harness.aws_mock" in (process / "cmdline").read_bytes():
@@ -104,11 +104,11 @@ def full_disk(place: Place) -> None:
 
 
 def used(place: Place) -> None:
-    place.ends.enter_context(Fleet(place.folder, None).slot())
+    place.ends.enter_context(ServiceSession(place.folder, None).slot())
 
 
 def under_way(place: Place) -> None:
-    place.ends.enter_context(Fleet(place.folder, new_run()).slot())
+    place.ends.enter_context(ServiceSession(place.folder, new_run()).slot())
 
 
 GIVEN: dict[str, Callable[[Place], object]] = {
@@ -214,5 +214,5 @@ def test_it_says_so_and_leaves_nothing(row: Row, place: Place) -> None:
 def left_in(place: Place) -> set[str]:
     """The files of the project, and what is kept for it."""
     files = {str(file) for file in place.folder.rglob("*") if "__pycache__" not in file.parts}
-    fleet = Fleet(place.folder, None)
-    return files | {file.name for file in fleet.folder.glob("*.json")} | set(map(str, kept_folders(fleet)))
+    session = ServiceSession(place.folder, None)
+    return files | {file.name for file in session.folder.glob("*.json")} | set(map(str, kept_folders(session)))

@@ -22,8 +22,8 @@ from harness.images.resolve import resolve_image
 from harness.services.embedded.postgres import _programs
 from harness.services.embedded.processes import PREFIX
 from harness.services.embedded.stack import NO_IMAGES, NO_MINIO, embedded_stack, end_embedded
-from harness.services.fleet import Fleet, new_run
-from harness.services.kind import remove_kept
+from harness.services.selection import remove_kept
+from harness.services.session import ServiceSession, new_run
 from harness.services.stack import Stack
 from harness.settings import Settings
 from tests.services.changes import BEYOND_BUCKETS, KEYS, change_aws, change_buckets, change_moto, change_postgres
@@ -47,7 +47,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with ExitStack() as scope:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(shutil, "which", lambda program: None)
-            stack = scope.enter_context(embedded_stack(Fleet(root, new_run()), settings(root), SCHEMA))
+            stack = scope.enter_context(embedded_stack(ServiceSession(root, new_run()), settings(root), SCHEMA))
         yield stack
 
 
@@ -136,17 +136,17 @@ def test_logs_are_there(own: Stack) -> None:
 
 
 def test_one_that_is_kept_is_taken_over_clean_and_removed(tmp_path: Path, no_minio: None) -> None:
-    fleet = Fleet(tmp_path, None)
-    with embedded_stack(fleet, settings(tmp_path), SCHEMA) as stack:
+    session = ServiceSession(tmp_path, None)
+    with embedded_stack(session, settings(tmp_path), SCHEMA) as stack:
         first = stack.aws.url
         stack.minio.client().put_object("first", "left", io.BytesIO(b"x"), 1)
         with pytest.raises(ServiceError, match="a test run is using what --reuse kept"):
             remove_kept(tmp_path)
 
-    with embedded_stack(Fleet(tmp_path, None), settings(tmp_path), SCHEMA) as stack:
+    with embedded_stack(ServiceSession(tmp_path, None), settings(tmp_path), SCHEMA) as stack:
         assert stack.aws.url == first
         assert buckets(stack) == {"first": [], "second": []}
-    with embedded_stack(Fleet(tmp_path, None), settings(tmp_path), {"other": "SELECT 1"}) as stack:
+    with embedded_stack(ServiceSession(tmp_path, None), settings(tmp_path), {"other": "SELECT 1"}) as stack:
         assert stack.aws.url != first, "what does not fit is replaced"
         folder = stack.postgres._server.ident
 
@@ -172,10 +172,10 @@ def test_a_start_that_fails_leaves_nothing(
     monkeypatch.setattr("harness.services.embedded.processes._fast_place", lambda: str(place))
     monkeypatch.setattr("harness.services.embedded.stack._stack", lambda *parts: noted(place))
     with pytest.raises(ServiceError, match="told by the test"), ExitStack() as scope:
-        scope.enter_context(embedded_stack(Fleet(tmp_path, None), settings(tmp_path), SCHEMA))
+        scope.enter_context(embedded_stack(ServiceSession(tmp_path, None), settings(tmp_path), SCHEMA))
     assert len(begun) == 1, "everything had been started"
     assert not begun[0].exists()
-    assert not list(Fleet(tmp_path, None).folder.glob("*.json"))
+    assert not list(ServiceSession(tmp_path, None).folder.glob("*.json"))
 
 
 def test_programs_that_another_user_cant_reach_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +209,7 @@ def test_a_minio_program_is_used_where_there_is_one(
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
 
     named = settings(tmp_path).model_copy(update={"image_overrides": {"minio": "own/minio:1"}})
-    with embedded_stack(Fleet(tmp_path, None), named, {}) as stack:
+    with embedded_stack(ServiceSession(tmp_path, None), named, {}) as stack:
         try:
             assert stack.remarks == (f"{NO_IMAGES} (minio)",)
             assert stack.minio.server() == "MinIO"
@@ -224,15 +224,15 @@ def test_a_minio_program_is_used_where_there_is_one(
             BEYOND_BUCKETS["compliance"](stack.minio)
             BEYOND_BUCKETS["user"](stack.minio)
         except BaseException:
-            end_embedded(Fleet(tmp_path, None))
+            end_embedded(ServiceSession(tmp_path, None))
             raise
     try:
         # Kept as it is, and replaced by a process that has no keeper to start another one.
-        with embedded_stack(Fleet(tmp_path, None), named, {}) as stack:
+        with embedded_stack(ServiceSession(tmp_path, None), named, {}) as stack:
             assert stack.minio.endpoint == endpoint
             assert of_minio(stack.minio, KEYS) == fresh
     finally:
-        end_embedded(Fleet(tmp_path, None))
+        end_embedded(ServiceSession(tmp_path, None))
 
 
 @pytest.fixture

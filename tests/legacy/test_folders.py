@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.airflow.dagbag import DagBag, broken_files, read_dagbag
-from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment
+from harness.airflow.run_environment import run_environment
 from harness.airflow.runners.process import execute
 from harness.compatibility.find import in_broken_files, in_running_files
 from harness.errors import RunOutcomeError, RunRefusedError

@@ -38,7 +38,7 @@ class Service:
         return "\\n".join(f"{self.name} says {n} {SECRET}" for n in range(lines))
 
 class FakeStack:
-    stack_id, seconds = "fleet-0", {"minio": 1.5}
+    stack_id, seconds = "session-0", {"minio": 1.5}
     images = {"minio": ResolvedImage("minio", f"minio:{SECRET}", "built", "RELEASE.1", 1)}
     services = tuple(Service(name) for name in ("minio", "postgres", "aws", "relay"))
     def mask(self, text):

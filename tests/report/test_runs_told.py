@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.airflow.dagbag import read_dagbag
-from harness.airflow.environment import run_environment
 from harness.airflow.metadata import fresh_database
+from harness.airflow.run_environment import run_environment
 from harness.world import World
 
 pytestmark = pytest.mark.engine

@@ -171,7 +171,7 @@ def at(url: str, database: str) -> str:
 
 
 def change_aws(stack: Stack) -> None:
-    """Resources of some services, orders, enforced rights, and moto's own settings."""
+    """Create resources of some services, configure jobs, enforce IAM, and change moto's settings."""
     aws = stack.aws
     s3 = aws.client("s3")
     where = {"LocationConstraint": aws.region}
@@ -183,7 +183,7 @@ def change_aws(stack: Stack) -> None:
     aws.client("logs").create_log_group(logGroupName="group")
     aws.client("iam").create_user(UserName="user")
     aws.client("iam").create_access_key(UserName="user")
-    aws.order(training={"fail": "as ordered"}, endpoint={"looks": 3})
+    aws.configure(training={"fail": "as configured"}, endpoint={"polls": 3})
     change_moto(aws.url)
     aws.enforce_iam()
 

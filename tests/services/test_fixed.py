@@ -18,14 +18,14 @@ from minio import Minio
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import ensure_template
 from harness.airflow.runners import Execute
-from harness.engine import LABEL_FLEET, connect
+from harness.engine import LABEL_SESSION, connect
 from harness.errors import ServiceError, SettingsError
 from harness.progress import SILENT
+from harness.services.cleanup import remove_labelled
 from harness.services.containers import Spec, create, labelled, role_of, start
-from harness.services.fleet import Fleet, new_run
 from harness.services.relay import engine_socket
-from harness.services.remove import remove_labelled
-from harness.services.stack import Stack, stack_in_fleet
+from harness.services.session import ServiceSession, new_run
+from harness.services.stack import Stack, stack_in_session
 from harness.settings import PORTS, Settings
 from harness.world import World
 from tests.outer import project, run_pytest
@@ -94,19 +94,19 @@ def fixed(harness_settings: Settings) -> Settings:
 
 
 @contextmanager
-def started(fleet: Fleet, settings: Settings) -> Iterator[Stack]:
-    with stack_in_fleet(fleet, settings, DATABASES, SILENT) as running:
+def started(session: ServiceSession, settings: Settings) -> Iterator[Stack]:
+    with stack_in_session(session, settings, DATABASES, SILENT) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def fixed_stack(fixed: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    fleet = Fleet(tmp_path_factory.mktemp("fixed"), new_run())
+    session = ServiceSession(tmp_path_factory.mktemp("fixed"), new_run())
     try:
-        with started(fleet, fixed) as running:
+        with started(session, fixed) as running:
             yield running
     finally:
-        fleet.end(orderly=True)
+        session.end(orderly=True)
 
 
 def test_everything_answers_where_and_to_whom_it_was_told(fixed: Settings, fixed_stack: Stack) -> None:
@@ -125,7 +125,7 @@ def test_everything_answers_where_and_to_whom_it_was_told(fixed: Settings, fixed
 
 def test_fixed_ports_are_on_loopback_too(fixed: Settings, fixed_stack: Stack) -> None:
     engine = connect()
-    ours = [engine.containers.get(one.id) for one in labelled(engine, {LABEL_FLEET: fixed_stack.fleet_id})]
+    ours = [engine.containers.get(one.id) for one in labelled(engine, {LABEL_SESSION: fixed_stack.session_id})]
     bound = [place for one in ours for places in one.ports.values() for place in places or ()]
     assert sorted(int(place["HostPort"]) for place in bound) == sorted(fixed.fixed_ports.values())
     assert {place["HostIp"] for place in bound} == {"127.0.0.1"}
@@ -139,7 +139,7 @@ def test_what_is_fixed_is_not_masked_and_the_rest_is(fixed_stack: Stack) -> None
 
 @pytest.mark.parametrize("owner", ["a container", "a program"])
 def test_a_port_that_is_taken_is_named(fixed_stack: Stack, fixed: Settings, owner: str) -> None:
-    labels = {LABEL_FLEET: secrets.token_hex(6)}
+    labels = {LABEL_SESSION: secrets.token_hex(6)}
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = fixed.minio_port if owner == "a container" else listening.getsockname()[1]
         spec = Spec("second", fixed_stack.images["python"].reference, ports=(9000,), fixed={9000: port})
@@ -156,10 +156,10 @@ def test_a_port_that_is_taken_is_named(fixed_stack: Stack, fixed: Settings, owne
 @pytest.mark.at_length
 def test_a_kept_stack_with_other_credentials_or_ports_does_not_fit(harness_settings: Settings, tmp_path: Path) -> None:
     def ids(more: dict[str, object]) -> dict[str, str | None]:
-        with started(fleet, harness_settings.model_copy(update={"images": {}, **more})) as running:
-            return {role_of(one): one.id for one in labelled(connect(), {LABEL_FLEET: running.fleet_id})}
+        with started(session, harness_settings.model_copy(update={"images": {}, **more})) as running:
+            return {role_of(one): one.id for one in labelled(connect(), {LABEL_SESSION: running.session_id})}
 
-    fleet = Fleet(tmp_path, None)
+    session = ServiceSession(tmp_path, None)
     try:
         password: dict[str, object] = {"minio_password": "password"}
         first, again, other = ids(password), ids(password), ids({"minio_password": "passw0rd"})
@@ -167,7 +167,7 @@ def test_a_kept_stack_with_other_credentials_or_ports_does_not_fit(harness_setti
             port = free.getsockname()[1]
         on_a_port = ids({"minio_password": "passw0rd", "postgres_port": port})
     finally:
-        fleet.remove()
+        session.remove()
 
     assert again == first
     assert other["minio"] != first["minio"]
@@ -177,7 +177,7 @@ def test_a_kept_stack_with_other_credentials_or_ports_does_not_fit(harness_setti
 def test_a_password_for_a_database_that_is_not_declared(harness_settings: Settings, tmp_path: Path) -> None:
     wrong = harness_settings.model_copy(update={"postgres_passwords": {"listing": "x"}})
     told = r"^postgres_passwords has one for listing, but .* databases listings:"
-    with pytest.raises(SettingsError, match=told), started(Fleet(tmp_path, new_run()), wrong):
+    with pytest.raises(SettingsError, match=told), started(ServiceSession(tmp_path, new_run()), wrong):
         pass
 
 

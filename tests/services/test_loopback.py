@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect
+from harness.engine import LABEL_ROLE, LABEL_SESSION, LABEL_STACK, connect
 from harness.services.containers import labelled
 from harness.services.stack import Stack
 
@@ -15,8 +15,8 @@ def test_every_published_port_is_on_loopback_and_random(harness_stack: Stack) ->
     client = connect()
     groups = (
         {LABEL_STACK: harness_stack.stack_id},
-        {LABEL_FLEET: harness_stack.fleet_id, LABEL_ROLE: "postgres"},
-        {LABEL_FLEET: f"{harness_stack.fleet_id}-reaper"},
+        {LABEL_SESSION: harness_stack.session_id, LABEL_ROLE: "postgres"},
+        {LABEL_SESSION: f"{harness_stack.session_id}-reaper"},
     )
     ours = [client.containers.get(container.id) for group in groups for container in labelled(client, group)]
     published = {
@@ -33,7 +33,7 @@ def test_every_published_port_is_on_loopback_and_random(harness_stack: Stack) ->
         "postgres": ["5432/tcp"],
         "aws": ["5000/tcp"],
         "relay": ["2375/tcp"],
-        "labeller": [],
+        "labelling-proxy": [],
         "reaper": ["8080/tcp"],
     }
     every = [entry for bound in published.values() for entry in bound]

@@ -14,11 +14,11 @@ import docker
 import pytest
 from tenacity import retry, stop_after_delay, wait_fixed
 
-from harness.engine import LABEL_FLEET, connect
+from harness.engine import LABEL_SESSION, connect
 from harness.progress import SILENT
 from harness.services.containers import labelled, role_of
-from harness.services.fleet import Fleet
-from harness.services.stack import stack_in_fleet
+from harness.services.session import ServiceSession
+from harness.services.stack import stack_in_session
 from harness.settings import Settings
 from tests.outer import command, environment, project, run_pytest
 
@@ -32,7 +32,7 @@ def test_it(harness_stack):
     client.containers.run(harness_stack.images["python"].reference, ["sleep", "600"], detach=True)
     client.volumes.create()
     with open({started!r}, "w") as file:
-        file.write(harness_stack.fleet_id)
+        file.write(harness_stack.session_id)
     {ending}
 """
 WAIT = "threading.Event().wait(300)"
@@ -74,25 +74,25 @@ def test_nothing_is_left(
     folder = project(tmp_path / "project", PROJECT.format(started=str(started), ending=ending))
     log = tmp_path / "log"
     with running(folder, harness_settings, log) as child:
-        fleet_id = _await_started(started, child, log)
+        session_id = _await_started(started, child, log)
         if sent:
-            assert _left(connect(), fleet_id), "there is something to remove"
+            assert _left(connect(), session_id), "there is something to remove"
         for number, one in enumerate(sent):
             time.sleep(0.3 * number)  # the second one comes while the first is being heeded
             child.send_signal(one)
         child.wait(60)
 
-    _await_nothing(connect(), fleet_id)
+    _await_nothing(connect(), session_id)
 
 
 STARTING = """
 from harness.services import reaper as module
 
 real = module.Reaper.start
-def told(client, image, fleet_id, timeout):
-    reaper = real(client, image, fleet_id, timeout)
+def told(client, image, session_id, timeout):
+    reaper = real(client, image, session_id, timeout)
     with open({started!r}, "w") as file:
-        file.write(fleet_id)
+        file.write(session_id)
     return reaper
 module.Reaper.start = told
 
@@ -112,26 +112,26 @@ def test_nothing_is_left_of_a_start_that_is_interrupted(
     folder = project(tmp_path / "project", STARTING.format(started=str(started)))
     log = tmp_path / "log"
     with running(folder, harness_settings, log) as child:
-        fleet_id = _await_started(started, child, log)
+        session_id = _await_started(started, child, log)
         for pause in (later, 0.2):
             time.sleep(pause)  # the moment is what is being tried; every one has to do
             child.send_signal(signal.SIGINT)
         child.wait(60)
 
-    _await_nothing(connect(), fleet_id)
+    _await_nothing(connect(), session_id)
 
 
 HALTED = """
 import itertools, threading
 from docker.models.containers import Container, ContainerCollection
-from harness.engine import LABEL_FLEET
+from harness.engine import LABEL_SESSION
 
 real, numbers = {what}, itertools.count(1)
 def halted(*arguments, **options):
     done = real(*arguments, **options)
     if next(numbers) == {number}:
         with open({started!r}, "w") as file:
-            file.write((done or arguments[0]).labels[LABEL_FLEET].removesuffix("-reaper"))
+            file.write((done or arguments[0]).labels[LABEL_SESSION].removesuffix("-reaper"))
         threading.Event().wait({seconds})
     return done
 {what} = halted
@@ -148,12 +148,12 @@ def test_nothing_is_left_of_a_start_that_is_killed(tmp_path: Path, harness_setti
     test = HALTED.format(what="Container.start", number=number, started=str(started), seconds=300)
     log = tmp_path / "log"
     with running(project(tmp_path / "project", test), harness_settings, log) as child:
-        fleet_id = _await_started(started, child, log)
-        assert _left(connect(), fleet_id), "there is something to remove"
+        session_id = _await_started(started, child, log)
+        assert _left(connect(), session_id), "there is something to remove"
         child.kill()
         child.wait(60)
 
-    _await_nothing(connect(), fleet_id)
+    _await_nothing(connect(), session_id)
 
 
 def test_nothing_is_left_of_a_reaper_that_is_interrupted(tmp_path: Path, harness_settings: Settings) -> None:
@@ -162,11 +162,11 @@ def test_nothing_is_left_of_a_reaper_that_is_interrupted(tmp_path: Path, harness
     test = HALTED.format(what="ContainerCollection.create", number=1, started=str(started), seconds=1)
     log = tmp_path / "log"
     with running(project(tmp_path / "project", test), harness_settings, log) as child:
-        fleet_id = _await_started(started, child, log)
+        session_id = _await_started(started, child, log)
         child.send_signal(signal.SIGINT)
         child.wait(60)
 
-    _await_nothing(connect(), fleet_id)
+    _await_nothing(connect(), session_id)
     assert "KeyboardInterrupt" in log.read_text()
 
 
@@ -178,19 +178,19 @@ def test_what_a_killed_start_left_is_replaced(tmp_path: Path, harness_settings: 
     )
     log = tmp_path / "log"
     with running(folder, harness_settings, log) as child:
-        fleet_id = _await_started(started, child, log)
-        fleet = Fleet(folder, fleet_id)
-        fleet.watch_too()  # as xdist's controller does
+        session_id = _await_started(started, child, log)
+        session = ServiceSession(folder, session_id)
+        session.watch_too()  # as xdist's controller does
         child.kill()
         child.wait(60)
 
-    with stack_in_fleet(fleet, harness_settings.model_copy(update={"images": {}}), {}, SILENT) as stack:
-        found = labelled(connect(), {LABEL_FLEET: fleet_id})
-        assert sorted(map(role_of, found)) == ["aws", "labeller", "minio", "postgres", "relay"]
+    with stack_in_session(session, harness_settings.model_copy(update={"images": {}}), {}, SILENT) as stack:
+        found = labelled(connect(), {LABEL_SESSION: session_id})
+        assert sorted(map(role_of, found)) == ["aws", "labelling-proxy", "minio", "postgres", "relay"]
         assert {one.status for one in found} == {"running"}
         stack.reset()
-    fleet.end(orderly=True)
-    _await_nothing(connect(), fleet_id)
+    session.end(orderly=True)
+    _await_nothing(connect(), session_id)
 
 
 IN_FLIGHT = """
@@ -204,7 +204,7 @@ def late(network):
         threading.main_thread().join()  # the engine is slow: it makes the network when all is cleaned up
         real(network)
         with open({made!r}, "w") as file:
-            file.write(module.connect().networks.list(names=[network.name])[0].attrs["Labels"][module.LABEL_FLEET])
+            file.write(module.connect().networks.list(names=[network.name])[0].attrs["Labels"][module.LABEL_SESSION])
     threading.Thread(target=make).start()
     raise KeyboardInterrupt
 Network.create = late
@@ -219,9 +219,9 @@ def test_nothing_is_left_of_what_the_engine_made_after_an_interrupt(tmp_path: Pa
     done = run_pytest(project(tmp_path / "project", IN_FLIGHT.format(made=str(made))), harness_settings.root)
     assert done.returncode == 2, done.stdout
 
-    fleet_id = made.read_text()
-    assert fleet_id, "the network was made"
-    _await_nothing(connect(), fleet_id)
+    session_id = made.read_text()
+    assert session_id, "the network was made"
+    _await_nothing(connect(), session_id)
 
 
 @pytest.mark.parametrize("whom", ["the controller", pytest.param("everybody", marks=pytest.mark.at_length)])
@@ -231,14 +231,14 @@ def test_nothing_is_left_of_workers(tmp_path: Path, harness_settings: Settings, 
     folder = project(tmp_path / "project", WORKERS.format(started=str(started), wait=WAIT))
     log = tmp_path / "log"
     with running(folder, harness_settings, log, "-n", "2") as child:
-        fleet_ids = {_await_started(Path(f"{started}-{number}"), child, log) for number in range(2)}
-        (fleet_id,) = fleet_ids
+        session_ids = {_await_started(Path(f"{started}-{number}"), child, log) for number in range(2)}
+        (session_id,) = session_ids
         if whom == "everybody":
             os.killpg(child.pid, signal.SIGKILL)
         child.kill()
         child.wait(60)
 
-    _await_nothing(connect(), fleet_id)
+    _await_nothing(connect(), session_id)
 
 
 WORKERS = """
@@ -249,7 +249,7 @@ def test_it(harness_stack, number):
     client = docker.DockerClient(base_url=harness_stack.relay.docker_host)
     client.containers.run(harness_stack.images["python"].reference, ["sleep", "600"], detach=True)
     with open(f"{started}-{{number}}", "w") as file:
-        file.write(harness_stack.fleet_id)
+        file.write(harness_stack.session_id)
     {wait}
 """
 
@@ -264,14 +264,14 @@ def _await_started(file: Path, child: subprocess.Popen[bytes], log: Path) -> str
 
 
 @retry(stop=stop_after_delay(60), wait=wait_fixed(0.2), reraise=True)
-def _await_nothing(client: docker.DockerClient, fleet_id: str) -> None:
-    assert _left(client, fleet_id) == []
+def _await_nothing(client: docker.DockerClient, session_id: str) -> None:
+    assert _left(client, session_id) == []
 
 
-def _left(client: docker.DockerClient, fleet_id: str) -> list[str]:
-    """Ids of what bears the labels of the fleet or of its reaper."""
+def _left(client: docker.DockerClient, session_id: str) -> list[str]:
+    """Ids of what bears the labels of the session or of its reaper."""
     found: list[str] = []
-    for label in (f"{LABEL_FLEET}={fleet_id}", f"{LABEL_FLEET}={fleet_id}-reaper"):
+    for label in (f"{LABEL_SESSION}={session_id}", f"{LABEL_SESSION}={session_id}-reaper"):
         filters = {"label": label}
         for kind in (
             client.containers.list(all=True, filters=filters, ignore_removed=True),

@@ -14,8 +14,8 @@ from tenacity import retry, stop_after_delay, wait_fixed
 
 from harness.airflow.metadata import ensure_template
 from harness.airflow.runners import Execute
-from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect
-from harness.services import labeller
+from harness.engine import LABEL_ROLE, LABEL_SESSION, LABEL_STACK, connect
+from harness.services import labelling_proxy
 from harness.services.relay import ContainerPastRelay, Seen, Sidecar, engine_socket
 from harness.services.stack import Stack
 from harness.settings import Settings
@@ -143,9 +143,11 @@ def test_listing_changes_nothing(harness_stack: Stack, start: Start) -> None:
     through.close()
 
 
-@pytest.mark.parametrize("copied", [(LABEL_STACK,), (LABEL_STACK, LABEL_ROLE), (LABEL_FLEET, LABEL_STACK, LABEL_ROLE)])
+@pytest.mark.parametrize(
+    "copied", [(LABEL_STACK,), (LABEL_STACK, LABEL_ROLE), (LABEL_SESSION, LABEL_STACK, LABEL_ROLE)]
+)
 def test_our_labels_copied_prove_it(harness_stack: Stack, start: Start, copied: tuple[str, ...]) -> None:
-    ours = {LABEL_FLEET: harness_stack.fleet_id, LABEL_STACK: harness_stack.stack_id, LABEL_ROLE: "sidecar"}
+    ours = {LABEL_SESSION: harness_stack.session_id, LABEL_STACK: harness_stack.stack_id, LABEL_ROLE: "sidecar"}
     copy = start(FAILS, {label: ours[label] for label in copied}, name="a-copy")
 
     (sidecar,) = await_seen(harness_stack, copy).sidecars
@@ -158,7 +160,7 @@ def test_our_labels_copied_prove_it(harness_stack: Stack, start: Start, copied: 
 
 def test_what_is_labelled_as_anothers_is_no_concern(harness_stack: Stack, start: Start) -> None:
     others = [
-        start(LASTS, {LABEL_FLEET: "another"}),
+        start(LASTS, {LABEL_SESSION: "another"}),
         start(LASTS, {LABEL_STACK: "another-stack", LABEL_ROLE: "sidecar"}),
         start(LASTS, {LABEL_STACK: harness_stack.stack_id, LABEL_ROLE: "minio"}),
     ]
@@ -191,4 +193,4 @@ def test_a_volume_that_is_not_ours_is_mounted_and_stays(harness_stack: Stack) ->
 
 def test_the_labeller_knows_our_words() -> None:
     """It runs where the harness is not, so it has them a second time."""
-    assert (labeller.STACK, labeller.ROLE) == (LABEL_STACK, LABEL_ROLE)
+    assert (labelling_proxy.STACK, labelling_proxy.ROLE) == (LABEL_STACK, LABEL_ROLE)

@@ -13,8 +13,8 @@ import pytest
 from docker.errors import NotFound
 from tenacity import retry, stop_after_delay, wait_fixed
 
-from harness.engine import LABEL_FLEET, LABEL_ROLE, LABEL_STACK, connect
-from harness.services import labeller
+from harness.engine import LABEL_ROLE, LABEL_SESSION, LABEL_STACK, connect
+from harness.services import labelling_proxy
 from harness.services.containers import labelled
 from harness.services.sidecars import Sidecar
 from harness.services.stack import Stack
@@ -84,7 +84,7 @@ def test_what_the_dag_creates_bears_our_labels(harness_stack: Stack, through_rel
         labels = engine.containers.get(made.id).labels
         assert labels["their"] == "own"
         assert (labels[LABEL_STACK], labels[LABEL_ROLE]) == (harness_stack.stack_id, "sidecar")
-        assert labels[LABEL_FLEET] == harness_stack.fleet_id
+        assert labels[LABEL_SESSION] == harness_stack.session_id
         assert engine.networks.get(network.id).attrs["Labels"][LABEL_STACK] == harness_stack.stack_id
         assert engine.volumes.get(volume.name).attrs["Labels"][LABEL_STACK] == harness_stack.stack_id
     finally:
@@ -147,7 +147,7 @@ def test_one_whose_end_is_known_is_awaited_although_the_engine_still_lists_it_as
     harness_stack: Stack, through_relay: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = through_relay.containers.run(python(harness_stack), ["sleep", "600"], detach=True)
-    record = labeller.new_record(str(running.id), "", "", tty=False) | {"started": True}
+    record = labelling_proxy.new_record(str(running.id), "", "", tty=False) | {"started": True}
     told = [record | {"exit_code": 3}, record | {"exit_code": 3, "output": "late\n", "ended": True}]
     with monkeypatch.context() as patched:
         patched.setattr(harness_stack.relay, "_ask", lambda *_: {"records": [told.pop(0)]})

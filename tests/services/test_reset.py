@@ -11,8 +11,8 @@ import pytest
 
 from harness.engine import connect
 from harness.progress import SILENT
-from harness.services.fleet import Fleet, new_run
-from harness.services.stack import Stack, stack_in_fleet
+from harness.services.session import ServiceSession, new_run
+from harness.services.stack import Stack, stack_in_session
 from harness.settings import Settings
 from tests.services.changes import (
     BEYOND_BUCKETS,
@@ -33,13 +33,13 @@ DATABASES = {"shop": "CREATE TABLE rows (n int); INSERT INTO rows VALUES (1)"}
 @pytest.fixture(scope="module")
 def own(harness_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack that no other test uses: what it is before the first test here is fresh."""
-    fleet = Fleet(tmp_path_factory.mktemp("own"), new_run())
+    session = ServiceSession(tmp_path_factory.mktemp("own"), new_run())
     plain = harness_settings.model_copy(update={"buckets": ("data", "other"), "images": {}})
     try:
-        with stack_in_fleet(fleet, plain, DATABASES, SILENT) as running:
+        with stack_in_session(session, plain, DATABASES, SILENT) as running:
             yield running
     finally:
-        fleet.end(orderly=True)
+        session.end(orderly=True)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.engine import LABEL_FLEET, connect
+from harness.engine import LABEL_SESSION, connect
 from harness.services.containers import labelled, role_of
 from harness.settings import Settings
 from tests.outer import environment, project, run_pytest
@@ -40,7 +40,7 @@ def test_it(harness_stack, began):
     with harness_stack.postgres.connect("rows") as connection:
         Path("seen.json").write_text(json.dumps({
             "seconds": seconds,
-            "fleet": harness_stack.fleet_id,
+            "session": harness_stack.session_id,
             "buckets": [bucket.name for bucket in s3.list_buckets()],
             "objects": [entry.object_name for entry in s3.list_objects("shared", recursive=True)],
             "rows": connection.execute("SELECT count(*) FROM seen").fetchone()[0],
@@ -50,7 +50,8 @@ def test_it(harness_stack, began):
         connection.execute("INSERT INTO seen VALUES (1)")
     s3.put_object("shared", "left", io.BytesIO(b"x"), 1)
     s3.make_bucket("more")
-    through_relay.containers.run(harness_stack.images["python"].reference, ["sleep", "600"], detach=True, network=harness_stack.network)
+    image, network = harness_stack.images["python"].reference, harness_stack.network
+    through_relay.containers.run(image, ["sleep", "600"], detach=True, network=network)
     through_relay.networks.create("left-by-a-dag")
     Path("project_end.py").exists() and exec(Path("project_end.py").read_text())
 """
@@ -68,7 +69,7 @@ class Project:
         done = run_pytest(self.folder, self.root, *arguments)
         assert done.returncode == code, done.stdout + done.stderr
         seen = json.loads((self.folder / "seen.json").read_text())
-        kept = labelled(connect(), {LABEL_FLEET: seen["fleet"]})
+        kept = labelled(connect(), {LABEL_SESSION: seen["session"]})
         return {**seen, "ids": {role_of(c): c.id for c in kept if role_of(c) != "sidecar"}}
 
     def down(self) -> str:
@@ -102,7 +103,7 @@ def test_the_next_run_finds_everything_ready_and_clean_and_down_removes_it(kept:
     first, second = kept.run(), kept.run()
 
     assert second["ids"] == first["ids"]
-    assert set(first["ids"]) == {"minio", "postgres", "aws", "relay", "labeller"}
+    assert set(first["ids"]) == {"minio", "postgres", "aws", "relay", "labelling-proxy"}
     assert clean(first)
     assert clean(second)
     assert second["seconds"] < first["seconds"]
@@ -113,9 +114,9 @@ def test_the_next_run_finds_everything_ready_and_clean_and_down_removes_it(kept:
     told = kept.down()
     assert told.startswith("removed ")
     assert told.count("\n") == 1
-    assert labelled(engine, {LABEL_FLEET: first["fleet"]}) == []
-    assert not engine.networks.list(filters={"label": f"{LABEL_FLEET}={first['fleet']}"})
-    assert not engine.volumes.list(filters={"label": f"{LABEL_FLEET}={first['fleet']}"})
+    assert labelled(engine, {LABEL_SESSION: first["session"]}) == []
+    assert not engine.networks.list(filters={"label": f"{LABEL_SESSION}={first['session']}"})
+    assert not engine.volumes.list(filters={"label": f"{LABEL_SESSION}={first['session']}"})
     assert kept.down() == "nothing was kept\n"
 
 
@@ -149,5 +150,5 @@ def test_another_run_at_the_same_time_has_a_slot_of_its_own(kept: Project) -> No
     )
     seen = kept.run()
     assert clean(seen)
-    everything = [role_of(c) for c in labelled(connect(), {LABEL_FLEET: seen["fleet"]})]
+    everything = [role_of(c) for c in labelled(connect(), {LABEL_SESSION: seen["session"]})]
     assert (everything.count("minio"), everything.count("postgres")) == (2, 1)

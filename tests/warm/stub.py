@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.airflow.environment import run_environment
 from harness.airflow.environments import describe
 from harness.airflow.inside.__main__ import NAME
 from harness.airflow.inside.host import SOCKET
+from harness.airflow.run_environment import run_environment
 from harness.airflow.runners import Execute, ProcessResult
 from harness.airflow.runners.host_key import host_key
 from harness.airflow.runners.warm import WarmRunner

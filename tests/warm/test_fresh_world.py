@@ -295,10 +295,11 @@ def simply(one):
 
 loggers = [logging.getLogger(name) for name in (None, *sorted(logging.root.manager.loggerDict))]
 own = {name: os.environ[f"AIRFLOW__{name}"] for name in OWN}
+database = settings.Session().scalar(sqlalchemy.text("SELECT current_database()"))
 text = json.dumps({
     "configuration": {name: conf.getsection(name) for name in conf.sections()},
     "settings": {name: simply(value) for name, value in vars(settings).items() if name.isupper()},
-    "database": [str(settings.engine.url), settings.Session().scalar(sqlalchemy.text("SELECT current_database()"))],
+    "database": database,
     "sys.path": sys.path,
     "sys.argv": [sys.argv, sys.orig_argv],
     "signals": [simply(signal.getsignal(one)) for one in sorted(signal.valid_signals())],
@@ -308,7 +309,8 @@ text = json.dumps({
     "hooks": [simply(one) for one in (sys.excepthook, sys.displayhook, threading.excepthook, warnings.showwarning)],
     "here": [threading.current_thread() is threading.main_thread(), os.getcwd(), os.environ["HOME"]],
 }, default=str)
-for name, value in (*own.items(), ("HOME", os.environ["HOME"]), ("DATABASE", str(settings.engine.url.database))):
+homes = [("HOME", os.environ["HOME"]), ("HOME", os.getcwd())]  # a link, and where it leads
+for name, value in (*own.items(), *homes, ("DATABASE", database)):
     text = text.replace(value, name)
 return text
 """
@@ -322,6 +324,7 @@ def test_airflow_is_set_up_as_in_a_fresh_process(warm: Runs, fresh: Runs) -> Non
     for name, runs in (("fresh", fresh), ("warm", warm)):
         look = json.loads(runs.told(LOOK, top=f"import sqlalchemy\nOWN = {OWN!r}"))
         look["configuration"].get("core", {}).pop("internal_api_secret_key", None)  # 2.11 makes one for each process
+        look["settings"].pop("SQL_ALCHEMY_CONN_ASYNC", None)  # derived from the database's URL, as a service in one
         found[name] = look
     for what, value in found["fresh"].items():
         assert found["warm"][what] == value, what

@@ -21,7 +21,7 @@ from tenacity import Retrying, stop_after_delay, wait_fixed
 from harness.airflow.runners import warm
 from harness.airflow.runners.warm import WarmRunner, end_hosts, hosts_folder, living_hosts
 from harness.errors import HostLostError
-from harness.private import PrivacyError, private_folder
+from harness.runtime_dir import RuntimeDirError, runtime_dir
 from harness.settings import Settings
 from tests.warm.stub import Place, host_pid, memory_of, open_files, runner_of, write_stub
 from tests.warm.support import alive, await_gone
@@ -114,8 +114,8 @@ def test_a_folder_that_is_not_private_is_refused(tmp_path: Path, monkeypatch: py
         base.symlink_to(tmp_path / "elsewhere")
     else:
         base.write_text("")
-    with pytest.raises(PrivacyError, match="is not private to this user") as refused:
-        private_folder(tmp_path)
+    with pytest.raises(RuntimeDirError, match="is not private to this user") as refused:
+        runtime_dir(tmp_path)
     assert "\n" not in str(refused.value)
 
 
@@ -125,8 +125,8 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest
     base = tmp_path / "airflow-scenario-harness"
     base.mkdir(mode=0o700)
     os.chown(base, 12345, -1)
-    with pytest.raises(PrivacyError, match="is not private to this user"):
-        private_folder(tmp_path)
+    with pytest.raises(RuntimeDirError, match="is not private to this user"):
+        runtime_dir(tmp_path)
 
 
 def test_it_ends_when_nothing_has_come_for_a_while(place: Place, own_hosts: MakeHosts) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from harness.engine import LABEL_FLEET, connect
+from harness.engine import LABEL_SESSION, connect
 from harness.services.containers import labelled
-from harness.services.fleet import Fleet
+from harness.services.session import ServiceSession
 from harness.settings import Settings
 from tests.outer import environment, project
 
@@ -165,7 +165,7 @@ def test_a_save_runs_the_affected_scenarios_until_ctrl_c(watch: Watch) -> None:
     assert "Traceback" not in text.split("did not finish")[-1]
     assert text.endswith("keep running; `python -m harness down` ends them\n")
     assert list_processes(watch.folder) == []
-    kept = labelled(connect(), {LABEL_FLEET: Fleet(watch.folder, None).ident})
+    kept = labelled(connect(), {LABEL_SESSION: ServiceSession(watch.folder, None).ident})
     assert {container.status for container in kept} == {"running"}
 
 

@@ -23,14 +23,14 @@ from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock, Timeout
 
-from harness.airflow.environment import run_environment
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.inside.host import SOCKET, WARM_UP_SECONDS
+from harness.airflow.run_environment import run_environment
 from harness.airflow.runners import ProcessResult, process
 from harness.airflow.runners.host_key import host_key, lasting
 from harness.airflow.runners.process import read_line, send_line
 from harness.errors import HostLostError
-from harness.private import private_folder
+from harness.runtime_dir import runtime_dir
 
 START_TIMEOUT = WARM_UP_SECONDS + 5
 BEGIN_TIMEOUT = 30.0
@@ -236,7 +236,7 @@ def peer(connection: socket.socket) -> int:
 
 def hosts_folder(root: Path) -> Path:
     """The folder of the hosts of this user and the checkout at `root`."""
-    folder = private_folder(root) / "hosts"
+    folder = runtime_dir(root) / "hosts"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 

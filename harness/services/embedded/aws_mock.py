@@ -16,7 +16,7 @@ from docker.models.containers import Container
 from harness.errors import ServiceError
 from harness.services.aws import AwsService
 from harness.services.containers import ATTACH_TIMEOUT
-from harness.services.embedded.processes import LOOPBACK, PACKAGES_MISSING, Keeping, Process
+from harness.services.embedded.processes import LOOPBACK, PACKAGES_MISSING, Process, SupervisorClient
 from harness.services.local_http import LOCAL
 from harness.services.minio import MinioService, S3Endpoint
 from harness.settings import Settings
@@ -29,7 +29,7 @@ NEEDED = ("moto", "flask", "sklearn", "google.protobuf")
 class AwsProcess(AwsService):
     """The AWS mock as a process."""
 
-    def __init__(self, keeping: Keeping, settings: Settings) -> None:
+    def __init__(self, keeping: SupervisorClient, settings: Settings) -> None:
         self._keeping, self._timeout, self._port = keeping, settings.start_timeout, settings.aws_port
         self.region = settings.region
         self._process: Process | None = None
@@ -58,7 +58,7 @@ class AwsProcess(AwsService):
 class MockAsMinio(MinioService):
     """S3 of an AWS mock in place of MinIO: it accepts any credentials and has no console."""
 
-    def __init__(self, keeping: Keeping, settings: Settings) -> None:
+    def __init__(self, keeping: SupervisorClient, settings: Settings) -> None:
         super().__init__(settings)
         self._keeping, self._timeout = keeping, settings.start_timeout
         self._process: Process | None = None
@@ -97,7 +97,7 @@ class MockAsMinio(MinioService):
         self.reset()
 
 
-def start_aws_mock(keeping: Keeping, name: str, timeout: float, port: int | None) -> tuple[Process, int]:
+def start_aws_mock(keeping: SupervisorClient, name: str, timeout: float, port: int | None) -> tuple[Process, int]:
     """Start an AWS mock. Returns its process and the port that it prints. Raises ServiceError."""
     missing = [module for module in NEEDED if find_spec(module) is None]
     if missing:

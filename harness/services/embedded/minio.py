@@ -16,7 +16,7 @@ from docker.models.containers import Container
 from urllib3.exceptions import HTTPError
 
 from harness.services.containers import ATTACH_TIMEOUT
-from harness.services.embedded.processes import LOOPBACK, Keeping, Process, on_free_ports
+from harness.services.embedded.processes import LOOPBACK, Process, SupervisorClient, on_free_ports
 from harness.services.minio import MinioService, S3Endpoint
 from harness.services.minio_admin import ADMIN, call
 from harness.settings import Settings
@@ -25,7 +25,7 @@ from harness.settings import Settings
 class MinioProcess(MinioService):
     """A server of `program`, with its console."""
 
-    def __init__(self, program: str, keeping: Keeping, settings: Settings) -> None:
+    def __init__(self, program: str, keeping: SupervisorClient, settings: Settings) -> None:
         super().__init__(settings)
         self._program, self._keeping, self._timeout = program, keeping, settings.start_timeout
         self._process: Process | None = None

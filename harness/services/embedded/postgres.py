@@ -17,7 +17,14 @@ from typing import Any
 import psycopg
 
 from harness.errors import ServiceError, in_one_line
-from harness.services.embedded.processes import LOOPBACK, PACKAGES_MISSING, Keeping, Process, full_disk, on_free_ports
+from harness.services.embedded.processes import (
+    LOOPBACK,
+    PACKAGES_MISSING,
+    Process,
+    SupervisorClient,
+    full_disk,
+    on_free_ports,
+)
 from harness.services.postgres_server import OPTIONS, SUPERUSER, PostgresServer, libpq_url
 
 UNPRIVILEGED = "nobody"
@@ -59,7 +66,7 @@ class ProcessServer(PostgresServer):
         return self.process.tail(lines)
 
 
-def start_server(keeping: Keeping, timeout: float, port: int | None) -> ProcessServer:
+def start_server(keeping: SupervisorClient, timeout: float, port: int | None) -> ProcessServer:
     """A new server on `port`; None: a free one. Raises ServiceError."""
     user = _user()
     programs = _programs(keeping.folder, user)
@@ -69,7 +76,7 @@ def start_server(keeping: Keeping, timeout: float, port: int | None) -> ProcessS
 
 
 def _started(
-    keeping: Keeping, programs: Path, data: Path, user: str | None, password: str, timeout: float, port: int
+    keeping: SupervisorClient, programs: Path, data: Path, user: str | None, password: str, timeout: float, port: int
 ) -> ProcessServer:
     settings = {**OPTIONS, "listen_addresses": LOOPBACK, "port": str(port), "unix_socket_directories": ""}
     options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]

@@ -23,13 +23,13 @@ from typing import Self, TypeVar
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from harness.errors import ServiceError, in_one_line
-from harness.services.embedded import keeper
-from harness.services.ready import POLL, await_answer
+from harness.services.embedded import supervisor
+from harness.services.wait import POLL, await_answer
 
 LOOPBACK = "127.0.0.1"
 PREFIX = "airflow-scenarios-"
 KEPT_FOR = "kept-for"
-"""A file in the folder of a stack that is kept: the folder of the fleet that keeps it."""
+"""A file in the folder of a stack that is kept: the folder of the session that keeps it."""
 PACKAGES_MISSING = "the embedded stack needs `pip install airflow-scenario-harness[embedded]`"
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder that nobody else can look into is made in it
 TRIES = 3
@@ -65,11 +65,11 @@ class Process:
         return f"Its last lines: {in_one_line(self.tail(5))}"
 
     def await_ready(self, probe: Callable[[], object], timeout: float) -> None:
-        """As harness.services.ready.await_answer()."""
+        """As harness.services.wait.await_answer()."""
         await_answer(self.name, probe, timeout, self.check, self.last_words)
 
 
-class Keeping:
+class SupervisorClient:
     """A keeper, from the side of the processes that use its stack. `folder` is the stack's own, and goes with it."""
 
     def __init__(self, folder: Path, begun: subprocess.Popen[str] | None = None, kept: bool = True) -> None:
@@ -80,7 +80,7 @@ class Keeping:
 
     @classmethod
     def begin(cls, kept_for: Path | None) -> Self:
-        """A new one; it ends with this process or, kept for the fleet in the folder `kept_for`, by end_kept()."""
+        """A new one; it ends with this process or, kept for the session in the folder `kept_for`, by end_kept()."""
         for left in dead_stacks():
             shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_fast_place()))
@@ -88,7 +88,7 @@ class Keeping:
             folder.chmod(0o711)  # a server that won't run as root has a folder of its own in it
         if kept_for:
             (folder / KEPT_FOR).write_text(str(kept_for))
-        command = [sys.executable, "-S", "-E", keeper.__file__, str(folder), *(["--kept"] if kept_for else [])]
+        command = [sys.executable, "-S", "-E", supervisor.__file__, str(folder), *(["--kept"] if kept_for else [])]
         # A session of its own: a Ctrl-C at the terminal is not for it.
         # Nor does it hold this process's output, which whoever reads that would wait for.
         with (folder / "keeper.log").open("w") as log:
@@ -120,7 +120,7 @@ class Keeping:
             except BrokenPipeError:
                 answer = {}
         if "pid" not in answer:
-            said = answer.get("error") or keeper.last_words(self._keeper.wait())
+            said = answer.get("error") or supervisor.last_words(self._keeper.wait())
             raise ServiceError(f"{name} can't be started: {full_disk(said, self.folder) or said}")
         return process
 
@@ -182,7 +182,7 @@ def free_ports(number: int) -> list[int]:
 def lives(folder: Path) -> bool:
     """Whether the keeper of the stack in `folder` lives."""
     try:
-        with (folder / keeper.LOCK).open("rb") as lock:
+        with (folder / supervisor.LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two who look do not meet
     except BlockingIOError:
         return True
@@ -196,10 +196,10 @@ def end_kept(folder: Path) -> bool:
     if not lives(folder):
         shutil.rmtree(folder, ignore_errors=True)
         return False
-    pid = int((folder / keeper.LOCK).read_text())
+    pid = int((folder / supervisor.LOCK).read_text())
     os.kill(pid, signal.SIGTERM)
     waiting = Retrying(
-        stop=stop_after_delay(2 * keeper.PATIENCE),
+        stop=stop_after_delay(2 * supervisor.PATIENCE),
         wait=wait_fixed(POLL),
         retry=retry_if_result(bool),
         retry_error_callback=lambda state: True,
@@ -213,20 +213,20 @@ def dead_stacks() -> Iterator[Path]:
     """The folders of this user's stacks whose keepers were killed."""
     for folder in _own_folders():
         with suppress(FileNotFoundError, NotADirectoryError):
-            begun = (folder / keeper.LOCK).exists()  # asked first: one that begins now has its lock a moment later
+            begun = (folder / supervisor.LOCK).exists()  # asked first: one that begins now has its lock a moment later
             if not lives(folder) if begun else _never_begun(folder):
                 yield folder
 
 
 def kept_stacks() -> Iterator[tuple[Path, Path]]:
-    """The folders of this user's stacks that are kept, each with that of the fleet that keeps it."""
+    """The folders of this user's stacks that are kept, each with that of the session that keeps it."""
     for folder in _own_folders():
-        if (folder / keeper.LOCK).exists() and (kept_for := fleet_of(folder)):
+        if (folder / supervisor.LOCK).exists() and (kept_for := session_of(folder)):
             yield folder, kept_for
 
 
-def fleet_of(folder: Path) -> Path | None:
-    """The folder of the fleet that keeps the stack in `folder`; None where none does, or that is no stack's folder."""
+def session_of(folder: Path) -> Path | None:
+    """Return the folder of the session that keeps the stack in `folder`, or None."""
     try:
         return Path((folder / KEPT_FOR).read_text())
     except OSError:
@@ -243,7 +243,7 @@ def _own_folders() -> Iterator[Path]:
 
 def _never_begun(folder: Path) -> bool:
     """Whether its process was killed before there was a keeper: it holds nothing else, and has for a while."""
-    begun = {KEPT_FOR, "keeper.log", f"{keeper.LOCK}.partial"}
+    begun = {KEPT_FOR, "keeper.log", f"{supervisor.LOCK}.partial"}
     return time.time() - folder.stat().st_mtime > BEGINS and {file.name for file in folder.iterdir()} <= begun
 
 

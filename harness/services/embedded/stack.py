@@ -1,4 +1,4 @@
-"""The embedded stack of one slot of a fleet: started side by side, or taken over as it is."""
+"""The embedded stack of one slot of a session: started side by side, or taken over as it is."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Any
 from harness.services.embedded.aws_mock import AwsProcess, MockAsMinio
 from harness.services.embedded.minio import MinioProcess
 from harness.services.embedded.postgres import attached_server, start_server
-from harness.services.embedded.processes import Keeping, end_kept, fleet_of, kept_stacks, lives
+from harness.services.embedded.processes import SupervisorClient, end_kept, kept_stacks, lives, session_of
 from harness.services.embedded.relay import NoRelay
-from harness.services.fleet import Fleet
 from harness.services.minio import MinioService
 from harness.services.postgres import PostgresService
+from harness.services.session import ServiceSession
 from harness.services.stack import Stack, await_all, source_of_services, timed
 from harness.settings import Settings
 
@@ -29,15 +29,17 @@ NO_IMAGES = "the embedded stack has no images: what the settings say of them was
 
 
 @contextmanager
-def embedded_stack(fleet: Fleet, settings: Settings, databases: Mapping[str, str]) -> Iterator[Stack]:
-    """Claims a slot of the fleet and yields its embedded Stack: the one that is there, if it fits, else a new one.
+def embedded_stack(session: ServiceSession, settings: Settings, databases: Mapping[str, str]) -> Iterator[Stack]:
+    """Claims a slot of the session and yields its embedded Stack: the one that is there, if it fits, else a new one.
 
-    `databases` as in stack_in_fleet(). A kept one stays, any other ends here, or with this process.
+    `databases` as in stack_in_session(). A kept one stays, any other ends here, or with this process.
     Raises ServiceError.
     """
-    with fleet.slot() as slot:
-        note = fleet.note(f"{NOTE}{slot}")
-        keeping, stack = _attached(fleet, settings, databases, note) or _made(fleet, slot, settings, databases, note)
+    with session.slot() as slot:
+        note = session.note(f"{NOTE}{slot}")
+        keeping, stack = _attached(session, settings, databases, note) or _made(
+            session, slot, settings, databases, note
+        )
         try:
             yield stack
         finally:
@@ -45,56 +47,58 @@ def embedded_stack(fleet: Fleet, settings: Settings, databases: Mapping[str, str
             keeping.release()
 
 
-def end_embedded(fleet: Fleet) -> int:
+def end_embedded(session: ServiceSession) -> int:
     """Ends what of embedded stacks was kept, and says how many there were. Raises ServiceError."""
-    ended = [end_kept(folder) for folder in kept_folders(fleet)]
-    for file in fleet.folder.glob(f"{NOTE}*.json"):
+    ended = [end_kept(folder) for folder in kept_folders(session)]
+    for file in session.folder.glob(f"{NOTE}*.json"):
         file.unlink()
     return sum(ended)
 
 
-def kept_folders(fleet: Fleet) -> list[Path]:
-    """The folders of the fleet's kept stacks: those that its notes name, by slot, which TMPDIR may have put elsewhere,
-    and those that lie where this process would make them, whatever its notes say, which may be lost.
+def kept_folders(session: ServiceSession) -> list[Path]:
+    """Return the folders of the session's kept stacks.
+
+    Its notes name them by slot; TMPDIR may have put them elsewhere. If notes are lost, the folders that lie where this
+    process would create them count as well.
     """
-    notes = (fleet.note(file.stem) or {} for file in sorted(fleet.folder.glob(f"{NOTE}*.json")))
+    notes = (session.note(file.stem) or {} for file in sorted(session.folder.glob(f"{NOTE}*.json")))
     named = [Path(note["folder"]) for note in notes if "folder" in note]
-    return [folder for folder in dict.fromkeys([*named, *dict(kept_stacks())]) if fleet_of(folder) == fleet.folder]
+    return [folder for folder in dict.fromkeys([*named, *dict(kept_stacks())]) if session_of(folder) == session.folder]
 
 
 def _attached(
-    fleet: Fleet, settings: Settings, databases: Mapping[str, str], note: Mapping[str, Any] | None
-) -> tuple[Keeping, Stack] | None:
+    session: ServiceSession, settings: Settings, databases: Mapping[str, str], note: Mapping[str, Any] | None
+) -> tuple[SupervisorClient, Stack] | None:
     """The stack that the slot's last process left, ready and clean; None where there is none that will do."""
     if note is None or note.get("fits") != _fingerprint(settings, databases) or not lives(Path(note["folder"])):
         return None
-    keeping = Keeping(Path(note["folder"]))
+    keeping = SupervisorClient(Path(note["folder"]))
     minio, postgres, aws, relay = services = _services(keeping, settings, databases, note)
     with ThreadPoolExecutor() as pool:
         jobs = {s.name: pool.submit(timed, partial(s.attach, {}, note["services"][s.name])) for s in services}
     if any(job.exception() for job in jobs.values()):
         return None
-    return keeping, _stack(fleet, settings, minio, postgres, aws, relay, jobs)
+    return keeping, _stack(session, settings, minio, postgres, aws, relay, jobs)
 
 
 def _made(
-    fleet: Fleet, slot: int, settings: Settings, databases: Mapping[str, str], old: Mapping[str, Any] | None
-) -> tuple[Keeping, Stack]:
+    session: ServiceSession, slot: int, settings: Settings, databases: Mapping[str, str], old: Mapping[str, Any] | None
+) -> tuple[SupervisorClient, Stack]:
     """A new stack, in place of what there may be. Raises ServiceError."""
     if old and "folder" in old:
         end_kept(Path(old["folder"]))
-    fleet.drop_note(f"{NOTE}{slot}")
-    keeping = Keeping.begin(fleet.folder if fleet.kept else None)
+    session.drop_note(f"{NOTE}{slot}")
+    keeping = SupervisorClient.begin(session.folder if session.kept else None)
     try:
         minio, postgres, aws, relay = services = _services(keeping, settings, databases, None)
         with ThreadPoolExecutor() as pool:
             jobs = {service.name: pool.submit(timed, service.start) for service in services}
         await_all(jobs)
-        stack = _stack(fleet, settings, minio, postgres, aws, relay, jobs)
-        if fleet.kept:
+        stack = _stack(session, settings, minio, postgres, aws, relay, jobs)
+        if session.kept:
             told = {"fits": _fingerprint(settings, databases), "folder": str(keeping.folder)}
             noted = {service.name: service.note() for service in services}
-            fleet.write_note(f"{NOTE}{slot}", {**told, "services": noted})
+            session.write_note(f"{NOTE}{slot}", {**told, "services": noted})
     except BaseException:
         keeping.abandon()
         raise
@@ -102,7 +106,7 @@ def _made(
 
 
 def _services(
-    keeping: Keeping, settings: Settings, databases: Mapping[str, str], note: Mapping[str, Any] | None
+    keeping: SupervisorClient, settings: Settings, databases: Mapping[str, str], note: Mapping[str, Any] | None
 ) -> tuple[MinioService, PostgresService, AwsProcess, NoRelay]:
     timeout = settings.start_timeout
     program = shutil.which("minio")
@@ -118,7 +122,7 @@ def _services(
 
 
 def _stack(
-    fleet: Fleet,
+    session: ServiceSession,
     settings: Settings,
     minio: MinioService,
     postgres: PostgresService,
@@ -130,7 +134,7 @@ def _stack(
     remarks = [NO_MINIO] if isinstance(minio, MockAsMinio) else []
     if settings.image_overrides:
         remarks.append(f"{NO_IMAGES} ({', '.join(settings.image_overrides)})")
-    return Stack("embedded", fleet.ident, "", "", minio, postgres, aws, relay, {}, seconds, tuple(remarks))
+    return Stack("embedded", session.ident, "", "", minio, postgres, aws, relay, {}, seconds, tuple(remarks))
 
 
 def _fingerprint(settings: Settings, databases: Mapping[str, str]) -> str:

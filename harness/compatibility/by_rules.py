@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.compatibility.obstacle import Obstacle
+from harness.compatibility.finding import CompatibilityFinding
 
 GONE = {
     "execution_date": "logical_date",
@@ -27,24 +27,24 @@ GONE = {
 TEMPLATED = re.compile(r"\{[{%].*?\b(" + "|".join(GONE) + r")\b.*?[}%]\}", re.S)
 
 
-def in_the_way(packages: Sequence[str], dags_folder: Path, file: Path) -> list[Obstacle]:
+def in_the_way(packages: Sequence[str], dags_folder: Path, file: Path) -> list[CompatibilityFinding]:
     """What keeps the file from being read: provider modules that have gone, values that are refused now.
 
     `packages` are the folders of the Airflow environment's packages.
     """
     place = str(file.relative_to(dags_folder))
     return [
-        Obstacle(what, modern, (f"{place}:{line}",))
+        CompatibilityFinding(what, modern, (f"{place}:{line}",))
         for node in ast.walk(_tree(file))
         for what, modern, line in (*_moved(packages, node), *_refused(node))
     ]
 
 
-def gone_from_context(dags_folder: Path, file: Path) -> list[Obstacle]:
+def gone_from_context(dags_folder: Path, file: Path) -> list[CompatibilityFinding]:
     """What the file takes from a run's context, where Airflow 3 does not put it: it is read, and fails later."""
     place = str(file.relative_to(dags_folder))
     return [
-        Obstacle(
+        CompatibilityFinding(
             f"Airflow 3 has no {name!r} in a run's context",
             f"use {GONE[name]}",
             (f"{place}:{getattr(node, 'lineno', 0)}",),

@@ -11,8 +11,8 @@ from harness.engine import connect
 from harness.errors import EngineError
 from harness.progress import Progress
 from harness.services.embedded.stack import embedded_stack, end_embedded
-from harness.services.fleet import Fleet
-from harness.services.stack import Stack, stack_in_fleet
+from harness.services.session import ServiceSession
+from harness.services.stack import Stack, stack_in_session
 from harness.settings import Settings, StackKind
 
 
@@ -28,16 +28,16 @@ def stack_kind(settings: Settings) -> StackKind:
 
 
 def open_stack(
-    fleet: Fleet, settings: Settings, databases: Mapping[str, str], progress: Progress
+    session: ServiceSession, settings: Settings, databases: Mapping[str, str], progress: Progress
 ) -> AbstractContextManager[Stack]:
-    """The stack of a slot of the fleet, of the kind that the settings choose.
+    """The stack of a slot of the session, of the kind that the settings choose.
 
     `databases` maps the name of each Postgres database to the SQL of its schema. Raises EngineError, ImageError,
     ServiceError.
     """
     if stack_kind(settings) == "embedded":
-        return embedded_stack(fleet, settings, databases)
-    return stack_in_fleet(fleet, settings, databases, progress)
+        return embedded_stack(session, settings, databases)
+    return stack_in_session(session, settings, databases, progress)
 
 
 def remove_kept(root: Path) -> Counter[str]:
@@ -45,12 +45,12 @@ def remove_kept(root: Path) -> Counter[str]:
 
     Raises ServiceError where a living process uses it, EngineError where there is more on an engine that is gone.
     """
-    fleet = Fleet(root, None)
-    with fleet.unused():
-        ended = Counter({"embedded stack": end_embedded(fleet)})
+    session = ServiceSession(root, None)
+    with session.unused():
+        ended = Counter({"embedded stack": end_embedded(session)})
         try:
-            return ended + fleet.remove()
+            return ended + session.remove()
         except EngineError:
-            if any(fleet.folder.glob("*.json")):
+            if any(session.folder.glob("*.json")):
                 raise
             return +ended

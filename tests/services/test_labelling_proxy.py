@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.services.labeller import GONE, ROLE, SIDECAR, STACK, Proxy, new_record
+from harness.services.labelling_proxy import GONE, ROLE, SIDECAR, STACK, Proxy, new_record
 
 OURS = {STACK: "a-stack", ROLE: SIDECAR}
 NOBODYS = {"name": "one", "image": "python"}

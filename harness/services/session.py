@@ -1,4 +1,4 @@
-"""The fleet: the stacks of one test run, of all its processes together; with --reuse also of the runs that follow.
+"""The session: the stacks of one test run, of all its processes together; with --reuse also of the runs that follow.
 
 Its processes meet in a folder of notes (which containers there are, and their passwords) and locks, which the kernel
 frees when a process dies. Each process claims a slot, the lowest that is free, and a slot has one stack at most. So
@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from harness.errors import ServiceError
-from harness.private import PrivacyError, private_base, private_folder
+from harness.runtime_dir import RuntimeDirError, runtime_base, runtime_dir
 
-# What speaks to an engine is imported where one is spoken to: every process of a test run has a fleet, and with the
+# What speaks to an engine is imported where one is spoken to: every process of a test run has a session, and with the
 # embedded stack, or in xdist's controller with --reuse, that would be 0.1 s of each for nothing.
 if TYPE_CHECKING:
     import docker
@@ -39,22 +39,22 @@ FORGOTTEN = 24 * 3600.0
 """After so many seconds the folder of a run that was killed is removed. What it had on the engine went at once."""
 
 
-class Fleet:
+class ServiceSession:
     """One process's hold on it. Making this object touches nothing; the folder is made when it is first used."""
 
     def __init__(self, root: Path, run: str | None) -> None:
-        """The fleet of test run `run` (a new one: `new_run()`), or None: the one that `--reuse` keeps."""
+        """The session of test run `run` (a new one: `new_run()`), or None: the one that `--reuse` keeps."""
         self.run = run
         self.kept = run is None
         self._root = root
-        self._base = private_base()  # a test may change the environment later, and its fellow workers look here
+        self._base = runtime_base()  # a test may change the environment later, and its fellow workers look here
         self._reaper: Reaper | None = None
         self._shares: list[FileLock | None] = []
 
     @cached_property
     def folder(self) -> Path:
         """Where its processes meet. Raises HarnessError where it would not be private."""
-        folder = private_folder(self._root, self._base) / (f"run-{self.run}" if self.run else "fleet")
+        folder = runtime_dir(self._root, self._base) / (f"run-{self.run}" if self.run else "session")
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
@@ -65,16 +65,16 @@ class Fleet:
 
     @property
     def labels(self) -> dict[str, str]:
-        from harness.engine import LABEL_FLEET
+        from harness.engine import LABEL_SESSION
 
-        return {LABEL_FLEET: self.ident}
+        return {LABEL_SESSION: self.ident}
 
     @contextmanager
     def slot(self) -> Iterator[int]:
         """Claims the lowest free slot until the end, or the death, of this process."""
         self._forget_old()
         for number in count():
-            # The gate is closed while the fleet is being removed.
+            # The gate is closed while the session is being removed.
             with self.locked("gate"):
                 held = self.hold(f"slot-{number}")
             if held:
@@ -91,11 +91,11 @@ class Fleet:
                     shutil.rmtree(old, ignore_errors=True)
 
     def locked(self, name: str) -> FileLock:
-        """A lock of the fleet, to be waited for."""
+        """A lock of the session, to be waited for."""
         return FileLock(self.folder / f"{name}.lock", thread_local=False)
 
     def hold(self, name: str) -> FileLock | None:
-        """A lock of the fleet that this process now holds, or None where another one does."""
+        """A lock of the session that this process now holds, or None where another one does."""
         lock = self.locked(name)
         try:
             lock.acquire(blocking=False)
@@ -150,9 +150,9 @@ class Fleet:
         mark.unlink()
 
     def watch(self, client: docker.DockerClient, image: str, timeout: float) -> None:
-        """Connect to the fleet's reaper, starting it if there is none; nothing happens for a kept fleet.
+        """Connect to the session's reaper, starting it if there is none; nothing happens for a kept session.
 
-        Whatever the fleet starts after this call is removed when the last of its processes is gone. Raises
+        Whatever the session starts after this call is removed when the last of its processes is gone. Raises
         ServiceError, EngineError.
         """
         if self.kept or self._reaper:
@@ -172,28 +172,28 @@ class Fleet:
         """Connects to the reaper, if there is one, so that it waits for this process as well."""
         if self._reaper or self.kept:
             return
-        with suppress(PrivacyError):  # then nobody has used it
+        with suppress(RuntimeDirError):  # then nobody has used it
             if noted := self.note("reaper"):
                 from harness.services.reaper import Reaper
 
                 self._reaper = Reaper.join(noted, self.ident)
 
     def end(self, orderly: bool) -> None:
-        """Removes what a test run had, when all its processes but this one are gone. A kept fleet is let alone.
+        """Removes what a test run had, when all its processes but this one are gone. A kept session is let alone.
 
         Where a start was broken off, or the run was, the engine may still be making what was asked for, and only a
         sweep some seconds later gets that: then the reaper stays, as it does where this fails.
         """
         if self.kept:
             return
-        with suppress(PrivacyError):  # then nobody has used it
+        with suppress(RuntimeDirError):  # then nobody has used it
             if self.note("reaper"):
                 self._remove_all(orderly)
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _remove_all(self, orderly: bool) -> None:
         from harness.engine import connect
-        from harness.services.remove import remove_labelled
+        from harness.services.cleanup import remove_labelled
 
         self.watch_too()
         remove_labelled(connect(), self.labels)
@@ -222,9 +222,12 @@ class Fleet:
             return True
 
     def remove(self) -> Counter[str]:
-        """Removes what a kept and unused() fleet has on the engine, and its notes. Raises EngineError, ServiceError."""
+        """Remove what a kept and unused() session has on the engine, and its notes.
+
+        Raises EngineError, ServiceError.
+        """
         from harness.engine import connect
-        from harness.services.remove import remove_labelled
+        from harness.services.cleanup import remove_labelled
 
         removed = remove_labelled(connect(), self.labels)
         for left in ("*.json", "under-way-*"):
@@ -233,11 +236,11 @@ class Fleet:
         return removed
 
 
-def fleets(root: Path) -> list[Fleet]:
+def sessions(root: Path) -> list[ServiceSession]:
     """All of the checkout at `root`: the kept one, then those of test runs that have not ended, or were killed."""
-    kept = Fleet(root, None)
+    kept = ServiceSession(root, None)
     runs = sorted(folder.name.removeprefix("run-") for folder in kept.folder.parent.glob("run-*"))
-    return [kept, *(Fleet(root, run) for run in runs)]
+    return [kept, *(ServiceSession(root, run) for run in runs)]
 
 
 def new_run() -> str:

@@ -47,7 +47,7 @@ def remove_labelled(client: docker.DockerClient, labels: Mapping[str, str]) -> C
 
 
 def _empty(network: Network) -> None:
-    """Takes out who is in it still: the fleet's Postgres, which outlives a worker's network."""
+    """Takes out who is in it still: the session's Postgres, which outlives a worker's network."""
     network.reload()
     for member in network.attrs.get("Containers") or {}:
         network.disconnect(member, force=True)

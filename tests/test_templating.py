@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.declared import rendered, schemas
 from harness.errors import SettingsError
 from harness.settings import Settings
+from harness.templating import rendered, schemas
 
 KNOWN = {"minio.url": "http://127.0.0.1:9", "postgres.own-rows": "postgresql://here", "network": "net"}
 
