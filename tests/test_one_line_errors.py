@@ -12,6 +12,7 @@ import pytest
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from harness.engine import LABEL_SESSION, connect
+from harness.services.containers import list_labelled
 from harness.services.stack import Stack
 from harness.settings import Settings
 from tests.outer import project, run_pytest

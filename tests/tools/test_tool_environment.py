@@ -179,10 +179,10 @@ def test_scripts_name_the_interpreter_in_the_final_folder(project: Place) -> Non
 @pytest.mark.parametrize("fault", ["FAKE_GET", "FAKE_UV"])
 def test_pip_installs_if_uv_fails_and_the_reason_is_one_line(project: Place, fault: str) -> None:
     python(project, "python3")
-    done = project.run("tools/environment", "make", "harness", **{fault: "Trying\nNo such host"})
+    done = project.run("tools/environment", "make", "harness", **{fault: "Trying\nERROR: no such host\nGot nothing"})
     assert done.returncode == 0, done.stderr
     (message,) = [line for line in done.stdout.splitlines() if "uv can't be used" in line]
-    assert "(No such host)" in message
+    assert "(ERROR: no such host)" in message
     assert calls(project) == [f"pip {project.folder}/requirements/harness.txt", f"pip {project.folder}"]
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 class FailedError(Exception):
     """A command failed; the message has the command and the end of its output."""
 
-    def __init__(self, command: Sequence[str], output: str) -> None:
+    def __init__(self, command: Sequence[str], output: str, exit_code: int = 1) -> None:
         lines = output.rstrip().splitlines()
-        super().__init__("\n".join([f"failed: {' '.join(command)}", *lines[-20:]]))
-        self.reason = lines[-1].strip() if lines else "no output"
-        """The last line of the output."""
+        super().__init__("\n".join([f"exit code {exit_code}: {' '.join(command)}", *lines[-20:]]))
+        errors = [line for line in lines if line.lower().startswith("error")]
+        self.reason = [*errors, *lines[-1:], f"exit code {exit_code}"][0].strip()[:200]
+        """One line: the first error in the output, else its last line."""
 
 
 def run(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
@@ -37,5 +38,5 @@ def run(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None,
     with log.open("a") as file:
         file.write(f"$ {' '.join(command)}\n{done.stdout}")
     if done.returncode != 0:
-        raise FailedError(command, done.stdout)
+        raise FailedError(command, done.stdout, done.returncode)
     return done.stdout
