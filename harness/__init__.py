@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.airflow.environments import AirflowEnvironment
     from harness.airflow.facts import TaskResult
     from harness.airflow.in_image import get_engine_socket_owner, read_dag_files, run_in_image
     from harness.errors import (
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from harness.world import World
 
 _FROM = {
+    "harness.airflow.environments": ("AirflowEnvironment",),
     "harness.airflow.facts": ("TaskResult",),
     "harness.airflow.in_image": ("read_dag_files", "get_engine_socket_owner", "run_in_image"),
     "harness.errors": (
@@ -70,6 +72,7 @@ _MODULE_OF = {name: module for module, names in _FROM.items() for name in names}
 
 __all__ = [
     "LOCAL",
+    "AirflowEnvironment",
     "AwsState",
     "ContainerResult",
     "EngineError",

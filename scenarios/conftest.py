@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from harness import Settings, World
-from harness.airflow.environments import AirflowEnvironment
+from harness import AirflowEnvironment, Settings, World
 from scenarios.account import Account, create_account
 from scenarios.digits import Digits
 
