@@ -122,7 +122,7 @@ class World:
 
     @property
     def evidence(self) -> Evidence:
-        """The evidence of the last completed run. Raises LookupError if there is none yet."""
+        """The evidence of the last completed run. Raises LookupError before that."""
         completed = [run for run in self.runs if run.refused is None]
         if not completed:
             raise LookupError("no run was completed yet: call world.run() first")
