@@ -14,7 +14,7 @@ WORDS = (
         "whatever",
         "whoever",
         "some(?:body|one)",
-        '(?<![`"])nobody',
+        "(?<![`'\"])nobody",
         "anew",
         "hardly",
         "likewise",
@@ -32,6 +32,7 @@ WORDS = (
         "as they are",
     ),
 )
+"""Words and phrases to avoid; quoted, `nobody` is a user of the system."""
 PATTERN = re.compile(r"\b(?:" + "|".join(WORDS).replace(" ", r"[\s#]+") + r")\b", re.IGNORECASE)
 
 
