@@ -22,7 +22,7 @@ def test_warm_is_the_default_on_proved_lines(line: str) -> None:
 def test_unproved_lines_use_process_and_say_how_to_force_warm() -> None:
     assert choose("auto", "3.1") == (
         "process",
-        "runner: process, because warm is not proved on Airflow 3.1; --runner warm forces it",
+        "runner: process, because warm is not proved on Airflow 3.1; --harness-runner warm forces it",
     )
     assert choose("warm", "3.1") == ("warm", None)
 
@@ -36,5 +36,5 @@ def test_other_systems_use_process(monkeypatch: pytest.MonkeyPatch, wanted: str)
     monkeypatch.setattr(sys, "platform", "darwin")
     assert choose(wanted, "3.3") == (  # type: ignore[arg-type]
         "process",
-        "runner: process, because warm needs Linux; --runner process avoids this line",
+        "runner: process, because warm needs Linux; --harness-runner process avoids this line",
     )

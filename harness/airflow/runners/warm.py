@@ -118,7 +118,7 @@ class WarmRunner:
 
     def _give_up(self, reason: str) -> None:
         self._given_up = True
-        self.remark(f"runner: process, because {reason}; --runner process avoids this line")
+        self.remark(f"runner: process, because {reason}; --harness-runner process avoids this line")
 
     def _start(self, slot: Path, env: Mapping[str, str]) -> socket.socket:
         """Start a host in the slot, and connect to the host when it is warm."""
