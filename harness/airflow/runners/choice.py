@@ -18,5 +18,6 @@ def choose(runner: Runner, line: str) -> tuple[Literal["warm", "process"], str |
     if sys.platform != "linux":
         return "process", "runner: process, because warm needs Linux; --harness-runner process avoids this line"
     if runner == "auto" and line not in PROVED:
-        return "process", f"runner: process, because warm is not proved on Airflow {line}; --harness-runner warm forces it"
+        why = f"warm is not proved on Airflow {line}; --harness-runner warm forces it"
+        return "process", f"runner: process, because {why}"
     return "warm", None
