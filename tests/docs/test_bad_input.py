@@ -125,6 +125,7 @@ GIVEN: dict[str, Callable[[Place], object]] = {
     "an empty dags folder": lambda place: (place.folder / "dags" / "greets.py").unlink(),
     "two services with the same fixed port": lambda place: place.pyproject("minio_port = 9000\naws_port = 9000"),
     "a fixed port": lambda place: place.pyproject("minio_port = 19321"),
+    "a missing Airflow interpreter": lambda place: place.env.update(HARNESS_AIRFLOW_PYTHON="/no/python"),
     "no engine": lambda place: place.env.update(DOCKER_HOST=NOTHING_LISTENS),
     "a file where a folder is needed": a_file_in_the_way,
     "state files of an older version": write_old_state,
