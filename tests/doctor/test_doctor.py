@@ -83,7 +83,7 @@ def test_python_version_must_be_supported(settings: Settings, monkeypatch: pytes
     assert (found.status, found.found) == ("ok", ".".join(map(str, sys.version_info[:3])))
     monkeypatch.setattr(python.sys, "version_info", (3, 9, 1))
     (found,) = python.check_python(settings)
-    assert (found.status, found.todo) == ("fail", "use Python <3.13,>=3.11")
+    assert (found.status, found.todo) == ("fail", "use Python <3.15,>=3.11")
 
 
 def use_airflow(monkeypatch: pytest.MonkeyPatch, packages: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ def look() -> str:
     import boto3
 
     s3 = boto3.client("s3")
-    return json.dumps({"environment": dict(os.environ), "home": str(Path.home()), "s3": s3.meta.endpoint_url})
+    return json.dumps({"environment": dict(os.environ), "home": str(Path.home().resolve()), "s3": s3.meta.endpoint_url})
 
 
 with DAG("looks_around", schedule=None, start_date=dt.datetime(2020, 1, 1, tzinfo=dt.UTC)):

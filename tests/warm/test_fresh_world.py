@@ -251,7 +251,7 @@ def test_an_endless_thread_times_out_only_its_run(warm: Runs) -> None:
 def test_no_run_sees_the_warm_up(warm: Runs) -> None:
     """The warm-up appears neither in the DAG files of the run nor in its log."""
     run = warm.run("return 1")
-    assert "warm_up" not in run.log
+    assert "harness_warm_up" not in run.log
     assert json.dumps(sorted(run.dag_files)) in ('["probe"]', "[]")
 
 
