@@ -73,7 +73,7 @@ lint: venv ## check with ruff (rules, format) and import-linter (layers)
 types: venv ## check types with mypy
 	@$(BIN)/mypy
 
-unit: images airflow-3.3 chromium ## run the harness's own tests
+unit: images airflow-3.3 airflow-2.11 chromium ## run the harness's own tests
 	@$(BIN)/python -m pytest tests -n $(WORKERS) --junitxml=$(JUNIT)/unit.xml -m "$(LEFT_OUT)" $(ARGS)
 unit-whole: ## the same, including slow tests
 	@$(MAKE) --no-print-directory unit LEFT_OUT=
@@ -81,10 +81,10 @@ unit-whole: ## the same, including slow tests
 chromium: ## install Chromium, for the test of the report's page (Debian, as root)
 	@tools/chromium
 
-bench: images airflow-3.3 ## measure the speed table, or some rows (ROWS=1,2); all rows take 45 minutes
+bench: images airflow-3.3 airflow-2.11 ## measure the speed table, or some rows (ROWS=1,2); all rows take 45 minutes
 	@$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS))
 
-bench-gate: images airflow-3.3 ## compare the quick rows' ratios with the last release's table, as in CI
+bench-gate: images airflow-3.3 airflow-2.11 ## compare the quick rows' ratios with the last release's table, as in CI
 	@$(BIN)/python -m benchmarks --quick --json $(QUICK)
 	@$(BIN)/python -m benchmarks gate $(QUICK)
 

@@ -67,7 +67,7 @@ def test_the_suite_runs_in_order(project: Place) -> None:
         ("scenarios", "python on 3.3 -m pytest scenarios -n 2", ["harness", "airflow-3.3"]),
         ("equal-2.11", "python on 2.11 -m pytest scenarios -n 2", ["harness", "airflow-2.11"]),
         ("folders", "python on 2.11 -m pytest -q tests/legacy --harness-stack embedded", ["harness", "airflow-2.11"]),
-        ("unit", "python -m pytest tests -n 2", ["harness", "airflow-3.3"]),
+        ("unit", "python -m pytest tests -n 2", ["harness", "airflow-3.3", "airflow-2.11"]),
     ],
 )
 def test_a_step_creates_its_environments_first(
