@@ -10,13 +10,14 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from benchmarks import table
+from benchmarks.airflow_lines import python_of
 from benchmarks.figures import Line, as_json, from_json
 from benchmarks.inner import WORK
 from benchmarks.rows import Row
+from harness.airflow.environments import describe
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,10 @@ def machine() -> str:
     """Describe date, machine and versions in one line."""
     now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
     load = os.getloadavg()[0]
-    versions = f"Airflow {metadata.version('apache-airflow')}, Python {platform.python_version()}"
+    airflow = describe(python_of("3.3"))
+    versions = (
+        f"Airflow {airflow.airflow_version} on Python {airflow.python_version}, Python {platform.python_version()}"
+    )
     return f"{now}, {os.cpu_count()} cores, {sys.platform}, load {load:.1f}, {versions}"
 
 
