@@ -88,6 +88,7 @@ def warm_up(folder: Path) -> Origin:
     with internals.record_warnings() as recorded:
         reset_plugins = internals.save_plugin_state()
         internals.remember_log_templates()
+        internals.keep_dags_folder_out_of_parser()
         sys.argv = ["airflow", "dags", "test", "harness_warm_up", "2021-01-01"]
         os.chdir(home)
         sys.path[0] = home

@@ -45,6 +45,16 @@ def remember_log_templates() -> None:
     db.reflect_tables = reflect_tables
 
 
+def keep_dags_folder_out_of_parser() -> None:
+    """Before the warm-up: make the command's parser, which Airflow caches, the same for each dags folder.
+
+    Relies on the default of `ARG_SUBDIR` (2.x), and on `process_subdir` to replace the word DAGS_FOLDER.
+    """
+    cli: Any = importlib.import_module("airflow.cli.cli_config")
+    if hasattr(cli, "ARG_SUBDIR"):
+        cli.ARG_SUBDIR.kwargs["default"] = "DAGS_FOLDER"
+
+
 def save_plugin_state() -> Callable[[], None]:
     """Before the warm-up: return a function that makes Airflow load its plugins again.
 
@@ -101,7 +111,7 @@ def load_run_settings(holders: list[Any]) -> None:
     """In a fork, with the run's `os.environ`: load the folders and secrets of the run.
 
     All other settings are the same for each run of a host. Relies on `configure_vars`, PREPARE_PATH of
-    `airflow.settings` (where available), `conf.mask_secrets`, and the default of `ARG_SUBDIR` (2.x).
+    `airflow.settings` (where available), and `conf.mask_secrets`.
     """
     settings: Any = sys.modules["airflow.settings"]
     settings.configure_vars()
@@ -111,10 +121,6 @@ def load_run_settings(holders: list[Any]) -> None:
         getattr(settings, name, lambda: None)()
     configuration: Any = sys.modules["airflow.configuration"]
     configuration.conf.mask_secrets()
-    cli: Any = sys.modules.get("airflow.cli.cli_config")
-    if hasattr(cli, "ARG_SUBDIR"):
-        cli.ARG_SUBDIR.kwargs["default"] = settings.DAGS_FOLDER
-        sys.modules["airflow.cli.cli_parser"].get_parser.cache_clear()
 
 
 @contextmanager
