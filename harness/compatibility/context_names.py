@@ -1,105 +1,208 @@
-"""Findings from a file's syntax tree that ruff has no rules for."""
+"""Names of a run's context that Airflow 3 lacks, in Python and in templates."""
 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from harness.compatibility.finding import CompatibilityFinding
+from jinja2 import Environment, TemplateError, nodes
 
+PREVIOUS = "it was the logical date of the schedule's previous run: for a daily schedule write"
+NEXT = "it was the logical date of the schedule's next run: for a daily schedule write"
 GONE = {
-    "execution_date": "logical_date",
-    "next_execution_date": "data_interval_end",
-    "prev_execution_date": "prev_data_interval_start_success",
-    "prev_execution_date_success": "prev_data_interval_start_success",
-    "next_ds": "data_interval_end | ds",
-    "next_ds_nodash": "data_interval_end | ds_nodash",
-    "prev_ds": "data_interval_start | ds",
-    "prev_ds_nodash": "data_interval_start | ds_nodash",
-    "tomorrow_ds": "macros.ds_add(ds, 1)",
-    "tomorrow_ds_nodash": "macros.ds_add(ds, 1)",
-    "yesterday_ds": "macros.ds_add(ds, -1)",
-    "yesterday_ds_nodash": "macros.ds_add(ds, -1)",
+    "conf": "use dag_run.conf for the run's conf, or airflow.configuration.conf for Airflow's settings",
+    "execution_date": "use logical_date",
+    "next_ds": f"{NEXT} macros.ds_add(ds, 1)",
+    "next_ds_nodash": f"{NEXT} macros.ds_add(ds, 1) | replace('-', '')",
+    "next_execution_date": f"{NEXT} logical_date + macros.timedelta(days=1)",
+    "prev_ds": f"{PREVIOUS} macros.ds_add(ds, -1)",
+    "prev_ds_nodash": f"{PREVIOUS} macros.ds_add(ds, -1) | replace('-', '')",
+    "prev_execution_date": f"{PREVIOUS} logical_date - macros.timedelta(days=1)",
+    "prev_execution_date_success": "use prev_data_interval_start_success",
+    "tomorrow_ds": "use macros.ds_add(ds, 1)",
+    "tomorrow_ds_nodash": "use macros.ds_add(ds, 1) | replace('-', '')",
+    "triggering_dataset_events": "use triggering_asset_events",
+    "yesterday_ds": "use macros.ds_add(ds, -1)",
+    "yesterday_ds_nodash": "use macros.ds_add(ds, -1) | replace('-', '')",
 }
-"""Name removed from a run's context in Airflow 3 -> its replacement. Source: Airflow's guide to upgrading to 3."""
-TEMPLATED = re.compile(r"\{[{%].*?\b(" + "|".join(GONE) + r")\b.*?[}%]\}", re.S)
+"""Name removed from a run's context in Airflow 3 -> what to do. Source: Airflow's guide to upgrading to 3.
+
+Airflow 2 computed prev_* and next_* from the schedule. Airflow 3 names no replacement: data_interval_start and
+data_interval_end equal the logical date under a cron schedule, which is a CronTriggerTimetable there.
+"""
+CONTEXTS = ("context", "ctx", "kwargs")
+"""Usual names of the context in a function."""
+RECORDS = {"dag_run": "DAG run", "ti": "task instance", "task_instance": "task instance"}
+"""Context name -> what it is; neither has an execution_date in Airflow 3."""
+JINJA = Environment(extensions=["jinja2.ext.do"])  # noqa: S701 - only parses
+
+Missing = tuple[str, str, int]
+"""Reason, advice and line."""
 
 
-def find_load_problems(packages: Sequence[str], dags_folder: Path, file: Path) -> list[CompatibilityFinding]:
-    """Find removed provider modules and values that operators now refuse in the file.
+def find_missing_names(tree: ast.AST) -> Iterator[Missing]:
+    """Yield each use of a name that Airflow 3 lacks in a run's context."""
+    facts = _FileFacts()
+    facts.visit(tree)
+    for node in ast.walk(tree):
+        if id(node) in facts.ignored:
+            continue
+        if (key := _read_key(node, facts)) in GONE:
+            yield _missing_name(str(key), _line(node))
+        if record := _read_record(node, facts):
+            yield _missing_date(record, _line(node))
+        match node:
+            case ast.Constant(value=str(text)):
+                yield from _find_in_template(text, node, facts)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if node.name in facts.callables:
+                yield from _find_in_parameters(node, facts)
 
-    `packages` are the folders of the Airflow environment's packages.
+
+def _line(node: ast.AST) -> int:
+    return int(getattr(node, "lineno", 0))
+
+
+def _missing_name(name: str, line: int) -> Missing:
+    return f"Airflow 3 has no {name!r} in a run's context", GONE[name], line
+
+
+def _missing_date(record: str, line: int) -> Missing:
+    return f"Airflow 3 has no 'execution_date' in a {RECORDS[record]}", "use dag_run.logical_date", line
+
+
+@dataclass
+class _FileFacts(ast.NodeVisitor):
+    """What the rules need to know of the whole file.
+
+    `contexts` are the variables that hold a context, `callables` the functions that Airflow calls for a task,
+    `passed` the names and positions of the arguments that the file itself passes to a function, `own_names` the names
+    that the file defines for its templates, and `ignored` the ids of docstrings and of the nodes in an `__init__`.
     """
-    place = str(file.relative_to(dags_folder))
-    return [
-        CompatibilityFinding(what, modern, (f"{place}:{line}",))
-        for node in ast.walk(_tree(file))
-        for what, modern, line in (*_find_moved_imports(packages, node), *_find_refused_values(node))
-    ]
+
+    contexts: set[str] = field(default_factory=lambda: set(CONTEXTS))
+    callables: set[str] = field(default_factory=set)
+    passed: dict[str, set[str | int]] = field(default_factory=dict)
+    own_names: set[str] = field(default_factory=set)
+    ignored: set[int] = field(default_factory=set)
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if isinstance(node.value, ast.Constant):
+            self.ignored.add(id(node.value))
+        self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        if any(_is_task(each) for each in node.decorator_list):
+            self.callables.add(node.name)
+            if node.args.kwarg:
+                self.contexts.add(node.args.kwarg.arg)
+        if node.name == "__init__":
+            self.ignored.update(map(id, ast.walk(node)))
+        self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        if _is_context_call(node.value):
+            self.contexts.update(each.id for each in node.targets if isinstance(each, ast.Name))
+        self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        keywords = {each.arg: each.value for each in node.keywords if each.arg}
+        name = _called_name(node.func)
+        self.passed.setdefault(name, set()).update(keywords, range(len(node.args)))
+        if any(each.arg is None for each in node.keywords) or any(isinstance(each, ast.Starred) for each in node.args):
+            self.passed[name].update(GONE)  # an unpacked value may hold any name
+        match keywords.get("python_callable"):
+            case ast.Name(id=function) | ast.Attribute(attr=function):
+                self.callables.add(function)
+                passed = self.passed.setdefault(function, set())
+                passed.update(_list_keys(keywords.get("op_kwargs")))
+                passed.update(range(len(getattr(keywords.get("op_args"), "elts", ()))))
+        self.own_names.update(_list_keys(keywords.get("user_defined_macros")))
+        if name == "render":  # the file renders a template of its own
+            self.own_names.update(keywords)
+        self.generic_visit(node)
 
 
-def find_missing_context_names(dags_folder: Path, file: Path) -> list[CompatibilityFinding]:
-    """Find names that the file reads from a run's context and Airflow 3 lacks."""
-    place = str(file.relative_to(dags_folder))
-    return [
-        CompatibilityFinding(
-            f"Airflow 3 has no {name!r} in a run's context",
-            f"use {GONE[name]}",
-            (f"{place}:{getattr(node, 'lineno', 0)}",),
-        )
-        for node in ast.walk(_tree(file))
-        for name in _find_context_names(node)
-    ]
+def _called_name(function: ast.AST) -> str:
+    """Return the last name of what is called; that of `work.expand` and `work.override(...)` is `work`."""
+    match function:
+        case ast.Attribute(attr="expand" | "partial" | "override", value=value):
+            return _called_name(value)
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case ast.Call(func=inner):
+            return _called_name(inner)
+    return ""
 
 
-def _tree(file: Path) -> ast.AST:
+def _is_task(decorator: ast.AST) -> bool:
+    """Return whether the decorator is @task, @task.KIND, or one of these with arguments."""
+    match decorator:
+        case ast.Call(func=inner):
+            return _is_task(inner)
+        case ast.Attribute(value=ast.Name(id="task")) | ast.Name(id="task") | ast.Attribute(attr="task"):
+            return True
+    return False
+
+
+def _is_context_call(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and _called_name(node.func) == "get_current_context"
+
+
+def _list_keys(node: ast.AST | None) -> set[str]:
+    """Return the text keys of a dict display; all names if another expression may hold any of them."""
+    if isinstance(node, ast.Dict) and None not in node.keys:
+        return {key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+    return set(GONE) if node else set()
+
+
+def _read_key(node: ast.AST, facts: _FileFacts) -> str | None:
+    """Return the key that the node reads from a context, by subscript, get or pop."""
+    match node:
+        case (
+            ast.Subscript(value=source, slice=ast.Constant(value=str(key)))
+            | ast.Call(func=ast.Attribute(value=source, attr="get" | "pop"), args=[ast.Constant(value=str(key)), *_])
+        ):
+            is_context = isinstance(source, ast.Name) and source.id in facts.contexts
+            return key if is_context or _is_context_call(source) else None
+    return None
+
+
+def _read_record(node: ast.AST, facts: _FileFacts) -> str | None:
+    """Return the context's name of the record whose execution_date the node reads."""
+    if not isinstance(node, ast.Attribute) or node.attr != "execution_date":
+        return None
+    name = node.value.id if isinstance(node.value, ast.Name) else _read_key(node.value, facts)
+    return name if name in RECORDS else None
+
+
+def _find_in_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef, facts: _FileFacts) -> Iterator[Missing]:
+    """Find parameters that Airflow 2 fills from the context, because the file passes no value for them."""
+    passed = facts.passed.get(node.name, set())
+    for position, argument in enumerate((*node.args.posonlyargs, *node.args.args)):
+        if argument.arg in GONE and not {argument.arg, position} & passed:
+            yield _missing_name(argument.arg, argument.lineno)
+    for argument in node.args.kwonlyargs:
+        if argument.arg in GONE and argument.arg not in passed:
+            yield _missing_name(argument.arg, argument.lineno)
+
+
+def _find_in_template(text: str, constant: ast.Constant, facts: _FileFacts) -> Iterator[Missing]:
+    if "{{" not in text and "{%" not in text:
+        return
     try:
-        return ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError, OSError):
-        return ast.Module([], [])  # Airflow reports the error itself
-
-
-def _find_context_names(node: ast.AST) -> Iterator[str]:
-    match node:
-        case ast.Constant(value=str(text)):
-            yield from TEMPLATED.findall(text)
-        case ast.Subscript(value=ast.Name(id=variable), slice=ast.Constant(value=str(name))):
-            if name in GONE and variable in ("context", "kwargs", "ctx"):
-                yield name
-        case ast.FunctionDef(args=arguments):
-            names = [argument.arg for argument in (*arguments.args, *arguments.kwonlyargs)]
-            yield from (name for name in names if name in GONE)
-
-
-def _find_refused_values(node: ast.AST) -> Iterator[tuple[str, str, int]]:
-    match node:
-        case ast.Call(func=ast.Name(id="DockerOperator") | ast.Attribute(attr="DockerOperator"), keywords=keywords):
-            for keyword in keywords:
-                match keyword:
-                    case ast.keyword(arg="auto_remove", value=ast.Constant(value=bool(given), lineno=line)):
-                        modern = "success" if given else "never"
-                        yield f"DockerOperator refuses auto_remove={given}", f'write auto_remove="{modern}"', line
-
-
-def _find_moved_imports(packages: Sequence[str], node: ast.AST) -> Iterator[tuple[str, str, int]]:
-    """Find imports from a provider's module that the installed provider does not have."""
-    if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("airflow.providers."):
+        template = JINJA.parse(text)
+    except TemplateError:
         return
-    parent, _, module = str(node.module).rpartition(".")
-    folders = (Path(root, *parent.split(".")) for root in packages)
-    folder = next((path for path in folders if path.is_dir()), None)
-    if folder is None or (folder / f"{module}.py").exists() or (folder / module).is_dir():
-        return
-    for name in node.names:
-        now = _find_module(folder, name.name)
-        modern = f"import it from {parent}.{now}" if now else "its provider has no such class"
-        yield f"{node.module} was removed, with {name.name}", modern, node.lineno
-
-
-def _find_module(package: Path, name: str) -> str | None:
-    """Return the name of the package's module that defines class `name`, or None."""
-    defines = re.compile(rf"^class {re.escape(name)}\b", re.M)
-    modules = (file.stem for file in sorted(package.glob("*.py")) if defines.search(file.read_text(errors="replace")))
-    return next(modules, None)
+    # A text of one line in the source may have line breaks as \n.
+    exact = (constant.end_lineno or constant.lineno) - constant.lineno == text.count("\n")
+    variables = list(template.find_all(nodes.Name))
+    own = facts.own_names | {each.name for each in variables if each.ctx != "load"}
+    for each in variables:
+        if each.name in GONE and each.name not in own:
+            line = constant.lineno + (each.lineno - 1 if exact else 0)
+            yield _missing_name(each.name, line)
+    for attribute in template.find_all(nodes.Getattr):
+        record = attribute.node.name if isinstance(attribute.node, nodes.Name) else ""
+        if attribute.attr == "execution_date" and record in RECORDS and record not in own:
+            yield _missing_date(record, constant.lineno + (attribute.lineno - 1 if exact else 0))
