@@ -198,11 +198,17 @@ def test_no_alarm_for_names_that_the_file_defines(tmp_path: Path) -> None:
             "use a TaskGroup: with TaskGroup(group_id=...), from airflow.sdk",
         ),
         (
+            "from airflow.contrib.operators.ssh_operator import SSHOperator",
+            "airflow.contrib.operators.ssh_operator.SSHOperator",
+            "Airflow 3.3.2 has no airflow.contrib.operators.ssh_operator.SSHOperator; install "
+            "apache-airflow-providers-ssh in Airflow's environment, and import it from "
+            "airflow.providers.ssh.operators.ssh",
+        ),
+        (
             "from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator",
             "airflow.providers.cncf.kubernetes.operators.pod.KubernetesPodOperator",
             "apache-airflow-providers-cncf-kubernetes is not installed; install "
-            "apache-airflow-providers-cncf-kubernetes in Airflow's environment, and import it from "
-            "airflow.providers.cncf.kubernetes.operators.pod",
+            "apache-airflow-providers-cncf-kubernetes in Airflow's environment",
         ),
     ],
 )

@@ -39,15 +39,19 @@ Import = tuple[int, str, str]
 def explain_import(imported: Import, replacements: Mapping[str, str], installed: Installed) -> tuple[str, str]:
     """Return why the import fails and its modern form. `replacements` are ruff's, by qualified name."""
     _, name, error = imported
+    module, _, last = name.rpartition(".")
+    own = FORMS.get(last, "")
+    form = replacements.get(name, "") if not own or own == f"import it from {module}" else own
     package = find_provider_package(name) or find_provider_package(error)
-    form = FORMS.get(name.rpartition(".")[2]) or replacements.get(name)
+    needed = package or find_provider_package(own)
+    if needed and needed not in installed.packages:
+        form = f"install {needed} in Airflow's environment" + (f", and {form}" if form else "")
     if package and package not in installed.packages:
-        install = f"install {package} in Airflow's environment"
-        return f"{package} is not installed", f"{install}, and {form}" if form else install
+        return f"{package} is not installed", form
     if name.startswith("airflow.sdk") and installed.major < 3:
         return "airflow.sdk needs Airflow 3", "import these names from airflow, airflow.models or airflow.decorators"
-    if package and not form and (module := _find_module(name, installed)):
-        form = f"import it from {module}"
+    if package and not form and (found := _find_module(name, installed)):
+        form = f"import it from {found}"
     owner = f"{package} {installed.packages[package]}" if package else f"Airflow {installed.airflow_version}"
     return f"{owner} has no {name}", form or ("see the provider's changelog" if package else GUIDE)
 
