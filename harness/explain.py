@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.airflow.dagbag import DagBag, read_dagbag, summarise_errors
+from harness.airflow.dagbag import DagBag, group_errors, read_dagbag
 from harness.airflow.facts import RunFacts
 from harness.airflow.runner import RunRequest
 from harness.airflow.runners import Execute
 from harness.compatibility.find import find_in_broken_files, format_short, hint_for_failure
+from harness.compatibility.finding import format_files
 from harness.errors import RunRefusedError
 
 
@@ -24,14 +25,14 @@ def explain(facts: RunFacts, request: RunRequest, execute: Execute) -> str | Non
     airflow = request.airflow
     if facts.tasks:
         file = facts.dag_files.get(request.dag_id)
-        hint = hint_for_failure(request.dags_folder, Path(file), facts.log, airflow.major) if file else None
+        hint = hint_for_failure(request.dags_folder, Path(file), facts.log, airflow) if file else None
         return f"{failure}; {hint}" if hint else failure
     bag = read_dagbag(airflow, request.dags_folder, request.env, request.home, request.timeout, execute)
     if bag is None:
         return failure
     if facts.state is None and (reason := explain_missing_dag(bag, request.dag_id, request.dags_folder)):
-        finding = format_short(find_in_broken_files(bag.errors, request.dags_folder, airflow.major, airflow.folders))
-        raise RunRefusedError("; ".join(filter(None, (reason, finding))))
+        findings = find_in_broken_files(bag.errors, bag.missing_imports, request.dags_folder, airflow)
+        raise RunRefusedError("; ".join(filter(None, (reason, format_short(findings)))))
     return explain_missing_tasks(bag, request.dag_id, request.date) if facts.exit_code == 0 else failure
 
 
@@ -40,8 +41,10 @@ def explain_missing_dag(bag: DagBag, dag_id: str, dags_folder: Path) -> str | No
     if dag_id in bag.dags:
         return None
     if bag.errors:
-        broken = "; ".join(f"{Path(file).name}: {error}" for file, error in summarise_errors(bag).items())
-        return f"DAG {dag_id!r} is not in {dags_folder}, where a file is broken: {broken}"
+        groups = group_errors(bag).items()
+        broken = "; ".join(f"{format_files([Path(file).name for file in files])}: {error}" for error, files in groups)
+        count = "a file is broken" if len(bag.errors) == 1 else f"{len(bag.errors)} files are broken"
+        return f"DAG {dag_id!r} is not in {dags_folder}, where {count}: {broken}"
     known = ", ".join(sorted(bag.dags)) or "no DAG at all"
     return f"DAG {dag_id!r} is not in {dags_folder}, which holds: {known}"
 

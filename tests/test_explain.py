@@ -100,7 +100,8 @@ def test_a_missing_dag_is_explained() -> None:
     assert explain_missing_dag(DagBag({}, {}), "x", folder) == "DAG 'x' is not in dags, which holds: no DAG at all"
     trace = 'Traceback:\n  File "b.py", line 2\nKeyError: 1\n'
     assert explain_missing_dag(DagBag({}, {"/a/b.py": trace, "/a/c.py": ""}), "x", folder) == (
-        "DAG 'x' is not in dags, where a file is broken: b.py: KeyError: 1 (File \"b.py\", line 2); c.py: (no message)"
+        "DAG 'x' is not in dags, where 2 files are broken: b.py: KeyError: 1 (File \"b.py\", line 2); "
+        "c.py: (no message)"
     )
 
 
@@ -150,7 +151,7 @@ def test_a_dag_that_is_not_in_the_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunRefusedError, match=r"^DAG 'x' is not in .*, which holds: c, d$"):
         explain_facts(facts, tmp_path, print_bag("d", "c"))
     (tmp_path / "b.py").write_text("from airflow.utils.dates import days_ago\nSTART = days_ago(1)\n")
-    with pytest.raises(RunRefusedError, match=r"where a file is broken: b\.py: KeyError; b\.py:2: .*days_ago"):
+    with pytest.raises(RunRefusedError, match=r"where a file is broken: b\.py: KeyError; b\.py:1: .*days_ago"):
         explain_facts(facts, tmp_path, print_bag("d", errors={str(tmp_path / "b.py"): "KeyError"}))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.airflow.environments import AirflowEnvironment
@@ -25,10 +25,14 @@ class DagFacts:
 
 @dataclass(frozen=True)
 class DagBag:
-    """The DAGs by id, and the traceback of each broken file."""
+    """The DAGs by id, the traceback of each broken file, and each file's imports from Airflow that fail.
+
+    An import is its line, its qualified name and the error.
+    """
 
     dags: Mapping[str, DagFacts]
     errors: Mapping[str, str]
+    missing_imports: Mapping[str, Sequence[tuple[int, str, str]]] = field(default_factory=dict)
 
 
 def read_dagbag(
@@ -46,13 +50,21 @@ def read_dagbag(
         if line.startswith(MARK):
             content = json.loads(line.removeprefix(MARK))
             dags = {dag_id: DagFacts(**facts) for dag_id, facts in content["dags"].items()}
-            return DagBag(dags, content["errors"])
+            return DagBag(dags, content["errors"], content.get("missing_imports", {}))
     return None
 
 
 def summarise_errors(bag: DagBag) -> dict[str, str]:
     """Map each broken file to the error and the last frame of its traceback."""
     return {file: _summarise(trace) for file, trace in sorted(bag.errors.items())}
+
+
+def group_errors(bag: DagBag) -> dict[str, list[str]]:
+    """Map each error to the files that it breaks; an error of one file has the last frame of its traceback."""
+    groups: dict[str, list[str]] = {}
+    for file, trace in sorted(bag.errors.items()):
+        groups.setdefault(_summarise(trace).partition(" (File ")[0], []).append(file)
+    return {_summarise(bag.errors[files[0]]) if len(files) == 1 else error: files for error, files in groups.items()}
 
 
 def _summarise(trace: str) -> str:

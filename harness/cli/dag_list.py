@@ -14,14 +14,14 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from harness.airflow.dagbag import DagBag, read_dagbag, summarise_errors
+from harness.airflow.dagbag import DagBag, group_errors, read_dagbag, summarise_errors
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.preflight import check_folder
 from harness.airflow.run_environment import run_environment
 from harness.airflow.runners.process import execute
 from harness.compatibility import ruff_rules
 from harness.compatibility.find import find_in_broken_files, find_in_running_files
-from harness.compatibility.finding import CompatibilityFinding
+from harness.compatibility.finding import CompatibilityFinding, format_files
 from harness.errors import RunError
 from harness.images.catalogue import BUILT_IN
 from harness.settings import Settings
@@ -44,8 +44,8 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     folder = _read(airflow, settings)
     read = [Path(facts.file) for facts in folder.dags.values()]
     findings = (
-        *find_in_broken_files(folder.errors, settings.dags_folder, airflow.major, airflow.folders),
-        *find_in_running_files(settings.dags_folder, read, airflow.major),
+        *find_in_broken_files(folder.errors, folder.missing_imports, settings.dags_folder, airflow),
+        *find_in_running_files(read, folder.missing_imports, settings.dags_folder, airflow),
     )
     if chosen.json:
         dags = {dag_id: asdict(facts) for dag_id, facts in folder.dags.items()}
@@ -81,7 +81,7 @@ def _show(console: Console, dags_folder: Path, folder: DagBag, findings: Sequenc
         dates = ((moment or "-").removesuffix("T00:00:00+00:00") for moment in (facts.start, facts.end))
         table.add_row(escape(dag_id), escape(facts.schedule), *dates, escape(str(shown)))
     console.print(table)
-    for broken, error in summarise_errors(folder).items():
-        console.print(f"broken: {broken}: {error}", highlight=False, markup=False, soft_wrap=True)
+    for error, files in group_errors(folder).items():
+        console.print(f"broken: {format_files(files)}: {error}", highlight=False, markup=False, soft_wrap=True)
     for one in findings:
         console.print(str(one), highlight=False, markup=False, soft_wrap=True)

@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+SHOWN = 4
+"""Number of places in a line of text; `harness list --json` has all."""
+
+
+class Installed(Protocol):
+    """The Airflow environment that a finding is about: see harness.airflow.environments."""
+
+    @property
+    def airflow_version(self) -> str: ...
+    @property
+    def major(self) -> int: ...
+    @property
+    def python_minor(self) -> str: ...
+    @property
+    def packages(self) -> Mapping[str, str]: ...
+    @property
+    def folders(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)
@@ -15,7 +34,13 @@ class CompatibilityFinding:
     places: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{', '.join(self.places)}: {self.what}; {self.modern}"
+        return f"{format_files(self.places)}: {self.what}; {self.modern}"
+
+
+def format_files(places: Sequence[str]) -> str:
+    """Return the first places and the number of the others."""
+    more = len(places) - SHOWN
+    return ", ".join(places[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def merge_findings(findings: Iterable[CompatibilityFinding]) -> tuple[CompatibilityFinding, ...]:

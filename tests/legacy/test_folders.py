@@ -13,6 +13,7 @@ from harness.airflow.dagbag import DagBag, read_dagbag, summarise_errors
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.run_environment import run_environment
 from harness.airflow.runners.process import execute
+from harness.compatibility.context_names import GONE
 from harness.compatibility.find import find_in_broken_files, find_in_running_files
 from harness.errors import RunOutcomeError, RunRefusedError
 from harness.world import World
@@ -20,6 +21,8 @@ from harness.world import World
 FOLDERS = Path(__file__).parent / "folders"
 DATE = "2099-01-01"
 """Later than any start_date, including one relative to today."""
+
+IMPORTS_OF_2 = "import these names from airflow, airflow.models or airflow.decorators"
 
 Open = Callable[[str], World]
 
@@ -57,39 +60,44 @@ def test_broken_files_are_found(harness_airflow: AirflowEnvironment, every: DagB
 
 
 def test_each_finding_has_its_lines_and_the_modern_form(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
-    broken = find_in_broken_files(every.errors, find_root(every), harness_airflow.major, harness_airflow.folders)
-    findings = {each.places: (each.what, each.modern) for each in broken}
+    broken = find_in_broken_files(every.errors, every.missing_imports, find_root(every), harness_airflow)
+    findings = {place: (each.what, each.modern) for each in broken for place in each.places}
+    amazon = f"apache-airflow-providers-amazon {harness_airflow.packages['apache-airflow-providers-amazon']}"
     on_both_lines = {
-        ("old_docker/count_words.py:9",): ("DockerOperator refuses auto_remove=True", 'write auto_remove="success"'),
-        ("old_providers/train.py:6",): modern("s3_copy_object", "S3CopyObjectOperator", "s3"),
-        ("old_providers/train.py:7",): modern("sagemaker_training", "SageMakerTrainingOperator", "sagemaker"),
+        "old_docker/count_words.py:9": ("DockerOperator refuses auto_remove=True", 'write auto_remove="success"'),
+        "old_providers/train.py:6": modern(amazon, "s3_copy_object", "S3CopyObjectOperator", "s3"),
+        "old_providers/train.py:7": modern(amazon, "sagemaker_training", "SageMakerTrainingOperator", "sagemaker"),
     }
-    of_1_10 = {place: finding for place, finding in findings.items() if place[0].startswith("airflow_1_10/")}
-    assert {place: finding for place, finding in findings.items() if place not in of_1_10} == on_both_lines
-    lines = {place[0].rpartition(":")[2]: finding for place, finding in of_1_10.items()}
+    other = {place: finding for place, finding in findings.items() if place not in on_both_lines}
+    assert {place: finding for place, finding in findings.items() if place not in other} == on_both_lines
+    assert {place.partition("/")[0] for place in other} == {
+        "airflow_1_10" if harness_airflow.major >= 3 else "airflow_3"
+    }
+    lines = {place.rpartition(":")[2]: finding for place, finding in other.items()}
     if harness_airflow.major >= 3:
-        assert lines.keys() == {"10", "21", "22", "25", "26"}
-        assert lines["10"][1] == "write a date: datetime(2021, 1, 1)"
+        assert lines.keys() == {"6", "7", "8", "21", "22", "26"}
+        assert "`EmptyOperator` from `airflow.providers.standard.operators.empty`" in lines["6"][1]
+        assert "`PythonOperator` from `airflow.providers.standard.operators.python`" in lines["7"][1]
+        assert lines["8"][1] == "write a date: datetime(2021, 1, 1)"
         assert "`schedule`" in lines["21"][1]
         assert "`max_active_tasks`" in lines["22"][1]
-        assert "`EmptyOperator` from `airflow.providers.standard.operators.empty`" in lines["25"][1]
     else:
-        assert lines == {}
+        assert lines == {"5": ("airflow.sdk needs Airflow 3", IMPORTS_OF_2)}
 
 
-def modern(module: str, name: str, now: str) -> tuple[str, str]:
+def modern(provider: str, module: str, name: str, now: str) -> tuple[str, str]:
     operators = "airflow.providers.amazon.aws.operators"
-    return f"{operators}.{module} was removed, with {name}", f"import it from {operators}.{now}"
+    return f"{provider} has no {operators}.{module}.{name}", f"import it from {operators}.{now}"
 
 
 def test_findings_that_fail_only_at_run_time(harness_airflow: AirflowEnvironment, every: DagBag) -> None:
     files = [Path(facts.file) for facts in every.dags.values()]
-    findings = find_in_running_files(find_root(every), files, harness_airflow.major)
+    findings = find_in_running_files(files, every.missing_imports, find_root(every), harness_airflow)
     places = {each.what: (each.modern, each.places) for each in findings}
     lines = ("execution_date/by_date.py:11", "execution_date/by_date.py:16")
     expected = {
         "Airflow 3 has no 'execution_date' in a run's context": ("use logical_date", lines),
-        "Airflow 3 has no 'prev_ds' in a run's context": ("use data_interval_start | ds", lines[1:]),
+        "Airflow 3 has no 'prev_ds' in a run's context": (GONE["prev_ds"], lines[1:]),
     }
     assert places == (expected if harness_airflow.major >= 3 else {})
 
@@ -117,7 +125,9 @@ def test_packages_next_to_the_dags(open_folder: Open) -> None:
 def test_a_dag_of_airflow_1_10(open_folder: Open) -> None:
     world = open_folder("airflow_1_10")
     if world.airflow.major >= 3:
-        with pytest.raises(RunRefusedError, match=r"weekly_report\.py: ModuleNotFoundError.*10: .*days_ago.* more: "):
+        with pytest.raises(
+            RunRefusedError, match=r"weekly_report\.py: ModuleNotFoundError.*6: .*DummyOperator.* more: "
+        ):
             world.run("weekly_report", DATE)
     else:
         assert world.run("weekly_report", DATE).xcoms["count", "return_value"] == 3

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Any
+
+from .missing_imports import find_missing_imports
 
 MARK = "HARNESS-FOLDER:"
 TIMETABLES = {"NullTimetable": "none", "OnceTimetable": "once", "ContinuousTimetable": "continuous"}
@@ -12,7 +15,7 @@ EXPRESSIONS = ("expression", "_expression", "delta", "_delta", "summary")
 
 
 def main(arguments: list[str]) -> None:
-    """Print MARK and JSON: `dags` by id, `errors` (traceback) by file, of the given folder."""
+    """Print MARK and JSON of the given folder: `dags` by id, `errors` (traceback) and `missing_imports` by file."""
     (folder,) = arguments
     sys.path.append(folder)  # Airflow does this too, so DAG files can import the modules beside them
     try:
@@ -21,7 +24,16 @@ def main(arguments: list[str]) -> None:
         from airflow.models import DagBag
     bag = DagBag(dag_folder=folder)
     dags = {dag.dag_id: describe_dag(dag) for dag in bag.dags.values()}
-    print(MARK + json.dumps({"dags": dags, "errors": dict(bag.import_errors)}))
+    errors = dict(bag.import_errors)
+    missing = {file: find_missing_imports(file) for file in list_files(folder, dags, errors)}
+    print(MARK + json.dumps({"dags": dags, "errors": errors, "missing_imports": missing}))
+
+
+def list_files(folder: str, dags: dict[str, Any], errors: dict[str, str]) -> list[str]:
+    """Return the folder's files that have DAGs, that are broken, or that a traceback names."""
+    named = [file for trace in errors.values() for file in re.findall(r'File "([^"]+)"', trace)]
+    files = {*errors, *named, *(dag["file"] for dag in dags.values())}
+    return sorted(file for file in files if file.startswith(folder) and file.endswith(".py"))
 
 
 def describe_dag(dag: Any) -> dict[str, Any]:

@@ -1,0 +1,3 @@
+"""A draft, which .airflowignore hides: this airflow dag does not load."""
+
+raise NotImplementedError("not now")

@@ -1,0 +1,2 @@
+def weigh(boxes):
+    return sum(boxes)
