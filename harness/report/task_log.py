@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.airflow.stacks import list_threads, split_stacks
+
 HEAD = re.compile(r"^(?:\d{4}-\S+ \[(?P<new>[a-z]+)\s*\] |\[\d{4}-[^\]]+\] \{[^}]*\} (?P<old>[A-Z]+) - )")
 # The end of a message in Airflow 3's format. Lines after it were printed, or belong to a traceback.
 CLOSED = re.compile(r" \[[\w.]+\](?: \w+=.*)?$")
@@ -63,6 +65,13 @@ def newest_attempts(log: str) -> dict[str, list[str]]:
     return found
 
 
+def build_excerpt(lines: Sequence[str], limit: int) -> tuple[str, ...]:
+    """Return the lines of a failure's log to show: warnings, else the last ones, and the stacks after a timeout."""
+    printed, stacks = split_stacks(lines)
+    shown = find_warnings(printed, limit) or tail_lines(printed, limit)
+    return limit_lines([*shown, *_fold_frames(list_threads(stacks))], limit)
+
+
 def find_warnings(lines: Sequence[str], limit: int) -> tuple[str, ...]:
     """Return the last `limit` lines of warnings, errors and exceptions, without repetitions.
 
@@ -76,6 +85,16 @@ def find_warnings(lines: Sequence[str], limit: int) -> tuple[str, ...]:
         if entry.level not in QUIET and not repeated:
             loud += _fold_frames(entry.lines)
     return limit_lines(loud, limit)
+
+
+def find_exception(lines: Sequence[str]) -> str | None:
+    """Return the exception that ended a task's attempt, without its traceback; None if the log has none.
+
+    Later exceptions, such as one of a callback, do not count.
+    """
+    raised = [entry for entry in _entries(lines) if entry.exception]
+    ended = [entry for entry in raised if "Task failed with exception" in entry.lines[0]]
+    return (ended or raised)[-1].exception if raised else None
 
 
 def tail_lines(lines: Sequence[str], limit: int) -> tuple[str, ...]:
