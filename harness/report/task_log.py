@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 
 from harness.airflow.stacks import list_threads, split_stacks
 
@@ -41,11 +42,12 @@ class Entry:
 
     @property
     def exception(self) -> str | None:
-        """The lines below the last frame of the traceback."""
-        if not self.traceback:
+        """The lines below the last frame of the traceback, among which may be an indented one."""
+        frames = [number for number, line in enumerate(self.lines) if line.startswith('  File "')]
+        if not self.traceback or not frames:
             return None
-        frames = [number for number, line in enumerate(self.lines) if line.startswith("  ")]
-        return "\n".join(self.lines[frames[-1] + 1 :]).strip() if frames else None
+        below = dropwhile(lambda line: line.startswith(("    ", "  [Previous line")), self.lines[frames[-1] + 1 :])
+        return "\n".join(below).strip()
 
 
 def newest_attempts(log: str) -> dict[str, list[str]]:

@@ -71,6 +71,13 @@ def test_the_exception_of_a_task_is_the_one_that_ended_its_newest_attempt(line: 
     assert found["good"] is None
 
 
+def test_an_exception_may_have_an_indented_line() -> None:
+    log = ["2026-01-01T00:00:00Z [error    ] Task failed with exception [task] loc=a.py:1"]
+    log += ["Traceback (most recent call last):", '  File "/project/a.py", line 1, in f', "    f()", "    ^^^"]
+    log += ['Undefined: column "price"', "LINE 1: price", "    ^"]
+    assert find_exception(log) == 'Undefined: column "price"\nLINE 1: price\n    ^'
+
+
 def test_the_stacks_of_a_timeout_follow_the_log_as_tracebacks() -> None:
     log = [
         f"{STACKS}8: python -m airflow",
