@@ -29,6 +29,10 @@ class RunError(HarnessError):
     """Airflow ran, and its results are missing or contradictory."""
 
 
+class MissingObjectError(HarnessError):
+    """A scenario reads an object that is not in the S3 store."""
+
+
 class HostLostError(HarnessError):
     """The warm host ended during a run."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -14,13 +15,14 @@ from minio import Minio
 
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import fresh_database
+from harness.airflow.preflight import check_timeout, format_date
 from harness.airflow.run_environment import fernet_key, run_environment
 from harness.airflow.runner import RunRequest, run_dag
 from harness.airflow.runners import Execute
 from harness.errors import HarnessError, RunOutcomeError
 from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence, find_warnings
-from harness.evidence.objects import gather_objects
+from harness.evidence.objects import gather_objects, read_object
 from harness.explain import explain
 from harness.run import Run
 from harness.services.aws import AwsService
@@ -51,25 +53,29 @@ class World:
     def run(
         self,
         dag_id: str,
-        date: str,
+        date: str | dt.date,
         *,
         expect: Literal["success", "failure"] = "success",
         connections: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
         conf: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
     ) -> Run:
         """Run `airflow dags test DAG DATE` and return the run with its evidence.
 
-        `connections` and `environment` extend or replace the declarations of the project's fixtures. Raises
-        RunOutcomeError if the run does not end as expected, HarnessError if the run could not be executed.
+        `date` is the logical date: a text such as `2021-01-31` or `2021-01-31T12:00:00+00:00`, a date or a datetime
+        (without a time zone: UTC). `connections` and `environment` extend or replace the declarations of the project's
+        fixtures. `timeout` replaces the setting `run_timeout`, in seconds. Raises RunOutcomeError if the run does not
+        end as expected, HarnessError if the run could not be executed.
         """
         __tracebackhide__ = True  # a traceback ends at the scenario's own line
+        date = format_date(date)
         number = len(self.runs)
         self.runs.append(Run(dag_id, date, refused="interrupted"))
         home = self.folder / f"run-{number + 1}"
         try:
             self.runs[number] = run = self._execute_run(
-                dag_id, date, home, {**self.connections, **(connections or {})}, environment or {}, conf
+                dag_id, date, home, {**self.connections, **(connections or {})}, environment or {}, conf, timeout
             )
         except HarnessError as error:
             self.runs[number] = Run(dag_id, date, refused=str(error))
@@ -89,8 +95,10 @@ class World:
         connections: Mapping[str, str],
         environment: Mapping[str, str],
         conf: Mapping[str, Any] | None,
+        timeout: float | None,
     ) -> Run:
         """Run the DAG with a clean or shared database, explain a failure, gather evidence."""
+        check_timeout(timeout)
         home.mkdir(parents=True)
         extra = {"AWS_DEFAULT_REGION": self.settings.region, **self.environment, **self._fernet_key, **environment}
         dags_folder, shared = self.settings.dags_folder, self._metadata_url
@@ -103,7 +111,7 @@ class World:
                 home=home,
                 env=run_environment(self.airflow.python, home, dags_folder, url, connections, extra),
                 metadata_url=url,
-                timeout=self.settings.run_timeout,
+                timeout=self.settings.run_timeout if timeout is None else timeout,
                 conf=conf,
                 graph=self.graph,
             )
@@ -154,13 +162,9 @@ class World:
         return sorted(self.evidence.objects[bucket])
 
     def read(self, bucket: str, key: str) -> bytes:
-        """Return the current content of one object."""
-        response = self.s3().get_object(bucket, key)
-        try:
-            return bytes(response.read())
-        finally:
-            response.close()
-            response.release_conn()
+        """Return the current content of one object. Raises MissingObjectError, with the nearest names first."""
+        __tracebackhide__ = True
+        return read_object(self.s3(), bucket, key)
 
     def put(self, bucket: str, key: str, content: bytes) -> None:
         """Seed an object in MinIO."""

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from harness.airflow.facts import TaskResult
-from harness.airflow.outcome import judge, last_error
+from harness.airflow.outcome import get_activity, judge, last_error
 from harness.airflow.runners import ProcessResult
 from harness.airflow.snapshot import MetadataSnapshot
 from harness.errors import RunError
@@ -77,7 +79,26 @@ def test_the_last_error_of_a_log(log: str, error: str) -> None:
     assert last_error(log) == error
 
 
+@pytest.mark.parametrize(
+    ("state", "started", "activity"),
+    [
+        ("running", True, "running"),
+        ("scheduled", True, "running"),
+        ("scheduled", False, None),
+        ("deferred", True, "deferred"),
+        ("success", True, None),
+        (None, False, None),
+    ],
+)
+def test_a_task_under_way(state: str | None, started: bool, activity: str | None) -> None:
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC) if started else None
+    assert get_activity(TaskResult("a", state, 1, None, start)) == activity
+
+
 def test_a_timeout_is_a_failure() -> None:
-    assert judge(ProcessResult(None, "", 9.0), create_snapshot("running"), 9) == (
-        "timed out after 9 s; raise HARNESS_RUN_TIMEOUT if the DAG needs longer"
+    advice = "raise HARNESS_RUN_TIMEOUT or world.run(timeout=...) if the DAG needs longer"
+    late = ProcessResult(None, "", 9.0)
+    assert judge(late, create_snapshot(None), 9) == f"timed out after 9 s; {advice}"
+    assert judge(late, create_snapshot("running", a="success", b="running", c=None), 9, "etl.py, line 3, in load") == (
+        f"timed out after 9 s while task b was running (etl.py, line 3, in load); {advice}"
     )

@@ -90,9 +90,11 @@ def test_a_broken_dag_file_shows_its_error(world: World, tmp_path: Path) -> None
 
 
 def test_a_run_that_times_out_is_a_failure(examples: World, tmp_path: Path) -> None:
-    hasty = dataclasses.replace(examples, settings=examples.settings.model_copy(update={"run_timeout": 0.05}))
-    run = hasty.run("hello", "2021-01-01", expect="failure")
-    assert run.failure == "timed out after 0.05 s; raise HARNESS_RUN_TIMEOUT if the DAG needs longer"
+    run = examples.run("hello", "2021-01-01", expect="failure", timeout=0.05)
+    assert (
+        run.failure
+        == "timed out after 0.05 s; raise HARNESS_RUN_TIMEOUT or world.run(timeout=...) if the DAG needs longer"
+    )
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from datetime import date as calendar_date
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,12 +22,23 @@ def refuse_misleading(dags_folder: Path, date: str, env: Mapping[str, str]) -> N
         _check_docker_host(env["DOCKER_HOST"])
 
 
+def format_date(date: str | calendar_date) -> str:
+    """Return a logical date, which may be a datetime, as an argument of `airflow dags test`."""
+    return date.isoformat() if isinstance(date, calendar_date) else str(date)
+
+
 def check_date(date: str) -> None:
     """Raise RunRefusedError if Airflow would not accept the date."""
     try:
         datetime.fromisoformat(date)
     except ValueError as error:
         raise RunRefusedError(f"{date!r} is not a date: write 2021-01-31 or 2021-01-31T12:00:00+00:00") from error
+
+
+def check_timeout(timeout: float | None) -> None:
+    """Raise RunRefusedError unless the timeout of a run is a number above 0, or None."""
+    if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+        raise RunRefusedError(f"timeout={timeout!r}: write the seconds as a number above 0")
 
 
 def check_folder(dags_folder: Path) -> None:

@@ -36,6 +36,8 @@ def run_environment(
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONUNBUFFERED": "1",
+        # A run that times out prints its Python stacks: see inside/supervisor.py.
+        "PYTHONFAULTHANDLER": "1",
         "NO_PROXY": "*",
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder),

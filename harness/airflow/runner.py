@@ -18,6 +18,7 @@ from harness.airflow.outcome import judge
 from harness.airflow.preflight import refuse_misleading
 from harness.airflow.runners import Execute
 from harness.airflow.snapshot import read_snapshot
+from harness.airflow.stacks import find_place
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def run_dag(request: RunRequest, execute: Execute) -> RunFacts:
         xcoms=snapshot.xcoms,
         log=result.log,
         seconds=result.seconds,
-        failure=judge(result, snapshot, request.timeout),
+        failure=judge(result, snapshot, request.timeout, find_place(result.log, request.dags_folder)),
         dag_files=snapshot.dag_files,
         edges=edges,
     )

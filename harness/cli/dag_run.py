@@ -41,7 +41,9 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     from harness.cli.endpoints import format_start_times
     from harness.errors import RunOutcomeError
     from harness.record import as_record
-    from harness.run_command.result_tables import show_result
+    from harness.report.model import Part
+    from harness.report.sections import explain_sections
+    from harness.run_command.result_tables import show_result, show_sections
     from harness.run_command.session import run_in_session
     from harness.run_command.task_states import follow_tasks
     from harness.world import World
@@ -53,36 +55,42 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
         check_file("--evidence", chosen.evidence)
     out = sys.stderr if chosen.json else sys.stdout
     console = Console(file=out, width=None if out.isatty() else 120)
-    failures: list[str] = []
+    failure: str | None = None
     worlds: list[World] = []
+    parts: list[Part] = []
 
     def work(world: World) -> None:
+        worlds.append(world)
         progress.step("services", format_start_times(world.stack), last=True)
         progress.step("Airflow", "starting")
         try:
             with world.metadata() as database, follow_tasks(database, progress):
                 world.run(chosen.dag, chosen.date, conf=chosen.conf)
-        except RunOutcomeError as error:
-            failures.append(str(error))
-        progress.step("Airflow", "ended", last=True)
-        worlds.append(world)
+        finally:
+            progress.step("Airflow", "ended", last=True)
 
     with show_progress(console) as progress:
         progress.step("services", "starting")
-        run_in_session(root, work, _options(chosen), progress)
+        try:
+            run_in_session(root, work, _options(chosen), progress, parts.append)
+        except RunOutcomeError as error:
+            failure = str(error)
     (world,) = worlds
     (result,) = world.runs
-    text = world.stack.mask(json.dumps(as_record(result), indent=1, default=str))
+    sections = explain_sections(parts[-1]) if failure else []
+    explanation = [{"title": title, "text": text} for title, text in sections]
+    text = world.stack.mask(json.dumps({**as_record(result), "explanation": explanation}, indent=1, default=str))
     if chosen.json:
         print(text)
     else:
         show_result(console, result, world.stack.mask)
-        verdict = failures[0] if failures else f"{chosen.dag} for {chosen.date}: succeeded"
+        show_sections(console, sections)
+        verdict = failure or f"{chosen.dag} for {chosen.date}: succeeded"
         console.print(verdict, highlight=False, markup=False, soft_wrap=True)
     if chosen.evidence:
         with output_errors("--evidence", chosen.evidence):
             write(chosen.evidence, text)
-    return FAILED if failures else 0
+    return FAILED if failure else 0
 
 
 def _options(chosen: argparse.Namespace) -> list[str]:

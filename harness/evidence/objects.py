@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import islice
 from typing import TYPE_CHECKING
+
+from harness.errors import MissingObjectError
 
 if TYPE_CHECKING:  # this module is also imported where no service is used, and minio is slow to import
     from minio import Minio
@@ -19,6 +23,9 @@ class StoredObject:
     sha256: str
 
 
+NAMES_SHOWN = 10
+NAMES_COMPARED = 1000
+"""One page of a listing; a bucket may hold many more objects."""
 Objects = Mapping[str, Mapping[str, StoredObject]]
 """Stored objects by bucket, then key."""
 
@@ -32,6 +39,47 @@ def gather_objects(client: Minio) -> dict[str, dict[str, StoredObject]]:
         }
         for bucket in client.list_buckets()
     }
+
+
+def read_object(client: Minio, bucket: str, key: str) -> bytes:
+    """Return the content of one object. Raises MissingObjectError, which names what the bucket holds."""
+    from minio.error import S3Error
+
+    try:
+        answer = client.get_object(bucket, key)
+    except S3Error as error:
+        if error.code not in ("NoSuchKey", "NoSuchBucket"):
+            raise
+        raise MissingObjectError(_explain_missing(client, bucket, key)) from error
+    try:
+        return bytes(answer.read())
+    finally:
+        answer.close()
+        answer.release_conn()
+
+
+def _explain_missing(client: Minio, bucket: str, key: str) -> str:
+    if not client.bucket_exists(bucket):
+        buckets = _nearest_first(bucket, (each.name for each in client.list_buckets()))
+        return f"there is no bucket {bucket!r} to read {key!r} from. The buckets are {buckets or '(none)'}"
+    listing = client.list_objects(bucket, recursive=True)
+    keys = [str(entry.object_name) for entry in islice(listing, NAMES_COMPARED)]
+    more = " or more" if len(keys) == NAMES_COMPARED else ""
+    holds = f"It holds {len(keys)}{more}: {_nearest_first(key, keys)}" if keys else "It is empty"
+    return f"bucket {bucket!r} has no object {key!r}. {holds}"
+
+
+def _nearest_first(name: str, names: Iterable[str]) -> str:
+    """Format names on one line, those that resemble `name` most first."""
+    matcher = SequenceMatcher(b=name)
+
+    def distance(other: str) -> tuple[float, str]:
+        matcher.set_seq1(other)
+        return -matcher.ratio(), other
+
+    ordered = sorted(names, key=distance)
+    more = f" and {len(ordered) - NAMES_SHOWN} more" if len(ordered) > NAMES_SHOWN else ""
+    return ", ".join(map(repr, ordered[:NAMES_SHOWN])) + more
 
 
 def _read_object(client: Minio, bucket: str, key: str) -> StoredObject:

@@ -12,7 +12,7 @@ from harness.errors import RunRefusedError
 from harness.evidence.evidence import Evidence
 from harness.report import model
 from harness.report.outcome import failure_line, get_outcome, get_reason
-from harness.report.task_log import find_warnings, newest_attempts, tail_lines
+from harness.report.task_log import build_excerpt, find_exception, find_warnings, newest_attempts
 from harness.report.versions import session_versions
 from harness.run import Run
 from harness.services.service import Service
@@ -96,12 +96,19 @@ def _build_task_logs(run: Run) -> tuple[model.TaskLog, ...]:
     spoken = [(task, attempts[task.task_id]) for task in failed if task.task_id in attempts]
     if spoken:
         share = LOG_LINES // len(spoken)
-        excerpts = [(task, find_warnings(lines, share) or tail_lines(lines, share)) for task, lines in spoken]
-        return tuple(model.TaskLog(task_id=task.task_id, attempt=task.tries, lines=lines) for task, lines in excerpts)
+        return tuple(
+            model.TaskLog(
+                task_id=task.task_id,
+                attempt=task.tries,
+                lines=build_excerpt(lines, share),
+                exception=find_exception(lines) if task.state == "failed" else None,
+            )
+            for task, lines in spoken
+        )
     if run.succeeded:  # an assertion of the scenario failed, not the run
         lines = find_warnings([line for task in attempts.values() for line in task], LOG_LINES)
     else:
-        lines = find_warnings(run.log.splitlines(), LOG_LINES) or tail_lines(run.log.splitlines(), LOG_LINES)
+        lines = build_excerpt(run.log.splitlines(), LOG_LINES)
     return (model.TaskLog(task_id=None, attempt=None, lines=lines),) if lines else ()
 
 

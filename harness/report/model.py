@@ -47,11 +47,15 @@ class Stack(_Data):
 
 
 class TaskLog(_Data):
-    """Warnings and errors of a task's newest attempt; of the whole run if `task_id` is None."""
+    """Warnings and errors of a task's newest attempt; of the whole run if `task_id` is None.
+
+    `exception` is the exception that ended the attempt, without its traceback.
+    """
 
     task_id: str | None
     attempt: int | None
     lines: tuple[str, ...]
+    exception: str | None = None
 
 
 class ReportedRun(_Data):

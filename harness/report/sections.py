@@ -21,17 +21,26 @@ SIDECAR_LINES = 15
 
 
 def failure_sections(part: Part) -> list[Section]:
-    """Return titles and texts: logs, sidecars, services, buckets (of the last run), versions."""
-    sections: list[Section] = []
-    last = next((one for one in reversed(part.scenario.runs) if one.run.refused is None), None)
-    if last:
-        sections += _logs(last)
-        sections += _sidecars(last.run.evidence)
-    sections += [(f"last lines of {service.name}", "\n".join(service.lines)) for service in part.scenario.services]
-    if last:
+    """Return titles and texts: what explain_sections() returns, buckets (of the last run), versions."""
+    sections = explain_sections(part)
+    if last := _find_last(part):
         sections.append(("what was in the buckets", "\n".join(bucket_lines(last.run.evidence))))
     sections.append(("versions", "\n".join(version_lines(part.versions))))
     return [(title, text) for title, text in sections if text]
+
+
+def explain_sections(part: Part) -> list[Section]:
+    """Return why the last run failed: exceptions of the failed tasks, logs, sidecars, last lines of the services."""
+    sections: list[Section] = []
+    if last := _find_last(part):
+        sections += [(f"exception of task {log.task_id}", log.exception) for log in last.trouble if log.exception]
+        sections += _logs(last)
+        sections += _sidecars(last.run.evidence)
+    return sections + [(f"last lines of {each.name}", "\n".join(each.lines)) for each in part.scenario.services]
+
+
+def _find_last(part: Part) -> ReportedRun | None:
+    return next((one for one in reversed(part.scenario.runs) if one.run.refused is None), None)
 
 
 def _logs(reported: ReportedRun) -> Iterator[Section]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
+
+from harness.airflow.stacks import list_threads, split_stacks
 
 HEAD = re.compile(r"^(?:\d{4}-\S+ \[(?P<new>[a-z]+)\s*\] |\[\d{4}-[^\]]+\] \{[^}]*\} (?P<old>[A-Z]+) - )")
 # The end of a message in Airflow 3's format. Lines after it were printed, or belong to a traceback.
@@ -39,11 +42,12 @@ class Entry:
 
     @property
     def exception(self) -> str | None:
-        """The lines below the last frame of the traceback."""
-        if not self.traceback:
+        """The lines below the last frame of the traceback, among which may be an indented one."""
+        frames = [number for number, line in enumerate(self.lines) if line.startswith('  File "')]
+        if not self.traceback or not frames:
             return None
-        frames = [number for number, line in enumerate(self.lines) if line.startswith("  ")]
-        return "\n".join(self.lines[frames[-1] + 1 :]).strip() if frames else None
+        below = dropwhile(lambda line: line.startswith(("    ", "  [Previous line")), self.lines[frames[-1] + 1 :])
+        return "\n".join(below).strip()
 
 
 def newest_attempts(log: str) -> dict[str, list[str]]:
@@ -63,6 +67,13 @@ def newest_attempts(log: str) -> dict[str, list[str]]:
     return found
 
 
+def build_excerpt(lines: Sequence[str], limit: int) -> tuple[str, ...]:
+    """Return the lines of a failure's log to show: warnings, else the last ones, and the stacks after a timeout."""
+    printed, stacks = split_stacks(lines)
+    shown = find_warnings(printed, limit) or tail_lines(printed, limit)
+    return limit_lines([*shown, *_fold_frames(list_threads(stacks))], limit)
+
+
 def find_warnings(lines: Sequence[str], limit: int) -> tuple[str, ...]:
     """Return the last `limit` lines of warnings, errors and exceptions, without repetitions.
 
@@ -76,6 +87,16 @@ def find_warnings(lines: Sequence[str], limit: int) -> tuple[str, ...]:
         if entry.level not in QUIET and not repeated:
             loud += _fold_frames(entry.lines)
     return limit_lines(loud, limit)
+
+
+def find_exception(lines: Sequence[str]) -> str | None:
+    """Return the exception that ended a task's attempt, without its traceback; None if the log has none.
+
+    Later exceptions, such as one of a callback, do not count.
+    """
+    raised = [entry for entry in _entries(lines) if entry.exception]
+    ended = [entry for entry in raised if "Task failed with exception" in entry.lines[0]]
+    return (ended or raised)[-1].exception if raised else None
 
 
 def tail_lines(lines: Sequence[str], limit: int) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
 
 from harness.evidence.evidence import Evidence
 from harness.evidence.objects import Objects
+from harness.report.sections import Section
 from harness.run import Run
 from harness.tables import plain_table
 
@@ -37,6 +38,13 @@ def show_result(console: Console, run: Run, mask: Callable[[str], str]) -> None:
         console.print(f"started without the relay and left running: {escape(other.image)} {escape(other.name)}")
     for warning in evidence.warnings:
         console.print(f"warning: {escape(mask(warning))}", highlight=False)
+
+
+def show_sections(console: Console, sections: Sequence[Section]) -> None:
+    """Print why a run failed, as pytest does: each text under its title."""
+    for title, text in sections:
+        console.rule(escape(title), characters="-", style="default")
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _coloured(state: str) -> str:

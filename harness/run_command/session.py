@@ -16,14 +16,16 @@ import pytest
 
 from harness.errors import SettingsError
 from harness.progress import Progress
+from harness.report.model import Part
+from harness.report.sections import PART
 from harness.report.terminal import PROGRESS
 
 
 class _Single:
     """pytest plugin that collects only `work`, keeps its exception, and silences pytest."""
 
-    def __init__(self, work: Callable[..., None], progress: Progress) -> None:
-        self.work, self.progress = work, progress
+    def __init__(self, work: Callable[..., None], progress: Progress, keep_part: Callable[[Part], None]) -> None:
+        self.work, self.progress, self.keep_part = work, progress, keep_part
         self.raised: BaseException | None = None
 
     @pytest.hookimpl(trylast=True)
@@ -42,16 +44,26 @@ class _Single:
             self.raised = call.excinfo.value
         return (yield)
 
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if content := getattr(report, PART, None):
+            self.keep_part(Part.model_validate(content))
 
-def run_in_session(root: Path, work: Callable[..., None], options: Sequence[str], progress: Progress) -> None:
+
+def run_in_session(
+    root: Path,
+    work: Callable[..., None],
+    options: Sequence[str],
+    progress: Progress,
+    keep_part: Callable[[Part], None] = lambda part: None,
+) -> None:
     """Call `work`, whose parameters name fixtures, in a pytest session at `root`.
 
-    `progress` receives the pulls and builds of images. `work` writes to this process's standard output and error;
-    pytest's own output is discarded. Raises the exception of `work` or of a fixture, including KeyboardInterrupt,
-    and SettingsError if pytest reports a usage error.
+    `progress` receives the pulls and builds of images, `keep_part` what pytest's report has of `work`. `work` writes to
+    this process's standard output and error; pytest's own output is discarded. Raises the exception of `work` or of a
+    fixture, including KeyboardInterrupt, and SettingsError if pytest reports a usage error.
     """
     out, err, silent = sys.stdout, sys.stderr, io.StringIO()
-    single = _Single(_with_streams(work, out, err), progress)
+    single = _Single(_with_streams(work, out, err), progress, keep_part)
     settings = ["-c", str(root / "pyproject.toml") if (root / "pyproject.toml").is_file() else os.devnull]
     with tempfile.TemporaryDirectory() as temporary, redirect_stdout(silent), redirect_stderr(silent):
         whole = ["-p", "harness.plugin", "--rootdir", str(root), *settings, "-s", "--basetemp", f"{temporary}/run"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -45,6 +46,9 @@ class AwsService(ABC):
 
     @abstractmethod
     def attach(self, containers: Mapping[str, Container], state: Mapping[str, Any]) -> None: ...
+
+    @abstractmethod
+    def mark_log(self) -> None: ...
 
     @abstractmethod
     def log_tail(self, lines: int) -> str: ...
@@ -110,6 +114,7 @@ class AwsContainer(AwsService):
         self.region = settings.region
         self._aliases = (self.name, *aliases)
         self._container: Container | None = None
+        self._since: float | None = None
         self.internal_url = f"http://{self._aliases[-1]}:{PORT}"
 
     def start(self) -> None:
@@ -120,8 +125,11 @@ class AwsContainer(AwsService):
         self._connect(find_fitting(containers, self.name, self._image), ATTACH_TIMEOUT)
         self.reset()
 
+    def mark_log(self) -> None:
+        self._since = time.time()
+
     def log_tail(self, lines: int) -> str:
-        return read_log_tail(self._container, lines) if self._container else ""
+        return read_log_tail(self._container, lines, since=self._since) if self._container else ""
 
     def _connect(self, container: Container, timeout: float) -> None:
         self._container = container

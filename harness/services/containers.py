@@ -188,10 +188,13 @@ def await_ready(container: Container, probe: Callable[[], object], timeout: floa
     )
 
 
-def read_log_tail(container: Container, lines: int, stdout: bool = True) -> str:
-    """Return the container's last lines, or nothing if it or the engine is gone."""
+def read_log_tail(container: Container, lines: int, stdout: bool = True, since: float | None = None) -> str:
+    """Return the container's last lines, or nothing if it or the engine is gone.
+
+    `since` leaves out lines that were printed before this time, in seconds since 1970.
+    """
     try:
-        return str(container.logs(tail=lines, stdout=stdout).decode("utf-8", "replace")).strip()
+        return str(container.logs(tail=lines, stdout=stdout, since=since).decode("utf-8", "replace")).strip()
     except (DockerException, requests.RequestException, HTTPError, OSError):
         return ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -80,6 +81,9 @@ class MinioService(ABC):
     @abstractmethod
     def version(self) -> str:
         """Return the release that the server reports, e.g. `RELEASE.2025-09-07T16-13-09Z`."""
+
+    @abstractmethod
+    def mark_log(self) -> None: ...
 
     @abstractmethod
     def log_tail(self, lines: int) -> str: ...
@@ -183,6 +187,7 @@ class MinioContainer(MinioService):
         self._image, self._context = image, context
         self._aliases = (self.name, *aliases)
         self._container: Container | None = None
+        self._since: float | None = None
 
     def start(self) -> None:
         self._connect(create_and_start(self._context, self._spec(self._ports)), self._context.timeout)
@@ -219,8 +224,11 @@ class MinioContainer(MinioService):
         output = cast(bytes, self._container.exec_run(["minio", "--version"]).output)
         return output.decode().split()[2]
 
+    def mark_log(self) -> None:
+        self._since = time.time()
+
     def log_tail(self, lines: int) -> str:
-        return read_log_tail(self._container, lines) if self._container else ""
+        return read_log_tail(self._container, lines, since=self._since) if self._container else ""
 
     def _connect(self, container: Container, timeout: float) -> None:
         self._container = container

@@ -163,6 +163,9 @@ class PostgresService:
         self.create(database)
         self._server.run_tool(["pg_restore", "--no-owner", "-d", database], archive)
 
+    def mark_log(self) -> None:
+        self._server.mark_log()
+
     def log_tail(self, lines: int) -> str:
         return self._server.log_tail(lines)
 

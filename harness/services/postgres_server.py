@@ -7,6 +7,7 @@ import secrets
 import socket
 import tarfile
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -82,8 +83,12 @@ class PostgresServer(ABC):
         """
 
     @abstractmethod
+    def mark_log(self) -> None:
+        """Make log_tail() start at the present end of the server's log."""
+
+    @abstractmethod
     def log_tail(self, lines: int) -> str:
-        """Return the last lines of the server's log."""
+        """Return the last lines of the server's log that follow the mark."""
 
     def export_state(self) -> dict[str, Any]:
         """Return what another process needs to attach, unless the session stores that."""
@@ -151,6 +156,7 @@ class ContainerServer(PostgresServer):
     def __init__(self, container: Container, password: str) -> None:
         super().__init__(password, (LOOPBACK, published_port(container, PORT)))
         self.container = container
+        self._since: float | None = None
 
     @property
     def ident(self) -> str:
@@ -174,8 +180,11 @@ class ContainerServer(PostgresServer):
             raise ServiceError(f"{command[0]} failed in the postgres service: {in_one_line((stderr or b'').decode())}")
         return stdout or b""
 
+    def mark_log(self) -> None:
+        self._since = time.time()
+
     def log_tail(self, lines: int) -> str:
-        return read_log_tail(self.container, lines)
+        return read_log_tail(self.container, lines, since=self._since)
 
     def direct_address(self) -> tuple[str, int]:
         """Return the container's address if reachable (local engine on Linux), else localhost's."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -69,6 +70,7 @@ class RelayService:
         self._aliases = (self.name, *aliases)
         self._port = port
         self._containers: dict[str, Container] = {}
+        self._since: float | None = None
         self._sidecar_labels = {**context.labels, LABEL_ROLE: SIDECAR_ROLE}
         self.docker_host = ""
 
@@ -171,8 +173,12 @@ class RelayService:
                 remove(container)
         remove_labelled(client, {**stack, LABEL_ROLE: SIDECAR_ROLE})
 
+    def mark_log(self) -> None:
+        self._since = time.time()
+
     def log_tail(self, lines: int) -> str:
-        return "\n".join(filter(None, (read_log_tail(container, lines) for container in self._containers.values())))
+        tails = (read_log_tail(container, lines, since=self._since) for container in self._containers.values())
+        return "\n".join(filter(None, tails))
 
     def secrets(self) -> tuple[str, ...]:
         return ()

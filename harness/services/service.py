@@ -30,8 +30,11 @@ class Service(Protocol):
     def reset(self) -> None:
         """Restore the state that a scenario expects."""
 
+    def mark_log(self) -> None:
+        """Make log_tail() start at the present end of the log."""
+
     def log_tail(self, lines: int) -> str:
-        """Return the last lines of the log."""
+        """Return the last lines of the log that follow the mark."""
 
     def secrets(self) -> tuple[str, ...]:
         """Return strings that must never be shown."""

@@ -61,9 +61,14 @@ class Stack:
         return (self.minio, self.postgres, self.aws, self.relay)
 
     def reset(self) -> None:
-        """Reset all services to the state that a scenario expects, in parallel."""
+        """Reset all services to the state that a scenario expects, in parallel.
+
+        Afterwards the services' logs start with the scenario.
+        """
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda service: service.reset(), self.services))
+        for service in self.services:
+            service.mark_log()
 
     def mask(self, text: str) -> str:
         """Return `text` with the secrets of this stack replaced by `***`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -97,6 +98,15 @@ def test_run_shows_a_failure(harness: Harness) -> None:
     assert done.returncode == 1
     assert "greet: failed" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("greets for 2021-01-01: the run failed: ")
+    titles = re.findall(r"^-+ (.+?) -+$", done.stdout, re.M)
+    assert titles[:2] == [
+        "exception of task greet",
+        "log of task greet, attempt 1, of greets 2021-01-01 (exit code 1)",
+    ], done.stdout
+    assert re.search(
+        r"^-+ exception of task greet -+\nValueError: requested by conf\n-+ log of task", done.stdout, re.M
+    )
+    assert "last lines of postgres" in titles
     assert "Traceback" not in done.stderr
 
     done = harness("run", "greets", "2021-01-01", "--conf", '{"fail": true}', "--json")
@@ -104,6 +114,8 @@ def test_run_shows_a_failure(harness: Harness) -> None:
     result = json.loads(done.stdout)
     assert result["tasks"]["greet"]["state"] == "failed"
     assert "greet failed" in result["failure"]
+    assert result["explanation"][0] == {"title": "exception of task greet", "text": "ValueError: requested by conf"}
+    assert 'raise ValueError("requested by conf")' in result["explanation"][1]["text"]
     assert "greet: failed" in done.stderr
 
 

@@ -56,8 +56,17 @@ class Place:
     def pyproject(self, text: str) -> None:
         (self.folder / "pyproject.toml").write_text(PYPROJECT + text)
 
+    def scenario(self, *lines: str) -> None:
+        (self.folder / "test_it.py").write_text("\n    ".join(["def test_it(world):", *lines]) + "\n")
+
     def write_state(self, name: str, text: str) -> None:
         (ServiceSession(self.folder, None).folder / f"{name}.json").write_text(text)
+
+
+def missing_object(place: Place) -> None:
+    place.pyproject('buckets = ["reports"]')
+    put = "world.put('reports', {!r}, b'')"
+    place.scenario(put.format("a"), put.format("total.csv"), "world.read('reports', 'totals.csv')")
 
 
 def unreadable(place: Place) -> None:
@@ -126,6 +135,10 @@ GIVEN: dict[str, Callable[[Place], object]] = {
     "two services with the same fixed port": lambda place: place.pyproject("minio_port = 9000\naws_port = 9000"),
     "a fixed port": lambda place: place.pyproject("minio_port = 19321"),
     "a missing Airflow interpreter": lambda place: place.env.update(HARNESS_AIRFLOW_PYTHON="/no/python"),
+    "a timeout that is no number of seconds": lambda place: place.scenario(
+        "world.run('greets', '2021-01-01', timeout=0)"
+    ),
+    "a scenario that reads a missing object": missing_object,
     "no engine": lambda place: place.env.update(DOCKER_HOST=NOTHING_LISTENS),
     "a file where a folder is needed": a_file_in_the_way,
     "state files of an older version": write_old_state,
@@ -171,8 +184,8 @@ def place(project: Path, pytestconfig: pytest.Config) -> Iterator[Place]:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "dags").mkdir(parents=True)
     (folder / "dags" / "greets.py").write_text(DAG)
-    (folder / "test_it.py").write_text("def test_it(world):\n    world.run('greets', '2021-01-01')\n")
     made = Place(folder, {**environment(pytestconfig.rootpath), "NO_COLOR": "1"})
+    made.scenario("world.run('greets', '2021-01-01')")
     made.pyproject("")
     with made.ends:
         yield made

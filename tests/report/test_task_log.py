@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.report.task_log import find_warnings, limit_lines, newest_attempts
+from harness.airflow.inside.supervisor import STACKS
+from harness.report.task_log import build_excerpt, find_exception, find_warnings, limit_lines, newest_attempts
 
 LOGS = Path(__file__).parent / "logs"
 LINES = ("3.3", "2.11")
@@ -60,6 +61,40 @@ def test_messages_that_airflow_2_11_logs_twice_are_shown_once() -> None:
     lines = attempts("2.11")["group.mapped[1]"]
     assert "\n".join(lines).count("ValueError: two is bad") == 3
     assert "\n".join(find_warnings(lines, 100)).count("ValueError: two is bad") == 1
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_exception_of_a_task_is_the_one_that_ended_its_newest_attempt(line: str) -> None:
+    found = {name: find_exception(lines) for name, lines in attempts(line).items()}
+    assert found["bad"] == "RuntimeError: attempt 2 is broken"
+    assert str(found["bash"]).endswith("Bash command failed. The command returned a non-zero exit code 3.")
+    assert found["good"] is None
+
+
+def test_an_exception_may_have_an_indented_line() -> None:
+    log = ["2026-01-01T00:00:00Z [error    ] Task failed with exception [task] loc=a.py:1"]
+    log += ["Traceback (most recent call last):", '  File "/project/a.py", line 1, in f', "    f()", "    ^^^"]
+    log += ['Undefined: column "price"', "LINE 1: price", "    ^"]
+    assert find_exception(log) == 'Undefined: column "price"\nLINE 1: price\n    ^'
+
+
+def test_the_stacks_of_a_timeout_follow_the_log_as_tracebacks() -> None:
+    log = [
+        f"{STACKS}8: python -m airflow",
+        "Fatal Python error: Aborted",
+        "",
+        "Current thread 0x1 (most recent call first):",
+    ]
+    frames = ["/dags/etl.py", "/site-packages/airflow/a.py", "/site-packages/airflow/b.py", "<frozen runpy>"]
+    log += [*(f'  File "{file}", line 3 in f' for file in frames), "", "Extension modules: yaml (total: 1)"]
+    assert build_excerpt(["printed", *log], 100) == (
+        "printed",
+        f"{STACKS}8: python -m airflow",
+        "Thread 0x1 (most recent call last):",
+        "  ... 2 frames inside Airflow",
+        '  File "/dags/etl.py", line 3, in f',
+    )
+    assert build_excerpt([f"printed {n}" for n in range(99)], 2) == ("printed 97", "printed 98")
 
 
 def test_a_traceback_without_a_logger_is_shown() -> None:

@@ -66,8 +66,9 @@ class Runs:
         """Run the DAG; with `work`, write the DAG first."""
         if work is not None:
             self.dag(work, top=top)
-        world = self.world if timeout is None else set_dags_folder(self.world, self.folder, run_timeout=timeout)
-        return world.run("probe", DATE, expect=expect, environment=environment, connections=connections)
+        return self.world.run(
+            "probe", DATE, expect=expect, environment=environment, connections=connections, timeout=timeout
+        )
 
     def get_result(self, work: str | None = None, **options: Any) -> Any:
         """Run the DAG and return the task's return value."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import RunRefusedError
+from harness.report.task_log import build_excerpt, newest_attempts
 from tests.warm.support import DATE, Runs, await_gone
 
 pytestmark = pytest.mark.engine
@@ -235,7 +236,14 @@ def test_a_hanging_dag_is_ended_with_its_descendants(warm: Runs) -> None:
         expect="failure",
         timeout=3,
     )
-    assert run.failure == "timed out after 3 s; raise HARNESS_RUN_TIMEOUT if the DAG needs longer"
+    line = (warm.folder / "probe.py").read_text().splitlines().index("    time.sleep(600)") + 1
+    assert run.failure == (
+        f"timed out after 3 s while task work was running (probe.py, line {line}, in work); "
+        "raise HARNESS_RUN_TIMEOUT or world.run(timeout=...) if the DAG needs longer"
+    )
+    ((_, attempt),) = newest_attempts(run.log).items()
+    shown = build_excerpt(attempt, 100)
+    assert shown[-1] == f'  File "{warm.folder / "probe.py"}", line {line}, in work', "\n".join(shown)
     child = re.search(r"CHILD (\d+)", run.log)
     assert child, run.log
     await_gone(int(child[1]))

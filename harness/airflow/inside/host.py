@@ -30,7 +30,7 @@ from typing import Any
 from . import internals
 from .fork import Origin, run_in_fork
 from .preload import preload
-from .supervisor import END_SECONDS, adopt_orphans, await_end, end_descendants, end_with_parent
+from .supervisor import END_SECONDS, adopt_orphans, await_end, end_descendants, end_with_parent, print_stacks
 
 SOCKET = "socket"
 NO_PRELOADING = "no-preloading"  # a file in the folder: the reason why the next host in this folder preloads nothing
@@ -206,6 +206,10 @@ def execute_run(host: Host, listener: socket.socket, client: socket.socket, requ
         run_in_fork(host.origin, request, client, imported)
     code = await_end(pid, [client])
     if code is None:  # the client has closed its connection or exited
+        with suppress(OSError):
+            log = os.open(request["log"], os.O_WRONLY | os.O_APPEND)
+            print_stacks(log)
+            os.close(log)
         os.kill(pid, signal.SIGKILL)
         code = await_end(pid, [], END_SECONDS)
     end_descendants()

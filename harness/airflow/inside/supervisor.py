@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -25,6 +26,10 @@ LINUX = sys.platform == "linux"
 END_SECONDS = 10.0
 """After this time, processes that can't be killed (such as one that waits for a failed disk) are left running."""
 POLL_SECONDS = 0.02
+STACKS = "stacks of process "
+"""Beginning of the line before the stacks of one process."""
+STACKS_SECONDS = 2.0
+"""Limit for the stacks of all processes."""
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -41,6 +46,8 @@ def main() -> None:
         preexec_fn=end_with_parent,
     )
     exit_code = await_end(child.pid, [] if request["detached"] else [control])
+    if exit_code is None:
+        print_stacks(1)
     if not LINUX:
         with suppress(OSError):
             os.killpg(child.pid, signal.SIGKILL)
@@ -89,6 +96,46 @@ def end_with_parent() -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def print_stacks(log: int) -> None:
+    """End each Python below this process by a signal on which it prints its stacks; children come first.
+
+    faulthandler does that in every Python of a run, because PYTHONFAULTHANDLER is set. A line in the file `log` names
+    the process. All processes are stopped before, so that no parent reacts to the end of a child.
+    """
+    deadline = time.monotonic() + STACKS_SECONDS
+    pids = list_descendants()
+    for pid in pids:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGSTOP)
+    for pid in reversed(pids):
+        with suppress(OSError):
+            if not catches(pid, signal.SIGABRT):
+                continue
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ")
+            os.write(log, b"\n" + f"{STACKS}{pid}: ".encode() + command + b"\n")
+            with suppress(OSError, ValueError):
+                resource.prlimit(pid, resource.RLIMIT_CORE, (1, 1))  # the kernel dumps no core at a limit of 1
+            os.kill(pid, signal.SIGABRT)
+            os.kill(pid, signal.SIGCONT)
+            while not has_ended(pid) and time.monotonic() < deadline:
+                time.sleep(0.005)
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Return whether the process handles the signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:")).split()[1]
+    return bool(int(caught, 16) >> number - 1 & 1)
+
+
+def has_ended(pid: int) -> bool:
+    """Return whether the process is gone or waits to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 def end_descendants() -> None:
     """Kill all children of this process, including adopted ones, until none is left.
 
@@ -113,12 +160,20 @@ def end_descendants() -> None:
             time.sleep(0.001)
 
 
-def list_children() -> list[int]:
-    """Return the process ids of this process's children; none if there is no /proc."""
+def list_children(parent: int | str = "self") -> list[int]:
+    """Return the process ids of a process's children; none if there is no /proc."""
     pids: list[int] = []
     with suppress(OSError):
-        for task in Path("/proc/self/task").iterdir():
+        for task in Path(f"/proc/{parent}/task").iterdir():
             pids += [int(pid) for pid in (task / "children").read_text().split()]
+    return pids
+
+
+def list_descendants() -> list[int]:
+    """Return the process ids of all processes below this one, parents before their children."""
+    pids = list_children()
+    for pid in pids:  # the list grows meanwhile
+        pids += list_children(pid)
     return pids
 
 

@@ -46,6 +46,10 @@ class AwsProcess(AwsService):
     def export_state(self) -> dict[str, Any]:
         return {"port": int(self.url.rpartition(":")[2])}
 
+    def mark_log(self) -> None:
+        if self._process:
+            self._process.mark_log()
+
     def log_tail(self, lines: int) -> str:
         return self._process.read_log_tail(lines) if self._process else ""
 
@@ -85,6 +89,10 @@ class MockAsMinio(MinioService):
 
     def _replace(self) -> None:
         LOCAL.request("POST", f"{self.endpoint.url}/moto-api/reset", timeout=30).raise_for_status()
+
+    def mark_log(self) -> None:
+        if self._process:
+            self._process.mark_log()
 
     def log_tail(self, lines: int) -> str:
         return self._process.read_log_tail(lines) if self._process else ""

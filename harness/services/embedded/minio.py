@@ -47,6 +47,10 @@ class MinioProcess(MinioService):
         result = subprocess.run([self._program, "--version"], capture_output=True, text=True, check=True)
         return result.stdout.split()[2]
 
+    def mark_log(self) -> None:
+        if self._process:
+            self._process.mark_log()
+
     def log_tail(self, lines: int) -> str:
         return self._process.read_log_tail(lines) if self._process else ""
 

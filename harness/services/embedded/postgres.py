@@ -62,6 +62,9 @@ class ProcessServer(PostgresServer):
     def export_state(self) -> dict[str, Any]:
         return {"port": self.port, "superuser": self.password}
 
+    def mark_log(self) -> None:
+        self.process.mark_log()
+
     def log_tail(self, lines: int) -> str:
         return self.process.read_log_tail(lines)
 

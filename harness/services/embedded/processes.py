@@ -38,12 +38,23 @@ LAUNCH_LIMIT = 60.0
 Started = TypeVar("Started")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Process:
     """A process that was started as `name`, and may have ended, of the stack in `folder`."""
 
     name: str
     folder: Path
+    log_start: int = 0
+    """Position in the log after which read_log_tail() reads."""
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}.log"
+
+    def mark_log(self) -> None:
+        """Make read_log_tail() start at the present end of the log."""
+        with suppress(OSError):
+            self.log_start = self.log.stat().st_size
 
     def check(self) -> None:
         """Raise ServiceError if the process has ended."""
@@ -56,10 +67,10 @@ class Process:
     def read_log_tail(self, lines: int) -> str:
         """Return the last lines that the process printed, or nothing if its folder is gone."""
         try:
-            text = (self.folder / f"{self.name}.log").read_text(errors="replace")
+            content = self.log.read_bytes()[self.log_start :]
         except OSError:
             return ""
-        return "\n".join(text.splitlines()[-lines:])
+        return "\n".join(content.decode(errors="replace").splitlines()[-lines:])
 
     def format_last_lines(self) -> str:
         return f"Its last lines: {in_one_line(self.read_log_tail(5))}"

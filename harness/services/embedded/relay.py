@@ -28,5 +28,7 @@ class NoRelay(RelayService):
     def remove_sidecars(self) -> bool:
         return False
 
+    def mark_log(self) -> None: ...
+
     def log_tail(self, lines: int) -> str:
         return ""
