@@ -42,7 +42,7 @@ def _list_files(facts: RunFacts, request: RunRequest) -> list[Path]:
     """Return the DAG's file; if Airflow has not recorded it (3.0), the files that contain the DAG's id."""
     if known := facts.dag_files.get(request.dag_id):
         return [Path(known)]
-    files = sorted(request.dags_folder.rglob("*.py"))
+    files = sorted(file for file in request.dags_folder.rglob("*.py") if file.is_file())
     return [file for file in files if request.dag_id in file.read_text(errors="replace")]
 
 

@@ -85,7 +85,9 @@ class Settings(BaseModel):
     # What Airflow reads besides connections: harness.templating renders the texts, harness.airflow.layout the folders.
     variables: Mapping[str, str] = Field(default_factory=dict, repr=False)
     """Name of each Airflow variable -> its value; JSON is written as a text."""
-    pools: Mapping[str, Annotated[int, Field(ge=-1)]] = Field(default_factory=dict)
+    pools: Mapping[Annotated[str, Field(min_length=1, max_length=256)], Annotated[int, Field(ge=-1, lt=2**31)]] = Field(
+        default_factory=dict
+    )
     """Name of each pool -> its slots; -1: no limit."""
     config: Mapping[str, Mapping[str, str | bool | int | float]] = Field(default_factory=dict, repr=False)
     """Section -> name -> value of Airflow's own settings."""

@@ -57,6 +57,8 @@ def test_an_option_overrides_a_projects_image(tmp_path: Path) -> None:
         ("postgres_passwords.listings = ''", {}, "postgres_passwords.listings"),
         ('images.minio = {tag = "a", context = "b"}', {}, "a built-in image has this name; rename yours"),
         ("pools.narrow = -2", {}, "pools.narrow"),
+        ("pools.wide = 3_000_000_000", {}, "pools.wide"),
+        ('pools."" = 1', {}, "at least 1 character"),
         ("variables.limit = 3", {}, "Input should be a valid string (given: 3)"),
         ('variables = {Limit = "1", LIMIT = "2"}', {}, "variable 'limit' in pyproject's [tool.harness.variables]: two"),
         (
