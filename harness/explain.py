@@ -24,8 +24,11 @@ def explain(facts: RunFacts, request: RunRequest, execute: Execute) -> str | Non
         return failure
     airflow = request.airflow
     if facts.tasks:
-        file = facts.dag_files.get(request.dag_id)
-        hint = hint_for_failure(request.dags_folder, Path(file), facts.log, airflow) if file else None
+        hints = (
+            hint_for_failure(request.dags_folder, file, facts.log, airflow)
+            for file in _list_files(facts, request)
+        )
+        hint = next(filter(None, hints), None)
         return f"{failure}; {hint}" if hint else failure
     bag = read_dagbag(airflow, request.dags_folder, request.env, request.home, request.timeout, execute)
     if bag is None:
@@ -34,6 +37,14 @@ def explain(facts: RunFacts, request: RunRequest, execute: Execute) -> str | Non
         findings = find_in_broken_files(bag.errors, bag.missing_imports, request.dags_folder, airflow)
         raise RunRefusedError("; ".join(filter(None, (reason, format_short(findings)))))
     return explain_missing_tasks(bag, request.dag_id, request.date) if facts.exit_code == 0 else failure
+
+
+def _list_files(facts: RunFacts, request: RunRequest) -> list[Path]:
+    """Return the DAG's file; if Airflow has not recorded it (3.0), the files that contain the DAG's id."""
+    if known := facts.dag_files.get(request.dag_id):
+        return [Path(known)]
+    files = sorted(file for file in request.dags_folder.rglob("*.py") if file.is_file())
+    return [file for file in files if request.dag_id in file.read_text(errors="replace")]
 
 
 def explain_missing_dag(bag: DagBag, dag_id: str, dags_folder: Path) -> str | None:

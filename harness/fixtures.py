@@ -15,7 +15,7 @@ import pytest
 
 from harness.errors import HarnessError, SettingsError
 from harness.plugin import SERVICE_SESSION, SETTINGS
-from harness.templating import read_schemas, render_declarations, template_values
+from harness.templating import read_schemas, render_declarations, render_project, template_values
 
 # Other modules are imported in functions: a pytest that runs no scenario should not wait for the services' clients.
 if TYPE_CHECKING:
@@ -123,15 +123,18 @@ def harness_execute(
 @pytest.fixture
 def connections(harness_settings: Settings, harness_stack: Stack) -> Mapping[str, str]:
     """Map Airflow connection ids to URIs or JSON. Override to declare them in Python."""
-    engine = harness_stack.kind == "containers"
-    return render_declarations(harness_settings.connections, template_values(harness_stack), engine=engine)
+    return render_declarations(harness_settings.connections, *_values(harness_settings, harness_stack))
 
 
 @pytest.fixture
 def environment(harness_settings: Settings, harness_stack: Stack) -> Mapping[str, str]:
     """Map environment variables of runs to values. Override to declare them in Python."""
-    engine = harness_stack.kind == "containers"
-    return render_declarations(harness_settings.environment, template_values(harness_stack), engine=engine)
+    return render_declarations(harness_settings.environment, *_values(harness_settings, harness_stack))
+
+
+def _values(settings: Settings, stack: Stack) -> tuple[Mapping[str, str], bool]:
+    """Return the values that declarations can refer to, and whether the stack has an engine."""
+    return template_values(stack, settings.root), stack.kind == "containers"
 
 
 @pytest.fixture
@@ -161,6 +164,7 @@ def world(
         connections,
         environment,
         tmp_path,
+        declared=render_project(harness_settings, *_values(harness_settings, harness_stack)),
         graph=bool(request.config.getoption("--harness-report")),
     )
     request.node.stash[WORLD] = clean

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness.declarations import check_config, check_environment, check_pass_environment, check_variables
 from harness.errors import SettingsError
 
 ENV_PREFIX = "HARNESS_"
@@ -81,6 +82,21 @@ class Settings(BaseModel):
     # Airflow connections by id, and variables of a run. harness.templating lists the names that they can refer to.
     connections: Mapping[str, str] = Field(default_factory=dict, repr=False)
     environment: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    # What Airflow reads besides connections: harness.templating renders the texts, harness.airflow.layout the folders.
+    variables: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    """Name of each Airflow variable -> its value; JSON is written as a text."""
+    pools: Mapping[Annotated[str, Field(min_length=1, max_length=256)], Annotated[int, Field(ge=-1, lt=2**31)]] = Field(
+        default_factory=dict
+    )
+    """Name of each pool -> its slots; -1: no limit."""
+    config: Mapping[str, Mapping[str, str | bool | int | float]] = Field(default_factory=dict, repr=False)
+    """Section -> name -> value of Airflow's own settings."""
+    pythonpath: tuple[Path, ...] = ()
+    """Folders on the Python path of runs, relative to the root."""
+    plugins_folder: Path | None = None
+    """The folder of Airflow's plugins, relative to the root; None: `plugins` beside the dags folder, if it exists."""
+    pass_environment: tuple[str, ...] = ()
+    """Variables of this machine that runs see, if they are set."""
     region: str = Field(
         default="us-east-1", pattern=REGION, description="AWS region of runs and of the AWS mock's clients"
     )
@@ -165,10 +181,16 @@ class Settings(BaseModel):
         for name, port in settings.fixed_ports.items():
             if by_port[port] != name:
                 raise SettingsError(f"settings {name!r} and {by_port[port]!r} are both port {port}: change one of them")
+        check_config(settings.config)
+        check_environment(settings.environment)
+        check_variables(settings.variables)
+        check_pass_environment(settings.pass_environment)
         python = settings.airflow_python
         return settings.model_copy(
             update={
-                "dags_folder": (root / settings.dags_folder).resolve(),
+                "dags_folder": _resolve(root, settings.dags_folder),
+                "pythonpath": tuple(_resolve(root, folder) for folder in settings.pythonpath),
+                "plugins_folder": settings.plugins_folder and _resolve(root, settings.plugins_folder),
                 # Not resolved: the interpreter of a virtual environment is a link.
                 "airflow_python": python and Path(os.path.abspath(root / python)),  # noqa: PTH100
             }
@@ -206,6 +228,11 @@ def _read_pyproject(root: Path) -> dict[str, Any]:
         if not isinstance(table, dict):
             raise SettingsError(f"{file}: {key!r} of [{TABLE}] is not a table (given: {table!r}): write [{TABLE}]")
     return dict(table)
+
+
+def _resolve(root: Path, path: Path) -> Path:
+    """Return the path, relative to the root or with `${root}` in it, as an absolute path."""
+    return (root / str(path).replace("${root}", str(root))).resolve()
 
 
 def _format_error(error: ValidationError) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from string import Template
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from harness.airflow.run_environment import NOWHERE
+from harness.declarations import config_variable
 from harness.errors import SettingsError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.services.stack import Stack
     from harness.settings import Settings
 
@@ -39,10 +44,11 @@ def read_schemas(settings: Settings) -> dict[str, str]:
     return schemas
 
 
-def template_values(stack: Stack) -> dict[str, str]:
-    """Return the values that declarations can refer to, by name."""
+def template_values(stack: Stack, root: Path) -> dict[str, str]:
+    """Return the values that declarations can refer to, by name; `root` is pyproject's folder."""
     s3 = stack.minio.endpoint
     values = {
+        "root": str(root),
         "minio.url": s3.url,
         "minio.url_quoted": quote(s3.url, safe=""),
         "minio.internal": s3.internal,
@@ -57,6 +63,42 @@ def template_values(stack: Stack) -> dict[str, str]:
         values |= {"relay.docker_host": stack.relay.docker_host, "network": stack.network}
         values |= {f"images.{name}": image.reference for name, image in stack.images.items()}
     return values
+
+
+class PlaceholderValues(dict[str, str]):
+    """Values that declarations can refer to while no services run: nothing listens on their addresses."""
+
+    def __init__(self, settings: Settings) -> None:
+        netloc = NOWHERE.removeprefix("http://")
+        super().__init__({"root": str(settings.root), "region": settings.region, "network": "network"})
+        for name in ("minio", "aws"):
+            self.update({f"{name}.url": NOWHERE, f"{name}.url_quoted": quote(NOWHERE, safe="")})
+        self.update({"minio.internal": netloc, "minio.access_key": "testing", "minio.secret_key": "testing"})
+        self.update({"relay.docker_host": f"tcp://{netloc}"})
+
+    def __missing__(self, key: str) -> str:
+        """Accept each database and image, because a fixture may declare them too."""
+        kind, _, name = key.partition(".")
+        if kind == "postgres" and name:
+            return f"postgresql://{name}:testing@{NOWHERE.removeprefix('http://')}/{name}"
+        if kind == "images" and name:
+            return name
+        raise KeyError(key)
+
+
+def render_project(settings: Settings, values: Mapping[str, str], engine: bool) -> dict[str, str]:
+    """Return the environment variables of Airflow's variables and settings, and those of this machine that pass.
+
+    Raises SettingsError for an unknown name in a value.
+    """
+    config = {
+        config_variable(section, name): str(value)
+        for section, names in settings.config.items()
+        for name, value in names.items()
+    }
+    variables = {f"AIRFLOW_VAR_{name.upper()}": text for name, text in settings.variables.items()}
+    passed = {name: os.environ[name] for name in settings.pass_environment if name in os.environ}
+    return passed | render_declarations(config | variables, values, engine)
 
 
 def render_declarations(declared: Mapping[str, str], values: Mapping[str, str], engine: bool) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -14,11 +14,13 @@ import psycopg
 from minio import Minio
 
 from harness.airflow.environments import AirflowEnvironment
+from harness.airflow.layout import find_layout
 from harness.airflow.metadata import fresh_database
 from harness.airflow.preflight import check_timeout, format_date
 from harness.airflow.run_environment import fernet_key, run_environment
 from harness.airflow.runner import RunRequest, run_dag
 from harness.airflow.runners import Execute
+from harness.declarations import check_environment
 from harness.errors import HarnessError, RunOutcomeError
 from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence, find_warnings
@@ -45,6 +47,8 @@ class World:
     environment: Mapping[str, str]
     folder: Path
     runs: list[Run] = field(default_factory=list)
+    declared: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of Airflow's variables and settings in pyproject; `environment` wins over them."""
     graph: bool = False
     """Whether runs have their DAG's graph, even if this costs a start of Airflow: see runner.RunRequest."""
     _metadata_url: str | None = None
@@ -100,9 +104,13 @@ class World:
         """Run the DAG with a clean or shared database, explain a failure, gather evidence."""
         check_timeout(timeout)
         home.mkdir(parents=True)
-        extra = {"AWS_DEFAULT_REGION": self.settings.region, **self.environment, **self._fernet_key, **environment}
+        check_environment([*self.environment, *environment])
+        layout = find_layout(self.settings)
+        layout.link_config(home)
+        declared = {"AWS_DEFAULT_REGION": self.settings.region, **layout.variables, **self.declared}
+        extra = {**declared, **self.environment, **self._fernet_key, **environment}
         dags_folder, shared = self.settings.dags_folder, self._metadata_url
-        with nullcontext(shared) if shared else fresh_database(self.airflow, self.stack.postgres) as url:
+        with nullcontext(shared) if shared else self._clone_database() as url:
             request = RunRequest(
                 airflow=self.airflow,
                 dag_id=dag_id,
@@ -128,6 +136,9 @@ class World:
         )
         return Run(**{**vars(facts), "failure": failure}, evidence=evidence)
 
+    def _clone_database(self) -> AbstractContextManager[str]:
+        return fresh_database(self.airflow, self.stack.postgres, self.settings.pools)
+
     @property
     def evidence(self) -> Evidence:
         """The evidence of the last completed run. Raises LookupError before the first one."""
@@ -143,7 +154,7 @@ class World:
         Yields a connection to the database, in autocommit mode.
         """
         with (
-            fresh_database(self.airflow, self.stack.postgres) as url,
+            self._clone_database() as url,
             psycopg.connect(url, autocommit=True) as connection,
         ):
             self._metadata_url, self._fernet_key = url, {"AIRFLOW__CORE__FERNET_KEY": fernet_key()}

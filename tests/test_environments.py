@@ -71,6 +71,30 @@ def test_a_relative_interpreter_is_below_the_root_and_stays_a_link(tmp_path: Pat
     assert settings.airflow_python == tmp_path / "bin" / "python"
 
 
+WITH_FOLDER = """
+import os, sys
+print(sys.argv[1:], __name__, sys.path[0] == os.getcwd(), sys.path[-1])
+"""
+
+
+@pytest.mark.parametrize("version", ["2.11.2", "3.0.6", "3.3.2"])
+def test_the_dags_folder_is_at_the_end_of_the_python_path(tmp_path: Path, version: str) -> None:
+    """`dags test` of Airflow 3.0 does not put the folder there, as other lines and 3.0's scheduler do."""
+    (tmp_path / "airflow").mkdir()
+    (tmp_path / "airflow" / "__main__.py").write_text(WITH_FOLDER)
+    airflow = AirflowEnvironment(Path(sys.executable), "3.12.1", "", {"apache-airflow": version}, ())
+    done = subprocess.run(
+        airflow.dags_test(Path("/project/dags"), "shop", "2021-01-01"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = "['dags', 'test', 'shop', '2021-01-01'] __main__ True"
+    assert done.stdout.startswith(expected), done.stderr
+    assert done.stdout.endswith("/project/dags\n") == (version == "3.0.6")
+
+
 @pytest.mark.parametrize(
     ("version", "line", "major"), [("3.3.2", "3.3", 3), ("2.11.2", "2.11", 2), ("3.4.0rc1", "3.4", 3)]
 )

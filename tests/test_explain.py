@@ -146,6 +146,17 @@ def test_a_failed_run_names_a_removed_context_key(tmp_path: Path) -> None:
     )
 
 
+def test_a_failed_run_on_airflow_3_0_names_a_removed_context_key(tmp_path: Path) -> None:
+    """`dags test` of 3.0 records no files of DAGs."""
+    (tmp_path / "others.py").write_text("def work(**context):\n    return context['next_ds']\n")
+    (tmp_path / "d.py").write_text("DAG_ID = 'd1'\n\ndef work(**context):\n    return context['execution_date']\n")
+    task = {"t": TaskResult("t", "failed", 1, 1.0)}
+    log = "KeyError: 'execution_date'\nKeyError: 'next_ds'"
+    assert explain_facts(RunFacts("d1", "2021-01-01", "failed", 1, task, log=log, failure="t failed"), tmp_path) == (
+        "t failed; d.py:4: Airflow 3 has no 'execution_date' in a run's context; use logical_date"
+    )
+
+
 def test_a_dag_that_is_not_in_the_folder_is_refused(tmp_path: Path) -> None:
     facts = RunFacts("x", "2021-01-01", exit_code=1, failure="Airflow made no run")
     with pytest.raises(RunRefusedError, match=r"^DAG 'x' is not in .*, which holds: c, d$"):

@@ -56,6 +56,41 @@ def test_an_option_overrides_a_projects_image(tmp_path: Path) -> None:
         ("postgres_passwords = 'all'", {}, "postgres_passwords"),
         ("postgres_passwords.listings = ''", {}, "postgres_passwords.listings"),
         ('images.minio = {tag = "a", context = "b"}', {}, "a built-in image has this name; rename yours"),
+        ("pools.narrow = -2", {}, "pools.narrow"),
+        ("pools.wide = 3_000_000_000", {}, "pools.wide"),
+        ('pools."" = 1', {}, "at least 1 character"),
+        ("variables.limit = 3", {}, "Input should be a valid string (given: 3)"),
+        ('variables = {Limit = "1", LIMIT = "2"}', {}, "variable 'limit' in pyproject's [tool.harness.variables]: two"),
+        (
+            'config.core.dags_folder = "x"',
+            {},
+            "setting 'core.dags_folder' in pyproject's [tool.harness.config]: set dags_",
+        ),
+        ('config.Core.Plugins_Folder = "x"', {}, "set plugins_folder in [tool.harness] instead"),
+        (
+            'config.dag_processor.dag_bundle_config_list = "[]"',
+            {},
+            "a run reads one folder of DAGs, so remove it and set",
+        ),
+        (
+            'environment.AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST = "[]"',
+            {},
+            "so remove it and set dags_folder in",
+        ),
+        (
+            'environment.AIRFLOW__DATABASE__SQL_ALCHEMY_CONN = "x"',
+            {},
+            "has a metadata database of its own, so remove it",
+        ),
+        ('pass_environment = ["AWS_PROFILE"]', {}, "pass_environment 'AWS_PROFILE': it may lead to a real account"),
+        ('pass_environment = ["GOOGLE_APPLICATION_CREDENTIALS"]', {}, "which no run may reach"),
+        ('pass_environment = ["DOCKER_HOST"]', {}, "which no run may reach"),
+        ('pass_environment = ["AIRFLOW_CONN_SHOP"]', {}, "each run has a value of its own; declare another one in"),
+        (
+            'pass_environment = ["SSL_CERT_FILE", "HOME"]',
+            {},
+            "pass_environment 'HOME': each run has a value of its own",
+        ),
     ],
 )
 def test_an_invalid_setting_is_refused_in_one_line(
@@ -74,6 +109,14 @@ def test_ports_and_credentials_can_be_fixed(tmp_path: Path) -> None:
     assert (settings.minio_user, settings.minio_password) == ("user", None)
     assert settings.postgres_passwords == {"listings": "airbnb"}
     assert Settings.load(tmp_path / "none", NAMES, {}, {}).fixed_ports == {}
+
+
+def test_paths_are_relative_to_the_root(tmp_path: Path) -> None:
+    table = 'pythonpath = ["lib", "${root}/more", "/opt"]\nplugins_folder = "own/plugins"\ndags_folder = "${root}/a"'
+    settings = Settings.load(project(tmp_path, table), NAMES, {}, {})
+    root = tmp_path.resolve()
+    assert settings.pythonpath == (root / "lib", root / "more", Path("/opt"))
+    assert (settings.plugins_folder, settings.dags_folder) == (root / "own" / "plugins", root / "a")
 
 
 def test_the_error_of_an_invalid_password_hides_it(tmp_path: Path) -> None:

@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SettingsError
+from harness.services.stack import Stack
 from harness.settings import Settings
-from harness.templating import read_schemas, render_declarations
+from harness.templating import (
+    PlaceholderValues,
+    read_schemas,
+    render_declarations,
+    render_project,
+    template_values,
+)
 
 KNOWN = {"minio.url": "http://127.0.0.1:9", "postgres.own-rows": "postgresql://here", "network": "net"}
 
@@ -48,3 +55,32 @@ def test_schemas_are_read_from_the_root(tmp_path: Path) -> None:
     assert read_schemas(settings) == {"own": "CREATE TABLE a ()"}
     with pytest.raises(SettingsError, match=r"^database 'own': none\.sql can't be read \(No such file"):
         read_schemas(Settings(root=tmp_path, databases={"own": Path("none.sql")}))
+
+
+def test_airflow_settings_and_variables_are_environment_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/certificates")
+    monkeypatch.delenv("PIP_INDEX_URL", raising=False)
+    settings = Settings(
+        root=tmp_path,
+        variables={"Limits": '{"rows": 3, "at": "${minio.url}"}'},
+        config={"core": {"parallelism": 4, "lazy_load_plugins": False}, "common.io": {"xcom_path": "${root}/x"}},
+        pass_environment=("SSL_CERT_FILE", "PIP_INDEX_URL"),
+    )
+    assert render_project(settings, {**KNOWN, "root": "/project"}, engine=True) == {
+        "SSL_CERT_FILE": "/certificates",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__LAZY_LOAD_PLUGINS": "False",
+        "AIRFLOW__COMMON_IO__XCOM_PATH": "/project/x",
+        "AIRFLOW_VAR_LIMITS": '{"rows": 3, "at": "http://127.0.0.1:9"}',
+    }
+
+
+def test_placeholders_exist_for_every_name_of_a_stack(harness_stack: Stack, tmp_path: Path) -> None:
+    placeholders = PlaceholderValues(Settings(root=tmp_path, region="eu-west-1"))
+    values = template_values(harness_stack, tmp_path)
+    assert {name: bool(placeholders[name]) for name in values} == dict.fromkeys(values, True)
+    assert (placeholders["region"], placeholders["root"]) == ("eu-west-1", str(tmp_path))
+    with pytest.raises(KeyError):
+        placeholders["minio.uri"]

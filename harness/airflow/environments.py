@@ -65,6 +65,13 @@ class AirflowEnvironment:
         """Return the command `airflow ARGUMENT...` of this environment."""
         return [str(self.python), "-m", "airflow", *arguments]
 
+    def dags_test(self, dags_folder: Path, *arguments: str) -> list[str]:
+        """Return the command `airflow dags test ARGUMENT...` for the DAGs in the folder."""
+        command = ("dags", "test", *arguments)
+        if self.line == "3.0":  # its command does not put the folder on sys.path, as the other lines do
+            return self.inside("with_dags_folder", str(dags_folder), *command)
+        return self.airflow(*command)
+
     def inside(self, program: str, *arguments: str) -> list[str]:
         """Return the command of a program in harness/airflow/inside."""
         return [str(self.python), str(INSIDE), program, *arguments]

@@ -42,6 +42,6 @@ class RunFacts:
     failure: str | None = None
     """Reason of the failure in one line; None if the run succeeded."""
     dag_files: Mapping[str, str] = field(default_factory=dict)
-    """DAG id -> file, for every DAG in the folder. Empty under 2.11, which does not record the files."""
+    """DAG id -> file, for every DAG in the folder. Empty up to Airflow 3.0, which records no files."""
     edges: tuple[tuple[str, str], ...] | None = None
     """The DAG's graph, each edge from a task to a downstream task; None if the graph is unknown."""

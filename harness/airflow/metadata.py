@@ -7,11 +7,12 @@ versions pays for a migration (5 to 8 s).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+import psycopg
 from filelock import FileLock
 
 from harness.airflow.environments import AirflowEnvironment
@@ -20,6 +21,10 @@ from harness.airflow.runners.process import execute
 from harness.errors import RunError, ServiceError
 
 MIGRATION_TIMEOUT = 300.0
+SET_POOL = """
+INSERT INTO slot_pool (pool, slots, description, include_deferred) VALUES (%s, %s, '', false)
+ON CONFLICT (pool) DO UPDATE SET slots = excluded.slots
+"""
 
 
 class Server(Protocol):
@@ -90,12 +95,18 @@ def _restore(server: Server, file: Path, name: str) -> bool:
 
 
 @contextmanager
-def fresh_database(airflow: AirflowEnvironment, server: Server) -> Iterator[str]:
-    """Yield the libpq URL of a clean metadata database; drop the database afterwards."""
+def fresh_database(
+    airflow: AirflowEnvironment, server: Server, pools: Mapping[str, int] | None = None
+) -> Iterator[str]:
+    """Yield the libpq URL of a clean metadata database with the pools; drop the database afterwards."""
     name = server.scratch_name()
     server.clone(template_name(airflow), name)
     try:
-        yield server.direct_url(name)
+        url = server.direct_url(name)
+        if pools:
+            with psycopg.connect(url) as connection:
+                connection.cursor().executemany(SET_POOL, pools.items())
+        yield url
     finally:
         server.drop(name)
 

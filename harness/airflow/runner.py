@@ -26,7 +26,7 @@ class RunRequest:
     """A request to run a DAG in the environment `airflow`.
 
     `env` has all variables of the process, `home` is private to this run. `metadata_url` is the libpq URL of the
-    database that `env` names. `graph`: if the database lacks the DAG's graph (2.11), read it from the dags folder.
+    database that `env` names. `graph`: if the database lacks the DAG's graph (up to 3.0), read it from the dags folder.
     """
 
     airflow: AirflowEnvironment
@@ -48,7 +48,7 @@ def run_dag(request: RunRequest, execute: Execute) -> RunFacts:
     database contradict each other.
     """
     refuse_misleading(request.dags_folder, request.date, request.env)
-    command = request.airflow.airflow("dags", "test", request.dag_id, request.date)
+    command = request.airflow.dags_test(request.dags_folder, request.dag_id, request.date)
     if request.conf is not None:
         command += ["--conf", json.dumps(request.conf)]
     result = execute(command, request.env, request.home, request.home / "run.log", request.timeout)

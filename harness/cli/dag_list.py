@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from harness.airflow.dagbag import DagBag, group_errors, read_dagbag, summarise_errors
 from harness.airflow.environments import AirflowEnvironment, find_environment
+from harness.airflow.layout import find_layout
 from harness.airflow.preflight import check_folder
 from harness.airflow.run_environment import run_environment
 from harness.airflow.runners.process import execute
@@ -26,6 +27,7 @@ from harness.errors import RunError
 from harness.images.catalogue import BUILT_IN
 from harness.settings import Settings
 from harness.tables import plain_table
+from harness.templating import PlaceholderValues, render_declarations, render_project
 
 BROKEN = 1
 
@@ -59,13 +61,25 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
 
 
 def _read(airflow: AirflowEnvironment, settings: Settings) -> DagBag:
-    """Read the DAGs with Airflow, which needs no database for that. Raises RunError."""
+    """Read the DAGs as a run reads them, but without services and a database.
+
+    The names in pyproject's declarations have placeholder values. Raises RunError and SettingsError.
+    """
+    values, layout = PlaceholderValues(settings), find_layout(settings)
+    connections = render_declarations(settings.connections, values, engine=True)
+    environment = render_declarations(settings.environment, values, engine=True)
+    extra = {
+        "AWS_DEFAULT_REGION": settings.region,
+        **layout.variables,
+        **render_project(settings, values, engine=True),
+        **environment,
+    }
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
-        region = {"AWS_DEFAULT_REGION": settings.region}
+        layout.link_config(home)
         # Airflow only parses this URL, so psycopg2 is not needed.
         url = f"sqlite:///{home}/airflow.db"
-        env = run_environment(airflow.python, home, settings.dags_folder, url, {}, region)
+        env = run_environment(airflow.python, home, settings.dags_folder, url, connections, extra)
         folder = read_dagbag(airflow, settings.dags_folder, env, home, settings.run_timeout, execute)
         if folder is None:
             last = (home / "dagbag.log").read_text(errors="replace").strip().splitlines()[-1:]

@@ -1,6 +1,7 @@
 """Find the ids of the DAGs that a file defines, without running it.
 
-Airflow 3 records every DAG's file in the metadata database of a run. Airflow 2.11 does not, so the source is parsed.
+Airflow 3.1 and later record every DAG's file in the metadata database of a run. Earlier lines do not, so the source is
+parsed.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.airflow.layout import find_layout
 from harness.errors import SettingsError
 from harness.settings import Settings
 from harness.watch.index import ScenarioIndex, update_index
@@ -27,7 +28,8 @@ def watch(settings: Settings, arguments: Sequence[str]) -> None:
     """
     if not settings.dags_folder.is_dir():
         raise SettingsError(f"no folder {settings.dags_folder}: set `dags_folder`, or use --dags-folder")
-    project = Project(Path(os.path.realpath(settings.root)), Path(os.path.realpath(settings.dags_folder)))
+    dags_folder = Path(os.path.realpath(settings.dags_folder))
+    project = Project(Path(os.path.realpath(settings.root)), dags_folder, _list_code_folders(settings, dags_folder))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if str(Path.cwd()) not in sys.path:  # `python -m pytest` puts the current folder on sys.path too.
         sys.path.insert(0, str(Path.cwd()))
@@ -36,6 +38,16 @@ def watch(settings: Settings, arguments: Sequence[str]) -> None:
             _run_rounds(saves, project, arguments)
     except KeyboardInterrupt:
         _print("\nstopped. The services and the warm host keep running; `python -m harness down` ends them")
+
+
+def _list_code_folders(settings: Settings, dags_folder: Path) -> tuple[Path, ...]:
+    """Return the folders of code beside the dags folder.
+
+    A folder around the dags folder is left out, because it usually contains the scenarios too.
+    """
+    layout = find_layout(settings)
+    folders = (*layout.python_path, dags_folder.parent / "include", layout.plugins, layout.config)
+    return tuple(folder for folder in folders if folder and not dags_folder.is_relative_to(folder))
 
 
 def _run_rounds(saves: SaveListener, project: Project, arguments: Sequence[str]) -> None:

@@ -38,11 +38,13 @@ NOTHING = Selection()
 class Project:
     """The project's folders.
 
-    Files in `excluded`, which is the harness itself, don't belong to the project, even if they are in `root`.
+    `code` are folders of other code that DAGs use. Files in `excluded`, which is the harness itself, don't belong to
+    the project, even if they are in `root`.
     """
 
     root: Path
     dags_folder: Path
+    code: tuple[Path, ...] = ()
     excluded: Path = field(default=Path(__file__).resolve().parents[1])
 
 
@@ -62,7 +64,17 @@ def select_scenarios(saved: Iterable[Path], index: ScenarioIndex, project: Proje
 
 
 def _may_affect_scenarios(file: Path, project: Project) -> bool:
-    return file.is_relative_to(project.dags_folder) or file.suffix == ".py" or _is_settings_file(file, project)
+    return (
+        file.is_relative_to(project.dags_folder)
+        or file.suffix == ".py"
+        or _is_code(file, project)
+        or _is_settings_file(file, project)
+    )
+
+
+def _is_code(file: Path, project: Project) -> bool:
+    """Return whether any DAG may use the file, which lies beside the dags folder."""
+    return any(file.is_relative_to(folder) for folder in project.code)
 
 
 def _is_settings_file(file: Path, project: Project) -> bool:
@@ -87,6 +99,8 @@ def _select_by_file(file: Path, index: ScenarioIndex, reachable: dict[str, set[P
         return Selection(users, frozenset({file}))
     if file.is_relative_to(project.dags_folder):
         return _select_by_dag_file(file, users, index)
+    if _is_code(file, project):
+        return EVERYTHING
     if users:
         return Selection(users)
     if _is_settings_file(file, project):

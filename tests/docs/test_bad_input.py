@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from harness.airflow.runners.warm import end_hosts, hosts_folder
+from harness.declarations import BUNDLES
 from harness.services.embedded.processes import list_kept_stacks
 from harness.services.embedded.stack import list_kept_folders
 from harness.services.selection import remove_kept
@@ -131,6 +132,14 @@ GIVEN: dict[str, Callable[[Place], object]] = {
     "a connection that refers to an unknown value": lambda place: place.pyproject(
         'connections = {shop = "${postgres.shop}"}'
     ),
+    "a connection with a mistyped name": lambda place: place.pyproject('connections = {shop = "${minio.uri}"}'),
+    "an Airflow setting that the harness needs": lambda place: place.pyproject('config.core.dags_folder = "x"'),
+    "a list of DAG bundles": lambda place: place.pyproject(f'environment.{BUNDLES} = "[]"'),
+    "Airflow variables that differ in case": lambda place: place.pyproject('variables = {limit = "1", LIMIT = "2"}'),
+    "a passed variable of a cloud": lambda place: place.pyproject('pass_environment = ["AWS_PROFILE"]'),
+    "a passed variable of the run itself": lambda place: place.pyproject('pass_environment = ["HOME"]'),
+    "a missing folder of the Python path": lambda place: place.pyproject('pythonpath = ["none"]'),
+    "a missing plugins folder": lambda place: place.pyproject('plugins_folder = "none"'),
     "an empty dags folder": lambda place: (place.folder / "dags" / "greets.py").unlink(),
     "two services with the same fixed port": lambda place: place.pyproject("minio_port = 9000\naws_port = 9000"),
     "a fixed port": lambda place: place.pyproject("minio_port = 19321"),

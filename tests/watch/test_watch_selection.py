@@ -43,7 +43,8 @@ def project(tmp_path: Path) -> Project:
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    return Project(tmp_path.resolve(), tmp_path.resolve() / "dags", excluded=tmp_path.resolve() / "scenarios/harness")
+    root = tmp_path.resolve()
+    return Project(root, root / "dags", (root / "include",), excluded=root / "scenarios/harness")
 
 
 @pytest.fixture
@@ -90,7 +91,11 @@ def test_a_saved_file_selects_the_scenarios_that_read_it(
 
 
 @pytest.mark.parametrize(
-    "saved", ["dags/query.sql", "dags/lib/lonely.py", "dags/gone.py", "dags/.airflowignore", "pyproject.toml"]
+    "saved",
+    [
+        *("dags/query.sql", "dags/lib/lonely.py", "dags/gone.py", "dags/.airflowignore", "pyproject.toml"),
+        *("include/query.sql", "include/shared.py"),
+    ],
 )
 def test_a_file_with_unknown_readers_selects_everything(saved: str, index: ScenarioIndex, project: Project) -> None:
     assert select_scenarios({project.root / saved}, index, project) == EVERYTHING

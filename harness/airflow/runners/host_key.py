@@ -17,10 +17,13 @@ STARTUP = (
     *("MALLOC_", "OPENBLAS_", "OMP_", "MKL_", "OTEL_", "SSL", "FSSPEC_", "SQLALCHEMY_", "PYDANTIC_", "PENDULUM_"),
     *("AIOHTTP_", "WRAPT_", "NO_COLOR", "FORCE_COLOR", "TERM", "TTY_", "COLUMNS", "LINES", "AIRFLOW_IS_"),
 )
+PLUGINS = "AIRFLOW__CORE__PLUGINS_FOLDER"
 RUN_VARIABLES = (
     *("API_AUTH__JWT_SECRET", "CORE__DAGS_FOLDER", "CORE__FERNET_KEY", "CORE__PLUGINS_FOLDER"),
     "DATABASE__SQL_ALCHEMY_CONN",
 )
+LOCAL_SETTINGS = "airflow_local_settings.py"
+"""Airflow imports this file of the project at its start, from the Python path, the config or the plugins folder."""
 INSTALLED = (".dist-info", ".egg-link", ".egg-info", ".pth")
 INSIDE = Path(__file__).parent.parent / "inside"
 LIMITS = sorted(name for name in dir(resource) if name.startswith("RLIMIT_"))
@@ -29,6 +32,8 @@ LIMITS = sorted(name for name in dir(resource) if name.startswith("RLIMIT_"))
 def select_startup(env: Mapping[str, str]) -> dict[str, str]:
     """Return the part of a run's environment that its host must have started with."""
     excluded = {f"AIRFLOW__{name}" for name in RUN_VARIABLES}
+    if Path(env.get(PLUGINS, ""), LOCAL_SETTINGS).exists():
+        excluded.remove(PLUGINS)
     return {name: value for name, value in env.items() if name.startswith(STARTUP) and name not in excluded}
 
 
@@ -38,16 +43,27 @@ def host_key(airflow: AirflowEnvironment, env: Mapping[str, str]) -> str:
     A package that was installed after the host's start changes the key; the host itself detects files that change in
     place. Limits are part of the key, because a process inherits them and can't always raise them again.
     """
-    python_path = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))  # may hold `pip install --target` folders
+    # The folders may hold packages of `pip install --target`.
+    python_path = list(filter(None, env.get("PYTHONPATH", "").split(os.pathsep)))
+    config = find_config_folder(env)
+    local = (*python_path, config, env.get(PLUGINS))
     facts = (
         (str(airflow.python), airflow.python_build),
         sorted(select_startup(env).items()),
         sorted(entry for folder in {*airflow.folders, *python_path} for entry in list_entries(folder, INSTALLED)),
+        (config, [list_entries(folder, (LOCAL_SETTINGS,)) for folder in filter(None, local)]),
         sorted(list_entries(str(INSIDE), (".py",))),
         (os.nice(0), sorted(os.sched_getaffinity(0)), [resource.getrlimit(getattr(resource, name)) for name in LIMITS]),
         read_umask(),
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
+
+
+def find_config_folder(env: Mapping[str, str]) -> str | None:
+    """Return the project's config folder, to which a link in the run's home leads; None if there is no link."""
+    with suppress(OSError):
+        return os.readlink(Path(env["AIRFLOW_HOME"], "config"))  # noqa: PTH115 - text, as for the other folders
+    return None
 
 
 def read_umask() -> str:

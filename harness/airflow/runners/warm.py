@@ -27,7 +27,7 @@ from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.inside.host import SOCKET, WARM_UP_SECONDS
 from harness.airflow.run_environment import run_environment
 from harness.airflow.runners import ProcessResult, process
-from harness.airflow.runners.host_key import host_key, select_startup
+from harness.airflow.runners.host_key import find_config_folder, host_key, select_startup
 from harness.airflow.runners.process import read_line, send_line
 from harness.errors import HostLostError
 from harness.runtime_dir import runtime_dir
@@ -125,6 +125,8 @@ class WarmRunner:
         for folder in (home := slot / "warm-up", dags_folder := slot / "dags"):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
+        if config := find_config_folder(env):
+            (home / "config").symlink_to(config)
         with self.warm_up_database() as url, (slot / "log").open("wb") as log:
             fresh = run_environment(self.airflow.python, home, dags_folder, url, {}, {})
             command = self.airflow.inside("host", str(slot), str(self.idle))

@@ -1,0 +1,19 @@
+"""Run `airflow ARGUMENT...` with the dags folder at the end of `sys.path`.
+
+The scheduler puts the folder there, and `dags test` of Airflow 3.0 does not.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+
+
+def main(arguments: list[str]) -> None:
+    """Run Airflow's entry point; the first of `arguments` is the folder."""
+    folder, *command = arguments
+    sys.path[0] = os.getcwd()  # noqa: PTH109 - as `python -m airflow` does
+    sys.path.append(folder)
+    sys.argv = ["airflow", *command]
+    runpy.run_module("airflow", run_name="__main__", alter_sys=True)

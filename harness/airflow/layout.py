@@ -1,0 +1,57 @@
+"""Where a project keeps the code around its DAGs: Python path, plugins, Airflow's config folder.
+
+The folders beside the dags folder are found as Airflow and Astro find them, if the project does not name others.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import SettingsError
+from harness.settings import Settings
+
+ASTRO = ("include", ".astro")
+"""Folders of `astro dev init`, whose image has the folder around them on its Python path."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Folders of a project; `plugins` and `config` are None if it has none.
+
+    `config` is the folder that Airflow expects in its home, for `airflow_local_settings.py` and logging classes.
+    """
+
+    python_path: tuple[Path, ...] = ()
+    plugins: Path | None = None
+    config: Path | None = None
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables of a run that name the folders."""
+        path = {"PYTHONPATH": os.pathsep.join(map(str, self.python_path))} if self.python_path else {}
+        return path | ({"AIRFLOW__CORE__PLUGINS_FOLDER": str(self.plugins)} if self.plugins else {})
+
+    def link_config(self, home: Path) -> None:
+        """Give the home of a run the project's config folder, because no setting names that folder."""
+        if self.config:
+            (home / "config").symlink_to(self.config)
+
+
+def find_layout(settings: Settings) -> Layout:
+    """Return the project's folders. Raises SettingsError if a declared folder is missing."""
+    for name, folders in (("pythonpath", settings.pythonpath), ("plugins_folder", (settings.plugins_folder,))):
+        for folder in filter(None, folders):
+            if not folder.exists():
+                raise SettingsError(f"{name} {str(folder)!r} does not exist: correct it in pyproject's [tool.harness]")
+    around = settings.dags_folder.parent
+    if not around.is_relative_to(settings.root.resolve()):
+        return Layout(settings.pythonpath, settings.plugins_folder)
+    astro = any((around / name).is_dir() for name in ASTRO)
+    plugins, config = around / "plugins", around / "config"
+    return Layout(
+        (*settings.pythonpath, *([around] if astro else [])),
+        settings.plugins_folder or (plugins if plugins.is_dir() else None),
+        config if config.is_dir() else None,
+    )
