@@ -126,6 +126,9 @@ GIVEN: dict[str, Callable[[Place], object]] = {
     "two services with the same fixed port": lambda place: place.pyproject("minio_port = 9000\naws_port = 9000"),
     "a fixed port": lambda place: place.pyproject("minio_port = 19321"),
     "a missing Airflow interpreter": lambda place: place.env.update(HARNESS_AIRFLOW_PYTHON="/no/python"),
+    "an earlier run in a state that Airflow does not have": lambda place: (place.folder / "test_it.py").write_text(
+        "def test_it(world):\n    world.earlier_run('orders', '2021-01-01', state='ok')\n"
+    ),
     "no engine": lambda place: place.env.update(DOCKER_HOST=NOTHING_LISTENS),
     "a file where a folder is needed": a_file_in_the_way,
     "state files of an older version": write_old_state,
