@@ -6,13 +6,17 @@ import io
 import re
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
 
 from harness import progress as module
 from harness.airflow.follow_log import follow_log
+from harness.fixtures import _shows_output
 from harness.progress import Progress, announce, show_progress
+from harness.report.terminal import PROGRESS
 from tests.outer import project, run_pytest
 
 
@@ -66,25 +70,35 @@ def test_only_a_long_wait_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 PROGRESS_TEST = """
-from harness.fixtures import _progress, _shows_output
+from harness.fixtures import _progress
 
 def test_it(pytestconfig):
     print("printed by the test")
     _progress(pytestconfig).step("services", "starting")
-    print(f"shows output: {_shows_output(pytestconfig)}")
 """
 
 
-def test_pytest_shows_progress_past_its_capture_and_output_only_with_s(
-    tmp_path: Path, pytestconfig: pytest.Config
+def test_pytest_shows_progress_past_its_capture(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    done = run_pytest(project(tmp_path / "project", PROGRESS_TEST), pytestconfig.rootpath)
+    assert "\nservices: starting\n" in done.stdout
+    assert "printed by the test" not in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("capture", "stash", "worker", "shows"),
+    [
+        ("no", {}, {}, True),
+        ("fd", {}, {}, False),
+        ("no", {PROGRESS: None}, {}, False),  # `harness run`
+        ("no", {}, {"workerinput": {}}, False),
+    ],
+)
+def test_only_pytest_s_shows_the_log_of_a_run(
+    capture: str, stash: dict[Any, Any], worker: dict[str, Any], shows: bool
 ) -> None:
-    folder = project(tmp_path / "project", PROGRESS_TEST)
-    captured, open_ = (run_pytest(folder, pytestconfig.rootpath, *arguments) for arguments in ([], ["-s"]))
-    assert "\nservices: starting\n" in captured.stdout
-    assert "printed by the test" not in captured.stdout
-    assert "services: starting\n" in open_.stdout
-    assert "shows output: True" in open_.stdout
-    assert captured.stderr == open_.stderr == ""
+    config = SimpleNamespace(getoption=lambda name: capture, stash=stash, **worker)
+    assert _shows_output(cast(pytest.Config, config)) is shows
 
 
 def test_a_log_is_shown_while_it_is_written(tmp_path: Path) -> None:
