@@ -49,8 +49,8 @@ equal-whole: ## the same, including slow scenarios
 	@$(MAKE) --no-print-directory equal LEFT_OUT= FRESH="not one_runner"
 
 # `make unit` runs these on the first line.
-folders: images airflow-2.11 ## test DAG folders of other styles, on the second Airflow line
-	@$(call on,2.11) -m pytest -q tests/legacy --harness-stack embedded --junitxml=$(JUNIT)/folders-airflow-2.11.xml $(ARGS)
+folders: images airflow-2.11 ## test DAG folders of other styles, waits and state before a run, on the second Airflow line
+	@$(call on,2.11) -m pytest -q tests/legacy tests/both_lines --harness-stack embedded --junitxml=$(JUNIT)/folders-airflow-2.11.xml $(ARGS)
 
 # The scenarios that need no engine. Their evidence is not compared, because the embedded stack has a different S3 store.
 embedded: airflow-3.3 ## run scenarios on the embedded stack

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.airflow.environments import AirflowEnvironment
     from harness.airflow.facts import TaskResult
+    from harness.airflow.history import EarlierRun
     from harness.airflow.in_image import get_engine_socket_owner, read_dag_files, run_in_image
     from harness.errors import (
         EngineError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         SettingsError,
     )
     from harness.evidence.aws_state import AwsState
+    from harness.evidence.capped_waits import CappedWait
     from harness.evidence.evidence import Evidence
     from harness.evidence.objects import StoredObject
     from harness.run import Run
@@ -46,12 +48,14 @@ if TYPE_CHECKING:
 _FROM = {
     "harness.airflow.environments": ("AirflowEnvironment",),
     "harness.airflow.facts": ("TaskResult",),
+    "harness.airflow.history": ("EarlierRun",),
     "harness.airflow.in_image": ("read_dag_files", "get_engine_socket_owner", "run_in_image"),
     "harness.errors": (
         *("EngineError", "HarnessError", "HostLostError", "ImageError", "MissingObjectError"),
         *("RunError", "RunOutcomeError", "RunRefusedError", "ServiceError", "SettingsError"),
     ),
     "harness.evidence.aws_state": ("AwsState",),
+    "harness.evidence.capped_waits": ("CappedWait",),
     "harness.evidence.evidence": ("Evidence",),
     "harness.evidence.objects": ("StoredObject",),
     "harness.run": ("Run",),
@@ -75,7 +79,9 @@ __all__ = [
     "LOCAL",
     "AirflowEnvironment",
     "AwsState",
+    "CappedWait",
     "ContainerResult",
+    "EarlierRun",
     "EngineError",
     "Evidence",
     "HarnessError",

@@ -25,8 +25,7 @@ def explain(facts: RunFacts, request: RunRequest, execute: Execute) -> str | Non
     airflow = request.airflow
     if facts.tasks:
         hints = (
-            hint_for_failure(request.dags_folder, file, facts.log, airflow)
-            for file in _list_files(facts, request)
+            hint_for_failure(request.dags_folder, file, facts.log, airflow) for file in _list_files(facts, request)
         )
         hint = next(filter(None, hints), None)
         return f"{failure}; {hint}" if hint else failure

@@ -55,11 +55,13 @@ def harness_settings(pytestconfig: pytest.Config) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def harness_airflow(harness_settings: Settings) -> AirflowEnvironment:
+def harness_airflow(harness_settings: Settings, pytestconfig: pytest.Config) -> AirflowEnvironment:
     """The Airflow environment: the interpreter that runs `airflow`, and its packages."""
     from harness.airflow.environments import find_environment
+    from harness.progress import announce
 
-    return find_environment(harness_settings.airflow_python)
+    with announce(_progress(pytestconfig), "Airflow environment", "reading its packages"):
+        return find_environment(harness_settings.airflow_python)
 
 
 @pytest.fixture(scope="session")
@@ -77,14 +79,21 @@ def harness_stack(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
     """The running services (harness.Stack), one stack for each test process."""
+    from contextlib import ExitStack
+
     from harness.airflow.metadata import ensure_template
+    from harness.progress import announce
     from harness.services.selection import open_stack
 
     check_declaration("databases", databases)
     session = pytestconfig.stash[SERVICE_SESSION]
-    with open_stack(session, harness_settings, databases, _progress(pytestconfig)) as running:
+    progress = _progress(pytestconfig)
+    with ExitStack() as stack:
+        with announce(progress, "services", "starting"):
+            running = stack.enter_context(open_stack(session, harness_settings, databases, progress))
         folder = tmp_path_factory.mktemp("migration")
-        ensure_template(harness_airflow, running.postgres, harness_settings.cache_dir, folder)
+        with announce(progress, "metadata database", "migrating or restoring its template"):
+            ensure_template(harness_airflow, running.postgres, harness_settings.cache_dir, folder)
         yield running
 
 
@@ -100,6 +109,7 @@ def harness_execute(
     harness_airflow: AirflowEnvironment,
     harness_stack: Stack,
     harness_remarks: list[str],
+    pytestconfig: pytest.Config,
 ) -> Iterator[Execute]:
     """The runner: a function that executes a command of Airflow."""
     from harness.airflow.metadata import fresh_database
@@ -115,7 +125,9 @@ def harness_execute(
         return
     database = partial(fresh_database, harness_airflow, harness_stack.postgres)
     folder = hosts_folder(harness_settings.root)
-    warm = WarmRunner(harness_airflow, folder, harness_settings.warm_idle, database, harness_remarks.append)
+    warm = WarmRunner(
+        harness_airflow, folder, harness_settings.warm_idle, database, harness_remarks.append, _progress(pytestconfig)
+    )
     yield warm.execute
     warm.close()
 
@@ -166,6 +178,7 @@ def world(
         tmp_path,
         declared=render_project(harness_settings, *_values(harness_settings, harness_stack)),
         graph=bool(request.config.getoption("--harness-report")),
+        echo=print if _shows_output(request.config) else None,
     )
     request.node.stash[WORLD] = clean
     request.node.user_properties += [(REMARK, text) for text in harness_stack.remarks]
@@ -238,4 +251,11 @@ def _progress(config: pytest.Config) -> Progress:
 
     if PROGRESS in config.stash:
         return config.stash[PROGRESS]
-    return TerminalProgress(config.pluginmanager.getplugin("capturemanager"))
+    return TerminalProgress(config)
+
+
+def _shows_output(config: pytest.Config) -> bool:
+    """Return whether `pytest -s` shows what a test prints; `harness run` uses -s too, and shows tasks."""
+    from harness.report.terminal import PROGRESS
+
+    return config.getoption("capture") == "no" and PROGRESS not in config.stash and not hasattr(config, "workerinput")

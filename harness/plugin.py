@@ -15,7 +15,7 @@ from harness.longest_first import NAME, LongestFirst
 from harness.output import check_folder
 from harness.report.collect import Collector
 from harness.services.session import ServiceSession, new_run
-from harness.settings import ImageMode, Runner, Settings, StackChoice, find_root
+from harness.settings import ImageMode, Runner, Settings, StackChoice, Waits, find_root
 
 pytest_plugins = ["harness.fixtures"]  # here, so that a project's plugins and conftests can override fixtures
 SETTINGS = pytest.StashKey[Settings]()
@@ -37,6 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=get_args(Runner),
         help="how `airflow dags test` runs: in a new process, or in a fork of a warm host; "
         "auto (default): warm on Linux with an Airflow line on which it is proved",
+    )
+    group.addoption(
+        "--harness-waits",
+        choices=get_args(Waits),
+        help="short: the waits between retries, pokes and polls of tasks last at most a second (default: real)",
     )
     group.addoption(
         "--harness-evidence", metavar="DIR", type=Path, help="write each scenario's runs and evidence as JSON"
@@ -67,7 +72,7 @@ def _project_images() -> tuple[str, ...]:
 
 def pytest_configure(config: pytest.Config) -> None:
     images = (f"{name}_image" for name in (*BUILT_IN, *_project_images()))
-    names = ("airflow_python", "dags_folder", "image_mode", "reuse", "runner", "stack", *images)
+    names = ("airflow_python", "dags_folder", "image_mode", "reuse", "runner", "stack", "waits", *images)
     options = {name: config.getoption(f"harness_{name}".replace("-", "_"), None) for name in names}
     try:
         config.stash[SETTINGS] = Settings.load(find_root(config.rootpath), BUILT_IN, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,25 @@ class Silent:
 
 
 SILENT = Silent()
+
+
+LONG_WAIT = 1.0
+"""Seconds after which announce() reports a wait."""
+
+
+@contextmanager
+def announce(progress: Progress, what: str, text: str) -> Iterator[None]:
+    """Report the work in this context, and its end with the seconds, if it takes longer than LONG_WAIT."""
+    began = time.monotonic()
+    timer = threading.Timer(LONG_WAIT, progress.step, (what, text))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+    if (seconds := time.monotonic() - began) > LONG_WAIT:
+        progress.step(what, f"done in {seconds:.1f} s", last=True)
 
 
 class Plain:

@@ -21,6 +21,7 @@ ImageMode = Literal["auto", "pull", "build"]
 Runner = Literal["auto", "warm", "process"]
 StackKind = Literal["containers", "embedded"]
 StackChoice = Literal["auto", "containers", "embedded"]
+Waits = Literal["real", "short"]
 
 PORTS = ("aws_port", "minio_console_port", "minio_port", "postgres_port", "relay_port")
 PLAIN = (
@@ -35,6 +36,7 @@ PLAIN = (
         "runner",
         "stack",
         "start_timeout",
+        "waits",
         "warm_idle",
     ),
     *("minio_password", "minio_user", *PORTS),
@@ -107,6 +109,9 @@ class Settings(BaseModel):
     start_timeout: float = Field(default=60.0, gt=0, description="seconds a service may take to be ready")
     run_timeout: float = Field(default=600.0, gt=0, description="seconds one `airflow dags test` may take")
     runner: Runner = "auto"
+    waits: Waits = Field(
+        default="real", description="short: the waits between retries, pokes and polls of tasks last at most a second"
+    )
     warm_idle: float = Field(default=900.0, gt=0, description="seconds without a run after which a warm host ends")
     # Fixed values, for DAGs that contain them. None: a free port, and a user and a password generated for each stack.
     # Fixed ports are on 127.0.0.1 too. Fixed passwords are in the project's own files, so they are not masked.

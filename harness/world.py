@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -14,22 +14,35 @@ import psycopg
 from minio import Minio
 
 from harness.airflow.environments import AirflowEnvironment
+from harness.airflow.follow_log import follow_log
+from harness.airflow.history import (
+    AssetEvent,
+    EarlierRun,
+    RunState,
+    TaskState,
+    check_earlier_run,
+    to_json,
+    to_moment,
+    write_history,
+)
 from harness.airflow.layout import find_layout
 from harness.airflow.metadata import fresh_database
 from harness.airflow.preflight import check_timeout, format_date
 from harness.airflow.run_environment import fernet_key, run_environment
 from harness.airflow.runner import RunRequest, run_dag
 from harness.airflow.runners import Execute
+from harness.airflow.waits import shorten_waits
 from harness.declarations import check_environment
 from harness.errors import HarnessError, RunOutcomeError
 from harness.evidence.aws_state import AwsState
+from harness.evidence.capped_waits import read_capped_waits
 from harness.evidence.evidence import Evidence, find_warnings
 from harness.evidence.objects import gather_objects, read_object
 from harness.explain import explain
 from harness.run import Run
 from harness.services.aws import AwsService
 from harness.services.stack import Stack
-from harness.settings import Settings
+from harness.settings import Settings, Waits
 
 
 @dataclass(repr=False)  # its repr would fill the head of every traceback
@@ -51,6 +64,11 @@ class World:
     """Environment variables of Airflow's variables and settings in pyproject; `environment` wins over them."""
     graph: bool = False
     """Whether runs have their DAG's graph, even if this costs a start of Airflow: see runner.RunRequest."""
+    echo: Callable[[str], None] | None = None
+    """Receives each line of a run's log as soon as the run prints it."""
+    _history: list[EarlierRun | AssetEvent] = field(default_factory=list)
+    _written: int = 0
+    """How many entries of the history the shared database has."""
     _metadata_url: str | None = None
     _fernet_key: Mapping[str, str] = field(default_factory=dict)
 
@@ -64,13 +82,14 @@ class World:
         environment: Mapping[str, str] | None = None,
         conf: Mapping[str, Any] | None = None,
         timeout: float | None = None,
+        waits: Waits | None = None,
     ) -> Run:
         """Run `airflow dags test DAG DATE` and return the run with its evidence.
 
         `date` is the logical date: a text such as `2021-01-31` or `2021-01-31T12:00:00+00:00`, a date or a datetime
         (without a time zone: UTC). `connections` and `environment` extend or replace the declarations of the project's
-        fixtures. `timeout` replaces the setting `run_timeout`, in seconds. Raises RunOutcomeError if the run does not
-        end as expected, HarnessError if the run could not be executed.
+        fixtures. `timeout` replaces the setting `run_timeout`, in seconds, and `waits` the setting of this name. Raises
+        RunOutcomeError if the run does not end as expected, HarnessError if the run could not be executed.
         """
         __tracebackhide__ = True  # a traceback ends at the scenario's own line
         date = format_date(date)
@@ -79,7 +98,14 @@ class World:
         home = self.folder / f"run-{number + 1}"
         try:
             self.runs[number] = run = self._execute_run(
-                dag_id, date, home, {**self.connections, **(connections or {})}, environment or {}, conf, timeout
+                dag_id,
+                date,
+                home,
+                {**self.connections, **(connections or {})},
+                environment or {},
+                conf,
+                timeout,
+                waits,
             )
         except HarnessError as error:
             self.runs[number] = Run(dag_id, date, refused=str(error))
@@ -100,6 +126,7 @@ class World:
         environment: Mapping[str, str],
         conf: Mapping[str, Any] | None,
         timeout: float | None,
+        waits: Waits | None,
     ) -> Run:
         """Run the DAG with a clean or shared database, explain a failure, gather evidence."""
         check_timeout(timeout)
@@ -109,6 +136,7 @@ class World:
         layout.link_config(home)
         declared = {"AWS_DEFAULT_REGION": self.settings.region, **layout.variables, **self.declared}
         extra = {**declared, **self.environment, **self._fernet_key, **environment}
+        capped = shorten_waits(home) if (waits or self.settings.waits) == "short" else None
         dags_folder, shared = self.settings.dags_folder, self._metadata_url
         with nullcontext(shared) if shared else self._clone_database() as url:
             request = RunRequest(
@@ -123,7 +151,10 @@ class World:
                 conf=conf,
                 graph=self.graph,
             )
-            facts = run_dag(request, self.execute)
+            write_history(url, self._history[self._written :] if shared else self._history)
+            self._written = len(self._history) if shared else 0
+            with follow_log(home / "run.log", self._echo_line) if self.echo else nullcontext():
+                facts = run_dag(request, self.execute)
             failure = explain(facts, request, self.execute)
         objects, aws = gather_objects(self.stack.minio.client()), AwsState.from_document(self.stack.aws.state())
         seen = self.stack.relay.list_containers()  # last, because the engine reports a start with a delay
@@ -133,11 +164,56 @@ class World:
             sidecars=seen.sidecars,
             warnings=find_warnings(facts.log, home),
             containers_past_relay=seen.past_relay,
+            capped_waits=read_capped_waits(capped, dag_id) if capped else (),
         )
         return Run(**{**vars(facts), "failure": failure}, evidence=evidence)
 
     def _clone_database(self) -> AbstractContextManager[str]:
         return fresh_database(self.airflow, self.stack.postgres, self.settings.pools)
+
+    def _echo_line(self, line: str) -> None:
+        if self.echo:
+            self.echo(self.stack.mask(line))
+
+    def earlier_run(
+        self,
+        dag_id: str,
+        date: str | dt.date,
+        *,
+        state: RunState = "success",
+        tasks: Mapping[str, TaskState] | None = None,
+        xcoms: Mapping[tuple[str, str], Any] | None = None,
+        data_interval: tuple[str | dt.date, str | dt.date] | None = None,
+    ) -> EarlierRun:
+        """Declare a run that every later run of this world finds in Airflow's metadata database.
+
+        The run is a scheduled one, and its DAG needs no file. `tasks` maps a task id (mapped tasks: `task[0]`) to a
+        state; `xcoms` maps a task id and a key to a JSON value, as `Run.xcoms` does. A task with an XCom has succeeded
+        if `tasks` does not have it. The default of `data_interval` starts and ends at `date`. Raises RunRefusedError.
+        """
+        interval = (to_moment(data_interval[0]), to_moment(data_interval[1])) if data_interval else None
+        run = EarlierRun(dag_id, to_moment(date), state, tasks or {}, xcoms or {}, interval)
+        check_earlier_run(run)
+        self._history.append(run)
+        return run
+
+    def asset_event(
+        self,
+        uri: str,
+        *,
+        name: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+        source: EarlierRun | None = None,
+        triggers: str | None = None,
+    ) -> None:
+        """Declare an update of an asset (2.x: dataset) that every later run of this world finds.
+
+        `uri` and `name` are those of the asset; an asset that has only one of them has the other one equal. `extra`
+        holds JSON values. `source` is the earlier run whose last task updated the asset. `triggers` is the DAG whose
+        next run the event has triggered: the run's `triggering_asset_events` has it. Raises RunRefusedError.
+        """
+        to_json("asset_event: extra", extra)
+        self._history.append(AssetEvent(uri, name or uri, extra or {}, source, triggers))
 
     @property
     def evidence(self) -> Evidence:
@@ -161,7 +237,7 @@ class World:
             try:
                 yield connection
             finally:
-                self._metadata_url, self._fernet_key = None, {}
+                self._metadata_url, self._fernet_key, self._written = None, {}, 0
 
     @property
     def aws(self) -> AwsService:

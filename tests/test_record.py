@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.airflow.facts import TaskResult
 from harness.evidence.aws_state import AwsState
+from harness.evidence.capped_waits import CappedWait
 from harness.evidence.evidence import Evidence
 from harness.evidence.objects import StoredObject
 from harness.record import write_record
@@ -40,6 +41,7 @@ RUN = Run(
         ),
         sidecars=(Sidecar("id", "name", "image:1", 7, "done 2026-01-02T03:04:05Z"),),
         warnings=("TIME a warning",),
+        capped_waits=(CappedWait("b", "retry_delay", 300.0),),
         containers_past_relay=(ContainerPastRelay("i", "theirs", "busybox"),),
     ),
 )
@@ -65,6 +67,7 @@ RECORD = {
         },
         "sidecars": [{"image": "image:1", "exit_code": 7, "output": "done TIME"}],
         "warnings": ["TIME a warning"],
+        "capped_waits": [{"task": "b", "argument": "retry_delay", "from": 300.0, "to": 1.0}],
         "containers_past_relay": [{"image": "busybox", "name": "theirs"}],
     },
 }

@@ -42,6 +42,7 @@ def test_an_option_overrides_a_projects_image(tmp_path: Path) -> None:
         ("", {"HARNESS_RUN_TIMEOUT": "soon"}, "HARNESS_RUN_TIMEOUT"),
         ('region = "Ireland"', {}, "HARNESS_REGION"),
         ("start_timeout = 0", {}, "greater than 0"),
+        ("", {"HARNESS_WAITS": "none"}, "'real' or 'short' (given: 'none'); set it by option, by HARNESS_WAITS"),
         ('dag_folder = "dags"', {}, "'dag_folder'"),
         ('images.cruncher = {tag = "a"}', {}, "images.cruncher.context"),
         ("image_mode = ", {}, "can't be read as TOML"),

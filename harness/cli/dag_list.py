@@ -25,6 +25,7 @@ from harness.compatibility.find import find_in_broken_files, find_in_running_fil
 from harness.compatibility.finding import CompatibilityFinding, format_files
 from harness.errors import RunError
 from harness.images.catalogue import BUILT_IN
+from harness.progress import announce, show_progress
 from harness.settings import Settings
 from harness.tables import plain_table
 from harness.templating import PlaceholderValues, render_declarations, render_project
@@ -43,7 +44,8 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     settings = Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder})
     check_folder(settings.dags_folder)
     airflow = find_environment(settings.airflow_python)
-    folder = _read(airflow, settings)
+    with show_progress() as progress, announce(progress, "Airflow", f"reading {settings.dags_folder}"):
+        folder = _read(airflow, settings)
     read = [Path(facts.file) for facts in folder.dags.values()]
     findings = (
         *find_in_broken_files(folder.errors, folder.missing_imports, settings.dags_folder, airflow),

@@ -15,7 +15,7 @@ from harness.airflow.preflight import check_date, check_folder
 from harness.images.catalogue import BUILT_IN
 from harness.output import check_file, output_errors, write
 from harness.progress import show_progress
-from harness.settings import Runner, Settings, StackChoice
+from harness.settings import Runner, Settings, StackChoice, Waits
 
 FAILED = 1
 
@@ -31,6 +31,9 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
         "--stack", choices=get_args(StackChoice), help="how the services run; auto (default): in containers if possible"
     )
     parser.add_argument("--runner", choices=get_args(Runner), help="how `airflow dags test` runs (default: auto)")
+    parser.add_argument(
+        "--waits", choices=get_args(Waits), help="short: waits between retries, pokes and polls last at most a second"
+    )
     parser.add_argument("--reuse", action="store_true", help="keep the services for later runs")
     parser.add_argument("--json", action="store_true", help="print the run and its evidence as JSON")
     parser.set_defaults(run=run)
@@ -97,6 +100,7 @@ def _options(chosen: argparse.Namespace) -> list[str]:
     given = {
         "--harness-stack": chosen.stack,
         "--harness-runner": chosen.runner,
+        "--harness-waits": chosen.waits,
         "--harness-dags-folder": chosen.dags_folder,
     }
     options = [part for name, value in given.items() if value is not None for part in (name, str(value))]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.evidence.aws_state import AwsState
+from harness.evidence.capped_waits import CappedWait
 from harness.evidence.normalise import normalise
 from harness.evidence.objects import Objects
 from harness.services.sidecars import ContainerPastRelay, Sidecar
@@ -21,7 +22,7 @@ class Evidence:
 
     `objects` are in MinIO, `aws` in the AWS mock; `sidecars` are in order of start, `warnings` from the run's log.
     `containers_past_relay` were created on the engine since the scenario began, by the DAG or others, without the
-    harness's labels; the harness leaves them running.
+    harness's labels; the harness leaves them running. `capped_waits` lists what `waits = "short"` changed.
     """
 
     objects: Objects = field(default_factory=dict)
@@ -29,6 +30,7 @@ class Evidence:
     sidecars: tuple[Sidecar, ...] = ()
     warnings: tuple[str, ...] = ()
     containers_past_relay: tuple[ContainerPastRelay, ...] = ()
+    capped_waits: tuple[CappedWait, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the evidence without values that differ in every run: ids, names, times."""
@@ -48,6 +50,7 @@ class Evidence:
                 for sidecar in self.sidecars
             ],
             "warnings": list(self.warnings),
+            "capped_waits": [wait.as_json() for wait in self.capped_waits],
             # compare.py ignores this key, because other users of the engine create containers too.
             "containers_past_relay": [{"image": each.image, "name": each.name} for each in self.containers_past_relay],
         }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -37,13 +39,25 @@ def scenario_table(scenarios: Sequence[Scenario], terminal: Any) -> None:
 
 
 class TerminalProgress:
-    """Progress as plain lines on stderr that pytest doesn't capture."""
+    """Progress as lines on pytest's terminal, past its capture; of xdist's workers only the first one shows it.
 
-    def __init__(self, capture: Any) -> None:
-        self._capture = capture
+    A worker has no terminal, so it writes to stderr.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._capture = config.pluginmanager.getplugin("capturemanager")
+        self._terminal = config.pluginmanager.getplugin("terminalreporter")
+        self._silent = os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0"
+        self._lock = threading.Lock()  # steps come from several threads, and pytest's capture is not made for that
 
     def step(self, what: str, text: str, *, last: bool = False) -> None:
+        if self._silent:
+            return
         pause = self._capture.global_and_fixture_disabled() if self._capture else nullcontext()
-        with pause:
-            sys.stderr.write(f"{what}: {text}\n")
-            sys.stderr.flush()
+        with self._lock, pause:
+            if self._terminal:
+                self._terminal.write_line(f"{what}: {text}")
+                self._terminal.flush()
+            else:
+                sys.stderr.write(f"{what}: {text}\n")
+                sys.stderr.flush()

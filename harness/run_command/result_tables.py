@@ -36,6 +36,10 @@ def show_result(console: Console, run: Run, mask: Callable[[str], str]) -> None:
         console.print(sidecars)
     for other in evidence.containers_past_relay:
         console.print(f"started without the relay and left running: {escape(other.image)} {escape(other.name)}")
+    for wait in evidence.capped_waits:
+        declared = "no limit" if wait.declared is None else f"{wait.declared:g} s"
+        text = f"wait capped at {wait.used:g} s: {wait.task_id}, {wait.argument} ({declared} in the DAG)"
+        console.print(escape(text), highlight=False)
     for warning in evidence.warnings:
         console.print(f"warning: {escape(mask(warning))}", highlight=False)
 

@@ -148,6 +148,9 @@ GIVEN: dict[str, Callable[[Place], object]] = {
         "world.run('greets', '2021-01-01', timeout=0)"
     ),
     "a scenario that reads a missing object": missing_object,
+    "an earlier run in a state that Airflow does not have": lambda place: (place.folder / "test_it.py").write_text(
+        "def test_it(world):\n    world.earlier_run('orders', '2021-01-01', state='ok')\n"
+    ),
     "no engine": lambda place: place.env.update(DOCKER_HOST=NOTHING_LISTENS),
     "a file where a folder is needed": a_file_in_the_way,
     "state files of an older version": write_old_state,

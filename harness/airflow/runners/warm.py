@@ -29,7 +29,9 @@ from harness.airflow.run_environment import run_environment
 from harness.airflow.runners import ProcessResult, process
 from harness.airflow.runners.host_key import find_config_folder, host_key, select_startup
 from harness.airflow.runners.process import read_line, send_line
+from harness.airflow.waits import install_policy
 from harness.errors import HostLostError
+from harness.progress import SILENT, Progress, announce
 from harness.runtime_dir import runtime_dir
 
 START_TIMEOUT = WARM_UP_SECONDS + 5
@@ -66,6 +68,7 @@ class WarmRunner:
     idle: float
     warm_up_database: Callable[[], AbstractContextManager[str]]
     remark: Callable[[str], None]
+    progress: Progress = SILENT
     _free: dict[str, list[Path]] = field(default_factory=dict)
     _locks: list[FileLock] = field(default_factory=list)
     _stale: int = 0
@@ -127,7 +130,9 @@ class WarmRunner:
             folder.mkdir()
         if config := find_config_folder(env):
             (home / "config").symlink_to(config)
-        with self.warm_up_database() as url, (slot / "log").open("wb") as log:
+        install_policy(home)  # in each host, because it serves runs with short and with real waits
+        waiting = announce(self.progress, "warm host", f"starting Airflow {self.airflow.airflow_version}, once")
+        with waiting, self.warm_up_database() as url, (slot / "log").open("wb") as log:
             fresh = run_environment(self.airflow.python, home, dags_folder, url, {}, {})
             command = self.airflow.inside("host", str(slot), str(self.idle))
             warm_up = point_slot_at_run(slot, {**fresh, **select_startup(env)})

@@ -1,0 +1,32 @@
+"""The waits of a run that the setting `waits = "short"` capped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class CappedWait:
+    """A task's argument, with the seconds that the DAG gives and the seconds of the run.
+
+    `declared` is None if the DAG sets no limit for growing waits (`max_retry_delay`, `max_wait`).
+    """
+
+    task_id: str
+    argument: str
+    declared: float | None
+    used: float = 1.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the wait with the keys `task`, `argument`, `from` and `to`."""
+        return {"task": self.task_id, "argument": self.argument, "from": self.declared, "to": self.used}
+
+
+def read_capped_waits(file: Path, dag_id: str) -> tuple[CappedWait, ...]:
+    """Return the waits of a DAG's tasks in the file, whose lines repeat each time Airflow loads the DAG."""
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    waits = [CappedWait(task_id, argument, seconds) for dag, task_id, argument, seconds in rows if dag == dag_id]
+    return tuple(sorted(dict.fromkeys(waits), key=lambda wait: (wait.task_id, wait.argument)))
