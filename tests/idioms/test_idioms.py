@@ -147,8 +147,8 @@ FINDINGS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "first_generation": {
         "warehouse.py:6": (
-            OPERATOR.format("ssh_operator.SSHOperator").replace("operators", "contrib.operators"),
-            "-ssh",
+            IMPORT.format("airflow.contrib.operators.ssh_operator.SSHOperator"),
+            "apache-airflow-providers-ssh",
         ),
         "warehouse.py:7": (OPERATOR.format("dummy_operator.DummyOperator"), "`EmptyOperator`"),
         "warehouse.py:8": (OPERATOR.format("http_operator.SimpleHttpOperator"), "use HttpOperator from"),
