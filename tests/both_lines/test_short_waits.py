@@ -86,7 +86,7 @@ CAPPED = (
 
 
 def test_a_run_with_short_waits_ends_as_with_real_waits(waits: World) -> None:
-    real = waits.run("waits", "2021-01-01", environment={"MINUTE": "0.001"})  # real waits, of a DAG without long ones
+    real = waits.run("waits", "2021-01-01", environment={"MINUTE": "0.001"}, waits="real")
     short = waits.run("waits", "2021-01-01", waits="short")
 
     for run in (real, short):
