@@ -15,7 +15,7 @@ from minio import Minio
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import fresh_database
 from harness.airflow.run_environment import fernet_key, run_environment
-from harness.airflow.runner import RunRequest, run_dag
+from harness.airflow.runner import RunRequest, read_run_texts, run_dag
 from harness.airflow.runners import Execute
 from harness.errors import HarnessError, RunOutcomeError
 from harness.evidence.aws_state import AwsState
@@ -107,6 +107,7 @@ class World:
                 conf=conf,
                 graph=self.graph,
             )
+            self.stack.images.obtain_named(read_run_texts(request))
             facts = run_dag(request, self.execute)
             failure = explain(facts, request, self.execute)
         objects, aws = gather_objects(self.stack.minio.client()), AwsState.from_document(self.stack.aws.state())
@@ -118,6 +119,8 @@ class World:
             warnings=find_warnings(facts.log, home),
             containers_past_relay=seen.past_relay,
         )
+        if failure and (unobtained := self.stack.images.explain(facts.log)):
+            failure = f"{failure}; {unobtained}"
         return Run(**{**vars(facts), "failure": failure}, evidence=evidence)
 
     @property
