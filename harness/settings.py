@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.declarations import check_config, check_environment, check_pass_environment, check_variables
 from harness.errors import SettingsError
+from harness.names import check_aliases, check_buckets, check_databases, check_images
 
 ENV_PREFIX = "HARNESS_"
 TABLE = "tool.harness"
@@ -182,6 +183,10 @@ class Settings(BaseModel):
             settings = cls.model_validate({**values, "root": root, "image_overrides": overrides})
         except ValidationError as error:
             raise SettingsError(_format_error(error)) from error
+        check_buckets(settings.buckets, f"pyproject's [{TABLE}] buckets")
+        check_databases(settings.databases, f"pyproject's [{TABLE}.databases]")
+        check_aliases(settings.aliases, f"pyproject's [{TABLE}.aliases]")
+        check_images({name: image.tag for name, image in settings.images.items()}, f"pyproject's [{TABLE}.images]")
         by_port = {port: name for name, port in settings.fixed_ports.items()}
         for name, port in settings.fixed_ports.items():
             if by_port[port] != name:

@@ -61,7 +61,7 @@ def template_values(stack: Stack, root: Path) -> dict[str, str]:
     }
     if stack.kind == "containers":
         values |= {"relay.docker_host": stack.relay.docker_host, "network": stack.network}
-        values |= {f"images.{name}": image.reference for name, image in stack.images.items()}
+        values |= {f"images.{name}": reference for name, reference in stack.images.references.items()}
     return values
 
 

@@ -29,7 +29,7 @@ from harness.airflow.layout import find_layout
 from harness.airflow.metadata import fresh_database
 from harness.airflow.preflight import check_timeout, format_date
 from harness.airflow.run_environment import fernet_key, run_environment
-from harness.airflow.runner import RunRequest, run_dag
+from harness.airflow.runner import RunRequest, read_run_texts, run_dag
 from harness.airflow.runners import Execute
 from harness.airflow.waits import shorten_waits
 from harness.declarations import check_environment
@@ -153,6 +153,7 @@ class World:
             )
             write_history(url, self._history[self._written :] if shared else self._history)
             self._written = len(self._history) if shared else 0
+            self.stack.images.obtain_named(read_run_texts(request))
             with follow_log(home / "run.log", self._echo_line) if self.echo else nullcontext():
                 facts = run_dag(request, self.execute)
             failure = explain(facts, request, self.execute)
@@ -166,6 +167,8 @@ class World:
             containers_past_relay=seen.past_relay,
             capped_waits=read_capped_waits(capped, dag_id) if capped else (),
         )
+        if failure and (unobtained := self.stack.images.explain(facts.log)):
+            failure = f"{failure}; {unobtained}"
         return Run(**{**vars(facts), "failure": failure}, evidence=evidence)
 
     def _clone_database(self) -> AbstractContextManager[str]:

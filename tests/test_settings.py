@@ -92,6 +92,22 @@ def test_an_option_overrides_a_projects_image(tmp_path: Path) -> None:
             {},
             "pass_environment 'HOME': each run has a value of its own",
         ),
+        ('buckets = ["My_Bucket"]', {}, "bucket 'My_Bucket': a name has 3 to 63 lower case letters, digits, dots"),
+        ('buckets = ["ab"]', {}, "bucket 'ab': "),
+        ('buckets = ["a..b"]', {}, "bucket 'a..b': "),
+        ('buckets = ["10.0.0.1"]', {}, "bucket '10.0.0.1': "),
+        ('buckets = ["minio"]', {}, "bucket 'minio': "),
+        ('buckets = ["data", "data"]', {}, "bucket 'data' is declared twice: remove one"),
+        ('databases = {Shop = "s.sql"}', {}, "database 'Shop': a name has 1 to 50 lower case letters, digits"),
+        ('databases = {postgres = "s.sql"}', {}, "database 'postgres': Postgres has this name; rename yours"),
+        ('databases = {pg_shop = "s.sql"}', {}, "database 'pg_shop': Postgres has this name"),
+        ('aliases = {mini = ["s3"]}', {}, "service 'mini' in pyproject's [tool.harness.aliases]: use minio, postgres"),
+        ('aliases = {minio = ["s 3"]}', {}, "alias 's 3' of minio: a name has 1 to 63 letters, digits, dots"),
+        ('aliases = {minio = ["s3"], aws = ["s3"]}', {}, "alias 's3' of aws: minio has the same name"),
+        ('aliases = {minio = ["relay"]}', {}, "alias 'relay' of minio: relay has the same name"),
+        ('images."My Own" = {tag = "a", context = "b"}', {}, "image 'My Own': a name has lower case letters, digits"),
+        ('images.own = {tag = "My/Own", context = "b"}', {}, "image 'own': tag 'My/Own' is not an image reference"),
+        ('images.own = {tag = "my own", context = "b"}', {}, "image 'own': tag 'my own' is not an image reference"),
     ],
 )
 def test_an_invalid_setting_is_refused_in_one_line(
@@ -101,6 +117,16 @@ def test_an_invalid_setting_is_refused_in_one_line(
         Settings.load(project(tmp_path, table), NAMES, {}, environ)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_valid_names_are_accepted(tmp_path: Path) -> None:
+    table = """
+buckets = ["sagemaker-sample-data-eu-west-1", "my.bucket", "abc"]
+databases = {shop = "s.sql", shop_1 = "s.sql", "in-house" = "s.sql"}
+aliases = {minio = ["locals3", "s3.test"], relay = ["Docker_Host"]}
+images = {own = {tag = "registry.test:5000/a_b/c.d:1.0", context = "b"}, digit-api = {tag = "x", context = "b"}}
+"""
+    assert Settings.load(project(tmp_path, table), NAMES, {}, {}).buckets[2] == "abc"
 
 
 def test_ports_and_credentials_can_be_fixed(tmp_path: Path) -> None:

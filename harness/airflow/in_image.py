@@ -96,6 +96,9 @@ def run_in_image(
     their addresses on this machine. DOCKER_HOST is not set, so the DAG uses the socket. `shares` is the id of a
     container whose network the run uses. Raises ServiceError, ImageError, EngineError, and RunError as run_dag() does.
     """
+    stack.images.obtain_named(
+        (*environment.values(), *(content.decode(errors="replace") for content in files.values()))
+    )
     image = resolve_image(connect(), settings, IMAGE)
     airflow = find_environment(settings.airflow_python)
     with _forward_socket(stack) as (volume, container), _create_database(airflow, stack, image) as (url, migrated):
@@ -204,6 +207,7 @@ def _forward_socket(stack: Stack) -> Iterator[tuple[str, Container]]:
         role="second-socket",
         image=stack.images["relay"].reference,
         command=(
+            *relay.SOCAT,
             f"unix-listen:{SOCKET},fork,user={owner.uid},group={owner.gid},mode=0{owner.mode}",
             f"tcp:{stack.relay.name}:{relay.PORT}",
         ),

@@ -6,7 +6,7 @@ The package `runners` has the two ways to execute the command.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from harness.airflow.preflight import refuse_misleading
 from harness.airflow.runners import Execute
 from harness.airflow.snapshot import read_snapshot
 from harness.airflow.stacks import find_place
+
+TEXTS = (".py", ".yaml", ".yml", ".json", ".toml")
+"""Suffixes of the files of a dags folder that define DAGs."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,15 @@ def run_dag(request: RunRequest, execute: Execute) -> RunFacts:
         dag_files=snapshot.dag_files,
         edges=edges,
     )
+
+
+def read_run_texts(request: RunRequest) -> Iterator[str]:
+    """Yield the texts that can name what the run uses: values, configuration, the files of its folder."""
+    yield from request.env.values()
+    yield json.dumps(request.conf)
+    for file in sorted(request.dags_folder.rglob("*")):
+        if file.suffix in TEXTS and file.is_file():
+            yield file.read_text(errors="replace")
 
 
 def _read_edges(request: RunRequest, execute: Execute) -> tuple[tuple[str, str], ...] | None:

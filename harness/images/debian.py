@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,11 @@ KEY_FOLDERS = (Path("/etc/apt/trusted.gpg.d"), Path("/etc/apt/keyrings"))
 # The apt settings that control how packages are fetched. Other settings (hooks, dpkg options) stay on this machine.
 FETCH_SETTINGS = ("Acquire::http", "Acquire::https", "Acquire::Check-", "Acquire::Retries", "Acquire::ForceIPv")
 WGET = Path(__file__).parent / "recipes" / "base" / "wget.py"
-DISTRIBUTIONS = ("Debian", "Ubuntu")
+KEYRINGS = Path("/usr/share/keyrings")
+DISTRIBUTIONS = {"Debian": "debian-archive-keyring", "Ubuntu": "ubuntu-keyring"}
+"""The distributions, and the package with the keys that sign each."""
+CREDENTIALS = re.compile(r"(?<=://)[^/\s\"]*@")
+"""User and password in a URL."""
 
 
 def host_suite() -> str:
@@ -37,8 +42,8 @@ def host_suite() -> str:
 
 
 def fingerprint() -> str:
-    """Return a hash over the certificates and package sources that the base image contains."""
-    digest = hashlib.sha256()
+    """Return a hash over what decides the base image: certificates, package sources and this code."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
     sources = Path("/etc/apt")
     for file in (CA_BUNDLE, sources / "sources.list", *sorted(sources.glob("sources.list.d/*.[ls]*"))):
         if file.suffix not in {".crt", ".list", ".sources"} or not file.is_file():
@@ -65,16 +70,18 @@ def build_rootfs(suite: str, arch: str, work: Path, tar: Path, exclude: Path, lo
     apt = _private_apt(work)
     log.run(["apt-get", *apt, "update"], doing="apt-get update")
     sources = _list_sources(apt)
-    mirror = next((source.uri for source in sources if source.release == suite), None)
+    mirror = next((source for source in sources if source.release == suite), None)
     if mirror is None:
         known = ", ".join(sorted({source.release for source in sources})) or "none"
         raise ImageError(f"image {log.name} can't be built: apt's sources lack suite {suite!r} (they have: {known})")
+    _check_credentials(sources, log)
+    checked = ["--force-check-gpg", *_find_keyring(mirror.origin, log)]
     program, env = _find_debootstrap(work, apt, log)
     rootfs = work / "rootfs"
     components = ",".join(sorted({source.component for source in sources if source.release == suite}))
     # debootstrap mounts /proc in the new root. The mount ends with this namespace, even if debootstrap is killed.
-    command = ["unshare", "--mount", program, "--variant=minbase", f"--components={components}"]
-    log.run([*command, f"--arch={arch}", suite, str(rootfs), mirror], env=env, doing="debootstrap")
+    command = ["unshare", "--mount", program, "--variant=minbase", f"--components={components}", *checked]
+    log.run([*command, f"--arch={arch}", suite, str(rootfs), mirror.uri], env=env, doing="debootstrap")
     _copy_host_configuration(rootfs, sources)
     pack = ["tar", "--create", "--numeric-owner", "--one-file-system", f"--file={tar}", f"--directory={rootfs}"]
     log.run([*pack, f"--exclude-from={exclude}", "."], doing="packing the root filesystem")
@@ -96,6 +103,31 @@ def _check_host(arch: str, log: BuildLog) -> None:
             f"image {log.name} can't be built here: {reason}; name an image in the setting {log.name}_image, "
             "or give the engine access to a registry"
         )
+
+
+def _check_credentials(sources: list[_Source], log: BuildLog) -> None:
+    """Raise ImageError for a source with credentials: child images need it, and would contain them."""
+    for source in sources:
+        if CREDENTIALS.search(source.uri):
+            raise ImageError(
+                f"image {log.name} can't be built here: the package source {CREDENTIALS.sub('***@', source.uri)} has a "
+                f"user and a password, which the image would contain; use a source without, or name an image in the "
+                f"setting {log.name}_image"
+            )
+
+
+def _find_keyring(origin: str, log: BuildLog) -> list[str]:
+    """Return debootstrap's option for the keys that sign the distribution. Raises ImageError."""
+    package = DISTRIBUTIONS.get(origin)
+    if package is None:
+        return []  # debootstrap uses that of the suite.
+    keyring = KEYRINGS / f"{origin.lower()}-archive-keyring.gpg"
+    if not keyring.is_file():
+        raise ImageError(
+            f"image {log.name} can't be built here: {keyring}, with {origin}'s keys, is missing; "
+            f"run `apt-get install {package}`"
+        )
+    return [f"--keyring={keyring}"]
 
 
 def _private_apt(work: Path) -> list[str]:
@@ -124,11 +156,8 @@ def _find_debootstrap(work: Path, apt: list[str], log: BuildLog) -> tuple[str, d
     If debootstrap is not installed, its package is downloaded and unpacked in `work`.
     """
     env = {"DEBIAN_FRONTEND": "noninteractive"}
-    proxy = subprocess.run(
-        ["apt-config", "shell", "P", "Acquire::http::Proxy"], capture_output=True, text=True, check=True
-    ).stdout.partition("=")[2]
-    if proxy:
-        env["http_proxy"] = proxy.strip().strip("'")
+    if proxy := _read_proxies().get("http_proxy"):
+        env["http_proxy"] = proxy
     if shutil.which("wget") is None:
         wget = work / "bin" / "wget"
         wget.parent.mkdir()
@@ -161,6 +190,28 @@ def _copy_host_configuration(rootfs: Path, sources: list[_Source]) -> None:
     for folder in KEY_FOLDERS:
         for key in (*folder.glob("*.gpg"), *folder.glob("*.asc")):
             shutil.copy(key, rootfs / "etc/apt/trusted.gpg.d" / key.name)
-    dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
-    settings = [line for line in dump.splitlines() if line.startswith(FETCH_SETTINGS) and not line.endswith(' "";')]
+    settings = [
+        line
+        for line in _read_apt_settings()
+        if line.startswith(FETCH_SETTINGS) and not line.endswith(' "";') and not CREDENTIALS.search(line)
+    ]
     (rootfs / "etc/apt/apt.conf.d/90fetching").write_text("\n".join(settings) + "\n")
+
+
+def proxy_arguments() -> dict[str, str]:
+    """Return apt's proxies with credentials as build arguments, which the engine keeps in no image.
+
+    Proxies without credentials are in the base image. Without apt there is no proxy.
+    """
+    proxies = _read_proxies() if shutil.which("apt-config") else {}
+    return {name: url for name, url in proxies.items() if CREDENTIALS.search(url)}
+
+
+def _read_proxies() -> dict[str, str]:
+    """Return apt's proxies by the environment variable that programs read."""
+    found = (re.fullmatch(r'Acquire::(https?)::Proxy "(.+)";', line, re.I) for line in _read_apt_settings())
+    return {f"{match[1].lower()}_proxy": match[2] for match in found if match}
+
+
+def _read_apt_settings() -> list[str]:
+    return subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout.splitlines()

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from harness.engine import engine_errors
 from harness.errors import ImageError
+from harness.images import debian
 from harness.images.build import build, label_and_tag, remove_image, run_probe
 from harness.images.catalogue import Image
 from harness.images.local import LABEL_ORIGIN, LABEL_RECIPE, LABEL_VERSION, ResolvedImage, find_built
@@ -105,7 +106,7 @@ def _build_in(
         client,
         context,
         dockerfile=spec.dockerfile,
-        args=spec.args,
+        args={**debian.proxy_arguments(), **spec.args},
         scratch=scratch,
         log=log,
         progress=progress,

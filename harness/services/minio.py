@@ -214,7 +214,7 @@ class MinioContainer(MinioService):
             image=self._image,
             ports=(API_PORT, CONSOLE_PORT),
             fixed=dict(zip((API_PORT, CONSOLE_PORT), ports, strict=True)),
-            env={"MINIO_ROOT_USER": self._user, "MINIO_ROOT_PASSWORD": self._password},
+            env={"MINIO_ROOT_USER": self._user, "MINIO_ROOT_PASSWORD": self._password, "MINIO_UPDATE": "off"},
             command=("server", "/data", "--address", f":{API_PORT}", "--console-address", f":{CONSOLE_PORT}"),
             aliases=self._aliases,
         )

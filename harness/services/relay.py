@@ -47,6 +47,9 @@ PORT = 2375
 ENGINE_SOCKET = "/var/run/docker.sock"
 SIDECAR_ROLE = labelling_proxy.SIDECAR
 RECORD_TIMEOUT = 10.0
+SOCAT = ("-t", "86400")
+"""Arguments that keep a connection of socat open after one side closed its half: by default for half a second, which
+loses what `docker run -i` prints after the end of its input."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class RelayService:
                 image=self._image,
                 ports=(PORT,),
                 fixed={PORT: self._port},
-                command=(f"tcp-listen:{PORT},fork,reuseaddr", "unix-connect:/relay/docker.sock"),
+                command=(*SOCAT, f"tcp-listen:{PORT},fork,reuseaddr", "unix-connect:/relay/docker.sock"),
                 aliases=self._aliases,
                 volumes=((volume, "/relay", "rw"),),
             ),

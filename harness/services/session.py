@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from harness.services.reaper import Reaper
 
 FOLDER_LIFETIME = 24 * 3600.0
-"""Seconds until the folder of a killed test run is removed. The reaper removes its containers at once."""
+"""Seconds until the folder of a killed test run may be removed. The reaper removes its containers at once."""
 
 
 class ServiceSession:
@@ -85,10 +85,17 @@ class ServiceSession:
                 return
 
     def _remove_old_folders(self) -> None:
+        """Remove the old folders of runs without a live process.
+
+        The age alone proves nothing: a run may last for days, and a clock may jump.
+        """
         for old in self.folder.parent.glob("run-*"):
-            with suppress(FileNotFoundError):  # Another process removes it.
+            with suppress(FileNotFoundError, ServiceError):  # Another process removes it, or uses it.
                 if old != self.folder and old.stat().st_mtime < time.time() - FOLDER_LIFETIME:
-                    shutil.rmtree(old, ignore_errors=True)
+                    run = ServiceSession(self._root, old.name.removeprefix("run-"))
+                    run.folder = old
+                    with run.lock_unused():
+                        shutil.rmtree(old, ignore_errors=True)
 
     def lock(self, name: str) -> FileLock:
         """Return a lock of the session, which blocks when entered."""

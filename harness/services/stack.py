@@ -18,7 +18,7 @@ from testcontainers.core.network import Network
 
 from harness.engine import LABEL_EXTRA, LABEL_STACK, connect, engine_errors
 from harness.errors import EngineError, HarnessError, SettingsError
-from harness.images.resolve import ResolvedImage, resolve_image
+from harness.images.on_demand import StackImages, obtain_images
 from harness.progress import Progress
 from harness.services.aws import AwsContainer, AwsService
 from harness.services.cleanup import remove_labelled
@@ -38,7 +38,7 @@ SERVICE_IMAGES = ("reaper", "minio", "postgres", "aws", "relay", "python")
 
 @dataclass(frozen=True)
 class Stack:
-    """Running services. `images` has the catalogue's images, `seconds` each service's start.
+    """Running services. `images` has the images by name, `seconds` each service's start.
 
     An embedded stack has no relay that a DAG could use, no network and no images. `remarks` are sentences for the
     report.
@@ -52,7 +52,7 @@ class Stack:
     postgres: PostgresService
     aws: AwsService
     relay: RelayService
-    images: Mapping[str, ResolvedImage]
+    images: StackImages
     seconds: Mapping[str, float]
     remarks: tuple[str, ...] = ()
 
@@ -98,7 +98,7 @@ def stack_in_session(
             f"{', '.join(sorted(databases)) or '(none)'}: declare the database, or remove the password"
         )
     client = connect()
-    images = {name: resolve_image(client, settings, name, progress) for name in (*SERVICE_IMAGES, *settings.images)}
+    images = obtain_images(client, settings, SERVICE_IMAGES, progress)
     with session.claim_slot() as slot:
         session.connect_reaper(client, images["reaper"].reference, settings.start_timeout)
         plan = _Plan(client, session, slot, settings, databases, images)
@@ -119,7 +119,7 @@ class _Plan:
         slot: int,
         settings: Settings,
         databases: Mapping[str, str],
-        images: Mapping[str, ResolvedImage],
+        images: StackImages,
     ) -> None:
         self.client, self.session, self.slot = client, session, slot
         self.settings, self.databases, self.images = settings, databases, images
@@ -184,7 +184,7 @@ class _Plan:
         context = StackContext(
             self.client, self.session.ident, self.stack_id, self.settings.start_timeout, self.network_name, network
         )
-        image = {name: resolved.reference for name, resolved in self.images.items()}
+        image = self.images.references
         aliases = {name: self.settings.aliases.get(name, ()) for name in ("minio", "aws", "relay")}
         settings, passwords = self.settings, self.settings.postgres_passwords
         return (

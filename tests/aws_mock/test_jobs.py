@@ -28,12 +28,21 @@ ENDED = [{"Status": status} for status in ("Starting", "Downloading", "Training"
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_mock(tmp_path_factory.mktemp("mock")) as url:
+        # A process's first training loads scikit-learn. Under load that takes longer than one description waits.
+        caller = create_account(url)
+        create(caller)
+        while describe(caller)["TrainingJobStatus"] == "InProgress":
+            pass
         yield url
 
 
 @pytest.fixture
 def aws(url: str) -> Caller:
-    """An account with a bucket, training data and a role that SageMaker may assume."""
+    return create_account(url)
+
+
+def create_account(url: str) -> Caller:
+    """Create an account with a bucket, training data and a role that SageMaker may assume."""
     reset(url)
     caller = Caller(url)
     caller.client("s3").create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})

@@ -102,6 +102,22 @@ def test_sigterm_skips_the_waiting(stand_in: ModuleType) -> None:
     asyncio.run(play())
 
 
+def test_the_last_act_is_to_leave_and_remove_its_own_network(
+    stand_in: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def call(method: str, path: str, content: object = None) -> tuple[int, object]:
+        calls.append(f"{method} {path}")
+        networks = {"bridge": {"NetworkID": "1"}, "own": {"NetworkID": "2"}}
+        return 200, {"NetworkSettings": {"Networks": networks}} if method == "GET" else None
+
+    monkeypatch.setattr(stand_in, "call", call)
+    monkeypatch.setattr(stand_in.socket, "gethostname", lambda: "me")
+    stand_in.remove_own_networks()
+    assert calls == ["GET /containers/me/json", "POST /networks/2/disconnect", "DELETE /networks/2"]
+
+
 def test_sweep_repeats_until_there_is_no_match(stand_in: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stand_in.time, "sleep", lambda seconds: None)
     rounds = iter([[("network", "/networks/1", {})], OSError("no engine"), [], AssertionError("the sweep goes on")])

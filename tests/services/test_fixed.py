@@ -26,7 +26,7 @@ from harness.services.containers import Spec, create, list_labelled, role_of, st
 from harness.services.relay import engine_socket
 from harness.services.session import ServiceSession, new_run
 from harness.services.stack import Stack, stack_in_session
-from harness.settings import PORTS, Settings
+from harness.settings import PORTS, ProjectImage, Settings
 from harness.world import World
 from tests.outer import project, run_pytest
 
@@ -90,7 +90,9 @@ def fixed(harness_settings: Settings) -> Settings:
         "minio_password": PASSWORD,
         "postgres_passwords": {"listings": POSTGRES_PASSWORD},
     }
-    return harness_settings.model_copy(update={**ports, **credentials, "buckets": ("data",), "images": {}})
+    # An image that can't be built disturbs no run that does not use it.
+    images = {"broken": ProjectImage(tag="test/broken", context=Path("no-such-folder"))}
+    return harness_settings.model_copy(update={**ports, **credentials, "buckets": ("data",), "images": images})
 
 
 @contextmanager

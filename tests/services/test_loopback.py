@@ -1,4 +1,4 @@
-"""Other machines can't reach the ports that the harness publishes."""
+"""Other machines, and other containers, can't reach what the harness starts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from harness.engine import LABEL_ROLE, LABEL_SESSION, LABEL_STACK, connect
 from harness.services.containers import list_labelled
+from harness.services.reaper import reaper_session
 from harness.services.stack import Stack
 
 pytestmark = pytest.mark.engine
@@ -39,3 +40,19 @@ def test_every_published_port_is_on_loopback_and_random(harness_stack: Stack) ->
     bindings = [entry for bound in published.values() for entry in bound]
     assert {address for _, address, _ in bindings} == {"127.0.0.1"}
     assert all(host_port != int(port.split("/")[0]) for port, _, host_port in bindings)
+
+
+def test_the_reaper_is_alone_on_its_network(harness_stack: Stack) -> None:
+    """It removes what any client that reaches it asks for."""
+    client = connect()
+    (listed,) = list_labelled(client, {LABEL_SESSION: reaper_session(harness_stack.session_id)})
+    (name,) = listed.attrs["NetworkSettings"]["Networks"]
+    network = client.networks.get(name)
+    assert name != "bridge"
+    assert list(network.attrs["Containers"]) == [listed.id]
+    assert network.attrs["Labels"][LABEL_SESSION] == reaper_session(harness_stack.session_id)
+
+
+def test_minio_does_not_look_up_its_update_server(harness_stack: Stack) -> None:
+    (minio,) = list_labelled(connect(), {LABEL_STACK: harness_stack.stack_id, LABEL_ROLE: "minio"})
+    assert "MINIO_UPDATE=off" in connect().containers.get(minio.id).attrs["Config"]["Env"]

@@ -188,6 +188,22 @@ def test_streams_and_hijacked_connections_work(harness_stack: Stack, through_rel
     assert running.exec_run(["cat", "/tmp/note"]).output == b"text"
 
 
+def test_output_after_the_end_of_the_input_arrives(harness_stack: Stack, through_relay: docker.DockerClient) -> None:
+    """As `echo x | docker run -i` does, the client closes its half of the connection first."""
+    script = "import sys, time; print(sys.stdin.read(), flush=True); time.sleep(1); print('done')"
+    container = through_relay.containers.create(python(harness_stack), ["python3", "-c", script], stdin_open=True)
+    attached = container.attach_socket(params={"stdin": 1, "stdout": 1, "stream": 1})
+    container.start()
+    raw = attached._sock
+    raw.sendall(b"x")
+    raw.shutdown(socket.SHUT_WR)
+    raw.settimeout(20)
+    output = b"".join(iter(lambda: raw.recv(65536), b""))
+    attached.close()
+    assert b"x" in output
+    assert b"done" in output
+
+
 def _tar(name: str, content: bytes) -> bytes:
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:

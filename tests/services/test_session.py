@@ -144,6 +144,17 @@ def test_the_folder_of_a_killed_run_is_removed_a_day_later(session: ServiceSessi
     assert young.exists()
 
 
+def test_the_folder_of_a_living_run_stays_whatever_its_age(session: ServiceSession, tmp_path: Path) -> None:
+    """A clock that jumps makes a young folder look old."""
+    living = ServiceSession(tmp_path, new_run())
+    with living.claim_slot() as first:
+        os.utime(living.folder, (0, 0))
+        with session.claim_slot():
+            pass
+        with ServiceSession(tmp_path, living.run).claim_slot() as second:
+            assert (first, second) == (0, 1)
+
+
 def test_an_unused_session_does_not_call_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/missing.sock")
     unused = ServiceSession(tmp_path, new_run())

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness.images.on_demand import StackImages
 from harness.services.embedded.aws_mock import AwsProcess, MockAsMinio
 from harness.services.embedded.minio import MinioProcess
 from harness.services.embedded.postgres import attach_server, start_server
@@ -136,7 +137,7 @@ def _describe(
     remarks = [NO_MINIO] if isinstance(minio, MockAsMinio) else []
     if settings.image_overrides:
         remarks.append(f"{NO_IMAGES} ({', '.join(settings.image_overrides)})")
-    return Stack("embedded", session.ident, "", "", minio, postgres, aws, relay, {}, seconds, tuple(remarks))
+    return Stack("embedded", session.ident, "", "", minio, postgres, aws, relay, StackImages(), seconds, tuple(remarks))
 
 
 def _fingerprint(settings: Settings, databases: Mapping[str, str]) -> str:

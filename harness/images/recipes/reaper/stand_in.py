@@ -20,6 +20,7 @@ import time
 from urllib.parse import parse_qs, quote, urlencode
 
 SOCKET = "/var/run/docker.sock"
+BUILT_IN_NETWORKS = ("bridge", "host", "none")
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 MAX_SWEEPS = 10
 
@@ -49,11 +50,12 @@ class Engine(http.client.HTTPConnection):
         self.sock.connect(SOCKET)
 
 
-def call(method: str, path: str, **query: str) -> tuple[int, object]:
-    """Call the engine once; return the status and the decoded answer."""
+def call(method: str, path: str, content: object = None, **query: str) -> tuple[int, object]:
+    """Call the engine once, with `content` as JSON; return the status and the decoded answer."""
     engine = Engine()
     try:
-        engine.request(method, f"{path}?{urlencode(query)}" if query else path)
+        url, sent = f"{path}?{urlencode(query)}" if query else path, None if content is None else json.dumps(content)
+        engine.request(method, url, sent, {"Content-Type": "application/json"})
         answer = engine.getresponse()
         body = answer.read()
         return answer.status, json.loads(body) if body.startswith((b"[", b"{")) else None
@@ -110,6 +112,20 @@ def sweep(sets: list[Filters]) -> None:
             return
         time.sleep(1)
     print(f"gave up after {MAX_SWEEPS} passes")
+
+
+def remove_own_networks() -> None:
+    """Leave and remove the networks that were created for this container; nobody else could do both."""
+    own = socket.gethostname()
+    try:
+        _, answer = call("GET", f"/containers/{own}/json")
+        networks = answer["NetworkSettings"]["Networks"] if isinstance(answer, dict) else {}
+        for name, network in networks.items():
+            if name not in BUILT_IN_NETWORKS:
+                call("POST", f"/networks/{network['NetworkID']}/disconnect", content={"Container": own, "Force": True})
+                call("DELETE", f"/networks/{network['NetworkID']}")
+    except OSError as error:
+        print(f"the engine did not answer: {error}")
 
 
 class Reaper:
@@ -185,3 +201,4 @@ async def serve_clients() -> list[Filters]:
 
 if __name__ == "__main__":
     sweep(asyncio.run(serve_clients()))
+    remove_own_networks()
