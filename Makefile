@@ -24,7 +24,7 @@ ACTIONLINT := v1.7.12
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole equal-3.3 equal-2.11 folders embedded lines locks docs images actionlint venv test-engine chromium bench bench-gate soak soak-ci
+.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole equal-3.3 equal-2.11 folders embedded lines examples locks docs images actionlint venv test-engine chromium bench bench-gate soak soak-ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -104,6 +104,13 @@ docs: venv ## build the documentation in .harness/docs
 
 lines: images ## run scenarios with the process runner on the other Airflow lines, with a table at the end
 	@$(BIN)/python -m tools.airflow_lines $(addprefix --line=,$(AIRFLOW)) -n $(WORKERS) $(ARGS)
+
+examples: images airflow-3.3 airflow-2.11 ## run Airflow's example DAGs with both runners, and compare the bare command
+	@for line in 3.3 2.11; do \
+	    HARNESS_AIRFLOW_PYTHON=$(CURDIR)/.harness/airflow/$$line/bin/python $(BIN)/python -m pytest -q \
+	        tests/airflow_examples -n $(WORKERS) --harness-runner warm --harness-stack embedded \
+	        --junitxml=$(JUNIT)/examples-airflow-$$line.xml $(ARGS) || exit; \
+	done
 
 # Existing pins are kept unless an input changes or UPGRADE=1.
 locks: venv ## update the locks from pyproject.toml and every .in file

@@ -11,6 +11,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from harness import RunOutcomeError, World
 from scenarios.account import ARTEFACT, BUCKET, DATE, ENDPOINT, JOB, LOG_GROUP, ROLE_ARN, Account, create_account
+from scenarios.logs import log_has
 
 DAG = "aws_handwritten_digit_classifier"
 IMAGE = "438346466558.dkr.ecr.eu-west-1.amazonaws.com/kmeans:latest"
@@ -87,7 +88,8 @@ def test_an_update_needs_a_new_model_name(world: World, aws_account: Account) ->
 
     assert run.failure == "the run failed: sagemaker_deploy_model failed"
     assert run.tasks["sagemaker_train_model"].state == "success"
-    assert f'Cannot create already existing model "arn:aws:sagemaker:eu-west-1:123456789012:model/{JOB}"' in run.log
+    model = f"arn:aws:sagemaker:eu-west-1:123456789012:model/{JOB}"
+    assert log_has(run.log, f'Cannot create already existing model "{model}"')
     assert world.evidence.aws.endpoints[ENDPOINT]["EndpointConfigName"] == JOB, "the endpoint is unchanged"
 
 
@@ -173,7 +175,7 @@ def test_a_training_beyond_its_limit_fails_the_run(world: World, aws_account: Ac
     job = world.evidence.aws.training_jobs[JOB]
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert run.tasks["sagemaker_train_model"].state == "failed"
-    assert f"Error training {JOB}: Stopped" in run.log
+    assert log_has(run.log, f"Error training {JOB}: Stopped")
     assert world.evidence.aws.endpoints == {}
 
 
@@ -189,7 +191,7 @@ def test_a_stopped_training_fails_the_run(world: World, aws_account: Account) ->
     job = world.evidence.aws.training_jobs[JOB]
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
     assert run.tasks["sagemaker_train_model"].state == "failed"
-    assert f"Error training {JOB}: Stopped" in run.log
+    assert log_has(run.log, f"Error training {JOB}: Stopped")
     assert ARTEFACT not in world.evidence.aws.objects[BUCKET]
 
 

@@ -10,6 +10,7 @@ from harness import Run, World
 from scenarios.account import DATE, ENDPOINT, LOG_GROUP, ROLE_ARN, Account
 from scenarios.digits import encode_jpeg
 from scenarios.digits_api import digits_api
+from scenarios.logs import log_has
 from scenarios.policies import (
     FAILING_STEP,
     UNCHECKED,
@@ -95,4 +96,4 @@ def test_a_role_that_does_not_trust_sagemaker_fails_the_run(world: World, aws_ac
 
     run = world.run(DAG, DATE, expect="failure")
 
-    assert f"Could not assume role {ROLE_ARN}" in run.log
+    assert log_has(run.log, f"Could not assume role {ROLE_ARN}")

@@ -11,6 +11,7 @@ import pytest
 from harness import World
 from scenarios.account import SOURCE_BUCKET, SOURCE_KEY
 from scenarios.digits import Digits, pack
+from scenarios.logs import log_has
 
 DAG = "RUN_FIRST_setup_env"
 DATE = "2021-03-04"
@@ -52,5 +53,5 @@ def test_a_missing_file_fails_the_run(world: World, tmp_path: Path) -> None:
     run = world.run(DAG, DATE, environment={"DIGITS_DATASET": str(missing)}, expect="failure")
 
     assert run.tasks["upload_resource"].state == "failed"
-    assert f"File not found: {missing}" in run.log
+    assert log_has(run.log, f"File not found: {missing}")
     assert world.keys(SOURCE_BUCKET) == []

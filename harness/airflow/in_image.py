@@ -47,7 +47,7 @@ ln -s {SOCKET} {DEFAULT_SOCKET}
 chown airflow {DEFAULT_SOCKET}
 exec setpriv --reuid=airflow --regid=0 --init-groups env HOME=/home/airflow "$@"
 """
-HOST_VARIABLES = ("PATH", "HOME", "TMPDIR", "AIRFLOW_HOME", "DOCKER_HOST")
+HOST_VARIABLES = ("PATH", "PYTHONPATH", "HOME", "TMPDIR", "AIRFLOW_HOME", "DOCKER_HOST")
 """Variables of a run on this machine that don't apply in the image."""
 SHORT = 30.0
 """Seconds for calls that usually take less than one second."""

@@ -1,0 +1,133 @@
+"""Airflow's example DAGs: both runners end with the exit code of the bare command.
+
+`make examples` runs these tests on two Airflow lines. Left out are examples that need the internet, another service, a
+virtual environment or a person, and examples that wait for a run of another DAG.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.airflow.environments import AirflowEnvironment
+from harness.airflow.metadata import fresh_database
+from harness.airflow.runners import Execute, process
+from harness.errors import RunOutcomeError
+from harness.world import World
+
+DATE = "2026-03-02"
+BARE_TIMEOUT = 300
+PACKAGES = ("airflow/example_dags", "airflow/providers/standard/example_dags")
+ON_BOTH_LINES = [
+    "example_bash_operator",
+    "example_branch_datetime_operator",
+    "example_branch_dop_operator_v3",
+    "example_branch_labels",
+    "example_complex",
+    "example_display_name",
+    "example_dynamic_task_mapping",
+    "example_dynamic_task_mapping_with_no_taskflow_operators",
+    "example_nested_branch_dag",
+    "example_params_trigger_ui",
+    "example_params_ui_tutorial",
+    "example_passing_params_via_test_command",
+    "example_sensor_decorator",
+    "example_setup_teardown",
+    "example_setup_teardown_taskflow",
+    "example_short_circuit_operator",
+    "example_skip_dag",
+    "example_task_group",
+    "example_task_group_decorator",
+    "example_trigger_controller_dag",
+    "example_trigger_target_dag",
+    "example_weekday_branch_operator",
+    "example_workday_timetable",
+    "example_xcom",
+    "example_xcom_args",
+    "example_xcom_args_with_operators",
+    "latest_only",
+    "latest_only_with_trigger",
+    "tutorial",
+    "tutorial_dag",
+    "tutorial_taskflow_api",
+    "tutorial_taskflow_templates",
+]
+SINCE_AIRFLOW_3 = [
+    "asset_consumes_1",
+    "asset_produces_1",
+    "asset_with_extra_by_yield",
+    "example_custom_weight",
+    "example_failed_dag",
+    "example_simplest_dag",
+    "example_task_group_mapping",
+    "example_task_mapping_second_order",
+]
+ONLY_IN_AIRFLOW_2 = ["dataset_consumes_1", "dataset_produces_1", "dataset_with_extra_by_yield", "example_sla_dag"]
+
+pytestmark = pytest.mark.at_length
+
+
+@pytest.fixture(scope="session")
+def examples(harness_airflow: AirflowEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dags folder with the examples of the Airflow environment."""
+    folder = tmp_path_factory.mktemp("examples")
+    for package in PACKAGES if harness_airflow.major >= 3 else PACKAGES[:1]:
+        (source,) = [path for root in harness_airflow.folders if (path := Path(root) / package).is_dir()]
+        shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.fixture
+def bare(world: World, examples: Path, tmp_path: Path) -> Callable[[str], int]:
+    """A function that returns the exit code of the command as a user types it, with a clean metadata database."""
+
+    def run(dag_id: str) -> int:
+        home = tmp_path / "bare"
+        home.mkdir()
+        with fresh_database(world.airflow, world.stack.postgres) as url:
+            env = {
+                **os.environ,
+                "PATH": f"{world.airflow.python.parent}{os.pathsep}{os.environ['PATH']}",
+                "AIRFLOW_HOME": str(home),
+                "AIRFLOW__CORE__DAGS_FOLDER": str(examples),
+                "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+                "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
+                **plugins(examples),
+            }
+            with (home / "log").open("wb") as log:
+                command = ["airflow", "dags", "test", dag_id, DATE]
+                done = subprocess.run(
+                    command, env=env, cwd=home, stdout=log, stderr=log, timeout=BARE_TIMEOUT, check=False
+                )
+        return done.returncode
+
+    return run
+
+
+def plugins(examples: Path) -> Mapping[str, str]:
+    """Return the setting with which Airflow loads the examples' plugins."""
+    return {"AIRFLOW__CORE__PLUGINS_FOLDER": str(examples / "plugins")}
+
+
+@pytest.mark.parametrize("dag_id", [*ON_BOTH_LINES, *SINCE_AIRFLOW_3, *ONLY_IN_AIRFLOW_2])
+def test_both_runners_end_with_the_bare_commands_exit_code(
+    dag_id: str, world: World, examples: Path, harness_execute: Execute, bare: Callable[[str], int]
+) -> None:
+    if dag_id in (ONLY_IN_AIRFLOW_2 if world.airflow.major >= 3 else SINCE_AIRFLOW_3):
+        pytest.skip(f"not run: Airflow {world.airflow.version} has no {dag_id}")
+    assert harness_execute is not process.execute, "this test needs --harness-runner warm"
+    world.settings = world.settings.model_copy(update={"dags_folder": examples})
+    exit_codes = {"bare": bare(dag_id)}
+    for runner, execute in {"process": process.execute, "warm": harness_execute}.items():
+        by_runner = replace(world, execute=execute, runs=world.runs)
+        with suppress(RunOutcomeError):
+            by_runner.run(dag_id, DATE, environment=plugins(examples))
+        exit_codes[runner] = by_runner.runs[-1].exit_code
+    assert set(exit_codes.values()) == {exit_codes["bare"]}, exit_codes
