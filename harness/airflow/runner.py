@@ -17,7 +17,7 @@ from harness.airflow.facts import RunFacts
 from harness.airflow.outcome import judge
 from harness.airflow.preflight import refuse_misleading
 from harness.airflow.runners import Execute
-from harness.airflow.snapshot import read_snapshot
+from harness.airflow.snapshot import find_last_run, read_snapshot
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,9 @@ def run_dag(request: RunRequest, execute: Execute) -> RunFacts:
     command = request.airflow.airflow("dags", "test", request.dag_id, request.date)
     if request.conf is not None:
         command += ["--conf", json.dumps(request.conf)]
+    earlier = find_last_run(request.metadata_url)
     result = execute(command, request.env, request.home, request.home / "run.log", request.timeout)
-    snapshot = read_snapshot(request.metadata_url, request.dag_id, result.log)
+    snapshot = read_snapshot(request.metadata_url, request.dag_id, result.log, after=earlier)
     edges = snapshot.edges
     if edges is None and request.graph and snapshot.tasks:
         edges = _read_edges(request, execute)
