@@ -45,7 +45,8 @@ class Run(RunFacts):
     """One attempt to run one DAG for one date: the run's result and its evidence."""
 
     xcoms: XComs = field(default_factory=dict)
-    """Decoded values by task id and key; in JSON by task id, then key."""
+    """Decoded values by task id and key; in JSON by task id, then key. An object of another class stays the JSON that
+    Airflow stores, and bytes of a custom backend stay bytes."""
     evidence: Evidence = field(default_factory=Evidence)
     refused: str | None = None
     """Why there is no result: the run was refused before any task ran, or was interrupted. All fields but DAG and date

@@ -84,8 +84,9 @@ def test_a_dag_that_triggers_itself(world: World, tmp_path: Path) -> None:
     again = with_dags(world, folder)
     with again.metadata() as database:
         if again.airflow.major < 3:  # `dags test` does not record the DAG, without which no run can be triggered
-            row = "INSERT INTO dag (dag_id, fileloc, has_task_concurrency_limits) VALUES ('again', %s, false)"
-            database.execute(row, [str(folder / "again.py")])
+            columns = "dag_id, fileloc, has_task_concurrency_limits, max_active_tasks, max_consecutive_failed_dag_runs"
+            row = ("again", str(folder / "again.py"), False, 16, 0)
+            database.execute(f"INSERT INTO dag ({columns}) VALUES (%s, %s, %s, %s, %s)", row)  # noqa: S608
         for _ in range(2):  # the second run finds both runs of the first
             run = again.run("again", "2021-01-01")
             assert (run.state, run.failure) == ("success", None)

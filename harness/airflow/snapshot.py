@@ -38,7 +38,7 @@ STARTED = re.compile(r"^\[(\S+)\] .*\[DAG TEST\] starting task_id=(\S+) map_inde
 
 
 def find_last_run(metadata_url: str) -> int:
-    """Return the id of the last run in the database; 0 if there is none."""
+    """Return the id of the last run in the database; 0 before the first run."""
     with psycopg.connect(metadata_url) as connection:
         row = connection.execute("SELECT max(id) FROM dag_run").fetchone()
     return (row and row[0]) or 0
