@@ -110,25 +110,29 @@ def harness_execute(
     harness_stack: Stack,
     harness_remarks: list[str],
     pytestconfig: pytest.Config,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Execute]:
     """The runner: a function that executes a command of Airflow."""
     from harness.airflow.metadata import fresh_database
     from harness.airflow.runners import process
     from harness.airflow.runners.choice import choose
     from harness.airflow.runners.warm import WarmRunner, hosts_folder
+    from harness.dag_coverage import find_coverage, measure_commands, write_settings
 
+    current, start = find_coverage(pytestconfig), pytestconfig.invocation_params.dir
+    coverage = write_settings(current, start, tmp_path_factory.mktemp("coverage")) if current else None
     chosen, remark = choose(harness_settings.runner, harness_airflow.line)
     if remark:
         harness_remarks.append(remark)
     if chosen == "process":
-        yield process.execute
+        yield measure_commands(process.execute, harness_airflow, coverage, harness_remarks.append)
         return
     database = partial(fresh_database, harness_airflow, harness_stack.postgres)
     folder = hosts_folder(harness_settings.root)
     warm = WarmRunner(
         harness_airflow, folder, harness_settings.warm_idle, database, harness_remarks.append, _progress(pytestconfig)
     )
-    yield warm.execute
+    yield measure_commands(warm.execute, harness_airflow, coverage, harness_remarks.append)
     warm.close()
 
 

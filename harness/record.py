@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.evidence.normalise import normalise
 from harness.output import write
-from harness.run import Run
+from harness.run import Run, json_value
 
 
 def as_record(run: Run) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def as_record(run: Run) -> dict[str, Any]:
         "exit_code": run.exit_code,
         "failure": run.failure,
         "tasks": {name: {"state": task.state, "tries": task.tries} for name, task in sorted(run.tasks.items())},
-        "xcoms": {f"{task}/{key}": _timeless(value) for (task, key), value in sorted(run.xcoms.items())},
+        "xcoms": {f"{task}/{key}": _timeless(json_value(value)) for (task, key), value in sorted(run.xcoms.items())},
         "evidence": run.evidence.as_json(),
     }
 

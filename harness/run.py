@@ -17,14 +17,18 @@ def _nest(xcoms: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
     """Group XComs by task id, because JSON has no pairs as keys."""
     nested: dict[str, dict[str, Any]] = {}
     for (task_id, key), value in xcoms.items():
-        nested.setdefault(task_id, {})[key] = _json_value(value)
+        nested.setdefault(task_id, {})[key] = json_value(value)
     return nested
 
 
-def _json_value(value: Any) -> Any:
-    """Convert `value` to JSON types with valid UTF-8 texts, other values to texts."""
+def json_value(value: Any) -> Any:
+    """Convert `value` to JSON types with valid UTF-8 texts, sets to sorted lists, other values to texts."""
+
+    def convert(other: object) -> Any:
+        return sorted(other, key=repr) if isinstance(other, set | frozenset) else str(other)
+
     try:
-        return json.loads(json.dumps(value, default=str, ensure_ascii=False).encode(errors="replace"))
+        return json.loads(json.dumps(value, default=convert, ensure_ascii=False).encode(errors="replace"))
     except (TypeError, ValueError):  # a key of another type, or a list that contains itself
         return str(value).encode(errors="replace").decode()
 
@@ -41,7 +45,8 @@ class Run(RunFacts):
     """One attempt to run one DAG for one date: the run's result and its evidence."""
 
     xcoms: XComs = field(default_factory=dict)
-    """Decoded values by task id and key; in JSON by task id, then key."""
+    """Decoded values by task id and key; in JSON by task id, then key. An object of another class stays the JSON that
+    Airflow stores, and bytes of a custom backend stay bytes."""
     evidence: Evidence = field(default_factory=Evidence)
     refused: str | None = None
     """Why there is no result: the run was refused before any task ran, or was interrupted. All fields but DAG and date

@@ -150,6 +150,7 @@ class World:
                 timeout=self.settings.run_timeout if timeout is None else timeout,
                 conf=conf,
                 graph=self.graph,
+                earlier_runs=shared is not None or bool(self._history),
             )
             write_history(url, self._history[self._written :] if shared else self._history)
             self._written = len(self._history) if shared else 0

@@ -25,6 +25,7 @@ RUN = Run(
     xcoms={
         ("b", "return_value"): {"ResponseMetadata": {"RequestId": "x"}, "Name": "n", "TrainingTimeInSeconds": 3},
         ("a[0]", "return_value"): ["at 2026-01-02T03:04:05Z", 1, None],
+        ("b", "decoded"): (AT, {"c", "a", "b"}, ("at 2026-01-02T03:04:05Z",)),
     },
     log="a log",
     seconds=2.5,
@@ -52,7 +53,11 @@ RECORD = {
     "exit_code": 1,
     "failure": "the run failed: b failed",
     "tasks": {"a[0]": {"state": "success", "tries": 1}, "b": {"state": "failed", "tries": 2}},
-    "xcoms": {"a[0]/return_value": ["at TIME", 1, None], "b/return_value": {"Name": "n"}},
+    "xcoms": {
+        "a[0]/return_value": ["at TIME", 1, None],
+        "b/return_value": {"Name": "n"},
+        "b/decoded": ["TIME", ["a", "b", "c"], ["at TIME"]],
+    },
     "evidence": {
         "schema_version": 3,
         "objects": {"aside": {}, "data": {"k": {"size": 2, "sha256": "ef"}, "z": {"size": 3, "sha256": "ab"}}},

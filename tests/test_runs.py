@@ -66,6 +66,33 @@ def test_a_dag_sees_no_variables_of_the_user(examples: World, monkeypatch: pytes
     assert seen["s3"] == examples.stack.aws.url
 
 
+TRIGGERS_ITSELF = """
+import datetime as dt
+from airflow import DAG
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+
+with DAG("again", schedule=None, start_date=dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)):
+    TriggerDagRunOperator(task_id="trigger", trigger_dag_id="again")
+"""
+
+
+def test_a_dag_that_triggers_itself(world: World, tmp_path: Path) -> None:
+    """The triggered run stays queued, because no scheduler is running; it is not the run under test."""
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    (folder / "again.py").write_text(TRIGGERS_ITSELF)
+    again = with_dags(world, folder)
+    with again.metadata() as database:
+        if again.airflow.major < 3:  # `dags test` does not record the DAG, without which no run can be triggered
+            columns = "dag_id, fileloc, has_task_concurrency_limits, max_active_tasks, max_consecutive_failed_dag_runs"
+            row = ("again", str(folder / "again.py"), False, 16, 0)
+            database.execute(f"INSERT INTO dag ({columns}) VALUES (%s, %s, %s, %s, %s)", row)  # noqa: S608
+        for _ in range(2):  # the second run finds both runs of the first
+            run = again.run("again", "2021-01-01")
+            assert (run.state, run.failure) == ("success", None)
+            assert {name: task.state for name, task in run.tasks.items()} == {"trigger": "success"}
+
+
 def test_an_expected_failure_that_succeeds_fails_the_scenario(examples: World) -> None:
     with pytest.raises(RunOutcomeError, match="succeeded, although the scenario expects it to fail"):
         examples.run("hello", "2021-01-01", expect="failure")

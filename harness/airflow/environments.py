@@ -28,6 +28,7 @@ class AirflowEnvironment:
 
     `python` is not resolved, as the interpreter of a virtual environment is a link. `python_version` is like `3.12.1`,
     `python_build` is `sys.version`, `packages` maps normalised name to version, and `folders` are those of `sys.path`.
+    `base_prefix` is the installation from which a virtual environment was created.
     """
 
     python: Path
@@ -35,6 +36,7 @@ class AirflowEnvironment:
     python_build: str
     packages: Mapping[str, str]
     folders: tuple[str, ...]
+    base_prefix: Path = Path("/usr")
 
     @property
     def airflow_version(self) -> str:
@@ -119,4 +121,5 @@ def describe(python: Path) -> AirflowEnvironment:
         python_build=facts["build"],
         packages=facts["packages"],
         folders=tuple(facts["folders"]),
+        base_prefix=Path(facts["base"]),
     )

@@ -19,6 +19,7 @@ from urllib.parse import quote, urlsplit
 from docker.models.containers import Container
 
 from harness.airflow.environments import AirflowEnvironment, find_environment
+from harness.airflow.installers import CERTIFICATES, INDEXES
 from harness.airflow.metadata import fresh_database
 from harness.airflow.outcome import judge
 from harness.airflow.run_environment import run_environment
@@ -47,7 +48,7 @@ ln -s {SOCKET} {DEFAULT_SOCKET}
 chown airflow {DEFAULT_SOCKET}
 exec setpriv --reuid=airflow --regid=0 --init-groups env HOME=/home/airflow "$@"
 """
-HOST_VARIABLES = ("PATH", "PYTHONPATH", "HOME", "TMPDIR", "AIRFLOW_HOME", "DOCKER_HOST")
+HOST_VARIABLES = ("PATH", "PYTHONPATH", "HOME", "TMPDIR", "AIRFLOW_HOME", "DOCKER_HOST", *CERTIFICATES, *INDEXES)
 """Variables of a run on this machine that don't apply in the image."""
 SHORT = 30.0
 """Seconds for calls that usually take less than one second."""

@@ -8,6 +8,9 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.airflow.environments import describe
+from harness.airflow.installers import select_installer_variables
+
 # Nothing listens on this address: an AWS call without a configured endpoint fails here instead of reaching the cloud.
 NOWHERE = "http://127.0.0.1:9"
 
@@ -24,13 +27,15 @@ def run_environment(
 
     `python` is Airflow's interpreter, whose folder comes first in PATH. `home` becomes HOME and AIRFLOW_HOME, with
     TMPDIR in it; `metadata_url` is a libpq URL; `connections` maps a connection id to its URI or JSON; `extra` wins
-    over all others. No variable of this process remains: no AWS_*, no proxies, no ~/.aws.
+    over all others. No variable of this process remains but those of installers.py: no AWS_*, no proxies, no ~/.aws.
     """
+    # A task may name the version of a Python that is installed beside the virtual environment, not in it.
+    folders = (python.parent, describe(python).base_prefix / "bin", "/usr/local/bin", "/usr/bin", "/bin")
     temporary = home / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     nothing = str(home / "no-such-file")
     return {
-        "PATH": os.pathsep.join([str(python.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "PATH": os.pathsep.join(dict.fromkeys(map(str, folders))),
         "HOME": str(home),
         "TMPDIR": str(temporary),
         "LANG": "C.UTF-8",
@@ -56,6 +61,7 @@ def run_environment(
         "AWS_SHARED_CREDENTIALS_FILE": nothing,
         "AWS_ENDPOINT_URL": NOWHERE,
         "AWS_ENDPOINT_URL_S3": NOWHERE,
+        **select_installer_variables(os.environ),
         **{f"AIRFLOW_CONN_{name.upper()}": value for name, value in connections.items()},
         **extra,
     }

@@ -17,7 +17,7 @@ from harness.airflow.facts import RunFacts
 from harness.airflow.outcome import judge
 from harness.airflow.preflight import refuse_misleading
 from harness.airflow.runners import Execute
-from harness.airflow.snapshot import read_snapshot
+from harness.airflow.snapshot import find_last_run, read_snapshot
 from harness.airflow.stacks import find_place
 
 TEXTS = (".py", ".yaml", ".yml", ".json", ".toml")
@@ -42,6 +42,7 @@ class RunRequest:
     timeout: float
     conf: Mapping[str, Any] | None = None
     graph: bool = False
+    earlier_runs: bool = False
 
 
 def run_dag(request: RunRequest, execute: Execute) -> RunFacts:
@@ -54,8 +55,9 @@ def run_dag(request: RunRequest, execute: Execute) -> RunFacts:
     command = request.airflow.dags_test(request.dags_folder, request.dag_id, request.date)
     if request.conf is not None:
         command += ["--conf", json.dumps(request.conf)]
+    earlier = find_last_run(request.metadata_url) if request.earlier_runs else 0
     result = execute(command, request.env, request.home, request.home / "run.log", request.timeout)
-    snapshot = read_snapshot(request.metadata_url, request.dag_id, result.log)
+    snapshot = read_snapshot(request.metadata_url, request.dag_id, result.log, after=earlier)
     edges = snapshot.edges
     if edges is None and request.graph and snapshot.tasks:
         edges = _read_edges(request, execute)

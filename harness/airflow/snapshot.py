@@ -17,7 +17,7 @@ from harness.airflow.xcom_values import decode_xcom
 
 @dataclass(frozen=True)
 class MetadataSnapshot:
-    """The newest run of a DAG in the metadata database; all is empty if there is no run."""
+    """One run of a DAG in the metadata database; all is empty if there is no run."""
 
     state: str | None
     tasks: Mapping[str, TaskResult]
@@ -37,15 +37,23 @@ SELECT dag.dag_id, dag.fileloc, newest.tasks FROM dag LEFT JOIN LATERAL (
 STARTED = re.compile(r"^\[(\S+)\] .*\[DAG TEST\] starting task_id=(\S+) map_index=(-?\d+)", re.M)
 
 
-def read_snapshot(metadata_url: str, dag_id: str, log: str) -> MetadataSnapshot:
-    """Read the newest run from the database. Airflow 2.11 and 3.3 have the same columns here.
+def find_last_run(metadata_url: str) -> int:
+    """Return the id of the last run in the database; 0 before the first run."""
+    with psycopg.connect(metadata_url) as connection:
+        row = connection.execute("SELECT max(id) FROM dag_run").fetchone()
+    return (row and row[0]) or 0
 
-    `log` is the run's output, from which come the start times that the database lacks.
+
+def read_snapshot(metadata_url: str, dag_id: str, log: str, after: int = 0) -> MetadataSnapshot:
+    """Read the DAG's first run after the run with the id `after`: the run of `dags test`.
+
+    `dags test` creates its run before any task runs; later runs are those that tasks have triggered. `log` is the run's
+    output, from which come the start times that the database lacks. Airflow 2.11 and 3.3 have the same columns here.
     """
     printed = {(task, int(index)): dt.datetime.fromisoformat(at) for at, task, index in STARTED.findall(log)}
     with psycopg.connect(metadata_url, row_factory=dict_row) as connection:
         run = connection.execute(
-            "SELECT run_id, state FROM dag_run WHERE dag_id = %s ORDER BY id DESC LIMIT 1", [dag_id]
+            "SELECT run_id, state FROM dag_run WHERE dag_id = %s AND id > %s ORDER BY id LIMIT 1", [dag_id, after]
         ).fetchone()
         if run is None:
             return MetadataSnapshot(None, {}, {})

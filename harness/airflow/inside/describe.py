@@ -10,11 +10,12 @@ from pathlib import Path
 
 
 def main(arguments: list[str]) -> None:
-    """Print as JSON: `version`, `build` (sys.version), `folders` (of sys.path), `packages`."""
+    """Print as JSON: `version`, `build` (sys.version), `base` (prefix), `folders` (of sys.path), `packages`."""
     folders = [folder for folder in sys.path if Path(folder).is_dir()]
     facts = {
         "version": platform.python_version(),
         "build": sys.version,
+        "base": sys.base_prefix,
         "folders": folders,
         "packages": list_packages(folders),
     }
