@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from harness.report.task_log import find_warnings, newest_attempts, tail_lines
 from harness.report.versions import session_versions
 from harness.run import Run
 from harness.services.service import Service
+from harness.shown_text import show_values
 from harness.world import World
 
 LOG_LINES = 100
@@ -28,11 +28,17 @@ FINE = ("success", "skipped", "upstream_failed", "removed", None)
 
 
 def build_part(
-    item: pytest.Item, world: World | None, report: pytest.TestReport, error: BaseException | None, whole: bool
+    item: pytest.Item,
+    world: World | None,
+    report: pytest.TestReport,
+    error: BaseException | None,
+    whole: bool,
+    show: Callable[[str], str],
 ) -> model.Part:
     """Build the scenario's part of the report; `world` is None if its fixture failed.
 
     `error` is the exception that ended the phase. Without `whole`, only failures include log excerpts and evidence.
+    `show` is applied to every text.
     """
     stack = world.stack if world else None
     outcome = get_outcome(report)
@@ -58,18 +64,7 @@ def build_part(
         stack=model.Stack(stack_id=stack.stack_id, start_seconds=dict(stack.seconds)) if stack else None,
         versions=session_versions(world.airflow if world else None, stack),
     )
-    return model.Part.model_validate(mask_json(part.model_dump(mode="json"), stack.mask)) if stack else part
-
-
-def mask_json(value: Any, mask: Callable[[str], str]) -> Any:
-    """Return the JSON value with all keys and texts masked."""
-    if isinstance(value, str):
-        return mask(value)
-    if isinstance(value, dict):
-        return {mask_json(key, mask): mask_json(inner, mask) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [mask_json(inner, mask) for inner in value]
-    return value
+    return model.Part.model_validate(show_values(part.model_dump(mode="json"), show))
 
 
 def _report_run(run: Run, failed: bool, whole: bool) -> model.ReportedRun:

@@ -31,6 +31,7 @@ from harness.airflow.runners.host_key import host_key, select_startup
 from harness.airflow.runners.process import read_line, send_line
 from harness.errors import HostLostError
 from harness.runtime_dir import runtime_dir
+from harness.shown_text import shown_text
 
 START_TIMEOUT = WARM_UP_SECONDS + 5
 BEGIN_TIMEOUT = 30.0
@@ -176,7 +177,7 @@ def run_in_host(
         raise HostLostError(f"{host} ended during the run: see {host_log}, then run again") from error
     seconds = time.monotonic() - began
     log = Path(request["log"]).read_text(errors="replace").replace(str(slot / "home"), env["AIRFLOW_HOME"])
-    return ProcessResult(exit_code, log, seconds)
+    return ProcessResult(exit_code, shown_text(log), seconds)
 
 
 def await_exit(connection: socket.socket, host: int, timeout: float) -> int | None:
