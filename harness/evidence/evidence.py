@@ -13,6 +13,12 @@ from harness.evidence.objects import Objects
 from harness.services.sidecars import ContainerPastRelay, Sidecar
 
 SCHEMA_VERSION = 3
+NOISE = re.compile(
+    "Could not import graphviz"
+    "|Using `httpx` with `starlette.testclient` is deprecated"
+    "|Timer and timing metrics publish in seconds were deprecated"
+)
+"""Warnings of Airflow and its dependencies in every run of any DAG."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +60,9 @@ class Evidence:
 
 
 def find_warnings(log: str, home: Path) -> tuple[str, ...]:
-    """Return the warnings of Airflow (`[warning  ]`, `WARNING - `) and Python in the log.
+    """Return the warnings of Airflow (`[warning  ]`, `WARNING - `) and Python in the log, each once, without NOISE.
 
     The lines are normalised; `home` is the folder of the run.
     """
     lines = (line for line in log.splitlines() if re.search(r"\[warning\s*\]|WARNING - |\b\w+Warning: ", line))
-    return tuple(normalise(line, {str(home): "HOME"}) for line in lines)
+    return tuple(dict.fromkeys(normalise(line, {str(home): "HOME"}) for line in lines if not NOISE.search(line)))
