@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class Evidence:
         return {
             "schema_version": SCHEMA_VERSION,
             "objects": {
-                bucket: {key: asdict(stored) for key, stored in sorted(entries.items())}
+                bucket: {key: stored.as_json() for key, stored in sorted(entries.items())}
                 for bucket, entries in sorted(self.objects.items())
             },
             "aws": self.aws.as_json(),

@@ -10,8 +10,8 @@ import pytest
 from harness.errors import RunRefusedError
 from harness.evidence.evidence import Evidence
 from harness.report import model
-from harness.report.outcome import failure_line, get_outcome, get_reason
-from harness.report.task_log import find_warnings, newest_attempts, tail_lines
+from harness.report.outcome import failed_check, failure_line, find_place, get_outcome, get_reason
+from harness.report.task_log import find_exception, find_warnings, newest_attempts, tail_lines
 from harness.report.versions import session_versions
 from harness.run import Run
 from harness.services.service import Service
@@ -53,6 +53,8 @@ def build_part(
             seconds=report.duration,
             reason=get_reason(report) if report.skipped else None,
             failure=failure_line(report, error) if failed else None,
+            place=find_place(item, error) if failed and error else None,
+            check=failed_check(report, error) if failed else None,
             runs=tuple(_report_run(run, failed, whole) for run in world.runs) if world else (),
             services=tuple(
                 model.ServiceLines(name=service.name, lines=lines)
@@ -91,8 +93,15 @@ def _build_task_logs(run: Run) -> tuple[model.TaskLog, ...]:
     spoken = [(task, attempts[task.task_id]) for task in failed if task.task_id in attempts]
     if spoken:
         share = LOG_LINES // len(spoken)
-        excerpts = [(task, find_warnings(lines, share) or tail_lines(lines, share)) for task, lines in spoken]
-        return tuple(model.TaskLog(task_id=task.task_id, attempt=task.tries, lines=lines) for task, lines in excerpts)
+        return tuple(
+            model.TaskLog(
+                task_id=task.task_id,
+                attempt=task.tries,
+                lines=find_warnings(lines, share) or tail_lines(lines, share),
+                exception=find_exception(lines) if task.state == "failed" else None,
+            )
+            for task, lines in spoken
+        )
     if run.succeeded:  # an assertion of the scenario failed, not the run
         lines = find_warnings([line for task in attempts.values() for line in task], LOG_LINES)
     else:

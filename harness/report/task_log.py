@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 
 from harness.evidence.evidence import NOISE
 
@@ -42,10 +43,11 @@ class Entry:
     @property
     def exception(self) -> str | None:
         """The lines below the last frame of the traceback."""
-        if not self.traceback:
+        frames = [number for number, line in enumerate(self.lines) if line.startswith('  File "')]
+        if not self.traceback or not frames:
             return None
-        frames = [number for number, line in enumerate(self.lines) if line.startswith("  ")]
-        return "\n".join(self.lines[frames[-1] + 1 :]).strip() if frames else None
+        # The exception's own lines may be indented too, but not the first one.
+        return "\n".join(dropwhile(lambda line: line.startswith("    "), self.lines[frames[-1] + 1 :])).strip()
 
 
 def newest_attempts(log: str) -> dict[str, list[str]]:
@@ -78,6 +80,16 @@ def find_warnings(lines: Sequence[str], limit: int) -> tuple[str, ...]:
         if entry.level not in QUIET and not repeated and not NOISE.search(entry.lines[0]):
             loud += _fold_frames(entry.lines)
     return limit_lines(loud, limit)
+
+
+def find_exception(lines: Sequence[str]) -> str | None:
+    """Return the exception that ended a task's attempt, without its traceback; None if the log has none.
+
+    Later exceptions, such as one of a callback, do not count.
+    """
+    raised = [entry for entry in _entries(lines) if entry.exception]
+    ended = [entry for entry in raised if "Task failed with exception" in entry.lines[0]]
+    return (ended or raised)[-1].exception if raised else None
 
 
 def tail_lines(lines: Sequence[str], limit: int) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.evidence import evidence
-from harness.report.task_log import find_warnings, limit_lines, newest_attempts
+from harness.report.task_log import find_exception, find_warnings, limit_lines, newest_attempts
 
 LOGS = Path(__file__).parent / "logs"
 LINES = ("3.3", "2.11")
@@ -61,6 +61,20 @@ def test_messages_that_airflow_2_11_logs_twice_are_shown_once() -> None:
     lines = attempts("2.11")["group.mapped[1]"]
     assert "\n".join(lines).count("ValueError: two is bad") == 3
     assert "\n".join(find_warnings(lines, 100)).count("ValueError: two is bad") == 1
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_exception_that_ended_a_task_is_found(line: str) -> None:
+    found = attempts(line)
+    assert find_exception(found["bad"]) == "RuntimeError: attempt 2 is broken"
+    assert (find_exception(found["bash"]) or "").startswith("airflow.")
+    assert find_exception(found["good"]) is None
+
+
+def test_an_exception_with_indented_lines_is_whole() -> None:
+    log = ["Traceback (most recent call last):", '  File "/project/a.py", line 1, in f', "    f()", "    ^^^"]
+    log += ['psycopg.errors.UndefinedColumn: column "price" does not exist', "LINE 1: SELECT price", "               ^"]
+    assert find_exception(log) == "\n".join(log[4:])
 
 
 def test_a_traceback_without_a_logger_is_shown() -> None:
