@@ -27,6 +27,7 @@ class StoredObject:
     preview: str | None = field(default=None, compare=False)
 
     def as_json(self) -> dict[str, Any]:
+        """Return size and checksum, which identify the content."""
         return {"size": self.size, "sha256": self.sha256}
 
 
