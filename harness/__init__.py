@@ -2,6 +2,8 @@
 
 The names here are the public API; everything else may change. Each name is imported on first access, because a pytest
 session without scenarios should not wait for the imports.
+
+PYTEST_DONT_REWRITE: this module asserts nothing, and pytest would warn in `harness watch`, which imports it first.
 """
 
 from __future__ import annotations

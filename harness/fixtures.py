@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from harness.world import World
 
 KIND = pytest.StashKey["StackKind"]()
+STACK = pytest.StashKey["Stack"]()
+"""The stack of this process, from its start on: all reports of later phases are masked with its secrets."""
 WORLD = pytest.StashKey["World"]()
 NO_ENGINE = (
     "needs a Docker engine, but the stack is embedded: start an engine (`make engine` in the harness's checkout, on "
@@ -91,6 +93,7 @@ def harness_stack(
     with ExitStack() as stack:
         with announce(progress, "services", "starting"):
             running = stack.enter_context(open_stack(session, harness_settings, databases, progress))
+        pytestconfig.stash[STACK] = running
         folder = tmp_path_factory.mktemp("migration")
         with announce(progress, "metadata database", "migrating or restoring its template"):
             ensure_template(harness_airflow, running.postgres, harness_settings.cache_dir, folder)
@@ -221,24 +224,34 @@ def pytest_runtest_makereport(
 
         line = f"{type(known).__name__}: {known}"
         report.longrepr, error = create_failure_repr(report, line, line), known
-    if "world" in getattr(item, "fixturenames", ()):
-        _report_scenario(item, report, error)
+    world = item.stash.get(WORLD, None)
+    stack = world.stack if world else item.config.stash.get(STACK, None)
+    is_scenario = "world" in getattr(item, "fixturenames", ())
+    if stack or is_scenario:
+        from harness.report.sections import clean_report
+        from harness.shown_text import shown_text
+
+        show = stack.mask if stack else shown_text
+        terminal = item.config.pluginmanager.getplugin("terminalreporter")
+        clean_report(report, show, colours=bool(terminal and terminal.hasmarkup))
+        if is_scenario:
+            _report_scenario(item, report, error, show)
     return report
 
 
-def _report_scenario(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> None:
+def _report_scenario(
+    item: pytest.Item, report: pytest.TestReport, error: BaseException | None, show: Callable[[str], str]
+) -> None:
     from harness.record import write_record
     from harness.report.gather import build_part
-    from harness.report.sections import attach_sections, mask_report
+    from harness.report.sections import attach_sections
 
     world = item.stash.get(WORLD, None)
-    if world is not None:
-        mask_report(report, world.stack.mask)
     if report.when == "call" or (report.when == "setup" and not report.passed):
         whole = bool(item.config.getoption("--harness-report"))
-        attach_sections(report, build_part(item, world, report, error, whole))
+        attach_sections(report, build_part(item, world, report, error, whole, show))
     if world is not None and report.when == "call" and (folder := item.config.getoption("--harness-evidence")):
-        write_record(folder, item.nodeid, world.runs, world.stack.mask)
+        write_record(folder, item.nodeid, world.runs, show)
 
 
 def harness_error(error: BaseException) -> HarnessError | None:

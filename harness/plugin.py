@@ -128,9 +128,14 @@ def pytest_testnodedown(node: Any) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
     """End the session of services after xdist's workers, which end before the yield returns."""
-    yield
-    if hasattr(session.config, "workerinput"):
-        return
+    try:
+        yield
+    finally:  # even if another plugin's hook raises
+        if not hasattr(session.config, "workerinput"):
+            _end_services(session, exitstatus)
+
+
+def _end_services(session: pytest.Session, exitstatus: int) -> None:
     try:
         session.config.stash[SERVICE_SESSION].end(orderly=exitstatus in ENDED)
     except HarnessError as error:

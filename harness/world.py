@@ -158,7 +158,8 @@ class World:
             with follow_log(home / "run.log", self._echo_line) if self.echo else nullcontext():
                 facts = run_dag(request, self.execute)
             failure = explain(facts, request, self.execute)
-        objects, aws = gather_objects(self.stack.minio.client()), AwsState.from_document(self.stack.aws.state())
+        objects = gather_objects(self.stack.minio.client(), self.stack.mask)
+        aws = AwsState.from_document(self.stack.aws.state())
         seen = self.stack.relay.list_containers()  # last, because the engine reports a start with a delay
         evidence = Evidence(
             objects=objects,

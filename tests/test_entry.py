@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from harness.plugin import SERVICE_SESSION, pytest_sessionfinish
 from tests.outer import environment
 
 PLAIN = """
@@ -176,3 +179,14 @@ def test_a_fixture_that_another_plugin_replaced_is_named(tmp_path: Path, pytestc
     (tmp_path / "test_it.py").write_text("def test_it(world):\n    pass\n")
     done = run(tmp_path, pytestconfig.rootpath, "--harness-dags-folder=own")
     assert "SettingsError: fixture 'databases' returned list, not texts by name: if another plugin has" in done.stdout
+
+
+def test_the_services_end_if_another_hook_raises_at_the_end() -> None:
+    ended: list[bool] = []
+    services = SimpleNamespace(end=lambda orderly: ended.append(orderly))
+    session = cast(pytest.Session, SimpleNamespace(config=SimpleNamespace(stash={SERVICE_SESSION: services})))
+    hook = pytest_sessionfinish(session, 1)
+    next(hook)
+    with pytest.raises(UnicodeEncodeError):
+        hook.throw(UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed"))
+    assert ended == [True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.outer import project, run_pytest
 pytestmark = pytest.mark.engine
 
 SCENARIO = """
-import docker, pytest
+import base64, docker, pytest, requests
 
 @pytest.fixture
 def environment(harness_stack):
@@ -34,6 +35,13 @@ def test_fails(world):
     print(world.stack.minio.endpoint.secret_key)
     world.run("hello", "2019-01-01")
 
+def test_shows_secrets_without_a_world(harness_stack, connections):
+    secret = harness_stack.minio.endpoint.secret_key
+    print(base64.b64encode(secret.encode()).decode())
+    print(requests.auth._basic_auth_str("user", harness_stack.postgres.secrets()[0]))
+    print(secret.upper())
+    assert harness_stack.postgres.url("postgres") == [secret]
+
 def test_shows_a_secret(world):
     assert world.stack.postgres.url("postgres") == [world.stack.minio.endpoint.secret_key]
 """
@@ -45,7 +53,7 @@ def test_a_failed_scenario_shows_its_evidence(tmp_path: Path, harness_settings: 
     done = run_pytest(folder, harness_settings.root, "-vv", "--junitxml", "junit.xml")
 
     assert done.returncode == 1, done.stdout
-    shown = done.stdout.split("_ test_shows_a_secret _")[0]
+    shown = done.stdout.split("_ test_shows_secrets_without_a_world _")[0]
     titles = re.findall(r"^-+ (.+?) -+$", shown, re.M)
     assert titles[0] == "log of hello 2019-01-01 (exit code 0)"
     assert re.fullmatch(r"sidecar \S*python\S* \(exit code 7\)", titles[1])
@@ -64,6 +72,8 @@ def test_a_failed_scenario_shows_its_evidence(tmp_path: Path, harness_settings: 
     junit = (folder / "junit.xml").read_text()
     assert 'message="harness.errors.RunOutcomeError: hello for 2019-01-01' in junit
     assert "sidecar speaking" in junit
+    assert "Basic dXNlcj***" in done.stdout
     for secret in (folder / "secrets").read_text().split():
-        assert secret not in done.stdout
-        assert secret not in junit
+        for form in (secret, secret.upper(), *(b64encode(bytes(n) + secret.encode())[4:-4].decode() for n in range(3))):
+            assert form not in done.stdout
+            assert form not in junit

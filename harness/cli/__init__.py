@@ -16,6 +16,7 @@ from harness.cli import clean, dag_list, dag_run, doctor, down, images, logs, st
 from harness.errors import HarnessError
 from harness.images.catalogue import BUILT_IN
 from harness.settings import Settings, find_root
+from harness.version import own_version
 
 REFUSED = 2
 COMMANDS = (dag_run, dag_list, watch, up, status, logs, down, clean, doctor, images)
@@ -60,6 +61,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser(image_names: Sequence[str]) -> argparse.ArgumentParser:
     parser = _Parser(prog="harness", description="End-to-end scenarios for Airflow pipelines.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {own_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(commands, image_names)

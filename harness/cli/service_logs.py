@@ -19,6 +19,7 @@ from harness.services.embedded.processes import is_alive
 from harness.services.embedded.stack import list_kept_folders
 from harness.services.embedded.supervisor import LOCK
 from harness.services.session import ServiceSession
+from harness.shown_text import shown_text
 
 EVERY = 0.2
 """Seconds between two reads of a growing file."""
@@ -42,9 +43,7 @@ def read_log(root: Path, name: str, lines: int, follow: bool = False, public: Se
     states = (session.read_state(file.stem) or {} for file in session.folder.glob("*.json"))
     secrets = {password for state in states for password in _find_passwords(state)}
     for line in readers[name](lines, follow):
-        for secret in secrets - public:
-            line = line.replace(secret, "***")
-        yield line
+        yield shown_text(line, secrets - public)
 
 
 def _find_processes(session: ServiceSession) -> dict[str, Reader]:

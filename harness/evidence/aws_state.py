@@ -44,6 +44,9 @@ class AwsState:
     def as_json(self) -> dict[str, Any]:
         """Return the state without values that differ in every run, and each call once."""
         document = asdict(self)
+        document["objects"] = {
+            bucket: {key: stored.as_json() for key, stored in keys.items()} for bucket, keys in self.objects.items()
+        }
         document["logs"] = {
             group: {
                 STREAM.sub("TIME", stream): [normalise(m) for m in messages] for stream, messages in streams.items()

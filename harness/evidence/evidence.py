@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,12 @@ from harness.evidence.objects import Objects
 from harness.services.sidecars import ContainerPastRelay, Sidecar
 
 SCHEMA_VERSION = 3
+NOISE = re.compile(
+    "Could not import graphviz"
+    "|Using `httpx` with `starlette.testclient` is deprecated"
+    "|Timer and timing metrics publish in seconds were deprecated"
+)
+"""Warnings of Airflow and its dependencies in every run of any DAG."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Evidence:
         return {
             "schema_version": SCHEMA_VERSION,
             "objects": {
-                bucket: {key: asdict(stored) for key, stored in sorted(entries.items())}
+                bucket: {key: stored.as_json() for key, stored in sorted(entries.items())}
                 for bucket, entries in sorted(self.objects.items())
             },
             "aws": self.aws.as_json(),
@@ -57,9 +63,9 @@ class Evidence:
 
 
 def find_warnings(log: str, home: Path) -> tuple[str, ...]:
-    """Return the warnings of Airflow (`[warning  ]`, `WARNING - `) and Python in the log.
+    """Return the warnings of Airflow (`[warning  ]`, `WARNING - `) and Python in the log, each once, without NOISE.
 
     The lines are normalised; `home` is the folder of the run.
     """
     lines = (line for line in log.splitlines() if re.search(r"\[warning\s*\]|WARNING - |\b\w+Warning: ", line))
-    return tuple(normalise(line, {str(home): "HOME"}) for line in lines)
+    return tuple(dict.fromkeys(normalise(line, {str(home): "HOME"}) for line in lines if not NOISE.search(line)))

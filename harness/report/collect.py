@@ -52,7 +52,7 @@ class Collector:
             scenario = self._failed(scenario, report)
         elif outcome != scenario.outcome:
             scenario = scenario.model_copy(update={"outcome": outcome, "reason": get_reason(report)})
-        self._scenarios[scenario.node_id] = scenario
+        self._scenarios[report.nodeid] = scenario
         self._images.update(part.versions.images)
         if self._versions.airflow == UNKNOWN:
             self._versions = part.versions

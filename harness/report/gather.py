@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from harness.errors import RunRefusedError
 from harness.evidence.evidence import Evidence
 from harness.report import model
-from harness.report.outcome import failure_line, get_outcome, get_reason
-from harness.report.task_log import build_excerpt, find_exception, find_warnings, newest_attempts
+from harness.report.outcome import failed_check, failure_line, find_place, get_outcome, get_reason
+from harness.report.task_log import build_excerpt, find_exception, newest_attempts
 from harness.report.versions import session_versions
 from harness.run import Run
 from harness.services.service import Service
+from harness.shown_text import show_values
 from harness.world import World
 
 LOG_LINES = 100
@@ -28,11 +28,17 @@ FINE = ("success", "skipped", "upstream_failed", "removed", None)
 
 
 def build_part(
-    item: pytest.Item, world: World | None, report: pytest.TestReport, error: BaseException | None, whole: bool
+    item: pytest.Item,
+    world: World | None,
+    report: pytest.TestReport,
+    error: BaseException | None,
+    whole: bool,
+    show: Callable[[str], str],
 ) -> model.Part:
     """Build the scenario's part of the report; `world` is None if its fixture failed.
 
     `error` is the exception that ended the phase. Without `whole`, only failures include log excerpts and evidence.
+    `show` is applied to every text.
     """
     stack = world.stack if world else None
     outcome = get_outcome(report)
@@ -47,6 +53,8 @@ def build_part(
             seconds=report.duration,
             reason=get_reason(report) if report.skipped else None,
             failure=failure_line(report, error) if failed else None,
+            place=find_place(item, error) if failed and error else None,
+            check=failed_check(report, error) if failed else None,
             runs=tuple(_report_run(run, failed, whole) for run in world.runs) if world else (),
             services=tuple(
                 model.ServiceLines(name=service.name, lines=lines)
@@ -58,18 +66,7 @@ def build_part(
         stack=model.Stack(stack_id=stack.stack_id, start_seconds=dict(stack.seconds)) if stack else None,
         versions=session_versions(world.airflow if world else None, stack),
     )
-    return model.Part.model_validate(mask_json(part.model_dump(mode="json"), stack.mask)) if stack else part
-
-
-def mask_json(value: Any, mask: Callable[[str], str]) -> Any:
-    """Return the JSON value with all keys and texts masked."""
-    if isinstance(value, str):
-        return mask(value)
-    if isinstance(value, dict):
-        return {mask_json(key, mask): mask_json(inner, mask) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [mask_json(inner, mask) for inner in value]
-    return value
+    return model.Part.model_validate(show_values(part.model_dump(mode="json"), show))
 
 
 def _report_run(run: Run, failed: bool, whole: bool) -> model.ReportedRun:

@@ -79,7 +79,11 @@ class ServiceLines(_Data):
 
 
 class Scenario(_Data):
-    """One scenario. `reason`: why it was not run; `failure`: why it failed, in one line."""
+    """One scenario. `reason`: why it was not run; `failure`: why it failed, in one line.
+
+    `place` is the file and line of the test where it failed, `check` what pytest shows of a failed check: the source,
+    the compared values and their difference.
+    """
 
     node_id: str
     title: str
@@ -87,6 +91,8 @@ class Scenario(_Data):
     seconds: float
     reason: str | None = None
     failure: str | None = None
+    place: str | None = None
+    check: str | None = None
     runs: tuple[ReportedRun, ...] = ()
     services: tuple[ServiceLines, ...] = ()
     stack_id: str | None = None
@@ -95,6 +101,15 @@ class Scenario(_Data):
     def dags(self) -> str:
         """The ids of the DAGs of its runs, also of refused ones, or `-`, for a table."""
         return ", ".join(dict.fromkeys(one.run.dag_id for one in self.runs)) or "-"
+
+    @property
+    def cause(self) -> str | None:
+        """The exception of the task that failed first, if its run failed the scenario, else `failure`."""
+        for one in reversed(self.runs):
+            if one.run.failure and one.run.failure in (self.failure or ""):
+                raised = (f"{log.task_id}: {log.exception.splitlines()[0]}" for log in one.trouble if log.exception)
+                return next(raised, self.failure)
+        return self.failure
 
     @property
     def dates(self) -> str:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from traceback import walk_tb
+
 import pytest
 
 from harness.errors import HarnessError, RunOutcomeError
 from harness.report.model import Outcome
+from harness.report.task_log import limit_lines
+
+CHECK_LINES = 300
+"""Lines of a failed check that a report keeps; a longer text loses its beginning."""
 
 
 def get_outcome(report: pytest.TestReport) -> Outcome:
@@ -21,6 +27,22 @@ def failure_line(report: pytest.TestReport, error: BaseException | None = None) 
     crash = getattr(report.longrepr, "reprcrash", None)
     lines = (crash.message if crash else str(report.longrepr)).strip().splitlines()
     return lines[0] if lines else "(no message)"
+
+
+def find_place(item: pytest.Item, error: BaseException) -> str | None:
+    """Return `file:line` of the test where `error` was raised, or None if the test's file was not reached."""
+    lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == str(item.path)]
+    return f"{item.location[0]}:{lines[-1]}" if lines else None
+
+
+def failed_check(report: pytest.TestReport, error: BaseException | None) -> str | None:
+    """Return what pytest shows of an exception of the test: its source, and the difference of a comparison.
+
+    A HarnessError is one line, which `failure_line` returns.
+    """
+    if isinstance(error, HarnessError):
+        return None
+    return "\n".join(limit_lines(report.longreprtext.splitlines(), CHECK_LINES))
 
 
 def get_reason(report: pytest.TestReport) -> str:

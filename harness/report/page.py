@@ -61,7 +61,9 @@ def page(session: Session) -> str:
 
 def search_text(scenario: Scenario) -> str:
     """Return the text that the page's filter searches."""
-    return " ".join(filter(None, (scenario.title, scenario.dags, scenario.dates, scenario.failure))).lower()
+    return " ".join(
+        filter(None, (scenario.title, scenario.dags, scenario.dates, scenario.cause, scenario.failure))
+    ).lower()
 
 
 def log_lines(run: Run) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import pytest
 from _pytest._code.code import ExceptionRepr, ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
@@ -11,6 +12,7 @@ from harness.evidence.evidence import Evidence
 from harness.evidence.objects import StoredObject
 from harness.report.model import Part, ReportedRun, Versions
 from harness.report.task_log import limit_lines
+from harness.shown_text import keep_colours, show_values
 
 PART = "harness_part"
 """Attribute of a pytest report that holds a model.Part as JSON. xdist's workers send it to the controller like a
@@ -112,13 +114,18 @@ def create_failure_repr(report: pytest.TestReport, text: str, message: str) -> R
     return ReprExceptionInfo(ReprTraceback([ReprEntryNative([text.rstrip() + "\n"])], None, "native"), place)
 
 
-def mask_report(report: pytest.TestReport, mask: Callable[[str], str]) -> None:
-    """Mask the stack's secrets in everything that the report shows or writes to JUnit's file."""
-    report.sections = [(title, mask(text)) for title, text in report.sections]
-    report.user_properties[:] = [
-        (name, mask(value) if isinstance(value, str) else value) for name, value in report.user_properties
-    ]
-    shown = report.longreprtext
-    crash = getattr(report.longrepr, "reprcrash", None)
-    if report.failed and mask(shown) != shown:
-        report.longrepr = create_failure_repr(report, mask(shown), mask(crash.message if crash else shown))
+def clean_report(report: pytest.TestReport, show: Callable[[str], str], *, colours: bool) -> None:
+    """Apply `show` to everything of the report that pytest shows or writes to JUnit's file.
+
+    `colours`: the terminal has colours, and so does pytest's own text, such as a difference.
+    """
+    if colours:
+        show = partial(keep_colours, show=show)
+    report.sections = [(title, show(text)) for title, text in report.sections]
+    report.user_properties[:] = [(name, show_values(value, show)) for name, value in report.user_properties]
+    if report.passed:
+        return
+    plain = report._to_json()  # as xdist's workers send it
+    shown = show_values(plain["longrepr"], show)
+    if shown != plain["longrepr"]:
+        report.longrepr = pytest.TestReport._from_json({**plain, "longrepr": shown}).longrepr

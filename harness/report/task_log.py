@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import dropwhile
 
 from harness.airflow.stacks import list_threads, split_stacks
+from harness.evidence.evidence import NOISE
 
 HEAD = re.compile(r"^(?:\d{4}-\S+ \[(?P<new>[a-z]+)\s*\] |\[\d{4}-[^\]]+\] \{[^}]*\} (?P<old>[A-Z]+) - )")
 # The end of a message in Airflow 3's format. Lines after it were printed, or belong to a traceback.
@@ -75,7 +76,7 @@ def build_excerpt(lines: Sequence[str], limit: int) -> tuple[str, ...]:
 
 
 def find_warnings(lines: Sequence[str], limit: int) -> tuple[str, ...]:
-    """Return the last `limit` lines of warnings, errors and exceptions, without repetitions.
+    """Return the last `limit` lines of warnings, errors and exceptions, without repetitions and NOISE.
 
     Frames inside Airflow are counted instead of shown, except for the frame that raises.
     """
@@ -84,7 +85,7 @@ def find_warnings(lines: Sequence[str], limit: int) -> tuple[str, ...]:
     for entry in _entries(lines):
         repeated = entry.text in told or (entry.exception is not None and entry.exception in told)
         told.update(filter(None, (entry.text, entry.exception)))
-        if entry.level not in QUIET and not repeated:
+        if entry.level not in QUIET and not repeated and not NOISE.search(entry.lines[0]):
             loud += _fold_frames(entry.lines)
     return limit_lines(loud, limit)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.airflow.environments import AirflowEnvironment
 from harness.report.model import Image, Versions
+from harness.version import own_version
 
 if TYPE_CHECKING:  # xdist's controller has no stack, and should not import the services' clients
     from harness.services.stack import Stack
@@ -25,13 +23,6 @@ def session_versions(airflow: AirflowEnvironment | None = None, stack: Stack | N
         airflow=airflow.airflow_version if airflow else UNKNOWN,
         providers={name: version for name, version in packages.items() if "-providers-" in name},
         python=airflow.python_version if airflow else UNKNOWN,
-        harness=_own_version(),
+        harness=own_version(),
         images={name: Image(version=one.version, reference=one.reference) for name, one in images.items()},
     )
-
-
-@cache
-def _own_version() -> str:
-    # Folder names are enough, as in inside/describe.py: importlib.metadata would read a file of every package.
-    found = (file.stem for path in sys.path for file in Path(path).glob("airflow_scenario_harness-*.dist-info"))
-    return next(found, "-not installed").rpartition("-")[2]

@@ -30,6 +30,7 @@ from harness.services.relay import RelayService
 from harness.services.service import Service
 from harness.services.session import ServiceSession
 from harness.settings import Settings, StackKind
+from harness.shown_text import shown_text
 
 THREADS = 8
 """At least one for each job of a start, because some jobs wait for others."""
@@ -71,11 +72,8 @@ class Stack:
             service.mark_log()
 
     def mask(self, text: str) -> str:
-        """Return `text` with the secrets of this stack replaced by `***`."""
-        for service in self.services:
-            for secret in service.secrets():
-                text = text.replace(secret, "***")
-        return text
+        """Return `text` as it may be shown, with the secrets of this stack replaced by `***`."""
+        return shown_text(text, [secret for service in self.services for secret in service.secrets()])
 
 
 @contextmanager

@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from harness.cli import main
 from harness.services.embedded.processes import list_kept_stacks
 from harness.services.embedded.supervisor import LOCK
 from harness.services.session import ServiceSession
@@ -80,6 +82,13 @@ def harness(folder: Path, pytestconfig: pytest.Config) -> Iterator[Harness]:
 
     yield run
     run("down")  # ends the warm host, and services that a failed test may have kept
+
+
+def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"harness {version('airflow-scenario-harness')}\n"
 
 
 def test_run_shows_tasks_and_writes_evidence(harness: Harness, folder: Path) -> None:

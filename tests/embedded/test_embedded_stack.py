@@ -70,7 +70,8 @@ def test_everything_answers(own: Stack) -> None:
     assert own.remarks == (NO_MINIO,)
     assert own.minio.version().startswith("moto ")
     assert own.relay.list_containers().sidecars == ()
-    assert set(own.seconds) == {"minio", "postgres", "aws", "relay"}
+    assert set(own.seconds) == {"minio", "postgres", "aws"}, "there is no relay to start"
+    assert own.stack_id == f"{own.session_id}-0"
 
 
 def test_a_reset_stack_equals_a_fresh_one(own: Stack) -> None:

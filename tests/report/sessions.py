@@ -59,7 +59,10 @@ def failed_run() -> Run:
         xcoms={("export", "return_value"): {"rows": [1, None, 2.5]}, ("export", "key"): HOSTILE},
         log="\n".join([*(f"line {number}" for number in range(600)), HOSTILE, "unbroken " + "x" * 400]),
         evidence=Evidence(
-            objects={"data": {f"results/{HOSTILE}.json": StoredObject(1234567, "ab" * 32)}, "spare": {}},
+            objects={
+                "data": {f"results/{HOSTILE}.json": StoredObject(9000, "ab" * 32, f"first line\n{HOSTILE}")},
+                "spare": {},
+            },
             aws=AwsState(
                 objects={"models": {f"digits/{number}": StoredObject(number, "cd" * 32) for number in range(250)}},
                 training_jobs={"digits": {"TrainingJobStatus": HOSTILE}},
@@ -77,7 +80,12 @@ def reported(run: Run, *trouble: TaskLog) -> ReportedRun:
 def a_session() -> Session:
     failed = reported(
         failed_run(),
-        TaskLog(task_id="crunch", attempt=2, lines=("[error] Task failed", f"ValueError: {HOSTILE}")),
+        TaskLog(
+            task_id="crunch",
+            attempt=2,
+            lines=("[error] Task failed", f"ValueError: {HOSTILE}"),
+            exception=f"ValueError: {HOSTILE}\nmore",
+        ),
         TaskLog(task_id="copy[1]", attempt=1, lines=("[warning] no space left",)),
     )
     fine = Run(
@@ -106,7 +114,8 @@ def a_session() -> Session:
                 title="the cruncher fails",
                 outcome="failed",
                 seconds=21.4,
-                failure=f"inside_airbnb for 2021-01-01: {HOSTILE}",
+                failure=f"inside_airbnb for 2021-01-01: the run failed: crunch failed {HOSTILE}",
+                place="scenarios/test_a.py:12",
                 runs=(reported(fine), failed),
                 services=(ServiceLines(name="minio", lines=("API: http://127.0.0.1:9000", HOSTILE)),),
                 stack_id="abc-0",
@@ -125,6 +134,7 @@ def a_session() -> Session:
                 outcome="failed",
                 seconds=0.1,
                 failure="RunRefusedError: DAG 'helo' is not in dags",
+                check=f">       assert b'41' == {HOSTILE!r}\nE       assert",
                 runs=(reported(Run("helo", "2021-02-01", refused=f"DAG 'helo' is not in {HOSTILE}")),),
                 stack_id="abc-0",
             ),

@@ -117,6 +117,8 @@ def test_a_failure_can_be_found_by_mouse(page: webdriver.Chrome) -> None:
         one.get_attribute("id") for one in page.find_elements(By.CSS_SELECTOR, "details.scenario:not([hidden])")
     ] == ["s1"]
 
+    assert details(page).get_attribute("open"), "a failed scenario is open"
+    details(page).find_element(By.TAG_NAME, "summary").click()
     assert details(page).get_attribute("open") is None
     page.find_element(By.LINK_TEXT, "the cruncher fails").click()
     await_focus(page)

@@ -46,8 +46,8 @@ def test_a_refused_run_has_the_sections_that_apply() -> None:
 
 def test_the_list_of_objects_is_bounded() -> None:
     lines = bucket_lines(failed_run().evidence)
-    assert lines[0].startswith("1,234,567 bytes  minio: data/results/")
-    assert lines[1] == "        0 bytes  aws: models/digits/0"
+    assert lines[0].startswith("9,000 bytes  minio: data/results/")
+    assert lines[1] == "    0 bytes  aws: models/digits/0"
     assert lines[-2:] == ["... and 211 more", "empty: minio: spare"]
     assert len(lines) == 42
 

@@ -26,6 +26,7 @@ from harness.images.local import ResolvedImage
 from harness.fixtures import WORLD
 from harness.run import Run
 from harness.services.sidecars import Sidecar
+from harness.services.stack import Stack
 from harness.errors import RunOutcomeError
 from harness.world import World
 
@@ -36,13 +37,14 @@ class Service:
         self.name = name
     def log_tail(self, lines):
         return "\\n".join(f"{self.name} says {n} {SECRET}" for n in range(lines))
+    def secrets(self):
+        return (SECRET,)
 
 class FakeStack:
     stack_id, seconds = "session-0", {"minio": 1.5}
     images = {"minio": ResolvedImage("minio", f"minio:{SECRET}", "built", "RELEASE.1", 1)}
     services = tuple(Service(name) for name in ("minio", "postgres", "aws", "relay"))
-    def mask(self, text):
-        return text.replace(SECRET, "***")
+    mask = Stack.mask
 
 @pytest.fixture
 def harness_stack():
@@ -53,7 +55,7 @@ def create_run(dag_id, state, log):
     task = TaskResult("work", state, 1, 1.0, at, at + dt.timedelta(seconds=1))
     failure = None if state == "success" else f"the run failed: work {state} {SECRET}"
     objects = {"data": {f"key-{SECRET}": StoredObject(3, "ab" * 32)}, "spare": {}}
-    sidecars = (Sidecar("id", "name", "image:1", 7, f"spoken {SECRET}"),)
+    sidecars = (Sidecar("id", "name", "image:1", 7, f"\\x1b]0;title\\x07spoken {SECRET.upper()}"),)
     return Run(
         dag_id, "2021-01-01", state, int(state != "success"), {"work": task}, {("work", SECRET): [SECRET, {1: b"1"}]},
         log, 1.0, failure, edges=(), evidence=Evidence(objects, AwsState(), sidecars, (f"a warning {SECRET}",)),
@@ -82,6 +84,12 @@ def test_passes(world):
 
 def test_ends_badly(world):
     pass
+
+def test_has_a_hostile_message(world):
+    print("\\x1b[2J")
+    name = b"caf\\xe9.csv".decode("utf-8", "surrogateescape")
+    world.runs.append(create_run("named", "success", f"\\x1b[2J {name}"))
+    assert name == "\\x1b[2J"
 
 @pytest.mark.xfail(reason="known")
 def test_is_known_to_fail(world):
@@ -117,10 +125,18 @@ def test_a_session_is_reported_completely_and_masked(tmp_path: Path, harness_set
         "test_fails": "failed",
         "test_passes": "passed",
         "test_ends_badly": "failed",
+        "test_has_a_hostile_message": "failed",
         "test_is_known_to_fail": "not run",
         **crashed,
     }
     assert found["test_ends_badly"].failure == "RuntimeError: at its end"
+    check = found["test_has_a_hostile_message"]
+    assert (check.place or "").startswith("test_it.py:")
+    assert ">       assert name == " in (check.check or "")
+    assert "E         - " in (check.check or ""), "the difference"
+    assert found["test_fails"].check is None
+    assert (found["test_fails"].place or "").startswith("test_it.py:")
+    assert "caf\\udce9.csv" in (found["test_has_a_hostile_message"].failure or "")
     assert found["test_is_known_to_fail"].reason == "expected to fail: known"
     if crashed:
         assert "crashed while running" in (found["test_takes_the_worker_along"].failure or "")
@@ -159,8 +175,10 @@ def test_a_session_is_reported_completely_and_masked(tmp_path: Path, harness_set
     ]
     assert len(files) >= 8
     for file in [*files, summary]:
-        assert "s3cret" not in file.read_text(), file
-    assert "s3cret" not in done.stdout
+        assert "s3cret" not in file.read_text().lower(), file
+        assert "\x1b" not in file.read_text(), file
+    assert "s3cret" not in done.stdout.lower()
+    assert "\x1b" not in done.stdout
 
 
 def test_without_the_option_only_failures_have_evidence_and_no_log_is_sent(

@@ -8,8 +8,10 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
+from markupsafe import escape
 
 from harness.report.charts import gantt, graph
+from harness.report.model import Stack
 from harness.report.page import page, size
 from harness.run import Run
 from tests.report.sessions import HOSTILE, LONG, a_session, by_id, failed_run, task
@@ -32,6 +34,32 @@ def test_data_is_escaped() -> None:
     tags = [tag for tag, _ in Elements(text).found]
     assert tags.count("script") == 1
     assert "img" not in tags
+
+
+def test_a_failed_card_is_open_with_the_exception_on_top() -> None:
+    text = page(a_session())
+    cards = [attrs for tag, attrs in Elements(text).found if tag == "details" and attrs.get("class") == "scenario"]
+    assert [attrs["id"] for attrs in cards if "open" in attrs] == ["s1", "s3"]
+    cause = f"crunch: ValueError: {escape(HOSTILE)}"
+    assert f'<span class="why">{cause}</span>' in text
+    card = text.split('id="s1"')[1].split('id="s2"')[0]
+    positions = [
+        card.index(part) for part in (cause, "the run failed: crunch failed", "scenarios/test_a.py:12", "<article")
+    ]
+    assert positions == sorted(positions)
+    assert escape(f">       assert b'41' == {HOSTILE!r}") in text.split('id="s3"')[1]
+
+
+def test_a_small_text_has_a_preview() -> None:
+    assert f'">first line\n{escape(HOSTILE)}</pre>' in page(a_session())
+
+
+def test_a_stack_without_an_id_has_no_empty_brackets() -> None:
+    stack = Stack(stack_id="", start_seconds={"minio": 1.0})
+    session = a_session()
+    scenarios = (session.scenarios[0].model_copy(update={"stack_id": ""}),)
+    text = page(session.model_copy(update={"stacks": (stack,), "scenarios": scenarios}))
+    assert "Services and their start times</summary>" in text
 
 
 def test_the_page_loads_no_other_files() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.airflow.inside.supervisor import STACKS
+from harness.evidence import evidence
 from harness.report.task_log import build_excerpt, find_exception, find_warnings, limit_lines, newest_attempts
 
 LOGS = Path(__file__).parent / "logs"
@@ -101,6 +102,25 @@ def test_a_traceback_without_a_logger_is_shown() -> None:
     log = ["2026-01-01T00:00:00Z [info     ] fine [x] loc=a.py:1", "Traceback (most recent call last):"]
     log += ['  File "/project/a.py", line 1, in f', "    f()", "ImportError: no"]
     assert find_warnings(log, 100) == tuple(log[1:])
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_warnings_of_every_run_are_not_shown(line: str) -> None:
+    log = (LOGS / f"airflow-{line}.txt").read_text()
+    assert "graphviz" in log
+    for shown in (find_warnings(log.splitlines(), 500), evidence.find_warnings(log, LOGS)):
+        text = "\n".join(shown)
+        assert "a warning of the good task" in text
+        assert "graphviz" not in text
+        assert "httpx" not in text
+        assert "Timer and timing metrics" not in text
+
+
+def test_a_repeated_warning_is_shown_once() -> None:
+    waits = "2026-01-01T00:00:0{}Z [warning  ] No tasks to run. unrunnable tasks: {{'wait'}} [airflow.sdk] loc=dag.py:1"
+    log = [waits.format(second) for second in range(5)]
+    assert find_warnings(log, 100) == (log[0],)
+    assert len(evidence.find_warnings("\n".join(log), LOGS)) == 1
 
 
 def test_a_log_without_warnings_gives_no_lines() -> None:

@@ -15,6 +15,7 @@ from typing import IO, Any
 from harness.airflow.inside import supervisor
 from harness.airflow.runners import ProcessResult
 from harness.errors import RunError
+from harness.shown_text import shown_text
 
 END_TIMEOUT = supervisor.END_SECONDS + 5
 
@@ -36,7 +37,7 @@ def execute(
             answer, seconds = {"exit_code": None}, time.monotonic() - began
         except (OSError, ValueError) as error:
             raise RunError(f"the supervisor of {command[0]} was killed: see {log_file}, then run again") from error
-    return ProcessResult(answer["exit_code"], log_file.read_text(errors="replace"), seconds)
+    return ProcessResult(answer["exit_code"], shown_text(log_file.read_text(errors="replace")), seconds)
 
 
 @contextmanager

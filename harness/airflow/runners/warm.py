@@ -33,6 +33,7 @@ from harness.airflow.waits import install_policy
 from harness.errors import HostLostError
 from harness.progress import SILENT, Progress, announce
 from harness.runtime_dir import runtime_dir
+from harness.shown_text import shown_text
 
 START_TIMEOUT = WARM_UP_SECONDS + 5
 BEGIN_TIMEOUT = 30.0
@@ -183,7 +184,7 @@ def run_in_host(
         raise HostLostError(f"{host} ended during the run: see {host_log}, then run again") from error
     seconds = time.monotonic() - began
     log = Path(request["log"]).read_text(errors="replace").replace(str(slot / "home"), env["AIRFLOW_HOME"])
-    return ProcessResult(exit_code, log, seconds)
+    return ProcessResult(exit_code, shown_text(log), seconds)
 
 
 def await_exit(connection: socket.socket, host: int, timeout: float) -> int | None:

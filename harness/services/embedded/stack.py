@@ -38,7 +38,7 @@ def embedded_stack(session: ServiceSession, settings: Settings, databases: Mappi
     """
     with session.claim_slot() as slot:
         state = session.read_state(f"{STATE}{slot}")
-        attached = _attach(session, settings, databases, state)
+        attached = _attach(session, slot, settings, databases, state)
         supervisor, stack = attached or _create(session, slot, settings, databases, state)
         try:
             yield stack
@@ -67,7 +67,11 @@ def list_kept_folders(session: ServiceSession) -> list[Path]:
 
 
 def _attach(
-    session: ServiceSession, settings: Settings, databases: Mapping[str, str], state: Mapping[str, Any] | None
+    session: ServiceSession,
+    slot: int,
+    settings: Settings,
+    databases: Mapping[str, str],
+    state: Mapping[str, Any] | None,
 ) -> tuple[SupervisorClient, Stack] | None:
     """Return the reset stack of the slot's last process, or None if it can't be reused."""
     if state is None or state.get("fits") != _fingerprint(settings, databases) or not is_alive(Path(state["folder"])):
@@ -78,7 +82,7 @@ def _attach(
         jobs = {s.name: pool.submit(measure, partial(s.attach, {}, state["services"][s.name])) for s in services}
     if any(job.exception() for job in jobs.values()):
         return None
-    return supervisor, _describe(session, settings, minio, postgres, aws, relay, jobs)
+    return supervisor, _describe(session, slot, settings, minio, postgres, aws, relay, jobs)
 
 
 def _create(
@@ -94,7 +98,7 @@ def _create(
         with ThreadPoolExecutor() as pool:
             jobs = {service.name: pool.submit(measure, service.start) for service in services}
         await_all(jobs)
-        stack = _describe(session, settings, minio, postgres, aws, relay, jobs)
+        stack = _describe(session, slot, settings, minio, postgres, aws, relay, jobs)
         if session.kept:
             stack_state = {"fits": _fingerprint(settings, databases), "folder": str(supervisor.folder)}
             service_states = {service.name: service.export_state() for service in services}
@@ -126,6 +130,7 @@ def _create_services(
 
 def _describe(
     session: ServiceSession,
+    slot: int,
     settings: Settings,
     minio: MinioService,
     postgres: PostgresService,
@@ -133,11 +138,12 @@ def _describe(
     relay: NoRelay,
     jobs: Mapping[str, Future[float]],
 ) -> Stack:
-    seconds = {name: job.result() for name, job in jobs.items()}
+    seconds = {service.name: jobs[service.name].result() for service in (minio, postgres, aws)}
     remarks = [NO_MINIO] if isinstance(minio, MockAsMinio) else []
     if settings.image_overrides:
         remarks.append(f"{NO_IMAGES} ({', '.join(settings.image_overrides)})")
-    return Stack("embedded", session.ident, "", "", minio, postgres, aws, relay, StackImages(), seconds, tuple(remarks))
+    stack_id, images = f"{session.ident}-{slot}", StackImages()
+    return Stack("embedded", session.ident, stack_id, "", minio, postgres, aws, relay, images, seconds, tuple(remarks))
 
 
 def _fingerprint(settings: Settings, databases: Mapping[str, str]) -> str:
