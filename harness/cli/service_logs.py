@@ -1,4 +1,4 @@
-"""Read and follow the output of a kept service."""
+"""Read and follow the output of the kept services."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 from docker.models.containers import Container
@@ -27,23 +29,56 @@ Reader = Callable[[int, bool], Iterable[str]]
 """Takes a number of lines and whether to follow; reads the last lines, then new ones until the service ends."""
 
 
-def read_log(root: Path, name: str, lines: int, follow: bool = False, public: Set[str] = frozenset()) -> Iterator[str]:
+def read_logs(
+    root: Path, name: str | None, lines: int, follow: bool = False, public: Set[str] = frozenset()
+) -> Iterator[str]:
     """Yield the last lines of a kept service, and with `follow` new ones until it ends.
 
-    The passwords in the session's state files are masked, except the `public` passwords. If several stacks are kept,
-    the first stack's service is read. Raises ServiceError, EngineError.
+    Without `name`, yield the lines of all services, each after its service's name. The passwords in the session's
+    state files are masked, except the `public` passwords. If several stacks are kept, the first one is read. Raises
+    ServiceError, EngineError.
     """
     session = ServiceSession(root, None)
     readers = _find_processes(session)
     if name not in readers:  # There may be no engine, so processes come first.
-        readers |= _find_containers(session)
-    if name not in readers:
+        readers = _find_containers(session) | readers
+    if name not in readers and (name or not readers):
         kept = f"choose from {', '.join(sorted(readers))}" if readers else "start it with `harness up`"
-        raise ServiceError(f"no service {name!r} is kept: {kept}")
+        raise ServiceError(f"no service{f' {name!r}' if name else ''} is kept: {kept}")
     states = (session.read_state(file.stem) or {} for file in session.folder.glob("*.json"))
-    secrets = {password for state in states for password in _find_passwords(state)}
-    for line in readers[name](lines, follow):
-        yield shown_text(line, secrets - public)
+    secrets = {password for state in states for password in _find_passwords(state)} - public
+    for line in readers[name](lines, follow) if name else _merge(readers, lines, follow):
+        yield shown_text(line, secrets)
+
+
+def _merge(readers: Mapping[str, Reader], lines: int, follow: bool) -> Iterator[str]:
+    """Yield the lines of all services: one service after the other, or with `follow` as they arrive."""
+    width = max(map(len, readers))
+    if not follow:
+        for name, read in sorted(readers.items()):
+            yield from (f"{name:{width}} | {line}" for line in read(lines, False))
+        return
+    arrived: SimpleQueue[str | EngineError | None] = SimpleQueue()
+
+    def forward(name: str, read: Reader) -> None:
+        try:
+            for line in read(lines, True):
+                arrived.put(f"{name:{width}} | {line}")
+            arrived.put(None)
+        except EngineError as error:
+            arrived.put(error)
+
+    for name, read in readers.items():
+        Thread(target=forward, args=(name, read), daemon=True).start()
+    ended = 0
+    while ended < len(readers):
+        item = arrived.get()
+        if isinstance(item, EngineError):
+            raise item
+        if item is None:
+            ended += 1
+        else:
+            yield item
 
 
 def _find_processes(session: ServiceSession) -> dict[str, Reader]:

@@ -11,7 +11,7 @@ from harness.errors import RunRefusedError
 from harness.evidence.evidence import Evidence
 from harness.report import model
 from harness.report.outcome import failed_check, failure_line, find_place, get_outcome, get_reason
-from harness.report.task_log import build_excerpt, find_exception, newest_attempts
+from harness.report.task_log import build_excerpt, find_exception, find_warnings, newest_attempts
 from harness.report.versions import session_versions
 from harness.run import Run
 from harness.services.service import Service

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from docker.models.containers import Container
 
-from harness.cli.service_logs import read_log
+from harness.cli.service_logs import read_logs
 from harness.engine import LABEL_ROLE, LABEL_SESSION, connect
 from harness.errors import EngineError, ServiceError
 from harness.services.embedded.processes import SupervisorClient, end_kept_stack
@@ -65,8 +65,8 @@ def test_last_lines_and_new_lines_are_shown(
     kind: str, session: ServiceSession, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     end: Ends = request.getfixturevalue(kind)
-    assert list(read_log(tmp_path, "talker", 1)) == ["in with ***"]
-    lines = read_log(tmp_path, "talker", 10, follow=True)
+    assert list(read_logs(tmp_path, "talker", 1)) == ["in with ***"]
+    lines = read_logs(tmp_path, "talker", 10, follow=True)
     assert [next(lines), next(lines)] == ["first", "in with ***"]
     end()
     assert list(lines) == []
@@ -74,7 +74,7 @@ def test_last_lines_and_new_lines_are_shown(
 
 def test_new_lines_are_followed(session: ServiceSession, process: Ends, tmp_path: Path) -> None:
     (folder,) = list_kept_folders(session)
-    lines = read_log(tmp_path, "talker", 1, follow=True)
+    lines = read_logs(tmp_path, "talker", 1, follow=True)
     next(lines)
     with (folder / "talker.log").open("a") as log:
         log.write("in with a-pass")
@@ -88,13 +88,13 @@ def test_a_partial_last_line_is_masked_when_complete(session: ServiceSession, pr
     with (folder / "talker.log").open("a") as log:
         log.write(PASSWORD[:-4])
         log.flush()
-        lines = read_log(tmp_path, "talker", 2, follow=True)
+        lines = read_logs(tmp_path, "talker", 2, follow=True)
         assert next(lines) == "in with ***"
         log.write(PASSWORD[-4:])
         log.flush()
         (folder / "talker.exit").write_text("1")  # One service ends, but not the stack.
     assert list(lines) == ["***"]
-    assert list(read_log(tmp_path, "talker", 2, public={PASSWORD})) == [f"in with {PASSWORD}", PASSWORD]
+    assert list(read_logs(tmp_path, "talker", 2, public={PASSWORD})) == [f"in with {PASSWORD}", PASSWORD]
 
 
 def test_the_rest_of_a_partial_line_is_masked_without_tail(
@@ -110,12 +110,32 @@ def test_the_rest_of_a_partial_line_is_masked_without_tail(
         (folder / "talker.exit").write_text("1")
 
     monkeypatch.setattr("harness.cli.service_logs.time", SimpleNamespace(sleep=go_on))
-    assert list(read_log(tmp_path, "talker", 0, follow=True)) == ["***"]
+    assert list(read_logs(tmp_path, "talker", 0, follow=True)) == ["***"]
+
+
+def test_without_a_name_all_services_are_shown(session: ServiceSession, process: Ends, tmp_path: Path) -> None:
+    (folder,) = list_kept_folders(session)
+    (folder / "aws.log").write_text("one\ntwo\n")
+    lines = ["aws    | two", "talker | in with ***"]
+    assert list(read_logs(tmp_path, None, 1)) == lines
+    followed = read_logs(tmp_path, None, 1, follow=True)
+    assert sorted([next(followed), next(followed)]) == lines
+    with (folder / "aws.log").open("a") as log:
+        log.write("three\n")
+    assert next(followed) == "aws    | three"
+    process()
+    assert list(followed) == []
+
+
+def test_no_service_at_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    with pytest.raises(ServiceError, match=r"^no service is kept: start it with `harness up`$"):
+        next(read_logs(tmp_path, None, 1))
 
 
 def test_an_unknown_service_is_an_error(session: ServiceSession, process: Ends, tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match=r"^no service 'minio' is kept: choose from talker$"):
-        next(read_log(tmp_path, "minio", 1))
+        next(read_logs(tmp_path, "minio", 1))
 
 
 def test_logs_of_a_process_need_no_engine(
@@ -123,6 +143,6 @@ def test_logs_of_a_process_need_no_engine(
 ) -> None:
     """Even if a state file mentions containers."""
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
-    assert list(read_log(tmp_path, "talker", 1)) == ["in with ***"]
+    assert list(read_logs(tmp_path, "talker", 1)) == ["in with ***"]
     with pytest.raises(EngineError):
-        next(read_log(tmp_path, "minio", 1))
+        next(read_logs(tmp_path, "minio", 1))

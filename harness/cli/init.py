@@ -1,0 +1,88 @@
+"""`harness init`: write a small project that works, beside what is there."""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.airflow.environments import find_environment
+from harness.errors import HarnessError, SettingsError
+from harness.images.catalogue import BUILT_IN
+from harness.settings import Settings
+
+DAG = "dags/daily_total.py"
+FILES = {
+    DAG: "daily_total.py",
+    "schema.sql": "schema.sql",
+    "scenarios/test_daily_total.py": "test_daily_total.py",
+    ".github/workflows/scenarios.yml": "workflow.yml",
+}
+"""Path in the project -> name of the text in the folder `starter`."""
+
+
+def add(commands: Any, image_names: Sequence[str]) -> None:
+    parser = commands.add_parser("init", help="write a first DAG, scenario and CI workflow; replace nothing")
+    parser.set_defaults(run=run)
+
+
+def run(root: Path, chosen: argparse.Namespace) -> int:
+    for line in write_project(Path.cwd(), _major(root)):
+        print(line)
+    print("run the scenario: pytest scenarios")
+    return 0
+
+
+def write_project(folder: Path, airflow_major: int) -> list[str]:
+    """Write the missing files; return a line about each file. Raises SettingsError for a broken pyproject.toml.
+
+    The table [tool.harness] is added at the end of an existing pyproject.toml that has no such table.
+    """
+    texts = {path: _read_text(name) for path, name in FILES.items()}
+    if airflow_major < 3:
+        texts[DAG] = texts[DAG].replace("from airflow.sdk import", "from airflow.decorators import")
+    return [_add_tables(folder / "pyproject.toml", _read_text("tables.toml")), *_write(folder, texts)]
+
+
+def _add_tables(pyproject: Path, tables: str) -> str:
+    before = pyproject.read_text() if pyproject.exists() else ""
+    try:
+        declared = tomllib.loads(before).get("tool", {})
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(
+            f"{pyproject} is not valid TOML: {error}. Repair the file, then run `harness init`"
+        ) from error
+    if "harness" in declared:
+        return "pyproject.toml: kept, because it has a table [tool.harness]"
+    gap = "\n" if before.endswith("\n") else "\n\n"
+    with pyproject.open("a") as file:
+        file.write(f"{gap}{tables}" if before else tables)
+    return f"pyproject.toml: {'[tool.harness] added' if before else 'written'}"
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> list[str]:
+    lines = []
+    for path, text in texts.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with file.open("x") as new:
+                new.write(text)
+            lines.append(f"{path}: written")
+        except FileExistsError:
+            lines.append(f"{path}: kept, because it exists")
+    return lines
+
+
+def _read_text(name: str) -> str:
+    return Path(__file__).with_name("starter").joinpath(f"{name}.txt").read_text()
+
+
+def _major(root: Path) -> int:
+    """Return the major version of the project's Airflow; 3 if there is no Airflow yet."""
+    try:
+        return find_environment(Settings.load(root, BUILT_IN).airflow_python).major
+    except HarnessError:
+        return 3
