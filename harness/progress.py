@@ -64,13 +64,26 @@ class Live:
     """Show a live line for each piece of work, with its duration, on a terminal."""
 
     def __init__(self, display: RichProgress) -> None:
-        self._display = display
+        self.display = display
         self._tasks: dict[str, TaskID] = {}
 
     def step(self, what: str, text: str, *, last: bool = False) -> None:
         if what not in self._tasks:
-            self._tasks[what] = self._display.add_task(what, total=None, text=text)
-        self._display.update(self._tasks[what], text=text, total=1 if last else None, completed=1 if last else None)
+            self._tasks[what] = self.display.add_task(what, total=None, text=text)
+        self.display.update(self._tasks[what], text=text, total=1 if last else None, completed=1 if last else None)
+
+
+@contextmanager
+def pause(progress: Progress) -> Iterator[None]:
+    """Leave the terminal to other output in this context."""
+    display = progress.display if isinstance(progress, Live) else None
+    if display:
+        display.stop()
+    try:
+        yield
+    finally:
+        if display:
+            display.start()
 
 
 @contextmanager

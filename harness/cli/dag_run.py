@@ -14,7 +14,7 @@ from rich.console import Console
 from harness.airflow.preflight import check_date, check_folder
 from harness.images.catalogue import BUILT_IN
 from harness.output import check_file, output_errors, write
-from harness.progress import show_progress
+from harness.progress import pause, show_progress
 from harness.settings import Runner, Settings, StackChoice, Waits
 
 FAILED = 1
@@ -34,6 +34,8 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
     parser.add_argument(
         "--waits", choices=get_args(Waits), help="short: waits between retries, pokes and polls last at most a second"
     )
+    debug = "run in the foreground without a timeout, so that breakpoint() in a task stops at the terminal"
+    parser.add_argument("--debug", action="store_true", help=debug)
     parser.add_argument("--reuse", action="store_true", help="keep the services for later runs")
     parser.add_argument("--json", action="store_true", help="print the run and its evidence as JSON")
     parser.set_defaults(run=run)
@@ -41,8 +43,9 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
     # Other commands don't need pytest, which takes long to import.
+    from harness.airflow.runners import foreground
     from harness.cli.endpoints import format_start_times
-    from harness.errors import RunOutcomeError
+    from harness.errors import RunOutcomeError, RunRefusedError
     from harness.record import as_record
     from harness.report.model import Part
     from harness.report.sections import explain_sections
@@ -52,6 +55,8 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     from harness.world import World
 
     # Check the arguments before the services start.
+    if chosen.debug and (chosen.json or chosen.runner):
+        raise RunRefusedError("--debug runs at the terminal by a runner of its own: remove --json and --runner")
     check_date(chosen.date)
     check_folder(Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder}).dags_folder)
     if chosen.evidence:
@@ -65,6 +70,11 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     def work(world: World) -> None:
         worlds.append(world)
         progress.step("services", format_start_times(world.stack), last=True)
+        if chosen.debug:
+            world.execute = foreground.execute
+            with pause(progress):
+                world.run(chosen.dag, chosen.date, conf=chosen.conf)
+            return
         progress.step("Airflow", "starting")
         try:
             with world.metadata() as database, follow_tasks(database, progress):
