@@ -31,7 +31,8 @@ def test_fails(world):
     with open("secrets", "w") as file:
         file.write(world.stack.minio.endpoint.secret_key + " " + world.stack.postgres.secrets()[0])
     world.put("kept", "left/behind", b"abc")
-    world.run("looks_around", "2021-01-01")
+    run = world.run("looks_around", "2021-01-01")
+    assert run.evidence.objects["kept"]["left/behind"].preview == "abc"
     print(world.stack.minio.endpoint.secret_key)
     world.run("hello", "2019-01-01")
 

@@ -42,12 +42,12 @@ def test_a_failed_card_is_open_with_the_exception_on_top() -> None:
     assert [attrs["id"] for attrs in cards if "open" in attrs] == ["s1", "s3"]
     cause = f"crunch: ValueError: {escape(HOSTILE)}"
     assert f'<span class="why">{cause}</span>' in text
-    card = text.split('id="s1"')[1].split('id="s2"')[0]
+    card = text.split(' id="s1"')[1].split(' id="s2"')[0]
     positions = [
         card.index(part) for part in (cause, "the run failed: crunch failed", "scenarios/test_a.py:12", "<article")
     ]
     assert positions == sorted(positions)
-    assert escape(f">       assert b'41' == {HOSTILE!r}") in text.split('id="s3"')[1]
+    assert escape(f">       assert b'41' == {HOSTILE!r}") in text.split(' id="s3"')[1]
 
 
 def test_a_small_text_has_a_preview() -> None:
