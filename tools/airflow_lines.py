@@ -79,7 +79,7 @@ def read(line: str, python: str, junit: Path, exit_code: int) -> Outcome:
         name = f"{case.get('classname', '').rpartition('.')[2]}::{case.get('name')}"
         skipped = case.find("skipped")
         if skipped is not None:
-            not_run[name] = skipped.get("message") or "no reason given"
+            not_run[name] = (skipped.get("message") or "no reason given").removeprefix("not run: ")
         elif case.find("failure") is not None or case.find("error") is not None:
             failed.append(name)
         else:
