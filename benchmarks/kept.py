@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.figures import BenchmarkError
 from benchmarks.inner import environment
 from harness.airflow.runners import warm
+from harness.runtime_dir import hosts_folder
 
 
 def down(folder: Path) -> None:
@@ -26,4 +27,4 @@ def down(folder: Path) -> None:
 
 def end_hosts(folder: Path) -> None:
     """End the project's warm hosts, not its stack."""
-    warm.end_hosts(warm.hosts_folder(folder))
+    warm.end_hosts(hosts_folder(folder))

@@ -119,8 +119,9 @@ def harness_execute(
     from harness.airflow.metadata import fresh_database
     from harness.airflow.runners import process
     from harness.airflow.runners.choice import choose
-    from harness.airflow.runners.warm import WarmRunner, hosts_folder
+    from harness.airflow.runners.warm import WarmRunner
     from harness.dag_coverage import find_coverage, measure_commands, write_settings
+    from harness.runtime_dir import hosts_folder
 
     current, start = find_coverage(pytestconfig), pytestconfig.invocation_params.dir
     coverage = write_settings(current, start, tmp_path_factory.mktemp("coverage")) if current else None

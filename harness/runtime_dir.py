@@ -42,6 +42,13 @@ def runtime_dir(root: Path, base: Path | None = None) -> Path:
     return folder
 
 
+def hosts_folder(root: Path) -> Path:
+    """Create and return the folder of this user's warm hosts for the checkout at `root`."""
+    folder = runtime_dir(root) / "hosts"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
 def list_checkouts() -> list[Path]:
     """Return the roots of this user's checkouts; a root may no longer exist."""
     return sorted(Path(file.read_text()) for file in runtime_base().glob(f"*/{CHECKOUT}"))

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.airflow.runners.warm import end_hosts, hosts_folder
+from harness.airflow.runners.warm import end_hosts
+from harness.runtime_dir import hosts_folder
 
 CONFTEST = 'pytest_plugins = ["harness.plugin"]\n'
 CACHE = "-pcacheprovider"

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.host_memory import host_megabytes
 from benchmarks.recording import Note
-from harness.airflow.runners.warm import hosts_folder
+from harness.runtime_dir import hosts_folder
 from harness.settings import Settings
 from harness.world import World
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import docker
 
-from harness.airflow.runners.warm import end_hosts, hosts_folder
+from harness.airflow.runners.warm import end_hosts
 from harness.cleanup.engine_objects import list_objects
 from harness.cleanup.leftovers import Leftover
-from harness.runtime_dir import list_checkouts, runtime_dir
+from harness.runtime_dir import hosts_folder, list_checkouts, runtime_dir
 from harness.services.embedded.processes import list_dead_stacks
 from harness.services.embedded.stack import list_kept_folders
 from harness.services.selection import remove_kept

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.airflow.runners.warm import end_hosts, hosts_folder
+from harness.airflow.runners.warm import end_hosts
+from harness.runtime_dir import hosts_folder
 from harness.services.selection import remove_kept
 from harness.tables import format_counts
 

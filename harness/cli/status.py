@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.airflow.runners.warm import hosts_folder, living_hosts
+from harness.airflow.runners.warm import living_hosts
 from harness.cli.service_status import KeptService, list_kept_services
+from harness.runtime_dir import hosts_folder
 from harness.services.session import ServiceSession
 
 NOT_UP = 1

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.airflow.runners.warm import end_hosts, hosts_folder
+from harness.airflow.runners.warm import end_hosts
 from harness.declarations import BUNDLES
+from harness.runtime_dir import hosts_folder
 from harness.services.embedded.processes import list_kept_stacks
 from harness.services.embedded.stack import list_kept_folders
 from harness.services.selection import remove_kept

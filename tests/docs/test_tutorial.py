@@ -17,7 +17,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from harness.airflow.environments import AirflowEnvironment
-from harness.airflow.runners.warm import end_hosts, hosts_folder
+from harness.airflow.runners.warm import end_hosts
+from harness.runtime_dir import hosts_folder
 from tests.docs.blocks import blocks, missing
 from tests.installed import installed_wheel
 from tests.outer import environment

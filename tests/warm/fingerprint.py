@@ -43,8 +43,6 @@ NAMES = {
     "airflow.configuration:AirflowConfigParser.mask_secrets": "load_run_settings",
     "airflow.cli.cli_config:ARG_SUBDIR": "keep_dags_folder_out_of_parser",
     "airflow.utils.cli:process_subdir": "keep_dags_folder_out_of_parser",
-    "airflow.models.dag:_run_task": "repeat_warnings",
-    "airflow.sdk.definitions.dag:_run_task": "repeat_warnings",
     "warnings:_showwarnmsg": "record_warnings",
     "threading:_shutdown": "end_interpreter",
     "atexit:_run_exitfuncs": "end_interpreter",

@@ -34,6 +34,8 @@ if preload and (extra := os.environ.get("{INSTALLED}")):
     preload.SECONDS = 1
 """,
     "airflow/__main__.py": "import airflow.configuration, airflow.settings\n",
+    "airflow/cli/__init__.py": "",
+    "airflow/cli/cli_config.py": "",
     "airflow/utils/__init__.py": "",
     "airflow/utils/db.py": "def reflect_tables(tables, session): ...\n",
     "airflow/configuration.py": """

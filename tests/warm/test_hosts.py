@@ -19,9 +19,9 @@ import pytest
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from harness.airflow.runners import warm
-from harness.airflow.runners.warm import WarmRunner, end_hosts, hosts_folder, living_hosts
+from harness.airflow.runners.warm import WarmRunner, end_hosts, living_hosts
 from harness.errors import HostLostError
-from harness.runtime_dir import RuntimeDirError, runtime_dir
+from harness.runtime_dir import RuntimeDirError, hosts_folder, runtime_dir
 from harness.settings import Settings
 from tests.warm.stub import Place, create_runner, get_host_pid, list_open_files, measure_memory, write_stub
 from tests.warm.support import await_gone, is_alive

@@ -29,7 +29,7 @@ class Origin(NamedTuple):
     path: Sequence[str]
     configuration: Path
     dags_folder_holders: list[Any]
-    warnings: tuple[list[Any], list[Any]]
+    warnings: list[Any]
 
 
 def run_in_fork(origin: Origin, request: Mapping[str, Any], client: socket.socket, imported: Path) -> NoReturn:
@@ -41,7 +41,7 @@ def run_in_fork(origin: Origin, request: Mapping[str, Any], client: socket.socke
         detach(request["log"])
         adopt_environment(request["env"], request["folder"], origin)
         newest = next(reversed(sys.modules))
-        internals.repeat_warnings(*origin.warnings)
+        internals.repeat_warnings(origin.warnings)
         client.sendall(b'{"began": true}\n')
         client.close()
         run_and_exit(request["command"], lambda: imported.write_text("\n".join(list_new_imports(newest))))

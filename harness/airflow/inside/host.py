@@ -206,10 +206,8 @@ def execute_run(host: Host, listener: socket.socket, client: socket.socket, requ
         run_in_fork(host.origin, request, client, imported)
     code = await_end(pid, [client])
     if code is None:  # the client has closed its connection or exited
-        with suppress(OSError):
-            log = os.open(request["log"], os.O_WRONLY | os.O_APPEND)
-            print_stacks(log)
-            os.close(log)
+        with open(request["log"], "ab", 0) as log:  # noqa: PTH123
+            print_stacks(log.fileno())
         os.kill(pid, signal.SIGKILL)
         code = await_end(pid, [], END_SECONDS)
     end_descendants()

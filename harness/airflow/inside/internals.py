@@ -24,7 +24,6 @@ PLUGIN_MODULES = (
     *("airflow.sdk.plugins_manager", "airflow.sdk.listener", "airflow.sdk.lineage"),
 )
 PREPARE_PATH = ("prepare_syspath", "prepare_syspath_for_config_and_plugins", "prepare_syspath_for_dags_folder")
-TASK_RUNNERS = ("airflow.sdk.definitions.dag", "airflow.models.dag")  # their `_run_task` runs one task of `dags test`
 
 
 def remember_log_templates() -> None:
@@ -124,21 +123,19 @@ def load_run_settings(holders: list[Any]) -> None:
 
 
 @contextmanager
-def record_warnings() -> Iterator[tuple[list[Any], list[Any]]]:
-    """Show and record the warnings from imports: before the first task, and with the task.
+def record_warnings() -> Iterator[list[Any]]:
+    """Show the warnings in this context, and record those that an import causes.
 
-    Relies on `warnings._showwarnmsg`, because Airflow replaces the public hook, and on the names of functions on the
-    stack: importlib's `_find_and_load`, and `_run_task` of TASK_RUNNERS.
+    Relies on `warnings._showwarnmsg`, because Airflow replaces the public hook, and on importlib's `_find_and_load`.
     """
     module: Any = warnings
     show = module._showwarnmsg
-    recorded: tuple[list[Any], list[Any]] = ([], [])
+    recorded: list[Any] = []
 
     def record(message: Any) -> None:
         show(message)
-        names = {frame.name for frame in traceback.extract_stack()}
-        if "_find_and_load" in names:
-            recorded["_run_task" in names].append(message)
+        if any(frame.name == "_find_and_load" for frame in traceback.extract_stack()):
+            recorded.append(message)
 
     module._showwarnmsg = record
     try:
@@ -147,20 +144,10 @@ def record_warnings() -> Iterator[tuple[list[Any], list[Any]]]:
         module._showwarnmsg = show
 
 
-def repeat_warnings(at_start: list[Any], with_task: list[Any]) -> None:
+def repeat_warnings(recorded: list[Any]) -> None:
     """In a fork: show the warnings that a new process shows while it imports Airflow."""
-    show: Any = vars(warnings)["_showwarnmsg"]
-    for message in at_start:
-        show(message)
-    for holder in [sys.modules[name] for name in TASK_RUNNERS if hasattr(sys.modules.get(name), "_run_task")]:
-
-        def first(*args: Any, _holder: Any = holder, _real: Any = holder._run_task, **options: Any) -> Any:
-            _holder._run_task = _real
-            for message in with_task:
-                show(message)
-            return _real(*args, **options)
-
-        holder._run_task = first  # type: ignore[attr-defined]
+    for message in recorded:
+        vars(warnings)["_showwarnmsg"](message)
 
 
 def end_interpreter() -> None:

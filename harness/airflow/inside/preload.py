@@ -83,7 +83,7 @@ def is_harmless(names: Sequence[str], seconds: float) -> bool:
             with internals.record_warnings() as warned, record_reads(reads):
                 load(names)
             harm = [aspect for aspect, value in get_process_state().items() if value != before[aspect]]
-            harm += [f"use of {name}" for name in RUN_VARIABLES & reads.keys()] + ["a warning"] * any(warned)
+            harm += [f"use of {name}" for name in RUN_VARIABLES & reads.keys()] + ["a warning"] * bool(warned)
         finally:
             if harm:
                 print(f"not preloaded, because of {', '.join(harm)}: {', '.join(names)}", flush=True)

@@ -32,7 +32,6 @@ from harness.airflow.runners.process import read_line, send_line
 from harness.airflow.waits import install_policy
 from harness.errors import HostLostError
 from harness.progress import SILENT, Progress, announce
-from harness.runtime_dir import runtime_dir
 from harness.shown_text import shown_text
 
 START_TIMEOUT = WARM_UP_SECONDS + 5
@@ -240,13 +239,6 @@ def get_peer_pid(connection: socket.socket) -> int:
     """Return the id of the process at the other end."""
     pid, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
     return int(pid)
-
-
-def hosts_folder(root: Path) -> Path:
-    """Create and return the folder of this user's hosts for the checkout at `root`."""
-    folder = runtime_dir(root) / "hosts"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
 
 
 def living_hosts(folder: Path) -> dict[Path, int]:
