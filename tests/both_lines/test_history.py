@@ -22,6 +22,7 @@ IN_AIRFLOW_2 = {
     "from airflow.sdk import DAG, Asset, task": "from airflow.datasets import Dataset as Asset\n"
     "from airflow import DAG\nfrom airflow.decorators import task",
     "from airflow.sdk import DAG, task": "from airflow import DAG\nfrom airflow.decorators import task",
+    "run_id=run_id": "include_prior_dates=True",
     "triggering_asset_events": "triggering_dataset_events",
 }
 BY_SOURCE = """
