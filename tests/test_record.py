@@ -10,6 +10,7 @@ from harness.airflow.facts import TaskResult
 from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence
 from harness.evidence.objects import StoredObject
+from harness.evidence.tables import TableRows
 from harness.record import write_record
 from harness.run import Run
 from harness.services.sidecars import ContainerPastRelay, Sidecar
@@ -41,6 +42,7 @@ RUN = Run(
         sidecars=(Sidecar("id", "name", "image:1", 7, "done 2026-01-02T03:04:05Z"),),
         warnings=("TIME a warning",),
         containers_past_relay=(ContainerPastRelay("i", "theirs", "busybox"),),
+        tables={"shop.totals": TableRows(({"day": "2026-01-02T03:04:05", "n": 3},), 1)},
     ),
 )
 RECORD = {
@@ -66,6 +68,14 @@ RECORD = {
         "sidecars": [{"image": "image:1", "exit_code": 7, "output": "done TIME"}],
         "warnings": ["TIME a warning"],
         "containers_past_relay": [{"image": "busybox", "name": "theirs"}],
+        "tables": {
+            "shop.totals": {
+                "rows": [{"day": "2026-01-02T03:04:05", "n": 3}],
+                "total": 1,
+                "truncated": False,
+                "unreadable": None,
+            }
+        },
     },
 }
 

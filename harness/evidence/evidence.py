@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from harness.evidence.aws_state import AwsState
 from harness.evidence.normalise import normalise
 from harness.evidence.objects import Objects
+from harness.evidence.tables import TableRows
 from harness.services.sidecars import ContainerPastRelay, Sidecar
 
 SCHEMA_VERSION = 3
@@ -21,7 +23,7 @@ class Evidence:
 
     `objects` are in MinIO, `aws` in the AWS mock; `sidecars` are in order of start, `warnings` from the run's log.
     `containers_past_relay` were created on the engine since the scenario began, by the DAG or others, without the
-    harness's labels; the harness leaves them running.
+    harness's labels; the harness leaves them running. `tables` are the watched tables, by the names in `watch`.
     """
 
     objects: Objects = field(default_factory=dict)
@@ -29,9 +31,13 @@ class Evidence:
     sidecars: tuple[Sidecar, ...] = ()
     warnings: tuple[str, ...] = ()
     containers_past_relay: tuple[ContainerPastRelay, ...] = ()
+    tables: Mapping[str, TableRows] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the evidence without values that differ in every run: ids, names, times."""
+        """Return the evidence without values that differ in every run: ids, names, times.
+
+        Rows of watched tables are unchanged, because a time or an id in a table is data.
+        """
         return {
             "schema_version": SCHEMA_VERSION,
             "objects": {
@@ -50,6 +56,8 @@ class Evidence:
             "warnings": list(self.warnings),
             # compare.py ignores this key, because other users of the engine create containers too.
             "containers_past_relay": [{"image": each.image, "name": each.name} for each in self.containers_past_relay],
+            # Without watched tables the key is absent, so that evidence of earlier releases stays comparable.
+            **({"tables": {name: asdict(table) for name, table in self.tables.items()}} if self.tables else {}),
         }
 
 
