@@ -18,15 +18,18 @@ if TYPE_CHECKING:
         HarnessError,
         HostLostError,
         ImageError,
+        MissingTableError,
         RunError,
         RunOutcomeError,
         RunRefusedError,
         ServiceError,
         SettingsError,
+        WorldEndedError,
     )
     from harness.evidence.aws_state import AwsState
     from harness.evidence.evidence import Evidence
     from harness.evidence.objects import StoredObject
+    from harness.evidence.tables import TableRows
     from harness.run import Run
     from harness.services.containers import Spec
     from harness.services.extra import (
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from harness.services.stack import Stack
     from harness.settings import Settings
     from harness.world import World
+    from harness.world_factory import WorldFactory
 
 _FROM = {
     "harness.airflow.environments": ("AirflowEnvironment",),
@@ -49,10 +53,12 @@ _FROM = {
     "harness.errors": (
         *("EngineError", "HarnessError", "HostLostError", "ImageError"),
         *("RunError", "RunOutcomeError", "RunRefusedError", "ServiceError", "SettingsError"),
+        *("MissingTableError", "WorldEndedError"),
     ),
     "harness.evidence.aws_state": ("AwsState",),
     "harness.evidence.evidence": ("Evidence",),
     "harness.evidence.objects": ("StoredObject",),
+    "harness.evidence.tables": ("TableRows",),
     "harness.run": ("Run",),
     "harness.services.containers": ("Spec",),
     "harness.services.extra": (
@@ -67,6 +73,7 @@ _FROM = {
     "harness.services.stack": ("Stack",),
     "harness.settings": ("Settings",),
     "harness.world": ("World",),
+    "harness.world_factory": ("WorldFactory",),
 }
 _MODULE_OF = {name: module for module, names in _FROM.items() for name in names}
 
@@ -80,6 +87,7 @@ __all__ = [
     "HarnessError",
     "HostLostError",
     "ImageError",
+    "MissingTableError",
     "Run",
     "RunError",
     "RunOutcomeError",
@@ -92,8 +100,11 @@ __all__ = [
     "Spec",
     "Stack",
     "StoredObject",
+    "TableRows",
     "TaskResult",
     "World",
+    "WorldEndedError",
+    "WorldFactory",
     "catalogue_image",
     "get_engine_socket_owner",
     "read_dag_files",

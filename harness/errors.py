@@ -29,6 +29,14 @@ class RunError(HarnessError):
     """Airflow ran, and its results are missing or contradictory."""
 
 
+class MissingTableError(HarnessError):
+    """A scenario reads a table that is not in the database."""
+
+
+class WorldEndedError(HarnessError):
+    """A scenario uses a world whose services were reset for another world."""
+
+
 class HostLostError(HarnessError):
     """The warm host ended during a run."""
 

@@ -17,15 +17,35 @@ from harness.airflow.metadata import fresh_database
 from harness.airflow.run_environment import fernet_key, run_environment
 from harness.airflow.runner import RunRequest, run_dag
 from harness.airflow.runners import Execute
-from harness.errors import HarnessError, RunOutcomeError
+from harness.errors import HarnessError, RunOutcomeError, WorldEndedError
 from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence, find_warnings
 from harness.evidence.objects import gather_objects
+from harness.evidence.tables import gather_tables, read_rows
 from harness.explain import explain
 from harness.run import Run
 from harness.services.aws import AwsService
 from harness.services.stack import Stack
 from harness.settings import Settings
+
+
+@dataclass
+class Lease:
+    """A world's use of the stack, shared by copies of the world.
+
+    `owner` names the world in errors; `ended` says in one line why the services no longer belong to the world.
+    """
+
+    owner: str = "the world"
+    ended: str | None = None
+
+    def end(self, how: str, advice: str) -> None:
+        self.ended = f"{self.owner} ended {how}: read its runs' evidence, or {advice}"
+
+    def check(self) -> None:
+        """Raise WorldEndedError if the world has ended."""
+        if self.ended:
+            raise WorldEndedError(self.ended)
 
 
 @dataclass(repr=False)  # its repr would fill the head of every traceback
@@ -45,6 +65,8 @@ class World:
     runs: list[Run] = field(default_factory=list)
     graph: bool = False
     """Whether runs have their DAG's graph, even if this costs a start of Airflow: see runner.RunRequest."""
+    lease: Lease = field(default_factory=Lease)
+    """Ended if another world was opened: then runs and evidence stay readable, and methods that use services raise."""
     _metadata_url: str | None = None
     _fernet_key: Mapping[str, str] = field(default_factory=dict)
 
@@ -64,6 +86,7 @@ class World:
         RunOutcomeError if the run does not end as expected, HarnessError if the run could not be executed.
         """
         __tracebackhide__ = True  # a traceback ends at the scenario's own line
+        self.lease.check()
         number = len(self.runs)
         self.runs.append(Run(dag_id, date, refused="interrupted"))
         home = self.folder / f"run-{number + 1}"
@@ -117,6 +140,7 @@ class World:
             sidecars=seen.sidecars,
             warnings=find_warnings(facts.log, home),
             containers_past_relay=seen.past_relay,
+            tables=gather_tables(self.stack.postgres, self.settings.watch),
         )
         return Run(**{**vars(facts), "failure": failure}, evidence=evidence)
 
@@ -134,6 +158,7 @@ class World:
 
         Yields a connection to the database, in autocommit mode.
         """
+        self.lease.check()
         with (
             fresh_database(self.airflow, self.stack.postgres) as url,
             psycopg.connect(url, autocommit=True) as connection,
@@ -147,6 +172,7 @@ class World:
     @property
     def aws(self) -> AwsService:
         """The AWS mock: its boto3 clients, and the configuration of its jobs and endpoints."""
+        self.lease.check()
         return self.stack.aws
 
     def keys(self, bucket: str) -> list[str]:
@@ -168,8 +194,20 @@ class World:
 
     def s3(self) -> Minio:
         """Return a client of MinIO."""
+        self.lease.check()
         return self.stack.minio.client()
+
+    def rows(self, database: str, table: str) -> list[dict[str, Any]]:
+        """Return the current rows of one table of a project's database, each as a dict by column name.
+
+        `table` is in the schema public, or `SCHEMA.TABLE`. Values have the types of psycopg, such as Decimal and date.
+        Rows are sorted by their columns from left to right. Raises MissingTableError, with the nearest names first.
+        """
+        __tracebackhide__ = True
+        self.lease.check()
+        return read_rows(self.stack.postgres, database, table)
 
     def sql(self, database: str) -> psycopg.Connection:
         """Connect to one of the project's databases, in autocommit mode."""
+        self.lease.check()
         return self.stack.postgres.connect(database)

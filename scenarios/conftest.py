@@ -17,7 +17,7 @@ def aws_account(world: World, digits: Digits) -> Account:
     return create_account(world, digits)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def environment(
     environment: Mapping[str, str], harness_airflow: AirflowEnvironment, harness_settings: Settings
 ) -> Mapping[str, str]:
