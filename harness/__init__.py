@@ -22,16 +22,19 @@ if TYPE_CHECKING:
         HostLostError,
         ImageError,
         MissingObjectError,
+        MissingTableError,
         RunError,
         RunOutcomeError,
         RunRefusedError,
         ServiceError,
         SettingsError,
+        WorldEndedError,
     )
     from harness.evidence.aws_state import AwsState
     from harness.evidence.capped_waits import CappedWait
     from harness.evidence.evidence import Evidence
     from harness.evidence.objects import StoredObject
+    from harness.evidence.tables import TableRows
     from harness.run import Run
     from harness.services.containers import Spec
     from harness.services.extra import (
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from harness.services.stack import Stack
     from harness.settings import Settings
     from harness.world import World
+    from harness.world_factory import WorldFactory
 
 _FROM = {
     "harness.airflow.environments": ("AirflowEnvironment",),
@@ -55,11 +59,13 @@ _FROM = {
     "harness.errors": (
         *("EngineError", "HarnessError", "HostLostError", "ImageError", "MissingObjectError"),
         *("RunError", "RunOutcomeError", "RunRefusedError", "ServiceError", "SettingsError"),
+        *("MissingTableError", "WorldEndedError"),
     ),
     "harness.evidence.aws_state": ("AwsState",),
     "harness.evidence.capped_waits": ("CappedWait",),
     "harness.evidence.evidence": ("Evidence",),
     "harness.evidence.objects": ("StoredObject",),
+    "harness.evidence.tables": ("TableRows",),
     "harness.run": ("Run",),
     "harness.services.containers": ("Spec",),
     "harness.services.extra": (
@@ -74,6 +80,7 @@ _FROM = {
     "harness.services.stack": ("Stack",),
     "harness.settings": ("Settings",),
     "harness.world": ("World",),
+    "harness.world_factory": ("WorldFactory",),
 }
 _MODULE_OF = {name: module for module, names in _FROM.items() for name in names}
 
@@ -90,6 +97,7 @@ __all__ = [
     "HostLostError",
     "ImageError",
     "MissingObjectError",
+    "MissingTableError",
     "Run",
     "RunError",
     "RunOutcomeError",
@@ -102,8 +110,11 @@ __all__ = [
     "Spec",
     "Stack",
     "StoredObject",
+    "TableRows",
     "TaskResult",
     "World",
+    "WorldEndedError",
+    "WorldFactory",
     "catalogue_image",
     "get_engine_socket_owner",
     "read_dag_files",

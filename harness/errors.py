@@ -33,6 +33,14 @@ class MissingObjectError(HarnessError):
     """A scenario reads an object that is not in the S3 store."""
 
 
+class MissingTableError(HarnessError):
+    """A scenario reads a table that is not in the database."""
+
+
+class WorldEndedError(HarnessError):
+    """A scenario uses a world whose services were reset for another world."""
+
+
 class HostLostError(HarnessError):
     """The warm host ended during a run."""
 

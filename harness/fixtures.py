@@ -7,15 +7,19 @@ A project declares in pyproject.toml what its DAGs need, or overrides three fixt
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.errors import HarnessError, SettingsError
+from harness.declared_data import check_watched_databases
+from harness.errors import HarnessError
 from harness.plugin import SERVICE_SESSION, SETTINGS
+from harness.report.collect import REMARK
 from harness.templating import read_schemas, render_declarations, render_project, template_values
+from harness.world_factory import WorldFactory, check_declaration, combine_worlds, find_worlds, is_scenario
 
 # Other modules are imported in functions: a pytest that runs no scenario should not wait for the services' clients.
 if TYPE_CHECKING:
@@ -29,7 +33,9 @@ if TYPE_CHECKING:
 KIND = pytest.StashKey["StackKind"]()
 STACK = pytest.StashKey["Stack"]()
 """The stack of this process, from its start on: all reports of later phases are masked with its secrets."""
-WORLD = pytest.StashKey["World"]()
+REMARKS = pytest.StashKey[list[str]]()
+REQUESTS = pytest.StashKey[list[pytest.FixtureRequest]]()
+"""Requests of the test and the fixtures that pytest is executing, the innermost last."""
 NO_ENGINE = (
     "needs a Docker engine, but the stack is embedded: start an engine (`make engine` in the harness's checkout, on "
     "Debian and Ubuntu) and use --harness-stack containers"
@@ -40,6 +46,29 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a scenario that needs an engine where the stack is embedded."""
     if item.get_closest_marker("engine") and _kind(item.config) == "embedded":
         pytest.skip(NO_ENGINE)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(request: pytest.FixtureRequest) -> Generator[None, object, object]:
+    with _executing(request):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    with _executing(pyfuncitem._request):
+        return (yield)
+
+
+@contextmanager
+def _executing(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let `world_factory` know which fixture or test calls it."""
+    requests = request.config.stash.setdefault(REQUESTS, [])
+    requests.append(request)
+    try:
+        yield
+    finally:
+        requests.pop()
 
 
 def _kind(config: pytest.Config) -> StackKind:
@@ -85,9 +114,14 @@ def harness_stack(
 
     from harness.airflow.metadata import ensure_template
     from harness.progress import announce
+    from harness.services.seeds import find_seeds
     from harness.services.selection import open_stack
 
+    # Refuse invalid declarations before the services start.
     check_declaration("databases", databases)
+    check_watched_databases(harness_settings.watch, databases)
+    for objects in (harness_settings.objects, harness_settings.aws_objects):
+        find_seeds(harness_settings.root, objects)
     session = pytestconfig.stash[SERVICE_SESSION]
     progress = _progress(pytestconfig)
     with ExitStack() as stack:
@@ -101,9 +135,9 @@ def harness_stack(
 
 
 @pytest.fixture(scope="session")
-def harness_remarks() -> list[str]:
+def harness_remarks(pytestconfig: pytest.Config) -> list[str]:
     """Lines under the table of scenarios, such as a fallback to another runner."""
-    return []
+    return pytestconfig.stash.setdefault(REMARKS, [])
 
 
 @pytest.fixture(scope="session")
@@ -140,13 +174,13 @@ def harness_execute(
     warm.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def connections(harness_settings: Settings, harness_stack: Stack) -> Mapping[str, str]:
     """Map Airflow connection ids to URIs or JSON. Override to declare them in Python."""
     return render_declarations(harness_settings.connections, *_values(harness_settings, harness_stack))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def environment(harness_settings: Settings, harness_stack: Stack) -> Mapping[str, str]:
     """Map environment variables of runs to values. Override to declare them in Python."""
     return render_declarations(harness_settings.environment, *_values(harness_settings, harness_stack))
@@ -157,67 +191,56 @@ def _values(settings: Settings, stack: Stack) -> tuple[Mapping[str, str], bool]:
     return template_values(stack, settings.root), stack.kind == "containers"
 
 
-@pytest.fixture
-def world(
-    request: pytest.FixtureRequest,
+@pytest.fixture(scope="session")
+def world_factory(
+    pytestconfig: pytest.Config,
     harness_settings: Settings,
     harness_airflow: AirflowEnvironment,
     harness_stack: Stack,
     harness_execute: Execute,
-    harness_remarks: list[str],
-    connections: Mapping[str, str],
-    environment: Mapping[str, str],
-    tmp_path: Path,
-) -> Iterator[World]:
-    """A clean world (harness.World): empty buckets, databases as in their schemas, no sidecar."""
-    from harness.report.collect import REMARK
-    from harness.world import World
-
-    check_declaration("connections", connections)
-    check_declaration("environment", environment)
-    harness_stack.reset()
-    clean = World(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> WorldFactory:
+    """A function that opens a world (harness.WorldFactory), for your fixtures of a module, a class or the session."""
+    requests = pytestconfig.stash[REQUESTS]
+    return WorldFactory(
         harness_settings,
         harness_stack,
         harness_airflow,
         harness_execute,
-        connections,
-        environment,
-        tmp_path,
         declared=render_project(harness_settings, *_values(harness_settings, harness_stack)),
-        graph=bool(request.config.getoption("--harness-report")),
-        echo=print if _shows_output(request.config) else None,
+        graph=bool(pytestconfig.getoption("--harness-report")),
+        echo=print if _shows_output(pytestconfig) else None,
+        requests=requests,
+        make_folder=tmp_path_factory.mktemp,
     )
-    request.node.stash[WORLD] = clean
-    request.node.user_properties += [(REMARK, text) for text in harness_stack.remarks]
-    yield clean
-    request.node.user_properties += [(REMARK, text) for text in harness_remarks]
-    harness_stack.relay.remove_sidecars()
+
+
+@pytest.fixture
+def world(
+    request: pytest.FixtureRequest,
+    world_factory: WorldFactory,
+    connections: Mapping[str, str],
+    environment: Mapping[str, str],
+    tmp_path: Path,
+) -> Iterator[World]:
+    """A clean world (harness.World): declared buckets, seed objects and databases, no sidecar."""
+    with world_factory.open(request, tmp_path) as clean:
+        yield clean
 
 
 @pytest.fixture
 def remark(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """A function that adds a line under the table of scenarios and to JUnit's file."""
-    from harness.report.collect import REMARK
-
     return lambda text: request.node.user_properties.append((REMARK, f"{request.node.name}: {text}"))
-
-
-def check_declaration(fixture: str, declared: object) -> None:
-    """Raise SettingsError if the fixture, perhaps another plugin's, returned no texts by name."""
-    if not isinstance(declared, Mapping) or not all(
-        isinstance(text, str) for pair in declared.items() for text in pair
-    ):
-        raise SettingsError(
-            f"fixture {fixture!r} returned {type(declared).__name__}, not texts by name: if another plugin "
-            f"has a fixture of that name, override {fixture!r} in conftest.py"
-        )
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    for world in find_worlds(item)[:1]:
+        remarks = ((REMARK, text) for text in (*world.stack.remarks, *item.config.stash.get(REMARKS, ())))
+        item.user_properties += [remark for remark in remarks if remark not in item.user_properties]
     report = yield
     error = call.excinfo.value if call.excinfo else None
     if error and (known := harness_error(error)):
@@ -225,17 +248,16 @@ def pytest_runtest_makereport(
 
         line = f"{type(known).__name__}: {known}"
         report.longrepr, error = create_failure_repr(report, line, line), known
-    world = item.stash.get(WORLD, None)
-    stack = world.stack if world else item.config.stash.get(STACK, None)
-    is_scenario = "world" in getattr(item, "fixturenames", ())
-    if stack or is_scenario:
+    worlds = find_worlds(item)
+    stack = worlds[-1].stack if worlds else item.config.stash.get(STACK, None)
+    if stack or is_scenario(item):
         from harness.report.sections import clean_report
         from harness.shown_text import shown_text
 
         show = stack.mask if stack else shown_text
         terminal = item.config.pluginmanager.getplugin("terminalreporter")
         clean_report(report, show, colours=bool(terminal and terminal.hasmarkup))
-        if is_scenario:
+        if is_scenario(item):
             _report_scenario(item, report, error, show)
     return report
 
@@ -247,7 +269,8 @@ def _report_scenario(
     from harness.report.gather import build_part
     from harness.report.sections import attach_sections
 
-    world = item.stash.get(WORLD, None)
+    worlds = find_worlds(item)
+    world = combine_worlds(worlds) if worlds else None
     if report.when == "call" or (report.when == "setup" and not report.passed):
         whole = bool(item.config.getoption("--harness-report"))
         attach_sections(report, build_part(item, world, report, error, whole, show))

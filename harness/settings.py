@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from harness.declarations import check_config, check_environment, check_pass_environment, check_variables
+from harness.declared_data import check_bucket_names, check_object_names, check_watched_names
 from harness.errors import SettingsError
 from harness.names import check_aliases, check_buckets, check_databases, check_images
 
@@ -46,6 +47,8 @@ PLAIN = (
 
 REGION = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
 Port = Annotated[int, Field(ge=1, le=65535)]
+Files = Annotated[tuple[Path, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str | Path) else value)]
+"""One file or several ones."""
 
 
 class ProjectImage(BaseModel):
@@ -80,8 +83,16 @@ class Settings(BaseModel):
     reuse: bool = False
     stack: StackChoice = "auto"
     buckets: tuple[str, ...] = ()
-    databases: Mapping[str, Path] = Field(default_factory=dict)
-    """Name of each Postgres database -> the file with the SQL of its schema, relative to the root."""
+    aws_buckets: tuple[str, ...] = ()
+    """Buckets of the AWS mock."""
+    objects: Mapping[str, Path] = Field(default_factory=dict)
+    """Seed objects of the S3 store: BUCKET/KEY -> a file, or BUCKET/PREFIX -> a folder, relative to the root."""
+    aws_objects: Mapping[str, Path] = Field(default_factory=dict)
+    """Seed objects of the AWS mock, in the same form."""
+    databases: Mapping[str, Files] = Field(default_factory=dict)
+    """Name of each Postgres database -> its seeds, SQL and CSV files in their order, relative to the root."""
+    watch: tuple[str, ...] = ()
+    """Tables whose rows are evidence: DATABASE.TABLE, or DATABASE.SCHEMA.TABLE."""
     # Airflow connections by id, and variables of a run. harness.templating lists the names that they can refer to.
     connections: Mapping[str, str] = Field(default_factory=dict, repr=False)
     environment: Mapping[str, str] = Field(default_factory=dict, repr=False)
@@ -195,6 +206,10 @@ class Settings(BaseModel):
         check_environment(settings.environment)
         check_variables(settings.variables)
         check_pass_environment(settings.pass_environment)
+        check_bucket_names("aws_buckets", settings.aws_buckets)
+        check_object_names("objects", settings.objects, "buckets", settings.buckets)
+        check_object_names("aws_objects", settings.aws_objects, "aws_buckets", settings.aws_buckets)
+        check_watched_names(settings.watch)
         python = settings.airflow_python
         return settings.model_copy(
             update={

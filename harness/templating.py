@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -31,17 +32,27 @@ class _Declaration(Template):
 
 
 def read_schemas(settings: Settings) -> dict[str, str]:
-    """Map each database to the SQL of its schema. Raises SettingsError."""
+    """Map each database to the SQL of its seeds, in which a CSV file is a COPY. Raises SettingsError."""
     schemas = {}
-    for name, file in settings.databases.items():
+    for name, files in settings.databases.items():
         try:
-            schemas[name] = (settings.root / file).read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise SettingsError(
-                f"database {name!r}: {file} can't be read ({why}): correct its name in pyproject"
-            ) from error
+            seeds = [_read_seed(settings.root, file) for file in files]
+        except SettingsError as error:
+            raise SettingsError(f"database {name!r}: {error}") from error.__cause__
+        schemas[name] = "\n;\n".join(seeds)  # the last statement of a file may lack its semicolon
     return schemas
+
+
+def _read_seed(root: Path, file: Path) -> str:
+    from harness.services.schema import format_csv_as_sql  # imports psycopg, which few projects' start needs
+
+    try:
+        if file.suffix.lower() == ".csv":
+            return format_csv_as_sql(file, (root / file).read_text(encoding="utf-8-sig"))
+        return (root / file).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise SettingsError(f"{file} can't be read ({why}): correct its name in pyproject") from error
 
 
 def template_values(stack: Stack, root: Path) -> dict[str, str]:

@@ -33,16 +33,36 @@ from harness.airflow.runner import RunRequest, read_run_texts, run_dag
 from harness.airflow.runners import Execute
 from harness.airflow.waits import shorten_waits
 from harness.declarations import check_environment
-from harness.errors import HarnessError, RunOutcomeError
+from harness.errors import HarnessError, RunOutcomeError, WorldEndedError
 from harness.evidence.aws_state import AwsState
 from harness.evidence.capped_waits import read_capped_waits
 from harness.evidence.evidence import Evidence, find_warnings
 from harness.evidence.objects import gather_objects, read_object
+from harness.evidence.tables import gather_tables, read_rows
 from harness.explain import explain
 from harness.run import Run
 from harness.services.aws import AwsService
 from harness.services.stack import Stack
 from harness.settings import Settings, Waits
+
+
+@dataclass
+class Lease:
+    """A world's use of the stack, shared by copies of the world.
+
+    `owner` names the world in errors; `ended` says in one line why the services no longer belong to the world.
+    """
+
+    owner: str = "the world"
+    ended: str | None = None
+
+    def end(self, how: str, advice: str) -> None:
+        self.ended = f"{self.owner} ended {how}: read its runs' evidence, or {advice}"
+
+    def check(self) -> None:
+        """Raise WorldEndedError if the world has ended."""
+        if self.ended:
+            raise WorldEndedError(self.ended)
 
 
 @dataclass(repr=False)  # its repr would fill the head of every traceback
@@ -66,6 +86,8 @@ class World:
     """Whether runs have their DAG's graph, even if this costs a start of Airflow: see runner.RunRequest."""
     echo: Callable[[str], None] | None = None
     """Receives each line of a run's log as soon as the run prints it."""
+    lease: Lease = field(default_factory=Lease)
+    """Ended if another world was opened: then runs and evidence stay readable, and methods that use services raise."""
     _history: list[EarlierRun | AssetEvent] = field(default_factory=list)
     _written: int = 0
     """How many entries of the history the shared database has."""
@@ -92,6 +114,7 @@ class World:
         RunOutcomeError if the run does not end as expected, HarnessError if the run could not be executed.
         """
         __tracebackhide__ = True  # a traceback ends at the scenario's own line
+        self.lease.check()
         date = format_date(date)
         number = len(self.runs)
         self.runs.append(Run(dag_id, date, refused="interrupted"))
@@ -168,6 +191,7 @@ class World:
             warnings=find_warnings(facts.log, home),
             containers_past_relay=seen.past_relay,
             capped_waits=read_capped_waits(capped, dag_id) if capped else (),
+            tables=gather_tables(self.stack.postgres, self.settings.watch),
         )
         if failure and (unobtained := self.stack.images.explain(facts.log)):
             failure = f"{failure}; {unobtained}"
@@ -234,6 +258,7 @@ class World:
 
         Yields a connection to the database, in autocommit mode.
         """
+        self.lease.check()
         with (
             self._clone_database() as url,
             psycopg.connect(url, autocommit=True) as connection,
@@ -247,6 +272,7 @@ class World:
     @property
     def aws(self) -> AwsService:
         """The AWS mock: its boto3 clients, and the configuration of its jobs and endpoints."""
+        self.lease.check()
         return self.stack.aws
 
     def keys(self, bucket: str) -> list[str]:
@@ -264,8 +290,20 @@ class World:
 
     def s3(self) -> Minio:
         """Return a client of MinIO."""
+        self.lease.check()
         return self.stack.minio.client()
+
+    def rows(self, database: str, table: str) -> list[dict[str, Any]]:
+        """Return the current rows of one table of a project's database, each as a dict by column name.
+
+        `table` is in the schema public, or `SCHEMA.TABLE`. Values have the types of psycopg, such as Decimal and date.
+        Rows are sorted by their columns from left to right. Raises MissingTableError, with the nearest names first.
+        """
+        __tracebackhide__ = True
+        self.lease.check()
+        return read_rows(self.stack.postgres, database, table)
 
     def sql(self, database: str) -> psycopg.Connection:
         """Connect to one of the project's databases, in autocommit mode."""
+        self.lease.check()
         return self.stack.postgres.connect(database)

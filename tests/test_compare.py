@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.evidence.compare import find_differences, main
-from harness.evidence.evidence import find_warnings
+from harness.evidence.evidence import Evidence, find_warnings
 from harness.evidence.normalise import normalise
+from harness.evidence.tables import TableRows
 
 
 def write_records(folder: Path, **scenarios: object) -> Path:
@@ -50,6 +51,15 @@ def test_containers_past_the_relay_are_not_compared(tmp_path: Path) -> None:
         tmp_path / "after", one=[{"evidence": {"containers_past_relay": [{"name": "x"}], "warnings": []}}]
     )
     assert find_differences(before, after) == []
+
+
+def test_rows_of_watched_tables_are_compared(tmp_path: Path) -> None:
+    folders = [
+        write_records(tmp_path / str(n), one=Evidence(tables={"shop.totals": TableRows(({"n": n},), 1)}).as_json())
+        for n in range(2)
+    ]
+    assert find_differences(*folders) == ["one: .tables.shop.totals.rows[0].n: 0 | 1"]
+    assert "tables" not in Evidence().as_json()
 
 
 def test_empty_folders_are_not_equal(tmp_path: Path) -> None:

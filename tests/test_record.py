@@ -11,6 +11,7 @@ from harness.evidence.aws_state import AwsState
 from harness.evidence.capped_waits import CappedWait
 from harness.evidence.evidence import Evidence
 from harness.evidence.objects import StoredObject
+from harness.evidence.tables import TableRows
 from harness.record import write_record
 from harness.run import Run
 from harness.services.sidecars import ContainerPastRelay, Sidecar
@@ -44,6 +45,7 @@ RUN = Run(
         warnings=("TIME a warning",),
         capped_waits=(CappedWait("b", "retry_delay", 300.0),),
         containers_past_relay=(ContainerPastRelay("i", "theirs", "busybox"),),
+        tables={"shop.totals": TableRows(({"day": "2026-01-02T03:04:05", "n": 3},), 1)},
     ),
 )
 RECORD = {
@@ -74,6 +76,14 @@ RECORD = {
         "warnings": ["TIME a warning"],
         "capped_waits": [{"task": "b", "argument": "retry_delay", "from": 300.0, "to": 1.0}],
         "containers_past_relay": [{"image": "busybox", "name": "theirs"}],
+        "tables": {
+            "shop.totals": {
+                "rows": [{"day": "2026-01-02T03:04:05", "n": 3}],
+                "total": 1,
+                "truncated": False,
+                "unreadable": None,
+            }
+        },
     },
 }
 

@@ -200,6 +200,17 @@ def test_evidence_holds_sizes_and_digests(examples: World) -> None:
     }
 
 
+def test_rows_of_watched_tables_are_evidence(examples: World) -> None:
+    with examples.sql("insideairbnb") as connection:
+        connection.execute("CREATE TABLE prices (id int, price int); INSERT INTO prices VALUES (10, 5), (9, NULL)")
+    watching = examples.settings.model_copy(update={"watch": ("insideairbnb.prices",)})
+
+    run = dataclasses.replace(examples, settings=watching).run("hello", "2021-01-01")
+
+    rows = [{"id": 9, "price": None}, {"id": 10, "price": 5}]
+    assert list(run.evidence.tables["insideairbnb.prices"].rows) == examples.rows("insideairbnb", "prices") == rows
+
+
 def test_databases_of_runs_are_dropped(examples: World) -> None:
     own = examples.stack.postgres.scratch_name().rpartition("_")[0]
     for _ in range(2):

@@ -56,6 +56,16 @@ def test_an_option_overrides_a_projects_image(tmp_path: Path) -> None:
         ('minio_user = "me"', {}, "at least 3 characters"),
         ("postgres_passwords = 'all'", {}, "postgres_passwords"),
         ("postgres_passwords.listings = ''", {}, "postgres_passwords.listings"),
+        (
+            'aws_buckets = ["My_Bucket"]',
+            {},
+            "bucket 'My_Bucket': names are lower case letters, digits, dots and hyphens",
+        ),
+        ('aws_buckets = ["10.0.0.1"]', {}, "Rename it in [tool.harness] aws_buckets"),
+        ('objects = {"reports/a" = "a"}', {}, "no bucket 'reports' is declared: add it to buckets"),
+        ('aws_buckets = ["abc"]\naws_objects = {"abc/../b" = "a"}', {}, "a key has no empty part, `.` or `..`"),
+        ('watch = ["totals"]', {}, "watch 'totals' in pyproject's [tool.harness]: write DATABASE.TABLE or"),
+        ("databases = {shop = 3}", {}, "databases.shop"),
         ('images.minio = {tag = "a", context = "b"}', {}, "a built-in image has this name; rename yours"),
         ("pools.narrow = -2", {}, "pools.narrow"),
         ("pools.wide = 3_000_000_000", {}, "pools.wide"),
@@ -149,6 +159,14 @@ def test_paths_are_relative_to_the_root(tmp_path: Path) -> None:
 def test_the_error_of_an_invalid_password_hides_it(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"at least 8 characters \(given: '\*\*\*'\)"):
         Settings.load(project(tmp_path, 'minio_password = "secret"'), NAMES, {}, {})
+
+
+def test_a_database_has_one_seed_or_several(tmp_path: Path) -> None:
+    root = project(tmp_path, 'databases = {shop = "schema.sql", stock = ["schema.sql", "rows.csv"]}')
+    assert Settings.load(root, NAMES, {}, {}).databases == {
+        "shop": (Path("schema.sql"),),
+        "stock": (Path("schema.sql"), Path("rows.csv")),
+    }
 
 
 @pytest.mark.parametrize("content", ["tool = 3", "[tool]\nharness = 'x'"])

@@ -21,7 +21,7 @@ def elsewhere():
     pytest.skip("not run: needs something")
 
 class FakeStack:
-    stack_id, seconds, images, services = "0", {}, {}, ()
+    stack_id, seconds, images, services, remarks = "0", {}, {}, (), ()
 
     def mask(self, text):
         return text
@@ -32,12 +32,12 @@ def harness_stack():
 
 @pytest.fixture
 def world(request, harness_stack):
-    from harness.fixtures import WORLD
+    from harness.world_factory import register_world
     from harness.run import Run
     from harness.world import World
     made = World(None, harness_stack, None, None, {}, {}, None)
     made.runs += [Run("a_dag", date, refused="for a test") for date in ("2021-01-01", "2021-02-01")]
-    request.node.stash[WORLD] = made
+    register_world(request, made)
     return made
 
 @pytest.mark.parametrize("kind", ["made-up", "real"])

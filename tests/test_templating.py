@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.declared_data import check_watched_databases
 from harness.errors import SettingsError
+from harness.services.seeds import find_seeds
 from harness.services.stack import Stack
 from harness.settings import Settings
 from harness.templating import (
@@ -51,10 +53,10 @@ def test_an_invalid_declaration_is_refused_in_one_line(text: str, message: str) 
 
 def test_schemas_are_read_from_the_root(tmp_path: Path) -> None:
     (tmp_path / "own.sql").write_text("CREATE TABLE a ()")
-    settings = Settings(root=tmp_path, databases={"own": Path("own.sql")})
+    settings = Settings(root=tmp_path, databases={"own": (Path("own.sql"),)})
     assert read_schemas(settings) == {"own": "CREATE TABLE a ()"}
     with pytest.raises(SettingsError, match=r"^database 'own': none\.sql can't be read \(No such file"):
-        read_schemas(Settings(root=tmp_path, databases={"own": Path("none.sql")}))
+        read_schemas(Settings(root=tmp_path, databases={"own": (Path("none.sql"),)}))
 
 
 def test_airflow_settings_and_variables_are_environment_variables(
@@ -84,3 +86,45 @@ def test_placeholders_exist_for_every_name_of_a_stack(harness_stack: Stack, tmp_
     assert (placeholders["region"], placeholders["root"]) == ("eu-west-1", str(tmp_path))
     with pytest.raises(KeyError):
         placeholders["minio.uri"]
+
+
+def test_a_csv_seed_is_a_copy(tmp_path: Path) -> None:
+    (tmp_path / "own.sql").write_text("CREATE TABLE rows ()")
+    (tmp_path / "rows.csv").write_text('a,"b ""c"""\n1,2')
+    settings = Settings(root=tmp_path, databases={"own": (Path("own.sql"), Path("rows.csv"))})
+    copy = 'COPY "public"."rows" ("a", "b ""c""") FROM stdin (FORMAT csv, HEADER);'
+    assert read_schemas(settings) == {"own": f'CREATE TABLE rows ()\n;\n{copy}\na,"b ""c"""\n1,2\n\\.\n'}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", r"^database 'own': rows\.csv is empty: its first line must name the columns$"),
+        ("a\n\\.\n", r"^database 'own': rows\.csv: line 2 is `\\\.`, which ends the data: write"),
+    ],
+)
+def test_an_invalid_csv_seed_is_refused_in_one_line(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "rows.csv").write_text(content)
+    with pytest.raises(SettingsError, match=message):
+        read_schemas(Settings(root=tmp_path, databases={"own": (Path("rows.csv"),)}))
+
+
+def test_seed_objects_are_files_and_folders(tmp_path: Path) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "deep" / "a.csv").write_text("a")
+    declared = {"landing": Path("in"), "landing/x": Path("in"), "other/b": Path("in/deep/a.csv")}
+    assert list(find_seeds(tmp_path, declared)) == [
+        ("landing", "deep/a.csv"),
+        ("landing", "x/deep/a.csv"),
+        ("other", "b"),
+    ]
+    with pytest.raises(SettingsError, match=r"^object 'landing/x': there is no file or folder none: correct"):
+        find_seeds(tmp_path, {"landing/x": Path("none")})
+    with pytest.raises(SettingsError, match=r"is a file: write 'landing/a\.csv', or name a folder$"):
+        find_seeds(tmp_path, {"landing": Path("in/deep/a.csv")})
+
+
+def test_a_watched_database_must_be_declared() -> None:
+    check_watched_databases(["shop.totals"], ["shop"])
+    with pytest.raises(SettingsError, match=r"^watch 'shp\.totals' in .* the declared databases are shop: declare"):
+        check_watched_databases(["shp.totals"], ["shop"])

@@ -27,12 +27,15 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     # Other commands don't need pytest, which takes long to import. Here the project's conftest may declare databases.
     from harness.cli.endpoints import format_credentials, format_endpoints, format_start_times
     from harness.run_command.session import run_in_session
+    from harness.services.seeds import put_seeds
     from harness.services.session import ServiceSession
     from harness.services.stack import Stack
+    from harness.settings import Settings
 
     found: dict[str, dict[str, str]] = {}
 
-    def work(harness_stack: Stack, connections: Mapping[str, str]) -> None:
+    def work(harness_stack: Stack, harness_settings: Settings, connections: Mapping[str, str]) -> None:
+        put_seeds(harness_stack, harness_settings)
         progress.step("services", format_start_times(harness_stack), last=True)
         found["endpoints"] = format_endpoints(harness_stack)
         if chosen.show_credentials:

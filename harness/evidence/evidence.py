@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from harness.evidence.aws_state import AwsState
 from harness.evidence.capped_waits import CappedWait
 from harness.evidence.normalise import normalise
 from harness.evidence.objects import Objects
+from harness.evidence.tables import TableRows
 from harness.services.sidecars import ContainerPastRelay, Sidecar
 
 SCHEMA_VERSION = 3
@@ -28,7 +30,8 @@ class Evidence:
 
     `objects` are in MinIO, `aws` in the AWS mock; `sidecars` are in order of start, `warnings` from the run's log.
     `containers_past_relay` were created on the engine since the scenario began, by the DAG or others, without the
-    harness's labels; the harness leaves them running. `capped_waits` lists what `waits = "short"` changed.
+    harness's labels; the harness leaves them running. `capped_waits` lists what `waits = "short"` changed. `tables` are
+    the watched tables, by the names in `watch`.
     """
 
     objects: Objects = field(default_factory=dict)
@@ -37,9 +40,13 @@ class Evidence:
     warnings: tuple[str, ...] = ()
     containers_past_relay: tuple[ContainerPastRelay, ...] = ()
     capped_waits: tuple[CappedWait, ...] = ()
+    tables: Mapping[str, TableRows] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the evidence without values that differ in every run: ids, names, times."""
+        """Return the evidence without values that differ in every run: ids, names, times.
+
+        Rows of watched tables are unchanged, because a time or an id in a table is data.
+        """
         return {
             "schema_version": SCHEMA_VERSION,
             "objects": {
@@ -59,6 +66,8 @@ class Evidence:
             "capped_waits": [wait.as_json() for wait in self.capped_waits],
             # compare.py ignores this key, because other users of the engine create containers too.
             "containers_past_relay": [{"image": each.image, "name": each.name} for each in self.containers_past_relay],
+            # Without watched tables the key is absent, so that evidence of earlier releases stays comparable.
+            **({"tables": {name: asdict(table) for name, table in self.tables.items()}} if self.tables else {}),
         }
 
 

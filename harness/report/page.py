@@ -22,6 +22,8 @@ LOG_LINES = 400
 """Lines of a log on the page; the whole log is in its file."""
 OBJECTS, FEW_OBJECTS = 200, 15
 """Maximum number of objects on the page, and of objects that are shown unfolded."""
+ROWS = 100
+"""Maximum number of a watched table's rows on the page."""
 SIGNS = {
     "passed": "✓",
     "failed": "✗",
@@ -53,6 +55,8 @@ def page(session: Session) -> str:
         box_height=BOX_HEIGHT,
         most_objects=OBJECTS,
         few_objects=FEW_OBJECTS,
+        most_rows=ROWS,
+        cell=cell,
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         policy=f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'",
@@ -76,6 +80,13 @@ def aws_state(evidence: Evidence) -> dict[str, Any]:
     """Return the AWS mock's state without objects; empty if it holds nothing else."""
     found = {name: value for name, value in evidence.aws.as_json().items() if name != "objects"}
     return found if any(found.values()) else {}
+
+
+def cell(value: object) -> str:
+    """Format a value of a table's row: a text unchanged, null as `NULL`, all else as JSON."""
+    if value is None:
+        return "NULL"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def size(count: int) -> str:

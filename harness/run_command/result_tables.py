@@ -28,6 +28,11 @@ def show_result(console: Console, run: Run, mask: Callable[[str], str]) -> None:
     _objects(console, "MinIO", evidence.objects)
     _objects(console, "AWS", evidence.aws.objects)
     _resources(console, evidence)
+    if evidence.tables:
+        watched = plain_table("watched table", "rows", numbers=("rows",))
+        for name, rows in evidence.tables.items():
+            watched.add_row(escape(name), str(rows.total) if rows.unreadable is None else escape(rows.unreadable))
+        console.print(watched)
     if evidence.sidecars:
         sidecars = plain_table("sidecar", "exit code", "last line", numbers=NUMBERS)
         for one in evidence.sidecars:

@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 from docker.models.containers import Container
+from minio import Minio
 
 from harness.errors import ServiceError
 from harness.services.containers import (
@@ -91,6 +92,10 @@ class AwsService(ABC):
             aws_secret_access_key=secret_key,
             config=Config(retries={"total_max_attempts": 1}, proxies={}),
         )
+
+    def anonymous_s3(self) -> Minio:
+        """Return a client of the mock's S3. The mock records signed calls only, so none of this client's."""
+        return Minio(self.url.removeprefix("http://"), secure=False, region=self.region)
 
     def secrets(self) -> tuple[str, ...]:
         return ()

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from harness.errors import ServiceError
 from harness.services.postgres_server import SUPERUSER, PostgresServer
+from harness.services.schema import load_schema
 
 SINCE_STRATEGY = 150000
 
@@ -147,9 +148,9 @@ class PostgresService:
         """Return the libpq URL of an undeclared database, by the shortest way from this machine."""
         return self._server.direct_url(database)
 
-    def connect(self, database: str) -> psycopg.Connection:
-        """Return a new connection in autocommit mode."""
-        return psycopg.connect(self.url(database), autocommit=True, connect_timeout=10)
+    def connect(self, database: str, options: str = "") -> psycopg.Connection:
+        """Return a new connection in autocommit mode. `options` are server settings, as `-c NAME=VALUE`."""
+        return psycopg.connect(self.url(database), autocommit=True, connect_timeout=10, options=options)
 
     def major(self) -> int:
         return self._server.version() // 10000
@@ -200,7 +201,7 @@ class PostgresService:
         self._server.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(template, user))
         with self.connect(_template(own)) as connection:
             connection.execute(sql.SQL("SET ROLE {}").format(user))
-            connection.execute(schema.encode())
+            load_schema(connection, name, schema)
         # The owner must not change the template. CREATE DATABASE fails if a session uses it.
         self._server.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(template, sql.Identifier(SUPERUSER)))
         self._server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(template))

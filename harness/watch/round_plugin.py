@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.fixtures import WORLD
 from harness.watch.selection import Selection
+from harness.world_factory import find_worlds, is_scenario
 
 
 class RoundPlugin:
@@ -46,8 +46,8 @@ class RoundPlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Keep the selected scenarios. A scenario is a test that requests the fixture `world`."""
-        scenarios = [item for item in items if "world" in getattr(item, "fixturenames", ())]
+        """Keep the selected scenarios: tests that use a world."""
+        scenarios = [item for item in items if is_scenario(item)]
         self._collected = {item.nodeid: str(item.path) for item in scenarios}
         selected = [item for item in scenarios if self._is_selected(item)]
         if others := [item for item in items if item not in selected]:
@@ -60,8 +60,7 @@ class RoundPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        world = item.stash.get(WORLD, None)
-        runs = world.runs if world else []
+        runs = [run for world in find_worlds(item) for run in world.runs]
         self._runs[item.nodeid] = [run.dag_id for run in runs]
         for run in runs:
             self._dag_files.update(run.dag_files)

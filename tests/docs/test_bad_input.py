@@ -81,6 +81,11 @@ def a_file_in_the_way(place: Place) -> None:
     (place.folder / "file").write_text("in the way")
 
 
+def write_seed(place: Place, name: str, text: str) -> None:
+    (place.folder / name).write_text(text)
+    place.pyproject(f'databases = {{shop = "{name}"}}')
+
+
 def write_old_state(place: Place) -> None:
     for name in ("embedded-0", "stack-0"):
         place.write_state(name, '{"fits": "x", "pid": 1}')
@@ -134,6 +139,19 @@ GIVEN: dict[str, Callable[[Place], object]] = {
     "an invalid `pyproject.toml`": lambda place: place.pyproject("= 1"),
     "an unreadable `pyproject.toml`": unreadable,
     "a missing schema file": lambda place: place.pyproject('databases = {shop = "none.sql"}'),
+    "an invalid bucket of the AWS mock": lambda place: place.pyproject('aws_buckets = ["My_Bucket"]'),
+    "a seed object in an undeclared bucket": lambda place: place.pyproject('objects = {"reports/a" = "a"}'),
+    "a seed object with an invalid key": lambda place: place.pyproject(
+        'buckets = ["reports"]\nobjects = {"reports/../a" = "a"}'
+    ),
+    "a watched table without a database": lambda place: place.pyproject('watch = ["totals"]'),
+    "a CSV seed without a header": lambda place: write_seed(place, "empty.csv", ""),
+    "a CSV seed whose table does not exist": lambda place: write_seed(place, "rows.csv", "a\n1\n"),
+    "a missing seed object": lambda place: place.pyproject('buckets = ["reports"]\nobjects = {"reports/a" = "none"}'),
+    "a seed object without a key": lambda place: place.pyproject(
+        'buckets = ["reports"]\nobjects = {reports = "pyproject.toml"}'
+    ),
+    "a watched table of an undeclared database": lambda place: place.pyproject('watch = ["shp.totals"]'),
     "a connection that refers to an unknown value": lambda place: place.pyproject(
         'connections = {shop = "${postgres.shop}"}'
     ),

@@ -8,6 +8,7 @@ from harness.airflow.facts import TaskResult
 from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence
 from harness.evidence.objects import StoredObject
+from harness.evidence.tables import TableRows
 from harness.report.model import Image, ReportedRun, Scenario, ServiceLines, Session, Stack, TaskLog, Versions
 from harness.run import Run
 from harness.services.sidecars import Sidecar
@@ -69,6 +70,14 @@ def failed_run() -> Run:
             ),
             sidecars=(Sidecar("id", "name", "cruncher:1", 7, f"crunching\n{HOSTILE}"),),
             warnings=("a warning", HOSTILE),
+            tables={
+                "shop.daily_totals": TableRows(
+                    tuple({"day": f"2026-03-{n}", "total": None, HOSTILE: [HOSTILE, n]} for n in range(120)),
+                    3000,
+                    True,
+                ),
+                "shop.daily": TableRows(unreadable=f"no table {HOSTILE}"),
+            },
         ),
     )
 

@@ -23,7 +23,7 @@ from harness.evidence.aws_state import AwsState
 from harness.evidence.evidence import Evidence
 from harness.evidence.objects import StoredObject
 from harness.images.local import ResolvedImage
-from harness.fixtures import WORLD
+from harness.world_factory import register_world
 from harness.run import Run
 from harness.services.sidecars import Sidecar
 from harness.services.stack import Stack
@@ -41,7 +41,7 @@ class Service:
         return (SECRET,)
 
 class FakeStack:
-    stack_id, seconds = "session-0", {"minio": 1.5}
+    stack_id, seconds, remarks = "session-0", {"minio": 1.5}, ()
     images = {"minio": ResolvedImage("minio", f"minio:{SECRET}", "built", "RELEASE.1", 1)}
     services = tuple(Service(name) for name in ("minio", "postgres", "aws", "relay"))
     mask = Stack.mask
@@ -64,7 +64,7 @@ def create_run(dag_id, state, log):
 @pytest.fixture
 def world(request, harness_stack):
     made = World(None, harness_stack, None, None, {}, {}, None)
-    request.node.stash[WORLD] = made
+    register_world(request, made)
     yield made
     if "ends_badly" in request.node.name:
         raise RuntimeError("at its end")

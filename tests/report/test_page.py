@@ -92,6 +92,14 @@ def test_the_page_mentions_unknown_and_omitted_data() -> None:
     assert "Not run: DAG &#39;helo&#39; is not in &lt;/pre&gt;" in text
     assert "log.txt has 202 lines before it" in text
     assert "evidence.json lists 51 more objects." in text
+    assert "evidence.json lists 20 more rows." in text
+    assert "Truncated: the evidence has the first 120 of 3000 rows." in text
+
+
+def test_watched_tables_are_shown() -> None:
+    text = page(a_session())
+    assert "<td>2026-03-99</td><td>NULL</td><td>[&#34;&lt;/pre&gt;" in text
+    assert "Table <code>shop.daily</code> can't be read: no table &lt;/pre&gt;" in text
 
 
 def test_bars_have_the_tasks_times() -> None:

@@ -1,0 +1,53 @@
+"""Checks of the data that a project declares: buckets, seed objects, watched tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from harness.errors import SettingsError
+
+BUCKET = re.compile(r"(?!(\d+\.){3}\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+WATCHED = re.compile(r"[^.]+(\.[^.]+){1,2}")
+SOURCE = "in pyproject's [tool.harness]"
+
+
+def check_bucket_names(setting: str, buckets: Iterable[str]) -> None:
+    """Raise SettingsError if S3 does not allow a bucket's name."""
+    for name in buckets:
+        if not BUCKET.fullmatch(name):
+            raise SettingsError(
+                f"bucket {name!r}: names are lower case letters, digits, dots and hyphens (3-63). Rename it in "
+                f"[tool.harness] {setting}"
+            )
+
+
+def check_object_names(setting: str, objects: Iterable[str], buckets_setting: str, buckets: Iterable[str]) -> None:
+    """Raise SettingsError unless each object, `BUCKET/KEY`, is in a declared bucket and has a valid key."""
+    for name in objects:
+        bucket, *parts = name.split("/")
+        if bucket not in buckets:
+            raise SettingsError(
+                f"{setting} {name!r} {SOURCE}: no bucket {bucket!r} is declared: add it to {buckets_setting}, or "
+                "correct the name"
+            )
+        if {"", ".", ".."} & set(parts):
+            raise SettingsError(f"{setting} {name!r} {SOURCE}: a key has no empty part, `.` or `..`: correct the name")
+
+
+def check_watched_names(watched: Iterable[str]) -> None:
+    """Raise SettingsError unless each name is DATABASE.TABLE or DATABASE.SCHEMA.TABLE."""
+    for name in watched:
+        if not WATCHED.fullmatch(name):
+            raise SettingsError(f"watch {name!r} {SOURCE}: write DATABASE.TABLE or DATABASE.SCHEMA.TABLE")
+
+
+def check_watched_databases(watched: Iterable[str], databases: Iterable[str]) -> None:
+    """Raise SettingsError if a watched table is in a database that the project does not declare."""
+    declared = sorted(databases)
+    for name in watched:
+        if name.partition(".")[0] not in declared:
+            raise SettingsError(
+                f"watch {name!r} {SOURCE}: the declared databases are {', '.join(declared) or '(none)'}: declare the "
+                "database, or correct the name"
+            )
