@@ -1,4 +1,4 @@
-"""Checks of the data that a project declares: buckets, seed objects, watched tables."""
+"""Checks of the data that a project declares: seed objects, watched tables."""
 
 from __future__ import annotations
 
@@ -7,19 +7,8 @@ from collections.abc import Iterable
 
 from harness.errors import SettingsError
 
-BUCKET = re.compile(r"(?!(\d+\.){3}\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 WATCHED = re.compile(r"[^.]+(\.[^.]+){1,2}")
 SOURCE = "in pyproject's [tool.harness]"
-
-
-def check_bucket_names(setting: str, buckets: Iterable[str]) -> None:
-    """Raise SettingsError if S3 does not allow a bucket's name."""
-    for name in buckets:
-        if not BUCKET.fullmatch(name):
-            raise SettingsError(
-                f"bucket {name!r}: names are lower case letters, digits, dots and hyphens (3-63). Rename it in "
-                f"[tool.harness] {setting}"
-            )
 
 
 def check_object_names(setting: str, objects: Iterable[str], buckets_setting: str, buckets: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from harness.declarations import check_config, check_environment, check_pass_environment, check_variables
-from harness.declared_data import check_bucket_names, check_object_names, check_watched_names
+from harness.declared_data import check_object_names, check_watched_names
 from harness.errors import SettingsError
 from harness.names import check_aliases, check_buckets, check_databases, check_images
 
@@ -195,6 +195,7 @@ class Settings(BaseModel):
         except ValidationError as error:
             raise SettingsError(_format_error(error)) from error
         check_buckets(settings.buckets, f"pyproject's [{TABLE}] buckets")
+        check_buckets(settings.aws_buckets, f"pyproject's [{TABLE}] aws_buckets")
         check_databases(settings.databases, f"pyproject's [{TABLE}.databases]")
         check_aliases(settings.aliases, f"pyproject's [{TABLE}.aliases]")
         check_images({name: image.tag for name, image in settings.images.items()}, f"pyproject's [{TABLE}.images]")
@@ -206,7 +207,6 @@ class Settings(BaseModel):
         check_environment(settings.environment)
         check_variables(settings.variables)
         check_pass_environment(settings.pass_environment)
-        check_bucket_names("aws_buckets", settings.aws_buckets)
         check_object_names("objects", settings.objects, "buckets", settings.buckets)
         check_object_names("aws_objects", settings.aws_objects, "aws_buckets", settings.aws_buckets)
         check_watched_names(settings.watch)

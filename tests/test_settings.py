@@ -59,7 +59,7 @@ def test_an_option_overrides_a_projects_image(tmp_path: Path) -> None:
         (
             'aws_buckets = ["My_Bucket"]',
             {},
-            "bucket 'My_Bucket': names are lower case letters, digits, dots and hyphens",
+            "bucket 'My_Bucket': a name has 3 to 63 lower case letters, digits, dots and hyphens",
         ),
         ('aws_buckets = ["10.0.0.1"]', {}, "Rename it in [tool.harness] aws_buckets"),
         ('objects = {"reports/a" = "a"}', {}, "no bucket 'reports' is declared: add it to buckets"),
