@@ -61,7 +61,7 @@ def test_an_option_overrides_a_projects_image(tmp_path: Path) -> None:
             {},
             "bucket 'My_Bucket': a name has 3 to 63 lower case letters, digits, dots and hyphens",
         ),
-        ('aws_buckets = ["10.0.0.1"]', {}, "Rename it in [tool.harness] aws_buckets"),
+        ('aws_buckets = ["10.0.0.1"]', {}, "rename it in pyproject's [tool.harness] aws_buckets"),
         ('objects = {"reports/a" = "a"}', {}, "no bucket 'reports' is declared: add it to buckets"),
         ('aws_buckets = ["abc"]\naws_objects = {"abc/../b" = "a"}', {}, "a key has no empty part, `.` or `..`"),
         ('watch = ["totals"]', {}, "watch 'totals' in pyproject's [tool.harness]: write DATABASE.TABLE or"),
