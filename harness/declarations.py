@@ -66,7 +66,7 @@ def check_pass_environment(names: Iterable[str]) -> None:
         why = None
         if name.startswith(CLOUD):
             why = "it may lead to a real account or engine, which no run may reach; declare a value for the run in"
-        elif name.startswith(SET_BY_HARNESS) or name in ISOLATION:
+        elif name.startswith(SET_BY_HARNESS) or name in ISOLATION or name.upper().endswith("_PROXY"):
             why = "each run has a value of its own; declare another one in"
         if why:
             raise SettingsError(f"pass_environment {name!r}: {why} [tool.harness.environment]")

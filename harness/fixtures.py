@@ -18,7 +18,7 @@ from harness.declared_data import check_watched_databases
 from harness.errors import HarnessError
 from harness.plugin import SERVICE_SESSION, SETTINGS
 from harness.report.collect import REMARK
-from harness.templating import read_schemas, render_declarations, render_project, template_values
+from harness.templating import find_passed_secrets, read_schemas, render_declarations, render_project, template_values
 from harness.world_factory import WorldFactory, check_declaration, combine_worlds, find_worlds, is_scenario
 
 # Other modules are imported in functions: a pytest that runs no scenario should not wait for the services' clients.
@@ -128,6 +128,7 @@ def harness_stack(
         with announce(progress, "services", "starting"):
             running = stack.enter_context(open_stack(session, harness_settings, databases, progress))
         pytestconfig.stash[STACK] = running
+        running.passed_secrets.extend(find_passed_secrets(harness_settings))
         folder = tmp_path_factory.mktemp("migration")
         with announce(progress, "metadata database", "migrating or restoring its template"):
             ensure_template(harness_airflow, running.postgres, harness_settings.cache_dir, folder)

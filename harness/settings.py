@@ -17,6 +17,8 @@ from harness.errors import SettingsError
 from harness.names import check_aliases, check_buckets, check_databases, check_images
 
 ENV_PREFIX = "HARNESS_"
+LONGEST_TIMEOUT = 1e6
+"""Seconds; the operating system refuses much longer waits."""
 TABLE = "tool.harness"
 
 ImageMode = Literal["auto", "pull", "build"]
@@ -119,7 +121,9 @@ class Settings(BaseModel):
     image_overrides: Mapping[str, str] = Field(default_factory=dict)
     cache_dir: Path = Field(default_factory=lambda: platformdirs.user_cache_path("airflow-scenario-harness"))
     start_timeout: float = Field(default=60.0, gt=0, description="seconds a service may take to be ready")
-    run_timeout: float = Field(default=600.0, gt=0, description="seconds one `airflow dags test` may take")
+    run_timeout: float = Field(
+        default=600.0, gt=0, le=LONGEST_TIMEOUT, description="seconds one `airflow dags test` may take"
+    )
     runner: Runner = "auto"
     waits: Waits = Field(
         default="real", description="short: the waits between retries, pokes and polls of tasks last at most a second"

@@ -15,11 +15,13 @@ from harness.declarations import config_variable
 from harness.errors import SettingsError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from harness.services.stack import Stack
     from harness.settings import Settings
 
+SECRET = re.compile("PASS|SECRET|TOKEN|KEY|CREDENTIAL|AUTH|DSN|CONN")
+"""In the names of variables that usually hold a secret."""
+SHORTEST = 4
+"""Characters of a secret; masking shorter values would hide other text."""
 ENGINE_PREFIXES = ("relay.", "network", "images.")
 """Prefixes of the names that an embedded stack lacks."""
 
@@ -108,8 +110,16 @@ def render_project(settings: Settings, values: Mapping[str, str], engine: bool) 
         for name, value in names.items()
     }
     variables = {f"AIRFLOW_VAR_{name.upper()}": text for name, text in settings.variables.items()}
-    passed = {name: os.environ[name] for name in settings.pass_environment if name in os.environ}
-    return passed | render_declarations(config | variables, values, engine)
+    return _read_passed(settings) | render_declarations(config | variables, values, engine)
+
+
+def find_passed_secrets(settings: Settings) -> list[str]:
+    """Return the passed values of variables whose names are those of secrets, for masking."""
+    return [value for name, value in _read_passed(settings).items() if SECRET.search(name) and len(value) >= SHORTEST]
+
+
+def _read_passed(settings: Settings) -> dict[str, str]:
+    return {name: os.environ[name] for name in settings.pass_environment if name in os.environ}
 
 
 def render_declarations(declared: Mapping[str, str], values: Mapping[str, str], engine: bool) -> dict[str, str]:

@@ -15,6 +15,9 @@ from harness.settings import Settings
 ASTRO = ("include", ".astro")
 """Folders of `astro dev init`, whose image has the folder around them on its Python path."""
 
+CONFIG_LINK = "project-config"
+"""A link in a run's home to the project's config folder."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -36,7 +39,19 @@ class Layout:
     def link_config(self, home: Path) -> None:
         """Give the home of a run the project's config folder, because no setting names that folder."""
         if self.config:
-            (home / "config").symlink_to(self.config)
+            link_config(home, self.config)
+
+
+def link_config(home: Path, config: Path) -> None:
+    """Create the folder `config` of an AIRFLOW_HOME with a link to each entry of the project's folder.
+
+    It is no link itself, because Airflow and the harness write into it.
+    """
+    (home / CONFIG_LINK).symlink_to(config)
+    (home / "config").mkdir()
+    for entry in config.iterdir():
+        if entry.name != "__pycache__":
+            (home / "config" / entry.name).symlink_to(entry)
 
 
 def find_layout(settings: Settings) -> Layout:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from harness.airflow.connections import refuse_misleading_connections
 from harness.errors import RunRefusedError
+from harness.settings import LONGEST_TIMEOUT
 
 
 def refuse_misleading(dags_folder: Path, date: str, env: Mapping[str, str]) -> None:
@@ -37,7 +38,9 @@ def check_date(date: str) -> None:
 
 def check_timeout(timeout: float | None) -> None:
     """Raise RunRefusedError unless the timeout of a run is a number above 0, or None."""
-    if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+    if timeout is None:
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= LONGEST_TIMEOUT:
         raise RunRefusedError(f"timeout={timeout!r}: write the seconds as a number above 0")
 
 

@@ -6,6 +6,7 @@ The package `runners` has the two ways to execute the command.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,10 +78,16 @@ def run_dag(request: RunRequest, execute: Execute) -> RunFacts:
 
 
 def read_run_texts(request: RunRequest) -> Iterator[str]:
-    """Yield the texts that can name what the run uses: values, configuration, the files of its folder."""
+    """Yield the texts that can name what the run uses: values, configuration, the files of its folders.
+
+    The folder around the dags folder is on the Python path of an Astro project, which keeps its modules in `include`.
+    """
     yield from request.env.values()
     yield json.dumps(request.conf)
-    for file in sorted(request.dags_folder.rglob("*")):
+    around = request.dags_folder.parent
+    paths = [*request.env.get("PYTHONPATH", "").split(os.pathsep), request.env.get("AIRFLOW__CORE__PLUGINS_FOLDER", "")]
+    folders = {request.dags_folder, around / "include", *map(Path, filter(None, paths))} - {around}
+    for file in sorted(file for folder in folders for file in folder.rglob("*")):
         if file.suffix in TEXTS and file.is_file():
             yield file.read_text(errors="replace")
 

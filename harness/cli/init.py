@@ -14,11 +14,12 @@ from harness.images.catalogue import BUILT_IN
 from harness.settings import Settings
 
 DAG = "dags/daily_total.py"
+WORKFLOW = ".github/workflows/scenarios.yml"
 FILES = {
     DAG: "daily_total.py",
     "schema.sql": "schema.sql",
     "scenarios/test_daily_total.py": "test_daily_total.py",
-    ".github/workflows/scenarios.yml": "workflow.yml",
+    WORKFLOW: "workflow.yml",
 }
 """Path in the project -> name of the text in the folder `starter`."""
 
@@ -31,22 +32,28 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 def run(root: Path, chosen: argparse.Namespace) -> int:
     for line in write_project(Path.cwd(), _major(root)):
         print(line)
-    print("run the scenario: pytest scenarios")
+    print("run the scenarios: pytest")
     return 0
 
 
 def write_project(folder: Path, airflow_major: int) -> list[str]:
     """Write the missing files; return a line about each file. Raises SettingsError for a broken pyproject.toml.
 
-    The table [tool.harness] is added at the end of an existing pyproject.toml that has no such table.
+    The table [tool.harness] is added at the end of an existing pyproject.toml that has no such table. If there is one,
+    only the workflow is written, because the DAG would need other declarations.
     """
     texts = {path: _read_text(name) for path, name in FILES.items()}
     if airflow_major < 3:
         texts[DAG] = texts[DAG].replace("from airflow.sdk import", "from airflow.decorators import")
-    return [_add_tables(folder / "pyproject.toml", _read_text("tables.toml")), *_write(folder, texts)]
+    added = _add_tables(folder / "pyproject.toml", _read_text("tables.toml"))
+    if added is None:
+        kept = f"pyproject.toml: kept, because it has a table [tool.harness], so only {WORKFLOW} is written"
+        return [kept, *_write(folder, {WORKFLOW: texts[WORKFLOW]})]
+    return [added, *_write(folder, texts)]
 
 
-def _add_tables(pyproject: Path, tables: str) -> str:
+def _add_tables(pyproject: Path, tables: str) -> str | None:
+    """Add the tables and return a line about it; None if there is a table [tool.harness]."""
     before = pyproject.read_text() if pyproject.exists() else ""
     try:
         declared = tomllib.loads(before).get("tool", {})
@@ -55,7 +62,7 @@ def _add_tables(pyproject: Path, tables: str) -> str:
             f"{pyproject} is not valid TOML: {error}. Repair the file, then run `harness init`"
         ) from error
     if "harness" in declared:
-        return "pyproject.toml: kept, because it has a table [tool.harness]"
+        return None
     gap = "\n" if before.endswith("\n") else "\n\n"
     with pyproject.open("a") as file:
         file.write(f"{gap}{tables}" if before else tables)

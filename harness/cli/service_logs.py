@@ -58,14 +58,14 @@ def _merge(readers: Mapping[str, Reader], lines: int, follow: bool) -> Iterator[
         for name, read in sorted(readers.items()):
             yield from (f"{name:{width}} | {line}" for line in read(lines, False))
         return
-    arrived: SimpleQueue[str | EngineError | None] = SimpleQueue()
+    arrived: SimpleQueue[str | Exception | None] = SimpleQueue()
 
     def forward(name: str, read: Reader) -> None:
         try:
             for line in read(lines, True):
                 arrived.put(f"{name:{width}} | {line}")
             arrived.put(None)
-        except EngineError as error:
+        except Exception as error:
             arrived.put(error)
 
     for name, read in readers.items():
@@ -73,7 +73,7 @@ def _merge(readers: Mapping[str, Reader], lines: int, follow: bool) -> Iterator[
     ended = 0
     while ended < len(readers):
         item = arrived.get()
-        if isinstance(item, EngineError):
+        if isinstance(item, Exception):
             raise item
         if item is None:
             ended += 1

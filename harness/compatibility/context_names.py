@@ -31,12 +31,13 @@ GONE = {
 Airflow 2 computed prev_* and next_* from the schedule. Airflow 3 names no replacement: data_interval_start and
 data_interval_end equal the logical date under a cron schedule, which is a CronTriggerTimetable there.
 """
-CONTEXTS = ("context", "ctx", "kwargs")
+CONTEXTS = ("context", "ctx")
 """Usual names of the context in a function."""
 RECORDS = {"dag_run": "DAG run", "ti": "task instance", "task_instance": "task instance"}
 """Context name -> what it is; neither has an execution_date in Airflow 3."""
 JINJA = Environment(extensions=["jinja2.ext.do"])  # noqa: S701 - only parses
 
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 Missing = tuple[str, str, int]
 """Reason, advice and line."""
 
@@ -45,6 +46,11 @@ def find_missing_names(tree: ast.AST) -> Iterator[Missing]:
     """Yield each use of a name that Airflow 3 lacks in a run's context."""
     facts = _FileFacts()
     facts.visit(tree)
+    facts.contexts.update(
+        node.args.kwarg.arg
+        for node in ast.walk(tree)
+        if isinstance(node, Function) and node.args.kwarg and node.name in facts.callables
+    )
     for node in ast.walk(tree):
         if id(node) in facts.ignored:
             continue
@@ -91,14 +97,14 @@ class _FileFacts(ast.NodeVisitor):
             self.ignored.add(id(node.value))
         self.generic_visit(node)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         if any(_is_task(each) for each in node.decorator_list):
             self.callables.add(node.name)
-            if node.args.kwarg:
-                self.contexts.add(node.args.kwarg.arg)
         if node.name == "__init__":
             self.ignored.update(map(id, ast.walk(node)))
         self.generic_visit(node)
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
 
     def visit_Assign(self, node: ast.Assign) -> None:
         if _is_context_call(node.value):

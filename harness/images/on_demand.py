@@ -63,8 +63,12 @@ class StackImages(dict[str, ResolvedImage]):
                     self[name]
 
     def explain(self, log: str) -> str | None:
-        """Return why an image that the log of a failed run names could not be obtained, or None."""
-        return next((str(error) for name, error in self._failures.items() if self._is_named(name, log)), None)
+        """Return why an image that the log of a failed run names was not obtained, or None."""
+        for name in self._declared:
+            if name not in self and self._is_named(name, log):
+                unnamed = f"image {name!r} was not built, because no variable and no file of the DAGs names it"
+                return str(self._failures.get(name, f"{unnamed}: declare a variable with the value ${{images.{name}}}"))
+        return None
 
     def _is_named(self, name: str, text: str) -> bool:
         return any(parse_repository_tag(reference)[0] in text for reference in self._declared.get(name, ()))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,8 @@ class Stack:
     images: StackImages
     seconds: Mapping[str, float]
     remarks: tuple[str, ...] = ()
+    passed_secrets: list[str] = field(default_factory=list)
+    """Secrets of this machine that runs see, by the setting `pass_environment`."""
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -73,7 +75,9 @@ class Stack:
 
     def mask(self, text: str) -> str:
         """Return `text` as it may be shown, with the secrets of this stack replaced by `***`."""
-        return shown_text(text, [secret for service in self.services for secret in service.secrets()])
+        return shown_text(
+            text, [*self.passed_secrets, *(secret for service in self.services for secret in service.secrets())]
+        )
 
 
 @contextmanager

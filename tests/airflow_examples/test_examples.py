@@ -121,7 +121,7 @@ def test_both_runners_end_with_the_bare_commands_exit_code(
     dag_id: str, world: World, examples: Path, harness_execute: Execute, bare: Callable[[str], int]
 ) -> None:
     if dag_id in (ONLY_IN_AIRFLOW_2 if world.airflow.major >= 3 else SINCE_AIRFLOW_3):
-        pytest.skip(f"not run: Airflow {world.airflow.version} has no {dag_id}")
+        pytest.skip(f"not run: Airflow {world.airflow.airflow_version} has no {dag_id}")
     assert harness_execute is not process.execute, "this test needs --harness-runner warm"
     world.settings = world.settings.model_copy(update={"dags_folder": examples})
     exit_codes = {"bare": bare(dag_id)}

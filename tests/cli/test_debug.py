@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from harness.cli import main
 from harness.settings import Settings
 from tests.outer import environment
@@ -71,5 +73,7 @@ def read_until(terminal: int, text: bytes) -> bytes:
     return shown
 
 
-def test_options_that_need_a_recorded_run_are_refused(tmp_path: Path) -> None:
-    assert main(["run", "stops", "2021-01-01", "--debug", "--json", "--dags-folder", str(tmp_path)]) == 2
+@pytest.mark.parametrize("option", [["--json"], ["--runner", "warm"]])
+def test_options_that_need_a_recorded_run_are_refused(option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "stops", "2021-01-01", "--debug", *option]) == 2
+    assert "error: --debug runs at the terminal by a runner of its own: remove" in capsys.readouterr().err

@@ -51,8 +51,13 @@ def test_nothing_is_replaced(tmp_path: Path) -> None:
 def test_an_existing_table_is_kept(tmp_path: Path) -> None:
     text = '[tool.harness]\ndags_folder = "pipelines"\n'
     (tmp_path / "pyproject.toml").write_text(text)
-    assert write_project(tmp_path, 3)[0] == "pyproject.toml: kept, because it has a table [tool.harness]"
+    workflow = ".github/workflows/scenarios.yml"
+    assert write_project(tmp_path, 3) == [
+        f"pyproject.toml: kept, because it has a table [tool.harness], so only {workflow} is written",
+        f"{workflow}: written",
+    ]
     assert (tmp_path / "pyproject.toml").read_text() == text
+    assert not (tmp_path / "dags").exists()
 
 
 def test_a_broken_pyproject_stops_before_anything_is_written(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_seed_objects_are_in_both_stores_and_leave_no_call(
         stack.reset()
         put_seeds(stack, settings)
 
-        found = gather_objects(stack.minio.client())
+        found = gather_objects(stack.minio.client(), stack.mask)
         aws = AwsState.from_document(stack.aws.state())
         assert {bucket: {key: one.size for key, one in keys.items()} for bucket, keys in found.items()} == {
             "landing": {"2026/a b.csv": 1, "copies/a b.csv": 1, "one.csv": 2, "z.csv": 2}

@@ -5,6 +5,7 @@ The scheduler puts the folder there, and `dags test` of Airflow 3.0 does not.
 
 from __future__ import annotations
 
+import importlib
 import os
 import runpy
 import sys
@@ -13,6 +14,8 @@ import sys
 def main(arguments: list[str]) -> None:
     """Run Airflow's entry point; the first of `arguments` is the folder."""
     folder, *command = arguments
+    if "COVERAGE_PROCESS_START" in os.environ:
+        importlib.import_module("coverage").process_startup()
     sys.path[0] = os.getcwd()  # noqa: PTH109 - as `python -m airflow` does
     sys.path.append(folder)
     sys.argv = ["airflow", *command]

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.airflow.environments import AirflowEnvironment
+from harness.airflow.layout import CONFIG_LINK
 
 # Prefixes of the variables that Airflow, Python and the C library read at their start. Each fork sets the others again.
 STARTUP = (
@@ -60,9 +61,9 @@ def host_key(airflow: AirflowEnvironment, env: Mapping[str, str]) -> str:
 
 
 def find_config_folder(env: Mapping[str, str]) -> str | None:
-    """Return the project's config folder, to which a link in the run's home leads; None if there is no link."""
+    """Return the project's config folder, to which a link in the run's home leads; None without the link."""
     with suppress(OSError):
-        return os.readlink(Path(env["AIRFLOW_HOME"], "config"))  # noqa: PTH115 - text, as for the other folders
+        return os.readlink(Path(env["AIRFLOW_HOME"], CONFIG_LINK))  # noqa: PTH115 - text, as for the other folders
     return None
 
 

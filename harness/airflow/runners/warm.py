@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.inside.host import SOCKET, WARM_UP_SECONDS
+from harness.airflow.layout import link_config
 from harness.airflow.run_environment import run_environment
 from harness.airflow.runners import ProcessResult, process
 from harness.airflow.runners.host_key import find_config_folder, host_key, select_startup
@@ -129,7 +130,7 @@ class WarmRunner:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
         if config := find_config_folder(env):
-            (home / "config").symlink_to(config)
+            link_config(home, Path(config))
         install_policy(home)  # in each host, because it serves runs with short and with real waits
         waiting = announce(self.progress, "warm host", f"starting Airflow {self.airflow.airflow_version}, once")
         with waiting, self.warm_up_database() as url, (slot / "log").open("wb") as log:
