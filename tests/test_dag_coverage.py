@@ -40,6 +40,7 @@ def test_it(world, harness_settings):
 """
 
 
+@pytest.mark.at_length  # its two workers each start a warm host
 def test_two_workers_measure_the_dags_of_both_runners(tmp_path: Path, harness_settings: Settings) -> None:
     folder = project(tmp_path, TEST)
     (folder / "conftest.py").write_text(CONFTEST + BOTH_RUNNERS)

@@ -124,7 +124,7 @@ def test_list_reads_the_folder_as_a_run_does(project: Path, pytestconfig: pytest
 
 
 @pytest.mark.one_runner
-@pytest.mark.parametrize("runner", ["process", "the session's"])
+@pytest.mark.parametrize("runner", [pytest.param("process", marks=pytest.mark.at_length), "the session's"])
 def test_a_run_has_all_that_its_project_declares(
     declared: World, project: Path, harness_execute: Execute, runner: str
 ) -> None:

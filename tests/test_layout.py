@@ -9,6 +9,7 @@ import pytest
 
 from harness.airflow.layout import Layout, find_layout
 from harness.airflow.runners.host_key import find_config_folder, host_key, select_startup
+from harness.airflow.waits import shorten_waits
 from harness.errors import SettingsError
 from harness.settings import Settings
 from tests.warm.stub import HERE
@@ -80,3 +81,17 @@ def test_the_key_of_a_host_has_what_airflow_reads_at_its_start(tmp_path: Path) -
     keys.append(host_key(HERE, env))
     assert len(set(keys)) == len(keys) == 7
     assert select_startup(env)["AIRFLOW__CORE__PLUGINS_FOLDER"] == str(plugins)
+
+
+def test_the_policy_of_short_waits_leaves_the_config_folder_of_the_project_alone(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "airflow_local_settings.py").write_text("own = 1")
+    for name in ("one", "two"):
+        home = tmp_path / name
+        home.mkdir()
+        Layout(config=config).link_config(home)
+        shorten_waits(home)
+        assert (home / "config" / "airflow_local_settings.py").read_text() == "own = 1"
+        assert find_config_folder({"AIRFLOW_HOME": str(home)}) == str(config)
+    assert [path.name for path in config.iterdir()] == ["airflow_local_settings.py"]

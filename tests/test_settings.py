@@ -96,6 +96,8 @@ def test_an_option_overrides_a_projects_image(tmp_path: Path) -> None:
         ('pass_environment = ["AWS_PROFILE"]', {}, "pass_environment 'AWS_PROFILE': it may lead to a real account"),
         ('pass_environment = ["GOOGLE_APPLICATION_CREDENTIALS"]', {}, "which no run may reach"),
         ('pass_environment = ["DOCKER_HOST"]', {}, "which no run may reach"),
+        ('pass_environment = ["https_proxy"]', {}, "each run has a value of its own"),
+        ("run_timeout = inf", {}, "run_timeout"),
         ('pass_environment = ["AIRFLOW_CONN_SHOP"]', {}, "each run has a value of its own; declare another one in"),
         (
             'pass_environment = ["SSL_CERT_FILE", "HOME"]',

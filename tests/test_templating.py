@@ -13,6 +13,7 @@ from harness.services.stack import Stack
 from harness.settings import Settings
 from harness.templating import (
     PlaceholderValues,
+    find_passed_secrets,
     read_schemas,
     render_declarations,
     render_project,
@@ -128,3 +129,10 @@ def test_a_watched_database_must_be_declared() -> None:
     check_watched_databases(["shop.totals"], ["shop"])
     with pytest.raises(SettingsError, match=r"^watch 'shp\.totals' in .* the declared databases are shop: declare"):
         check_watched_databases(["shp.totals"], ["shop"])
+
+
+def test_passed_secrets_are_found_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SHOP_PASSWORD": "hunter22", "SSL_CERT_FILE": "/certificates", "API_TOKEN": "abc"}.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings(root=tmp_path, pass_environment=("SHOP_PASSWORD", "SSL_CERT_FILE", "API_TOKEN", "UNSET_KEY"))
+    assert find_passed_secrets(settings) == ["hunter22"]

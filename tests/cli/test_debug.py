@@ -32,6 +32,7 @@ with DAG(dag_id="stops", start_date=dt.datetime(2020, 1, 1), schedule=None):
 TIMEOUT = 120
 
 
+@pytest.mark.at_length
 def test_breakpoint_in_a_task_opens_the_debugger(tmp_path: Path, harness_settings: Settings) -> None:
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "stops.py").write_text(DAG)

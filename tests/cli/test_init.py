@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tomllib
@@ -14,6 +13,7 @@ from harness.airflow.environments import AirflowEnvironment
 from harness.cli.init import FILES, write_project
 from harness.errors import SettingsError
 from harness.settings import Settings
+from tests.outer import environment
 
 
 def test_the_written_project_passes(
@@ -21,12 +21,10 @@ def test_the_written_project_passes(
 ) -> None:
     lines = write_project(tmp_path, harness_airflow.major)
     assert lines == [f"{path}: written" for path in ("pyproject.toml", *FILES)]
-    command = [sys.executable, "-m", "pytest", "scenarios", "-q", "--harness-stack", "embedded"]
-    python = ["--harness-airflow-python", str(harness_airflow.python)]
     done = subprocess.run(
-        [*command, *python],
+        [sys.executable, "-m", "pytest", "-q", "--harness-stack", "embedded"],
         cwd=tmp_path,
-        env={**os.environ, "HARNESS_CACHE_DIR": str(harness_settings.cache_dir)},
+        env={**environment(harness_settings.root), "HARNESS_CACHE_DIR": str(harness_settings.cache_dir)},
         capture_output=True,
         text=True,
         check=False,

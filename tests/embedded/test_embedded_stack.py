@@ -132,7 +132,9 @@ def test_only_loopback_can_reach_it(own: Stack) -> None:
 
 
 def test_services_have_logs(own: Stack) -> None:
-    assert "database system is ready" in own.postgres.log_tail(50)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(own.postgres.url("not-here"))
+    assert 'database "not-here" does not exist' in own.postgres.log_tail(50)
     assert "/mock/" in own.aws.log_tail(2000)
 
 

@@ -59,6 +59,7 @@ def explained(harness_airflow: AirflowEnvironment, tmp_path_factory: pytest.Temp
             {"forecast": "Utrecht on Thursday: rain"},
             {},
             id="plugins_folder",
+            marks=pytest.mark.at_length,  # a host of its own; tests/test_declared_project.py has plugins too
         ),
         pytest.param(
             "variables",

@@ -31,6 +31,7 @@ def test_a_session_survives_json() -> None:
 
 def test_the_sections_of_a_failure_and_their_order() -> None:
     assert [title for title, _ in failure_sections(part())] == [
+        "exception of task crunch",
         "log of task crunch, attempt 2, of inside_airbnb 2021-01-01 (exit code 1)",
         "log of task copy[1], attempt 1, of inside_airbnb 2021-01-01 (exit code 1)",
         "sidecar cruncher:1 (exit code 7)",
