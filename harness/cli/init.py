@@ -15,12 +15,12 @@ from harness.settings import Settings
 
 DAG = "dags/daily_total.py"
 FILES = {
-    DAG: "daily_total.py",
-    "schema.sql": "schema.sql",
-    "scenarios/test_daily_total.py": "test_daily_total.py",
+    DAG: "daily_total.py.txt",
+    "schema.sql": "schema.sql.txt",
+    "scenarios/test_daily_total.py": "test_daily_total.py.txt",
     ".github/workflows/scenarios.yml": "workflow.yml",
 }
-"""Path in the project -> name of the text in the folder `starter`."""
+"""Path in the project -> file in the folder `starter`."""
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
@@ -43,7 +43,7 @@ def write_project(folder: Path, airflow_major: int) -> list[str]:
     texts = {path: _read_text(name) for path, name in FILES.items()}
     if airflow_major < 3:
         texts[DAG] = texts[DAG].replace("from airflow.sdk import", "from airflow.decorators import")
-    return [_add_tables(folder / "pyproject.toml", _read_text("tables.toml")), *_write(folder, texts)]
+    return [_add_tables(folder / "pyproject.toml", _read_text("tables.toml.txt")), *_write(folder, texts)]
 
 
 def _add_tables(pyproject: Path, tables: str) -> str:
@@ -77,7 +77,7 @@ def _write(folder: Path, texts: Mapping[str, str]) -> list[str]:
 
 
 def _read_text(name: str) -> str:
-    return Path(__file__).with_name("starter").joinpath(f"{name}.txt").read_text()
+    return Path(__file__).with_name("starter").joinpath(name).read_text()
 
 
 def _major(root: Path) -> int:
