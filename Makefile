@@ -116,14 +116,20 @@ examples: images airflow-3.3 airflow-2.11 ## run Airflow's example DAGs with bot
 locks: venv ## update the locks from pyproject.toml and every .in file
 	@tools/environment locks $(if $(UPGRADE),--upgrade)
 
+# actionlint reads an action only where a workflow uses it, so it gets a workflow for that on its standard input.
+STARTER := harness/cli/starter/workflow.yml
+CALLER := {on: push, jobs: {test: {runs-on: ubuntu-latest, steps: [{uses: ./.github/actions/scenarios}]}}}
 # shellcheck and pyflakes are off, because not every machine has them.
 # Go is taken from the PATH, else from the wheel that the images' recipes use.
-actionlint: venv ## check the workflow
+actionlint: venv ## check the workflows and the action with actionlint and zizmor
 	@$(BIN)/actionlint -version 2>/dev/null | grep -qx "$(ACTIONLINT:v%=%)\|$(ACTIONLINT)" || { \
 	    go=$$(command -v go || $(BIN)/python -m harness.images.go) && \
 	    GOBIN="$$PWD/$(BIN)" "$$go" install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT); \
 	} || exit; \
-	$(BIN)/actionlint -shellcheck= -pyflakes= .github/workflows/*.yml && echo "actionlint: the workflow is in order"
+	$(BIN)/actionlint -shellcheck= -pyflakes= .github/workflows/*.yml $(STARTER) && \
+	echo '$(CALLER)' | $(BIN)/actionlint -shellcheck= -pyflakes= -
+	@$(BIN)/zizmor -q --offline --strict-collection .github $(STARTER)
+	@echo "actionlint, zizmor: the workflows and the action are in order"
 
 # Installs an engine only as root and unless HARNESS_INSTALL_ENGINE is 0.
 test-engine:

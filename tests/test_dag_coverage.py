@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import pytest
 from coverage import Coverage
 
 from harness.airflow.runners.process import execute

@@ -16,12 +16,12 @@ from harness.settings import Settings
 DAG = "dags/daily_total.py"
 WORKFLOW = ".github/workflows/scenarios.yml"
 FILES = {
-    DAG: "daily_total.py",
-    "schema.sql": "schema.sql",
-    "scenarios/test_daily_total.py": "test_daily_total.py",
+    DAG: "daily_total.py.txt",
+    "schema.sql": "schema.sql.txt",
+    "scenarios/test_daily_total.py": "test_daily_total.py.txt",
     WORKFLOW: "workflow.yml",
 }
-"""Path in the project -> name of the text in the folder `starter`."""
+"""Path in the project -> file in the folder `starter`."""
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
@@ -45,7 +45,7 @@ def write_project(folder: Path, airflow_major: int) -> list[str]:
     texts = {path: _read_text(name) for path, name in FILES.items()}
     if airflow_major < 3:
         texts[DAG] = texts[DAG].replace("from airflow.sdk import", "from airflow.decorators import")
-    added = _add_tables(folder / "pyproject.toml", _read_text("tables.toml"))
+    added = _add_tables(folder / "pyproject.toml", _read_text("tables.toml.txt"))
     if added is None:
         kept = f"pyproject.toml: kept, because it has a table [tool.harness], so only {WORKFLOW} is written"
         return [kept, *_write(folder, {WORKFLOW: texts[WORKFLOW]})]
@@ -84,7 +84,7 @@ def _write(folder: Path, texts: Mapping[str, str]) -> list[str]:
 
 
 def _read_text(name: str) -> str:
-    return Path(__file__).with_name("starter").joinpath(f"{name}.txt").read_text()
+    return Path(__file__).with_name("starter").joinpath(name).read_text()
 
 
 def _major(root: Path) -> int:

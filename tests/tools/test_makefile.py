@@ -28,6 +28,8 @@ def project(place: Place) -> Place:
         )
         file.chmod(0o755)
     place.script("go", "exit 0")
+    (commands / "zizmor").write_text(f"#!{place.bin}/sh\n")
+    (commands / "zizmor").chmod(0o755)
     (commands / "actionlint").write_text(f"#!{place.bin}/sh\n[ $1 != -version ] || echo v1.7.12\n")
     (commands / "actionlint").chmod(0o755)
     return place
