@@ -55,7 +55,7 @@ def test_the_suite_runs_in_order(project: Place) -> None:
         "python on 2.11 -m pytest scenarios -n 2",
         "python on 2.11 -m pytest scenarios -n 2",
         "python -m harness.evidence.compare --of-first .harness/evidence/2.11-process .harness/evidence/2.11",
-        "python on 2.11 -m pytest -q tests/legacy --harness-stack embedded",
+        "python on 2.11 -m pytest -q tests/legacy tests/both_lines --harness-stack embedded",
         "python -m benchmarks.soak --workers 4 --times 5",
         "python -m benchmarks --quick --json .harness/bench/quick.json",
         "python -m benchmarks gate .harness/bench/quick.json",
@@ -68,7 +68,11 @@ def test_the_suite_runs_in_order(project: Place) -> None:
         ("lint", "ruff check .", ["harness"]),
         ("scenarios", "python on 3.3 -m pytest scenarios -n 2", ["harness", "airflow-3.3"]),
         ("equal-2.11", "python on 2.11 -m pytest scenarios -n 2", ["harness", "airflow-2.11"]),
-        ("folders", "python on 2.11 -m pytest -q tests/legacy --harness-stack embedded", ["harness", "airflow-2.11"]),
+        (
+            "folders",
+            "python on 2.11 -m pytest -q tests/legacy tests/both_lines --harness-stack embedded",
+            ["harness", "airflow-2.11"],
+        ),
         ("unit", "python -m pytest tests -n 2", ["harness", "airflow-3.3", "airflow-2.11"]),
     ],
 )
