@@ -18,10 +18,12 @@ SECRET = "s3cr" + "et"
 
 class FakeStack:
     kind, stack_id, seconds, images, remarks = "embedded", "session-0", {}, {}, ("a remark of the stack",)
-    services = ()
+    services, passed_secrets = (), []
 
     def __init__(self):
-        self.minio = self.aws = self.postgres = MagicMock()
+        self.minio = self.aws = self.postgres = MagicMock(url="http://aws", region="eu-west-1", names=())
+        store = {"url": "http://s3", "internal": "minio:9000", "access_key": "me", "secret_key": "mine"}
+        self.minio.endpoint = types.SimpleNamespace(**store)
         self.relay = types.SimpleNamespace(remove_sidecars=lambda: self.calls.append("sidecars"))
         self.calls = []
 
