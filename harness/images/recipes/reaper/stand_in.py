@@ -115,7 +115,7 @@ def sweep(sets: list[Filters]) -> None:
 
 
 def remove_own_networks() -> None:
-    """Leave and remove the networks that were created for this container; nobody else could do both."""
+    """Leave and remove the networks that were created for this container."""
     own = socket.gethostname()
     try:
         _, answer = call("GET", f"/containers/{own}/json")
