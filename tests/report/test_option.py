@@ -41,6 +41,7 @@ class Service:
         return (SECRET,)
 
 class FakeStack:
+    passed_secrets: list[str] = []
     stack_id, seconds, remarks = "session-0", {"minio": 1.5}, ()
     images = {"minio": ResolvedImage("minio", f"minio:{SECRET}", "built", "RELEASE.1", 1)}
     services = tuple(Service(name) for name in ("minio", "postgres", "aws", "relay"))

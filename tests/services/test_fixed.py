@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import docker
@@ -81,7 +82,12 @@ with DAG("hard_coded", start_date=datetime(2024, 1, 1), schedule=None):
 @pytest.fixture(scope="module")
 def fixed(harness_settings: Settings) -> Settings:
     """Settings with fixed credentials and currently free ports."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
+    # Below the ports that the kernel and the engine give to others.
+    candidates = iter(random.sample(range(20_000, 32_000), 500))
+    sockets: list[socket.socket] = []
+    while len(sockets) < len(PORTS):
+        with suppress(OSError):
+            sockets.append(socket.create_server(("127.0.0.1", next(candidates))))
     ports = {name: listener.getsockname()[1] for name, listener in zip(PORTS, sockets, strict=True)}
     for listener in sockets:
         listener.close()
