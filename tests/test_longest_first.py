@@ -50,6 +50,7 @@ def first(folder: Path, settings: Settings, *arguments: str) -> list[int]:
     return sorted(numbers[0] for numbers in ran)
 
 
+@pytest.mark.at_length
 def test_workers_begin_with_the_longest_tests(tmp_path: Path, harness_settings: Settings) -> None:
     folder = project(tmp_path, TESTS.format(long="(21, 22)"))
     by_the_files = first(folder, harness_settings, CACHE, *WORKERS)

@@ -90,7 +90,10 @@ def test_a_missing_engine_is_one_line_that_names_make_engine(tmp_path: Path, har
 @pytest.mark.engine
 @pytest.mark.parametrize(
     ("request_line", "times", "test"),
-    [(b"/containers/create", 3, HELLO), (b"filters=%7B%22id%22", 1, SIDECAR)],
+    [
+        (b"/containers/create", 3, HELLO),
+        pytest.param(b"filters=%7B%22id%22", 1, SIDECAR, marks=pytest.mark.at_length),
+    ],
     ids=["while services start", "while a run is gathered"],
 )
 def test_an_engine_that_stops_answering_is_an_error_in_one_line(

@@ -53,6 +53,7 @@ def channel() -> bytes:
     return recordio(digits().train.tolist(), digits().names.tolist())
 
 
+@pytest.mark.at_length
 def test_distant_clusters_are_found() -> None:
     centroids = unpack(train(CHANNEL, None, FOUR).artefact)
     assert sorted(centroids.tolist()) == sorted(CENTRES.tolist())
@@ -87,6 +88,7 @@ def test_the_artefact_does_not_depend_on_the_number_of_cores(channel: bytes) -> 
         assert train(channel, None, TEN) == once
 
 
+@pytest.mark.at_length
 def test_the_artefact_is_equal_in_another_process() -> None:
     source = (
         "import sys; from harness.aws_mock.kmeans import train; "

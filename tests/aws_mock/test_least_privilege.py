@@ -56,6 +56,7 @@ def shipped_but_part(name: str, sid: str, kind: str, value: str) -> dict[str, Po
     return changed
 
 
+@pytest.mark.at_length  # a scenario runs with the policies
 def test_the_policies_suffice(url: str) -> None:
     assert find_first_failure(create_account(url, load_policies())) is None
 

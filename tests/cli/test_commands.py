@@ -139,6 +139,7 @@ def test_list_shows_dags_and_broken_files(harness: Harness, tmp_path: Path) -> N
     assert "No module named 'no_such_module'" in done.stdout
 
 
+@pytest.mark.at_length  # tests/services/test_reuse.py covers most of it
 def test_up_keeps_services_for_pytest_until_down(harness: Harness, folder: Path, pytestconfig: pytest.Config) -> None:
     assert harness("status").returncode == 1
     up = harness("up", "--json")

@@ -205,6 +205,7 @@ def test_a_lost_engine_is_reported(project: Settings) -> None:
     assert [file.name for file in (project.cache_dir / "work").iterdir()] == [f"{name_of(project)}.lock"]
 
 
+@pytest.mark.at_length
 def test_two_processes_build_an_image_once(project: Settings, engine: docker.DockerClient) -> None:
     (context(project) / "Dockerfile").write_text(DOCKERFILE + "RUN sleep 3\n")
     script = (

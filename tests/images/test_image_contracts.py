@@ -225,7 +225,9 @@ class TestAirflow:
         output = container.logs().decode().split()
         assert output == ["airflow", "50000", "0", "/opt/airflow", "/opt/airflow", "writes"]
 
-    @pytest.mark.parametrize("command", [["version"], ["airflow", "version"]])
+    @pytest.mark.parametrize(
+        "command", [["version"], pytest.param(["airflow", "version"], marks=pytest.mark.at_length)]
+    )
     def test_the_program_name_is_optional_in_the_command(
         self, run: Run, images: dict[str, ResolvedImage], command: list[str]
     ) -> None:

@@ -59,9 +59,9 @@ def running(folder: Path, settings: Settings, log: Path, *arguments: str) -> Ite
     ("ending", "sent"),
     [
         ("pass", ()),
-        ("assert False", ()),
+        pytest.param("assert False", (), marks=pytest.mark.at_length),
         (WAIT, (signal.SIGINT,)),
-        (WAIT, (signal.SIGINT, signal.SIGINT)),
+        pytest.param(WAIT, (signal.SIGINT, signal.SIGINT), marks=pytest.mark.at_length),
         pytest.param(WAIT, (signal.SIGTERM,), marks=pytest.mark.at_length),
         (WAIT, (signal.SIGKILL,)),
     ],
@@ -102,7 +102,7 @@ def test_it(harness_stack):
 
 
 @pytest.mark.parametrize(
-    "later", [0.0, 0.6, *(pytest.param(later, marks=pytest.mark.at_length) for later in (0.3, 0.9, 1.2))]
+    "later", [0.0, *(pytest.param(later, marks=pytest.mark.at_length) for later in (0.3, 0.6, 0.9, 1.2))]
 )
 def test_an_interrupted_start_leaves_nothing(tmp_path: Path, harness_settings: Settings, later: float) -> None:
     """Two Ctrl-C come at several moments, the second while the first is being handled."""
@@ -168,6 +168,7 @@ def test_an_interrupted_start_of_the_reaper_leaves_nothing(tmp_path: Path, harne
     assert "KeyboardInterrupt" in log.read_text()
 
 
+@pytest.mark.at_length
 def test_the_remains_of_a_killed_start_are_replaced(tmp_path: Path, harness_settings: Settings) -> None:
     """An example is a killed xdist worker, replaced before the reaper removes its containers."""
     started = tmp_path / "started"
