@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from harness.polling import call_repeatedly
 
 EVERY = 0.1
 """Seconds between two reads."""
@@ -14,7 +15,6 @@ EVERY = 0.1
 @contextmanager
 def follow_log(file: Path, write: Callable[[str], None]) -> Iterator[None]:
     """Pass each line of the file, which may not exist yet, to `write` until the context ends."""
-    ended = threading.Event()
     position, rest = 0, b""
 
     def read() -> None:
@@ -29,17 +29,9 @@ def follow_log(file: Path, write: Callable[[str], None]) -> Iterator[None]:
         for line in lines:
             write(line.decode(errors="replace"))
 
-    def follow() -> None:
-        while not ended.wait(EVERY):
-            read()
-
-    follower = threading.Thread(target=follow, name="log")
-    follower.start()
     try:
-        yield
+        with call_repeatedly(read, EVERY, "log"):
+            yield
     finally:
-        ended.set()
-        follower.join()
-        read()
         if rest:
             write(rest.decode(errors="replace"))

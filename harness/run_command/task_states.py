@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 
+from harness.polling import call_repeatedly
 from harness.progress import Progress
 
 EVERY = 0.1
@@ -18,7 +18,6 @@ ENDED = ("success", "failed", "upstream_failed", "skipped", "removed")
 @contextmanager
 def follow_tasks(database: psycopg.Connection, progress: Progress) -> Iterator[None]:
     """Report new states of tasks (`task[0]` if mapped) to `progress` until the context ends."""
-    ended = threading.Event()
     seen: dict[str, str] = {}
 
     def look() -> None:
@@ -31,15 +30,5 @@ def follow_tasks(database: psycopg.Connection, progress: Progress) -> Iterator[N
                 seen[name] = state
                 progress.step(name, state, last=state in ENDED)
 
-    def follow() -> None:
-        while not ended.wait(EVERY):
-            look()
-
-    follower = threading.Thread(target=follow, name="tasks")
-    follower.start()
-    try:
+    with call_repeatedly(look, EVERY, "tasks"):
         yield
-    finally:
-        ended.set()
-        follower.join()
-        look()

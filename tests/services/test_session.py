@@ -144,7 +144,7 @@ def test_the_folder_of_a_killed_run_is_removed_a_day_later(session: ServiceSessi
     assert young.exists()
 
 
-def test_the_folder_of_a_living_run_stays_whatever_its_age(session: ServiceSession, tmp_path: Path) -> None:
+def test_the_folder_of_a_living_run_stays_at_any_age(session: ServiceSession, tmp_path: Path) -> None:
     """A clock that jumps makes a young folder look old."""
     living = ServiceSession(tmp_path, new_run())
     with living.claim_slot() as first:
