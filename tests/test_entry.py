@@ -105,7 +105,17 @@ def test_it(databases, pytestconfig):
 
 
 @pytest.mark.parametrize("conftest", ["", "harness.plugin"], ids=["by entry point", "by conftest"])
-@pytest.mark.parametrize("arguments", [(), ("-n2",), ("--dist=loadfile",), ("-n0", "--dist=loadfile")], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-n2",),
+        *(
+            pytest.param(each, marks=pytest.mark.at_length)
+            for each in ((), ("--dist=loadfile",), ("-n0", "--dist=loadfile"))
+        ),
+    ],
+    ids=["-n2", "", "--dist=loadfile", "-n0 --dist=loadfile"],
+)
 def test_a_projects_plugin_can_override_fixtures(
     tmp_path: Path, pytestconfig: pytest.Config, arguments: tuple[str, ...], conftest: str
 ) -> None:

@@ -63,13 +63,18 @@ def test_workers_begin_with_the_longest_tests(tmp_path: Path, harness_settings: 
     ("arguments", "expected"),
     [
         ((), [7, 22]),
-        (("-p", "no:longest-first"), [0, 3]),
-        (("--dist", "worksteal"), [0, 12]),
-        (("--new-first",), [0, 3]),
         (("--failed-first",), [2, 23]),
-        (("-p", "no:cacheprovider"), [0, 3]),
+        *(
+            pytest.param(arguments, expected, marks=pytest.mark.at_length)
+            for arguments, expected in (
+                (("-p", "no:longest-first"), [0, 3]),
+                (("--dist", "worksteal"), [0, 12]),
+                (("--new-first",), [0, 3]),
+                (("-p", "no:cacheprovider"), [0, 3]),
+            )
+        ),
     ],
-    ids=["nothing else", "not at all", "otherwise distributed", "new first", "failed first", "no cache"],
+    ids=["nothing else", "failed first", "not at all", "otherwise distributed", "new first", "no cache"],
 )
 def test_options_for_another_order_win(
     folder: Path, harness_settings: Settings, arguments: tuple[str, ...], expected: list[int]

@@ -16,6 +16,7 @@ from harness.settings import Settings
 from tests.outer import environment
 
 
+@pytest.mark.at_length
 def test_the_written_project_passes(
     tmp_path: Path, harness_airflow: AirflowEnvironment, harness_settings: Settings
 ) -> None:

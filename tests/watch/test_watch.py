@@ -117,6 +117,7 @@ def list_processes(folder: Path) -> list[str]:
     return lines
 
 
+@pytest.mark.at_length
 def test_a_save_runs_the_affected_scenarios_until_ctrl_c(watch: Watch) -> None:
     first = watch.round()
     assert "running every scenario\n" in first
