@@ -239,7 +239,8 @@ def remark(request: pytest.FixtureRequest) -> Callable[[str], None]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    for world in find_worlds(item)[:1]:
+    worlds = find_worlds(item)
+    for world in worlds[:1]:
         remarks = ((REMARK, text) for text in (*world.stack.remarks, *item.config.stash.get(REMARKS, ())))
         item.user_properties += [remark for remark in remarks if remark not in item.user_properties]
     report = yield
@@ -249,7 +250,6 @@ def pytest_runtest_makereport(
 
         line = f"{type(known).__name__}: {known}"
         report.longrepr, error = create_failure_repr(report, line, line), known
-    worlds = find_worlds(item)
     stack = worlds[-1].stack if worlds else item.config.stash.get(STACK, None)
     if stack or is_scenario(item):
         from harness.report.sections import clean_report
@@ -259,19 +259,21 @@ def pytest_runtest_makereport(
         terminal = item.config.pluginmanager.getplugin("terminalreporter")
         clean_report(report, show, colours=bool(terminal and terminal.hasmarkup))
         if is_scenario(item):
-            _report_scenario(item, report, error, show)
+            _report_scenario(item, combine_worlds(worlds) if worlds else None, report, error, show)
     return report
 
 
 def _report_scenario(
-    item: pytest.Item, report: pytest.TestReport, error: BaseException | None, show: Callable[[str], str]
+    item: pytest.Item,
+    world: World | None,
+    report: pytest.TestReport,
+    error: BaseException | None,
+    show: Callable[[str], str],
 ) -> None:
     from harness.record import write_record
     from harness.report.gather import build_part
     from harness.report.sections import attach_sections
 
-    worlds = find_worlds(item)
-    world = combine_worlds(worlds) if worlds else None
     if report.when == "call" or (report.when == "setup" and not report.passed):
         whole = bool(item.config.getoption("--harness-report"))
         attach_sections(report, build_part(item, world, report, error, whole, show))

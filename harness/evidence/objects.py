@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import MissingObjectError
+from harness.evidence.nearest import format_nearest_first
 
 if TYPE_CHECKING:  # this module is also imported where no service is used, and minio is slow to import
     from minio import Minio
@@ -35,7 +35,6 @@ class StoredObject:
         return {"size": self.size, "sha256": self.sha256}
 
 
-NAMES_SHOWN = 10
 NAMES_COMPARED = 1000
 """One page of a listing; a bucket may hold many more objects."""
 Objects = Mapping[str, Mapping[str, StoredObject]]
@@ -72,26 +71,13 @@ def read_object(client: Minio, bucket: str, key: str) -> bytes:
 
 def _explain_missing(client: Minio, bucket: str, key: str) -> str:
     if not client.bucket_exists(bucket):
-        buckets = _nearest_first(bucket, (each.name for each in client.list_buckets()))
+        buckets = format_nearest_first(bucket, (each.name for each in client.list_buckets()))
         return f"there is no bucket {bucket!r} to read {key!r} from. The buckets are {buckets or '(none)'}"
     listing = client.list_objects(bucket, recursive=True)
     keys = [str(entry.object_name) for entry in islice(listing, NAMES_COMPARED)]
     more = " or more" if len(keys) == NAMES_COMPARED else ""
-    holds = f"It holds {len(keys)}{more}: {_nearest_first(key, keys)}" if keys else "It is empty"
+    holds = f"It holds {len(keys)}{more}: {format_nearest_first(key, keys)}" if keys else "It is empty"
     return f"bucket {bucket!r} has no object {key!r}. {holds}"
-
-
-def _nearest_first(name: str, names: Iterable[str]) -> str:
-    """Format names on one line, those that resemble `name` most first."""
-    matcher = SequenceMatcher(b=name)
-
-    def distance(other: str) -> tuple[float, str]:
-        matcher.set_seq1(other)
-        return -matcher.ratio(), other
-
-    ordered = sorted(names, key=distance)
-    more = f" and {len(ordered) - NAMES_SHOWN} more" if len(ordered) > NAMES_SHOWN else ""
-    return ", ".join(map(repr, ordered[:NAMES_SHOWN])) + more
 
 
 def _read_object(client: Minio, bucket: str, key: str, show: Callable[[str], str]) -> StoredObject:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import MissingTableError, in_one_line
+from harness.evidence.nearest import format_nearest_first
 
 if TYPE_CHECKING:  # this module is also imported where no service is used, and psycopg is slow to import
     import psycopg
@@ -19,7 +19,6 @@ if TYPE_CHECKING:  # this module is also imported where no service is used, and 
 ROWS = 1000
 CHARACTERS = 1_000_000
 """Limits of the evidence of one table: its rows, and the characters of their JSON."""
-NAMES_SHOWN = 10
 READING = (
     "-c default_transaction_read_only=on -c timezone=UTC -c intervalstyle=iso_8601 "
     "-c lock_timeout=5s -c statement_timeout=60s"
@@ -116,11 +115,8 @@ def _find_columns(
     target = identify_table(table)
     columns = connection.execute(COLUMNS, [target.as_string()]).fetchall()
     if not columns:
-        names = sorted(name for (name,) in connection.execute(NAMES))
-        names.sort(key=lambda name: SequenceMatcher(None, name, table).ratio(), reverse=True)
-        shown = ", ".join(map(repr, names[:NAMES_SHOWN])) or "(none)"
-        more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-        raise MissingTableError(f"database {database!r} has no table {table!r}. Its tables are {shown}{more}")
+        names = format_nearest_first(table, (name for (name,) in connection.execute(NAMES)))
+        raise MissingTableError(f"database {database!r} has no table {table!r}. Its tables are {names or '(none)'}")
     return target, columns
 
 
