@@ -24,6 +24,7 @@ from harness.services.embedded.processes import list_kept_stacks
 from harness.services.embedded.stack import list_kept_folders
 from harness.services.selection import remove_kept
 from harness.services.session import ServiceSession, new_run
+from tests.forked import call_in_fork
 from tests.mounts import with_mounts
 from tests.outer import environment
 
@@ -228,6 +229,9 @@ def place(project: Path, pytestconfig: pytest.Config) -> Iterator[Place]:
 
 
 def run(place: Place, command: str) -> subprocess.CompletedProcess[str]:
+    """Execute the command: `harness ...` in a fork, which has imported the harness, anything else in a new process."""
+    if command.startswith("harness ") and not place.before:
+        return call_in_fork(shlex.split(command), place.folder, place.env, timeout=120)
     return subprocess.run(
         [*place.before, sys.executable, "-m", *shlex.split(command)],
         cwd=place.folder,
