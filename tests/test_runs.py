@@ -75,7 +75,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 def trigger(dag, **context):
     # What the operator does on 2.11 if the database has the DAG, which `dags test` does not record there.
     now = dt.datetime.now(dt.timezone.utc)
-    dag.create_dagrun(run_id=f"manual__{now}", execution_date=now, state="queued", external_trigger=True)
+    dag.create_dagrun(run_id=f"manual__{now.isoformat()}", execution_date=now, state="queued", external_trigger=True)
 
 with DAG("again", schedule=None, start_date=dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)) as dag:
     if hasattr(dag, "create_dagrun"):
