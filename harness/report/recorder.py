@@ -122,9 +122,8 @@ class Recorder:
         """Add the schedules, by the declarations of `world`, the last one of this process."""
         from harness.airflow.layout import find_layout
         from harness.airflow.metadata import fresh_database
-        from harness.evidence.normalise import Normaliser
         from harness.record.folder import complete_evidence, read_folder
-        from harness.record.write import name_changing_texts
+        from harness.record.write import create_normaliser
 
         settings, stack, home = world.settings, world.stack, make_folder("schedules")
 
@@ -136,8 +135,7 @@ class Recorder:
                     world.airflow, world.execute, env, settings.dags_folder, home, settings.run_timeout, runs
                 )
 
-        rules = [(rule.pattern, rule.word) for rule in settings.normalise]
-        normalise = Normaliser(name_changing_texts(home, stack), rules)
+        normalise = create_normaliser(home, settings, stack)
         files = [file for file in self._files.values() if file.exists()]
         with output_errors(OPTION, self.folder):
             complete_evidence(self.folder, files, read, settings.dags_folder, normalise, stack.mask)
