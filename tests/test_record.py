@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from harness.airflow.facts import TaskResult
+from harness.errors import RunError
 from harness.evidence.capped_waits import CappedWait
 from harness.evidence.contents import LARGEST_CONTENT, describe_object, encode_content
 from harness.evidence.document import FOLDER_FILE, FolderDocument, RunDocument, ScenarioDocument, Versions
@@ -269,11 +270,13 @@ def test_a_removed_document_of_a_run_is_named(tmp_path: Path) -> None:
 SCHEDULE = {"timetable": "T", "anchor": "2021-01-01", "next": [{"logical_date": NOW, "start": None, "end": None}]}
 
 
-def complete(folder: Path, found: dict[str, Any] | None) -> tuple[ScenarioDocument, FolderDocument]:
+def complete(folder: Path, found: dict[str, Any] | RunError) -> tuple[ScenarioDocument, FolderDocument]:
     asked: list[Any] = []
 
     def read(runs: Any) -> Any:
         asked.extend(runs)
+        if isinstance(found, RunError):
+            raise found
         return found
 
     file = write(folder)
@@ -297,8 +300,8 @@ def test_the_end_of_a_session_adds_the_schedules(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:
-    scenario, folder = complete(tmp_path, None)
-    assert scenario.incomplete == folder.incomplete == ("Airflow could not read the dags folder",)
+    scenario, folder = complete(tmp_path, RunError("it crashed"))
+    assert scenario.incomplete == folder.incomplete == ("Airflow could not read the dags folder: it crashed",)
     assert scenario.runs[1].schedule is None
 
 

@@ -64,7 +64,11 @@ def create_normaliser(home: Path, settings: Settings, stack: Stack) -> Normalise
 
 def format_json(document: Document) -> str:
     """Return the document as JSON, in which equal documents are equal texts."""
-    return json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+    return _format(document.model_dump(mode="json"))
+
+
+def _format(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def read_runs(runs: Sequence[Run], show: Callable[[str], str]) -> tuple[tuple[RunDocument, ...], tuple[str, ...]]:
@@ -122,4 +126,4 @@ def change_scenario(file: Path, change: Callable[[dict[str, Any]], None]) -> Non
     """Change a scenario's document in its file. Raises OSError."""
     document = json.loads(file.read_bytes())
     change(document)
-    write(file, format_json(ScenarioDocument.model_validate(document)))
+    write(file, _format(document))
