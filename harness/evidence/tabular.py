@@ -103,7 +103,7 @@ class _Table:
         """Add rows of typed values by name."""
         for record in records:
             for name, value in record.items():
-                known, found = self._columns.get(name, "null"), _type_of(value)
+                known, found = self._columns.setdefault(name, "null"), _type_of(value)
                 if known != found:
                     self._columns[name] = _merge(known, found)
             self._count(json.dumps(record, sort_keys=True, default=str).encode("utf-8", "surrogatepass"))
