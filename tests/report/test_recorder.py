@@ -131,10 +131,8 @@ def test_a_full_disk_fails_the_session_and_no_scenario(recorder: Recorder, monke
     lines: list[str] = []
     finish(recorder)
     recorder.pytest_terminal_summary(SimpleNamespace(write_line=lambda line, red: lines.append(line)))
-    assert lines == [
-        f"OutputError: --harness-evidence can't be written to {recorder.folder} (No space left on device): choose another "
-        "path, or free space"
-    ]
+    why = f"can't be written to {recorder.folder} (No space left on device): choose another path, or free space"
+    assert lines == [f"OutputError: --harness-evidence {why}"]
 
 
 def test_the_controller_takes_the_workers_scenarios(recorder: Recorder) -> None:
