@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import to_json
+
 from harness.evidence.document import Document, Outcome, RunDocument, ScenarioDocument, Versions
 from harness.evidence.log_warnings import find_warning_documents
 from harness.evidence.normalise import Normaliser
@@ -51,11 +53,7 @@ def record_run(
 
 def format_json(document: Document) -> str:
     """Return the document as JSON, in which equal documents are equal texts."""
-    return _format(document.model_dump(mode="json"))
-
-
-def _format(document: dict[str, Any]) -> str:
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return document.model_dump_json(indent=1) + "\n"
 
 
 def read_runs(runs: Sequence[Run], show: Callable[[str], str]) -> tuple[tuple[RunDocument, ...], tuple[str, ...]]:
@@ -113,4 +111,4 @@ def change_scenario(file: Path, change: Callable[[dict[str, Any]], None]) -> Non
     """Change a scenario's document in its file. Raises OSError."""
     document = json.loads(file.read_bytes())
     change(document)
-    write(file, _format(document))
+    write(file, to_json(document, indent=1).decode() + "\n")
