@@ -96,8 +96,7 @@ class _Table:
                 if number == len(types):
                     types.append("null")
                 types[number] = _merge_texts(types[number], _type_of_texts(texts))
-            for row in block:
-                self._add_digest("\0".join(row))
+            self._digests += [_digest("\0".join(row)) for row in block]
             self._rows += len(block)
         self._rows += sum(1 for _ in rows)
         names += [f"column {number + 1}" for number in range(len(names), len(types))]
@@ -112,20 +111,20 @@ class _Table:
                     known, found = self._columns.setdefault(name, "null"), _type_of(value)
                     if known != found:
                         self._columns[name] = _merge(known, found)
-                self._add_digest(json.dumps(record, sort_keys=True, default=str))
+                self._digests.append(_digest(json.dumps(record, sort_keys=True, default=str)))
             self._rows += 1
         if not self._rows and not self._columns and self._form != "parquet":
             raise NoTableError("it has no row")
         return self._summary()
 
-    def _add_digest(self, row: str) -> None:
-        content = row.encode("utf-8", "surrogatepass")
-        self._digests.append(hashlib.blake2b(content, digest_size=8).hexdigest())
-
     def _summary(self) -> TabularSummary:
         return TabularSummary(
             format=self._form, columns=self._columns, rows=self._rows, row_digests=tuple(self._digests)
         )
+
+
+def _digest(row: str) -> str:
+    return hashlib.blake2b(row.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def _read_csv(content: IO[bytes]) -> Iterator[list[str]]:
