@@ -19,6 +19,8 @@ from harness.settings import ImageMode, Runner, Settings, StackChoice, Waits, fi
 
 pytest_plugins = ["harness.fixtures"]  # here, so that a project's plugins and conftests can override fixtures
 SETTINGS = pytest.StashKey[Settings]()
+RECORDER = "harness-recorder"
+"""The plugin of `--harness-evidence` (harness.report.recorder.Recorder)."""
 SERVICE_SESSION = pytest.StashKey[ServiceSession]()
 ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """Exit codes of a test run that was not interrupted."""
@@ -95,8 +97,11 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.root, None if settings.reuse else _run_id(config, settings.root)
     )
     config.pluginmanager.register(LongestFirst(config), NAME)
-    if not hasattr(config, "workerinput"):
+    worker = hasattr(config, "workerinput")
+    if not worker:
         _collect(config)
+    if folder := config.getoption("--harness-evidence"):
+        _record(config, folder, worker)
 
 
 def _run_id(config: pytest.Config, root: Path) -> str:
@@ -117,6 +122,15 @@ def _collect(config: pytest.Config) -> None:
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(Collector(config.getoption("--harness-report")), "harness-report")
+
+
+def _record(config: pytest.Config, folder: Path, worker: bool) -> None:
+    from harness.report.recorder import Recorder
+
+    try:
+        config.pluginmanager.register(Recorder(folder, config.stash[SETTINGS], worker), RECORDER)
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 @pytest.hookimpl(optionalhook=True)
