@@ -149,7 +149,9 @@ def test_a_project_without_airflow_needs_a_version(
     assert resolve(wanted("airflow==3.3.2"), lock, tmp_path).packages["apache-airflow-providers-amazon"] == "9.36.0"
     file = tmp_path / "requirements.txt"
     file.write_text("pandas\n")
-    with pytest.raises(AirflowEnvironmentError, match=r"txt has no Airflow: add airflow==VERSION as another target$"):
+    with pytest.raises(
+        AirflowEnvironmentError, match=r"txt: the project has no Airflow to add this to: add airflow==V"
+    ):
         resolve(wanted(str(file)), lock, tmp_path)
 
 

@@ -94,12 +94,7 @@ def resolve(
         output = _compile(inputs, python, uv)
     requirements, top_level = read_resolved(output)
     top_level = tuple(line for line in top_level if name_of(line) not in AIRFLOW_ITSELF)
-    lock = Lock(python.command, python.version, requirements, top_level, inputs.source, inputs.notes)
-    if lock.airflow is None:
-        raise AirflowEnvironmentError(
-            f"{wanted.file or wanted.label} has no Airflow: add airflow==VERSION as another target"
-        )
-    return lock
+    return Lock(python.command, python.version, requirements, top_level, inputs.source, inputs.notes)
 
 
 def _create_log(cache_dir: Path, content: str) -> Path:
@@ -152,6 +147,10 @@ def _choose_inputs(
     named = {*wanted.packages, *in_file, *(AIRFLOW_ITSELF if moved else ())}
     # A file with Airflow is a whole environment; other files list only what the project adds.
     whole = not in_file.isdisjoint(AIRFLOW_ITSELF)
+    if not (whole or moved or before.airflow):
+        raise AirflowEnvironmentError(
+            f"{wanted.label}: the project has no Airflow to add this to: add airflow==VERSION as another target"
+        )
     kept = [] if whole else [line for line in before.top_level if name_of(line) not in named]
     if not moved and (wanted.airflow or not whole):
         kept += [line for line in before.requirements if name_of(line) in AIRFLOW_ITSELF]
