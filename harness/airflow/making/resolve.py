@@ -30,7 +30,7 @@ CONSTRAINTS = "https://raw.githubusercontent.com/apache/airflow/constraints-{air
 """The versions that Airflow's own tests passed with."""
 TIMEOUT = 15.0
 """Seconds without a byte of the constraints."""
-NEVER = "9999-12-31T00:00:00Z"
+FUTURE = "2999-12-31T00:00:00Z"
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,9 @@ def _compile(inputs: Inputs, python: Python, uv: Uv) -> str:
             options += ["-c", str(folder / "constraints.txt")]
         if inputs.moment:
             options += ["--exclude-newer", inputs.moment.astimezone(UTC).isoformat()]
-            options += [word for package in inputs.exempt for word in ("--exclude-newer-package", f"{package}={NEVER}")]
+            options += [
+                word for package in inputs.exempt for word in ("--exclude-newer-package", f"{package}={FUTURE}")
+            ]
         try:
             # uv keeps the versions that are in its output file.
             uv.run("pip", "compile", *options, str(folder / "in.txt"), "-o", str(folder / "out.txt"))
