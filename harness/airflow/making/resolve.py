@@ -225,9 +225,7 @@ def _compile(inputs: Inputs, python: Python, uv: Uv) -> str:
             options += ["-c", str(folder / "constraints.txt")]
         if inputs.moment:
             options += ["--exclude-newer", inputs.moment.astimezone(UTC).isoformat()]
-            options += [
-                word for package in inputs.exempt for word in ("--exclude-newer-package", f"{package}={FUTURE}")
-            ]
+            options += [word for name in inputs.exempt for word in ("--exclude-newer-package", f"{name}={FUTURE}")]
         try:
             # uv keeps the versions that are in its output file.
             uv.run("pip", "compile", *options, str(folder / "in.txt"), "-o", str(folder / "out.txt"))
