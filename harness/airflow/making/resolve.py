@@ -28,6 +28,9 @@ from harness.progress import SILENT, Progress, announce
 
 CONSTRAINTS = "https://raw.githubusercontent.com/apache/airflow/constraints-{airflow}/constraints-{python}.txt"
 """The versions that Airflow's own tests passed with."""
+PROVIDER = "apache-airflow-providers-"
+WEB_LOGIN = "apache-airflow-providers-fab"
+"""Required by Airflow 2 for its web server, and of no use to a run."""
 TIMEOUT = 15.0
 """Seconds without a byte of the constraints."""
 FUTURE = "2999-12-31T00:00:00Z"
@@ -76,8 +79,8 @@ def resolve(
     """Return the packages of a side that is `before` with the wanted changes.
 
     - A moved package: every other package keeps its version, unless it conflicts.
-    - A moved Airflow: the packages that no other package requires stay, and all versions are those of Airflow's
-      official constraints, or of the day after the release if the constraints can't be fetched.
+    - A moved Airflow: providers and the packages that no other package requires stay, and all versions are those of
+      Airflow's official constraints, or of the day after the release if the constraints can't be fetched.
     - A requirements file: what pip makes of it today, if the file has Airflow; otherwise its packages are moved.
 
     `sources` decide otherwise. Raises AirflowEnvironmentError if there is no such environment.
@@ -152,6 +155,10 @@ def _choose_inputs(
             f"{wanted.label}: the project has no Airflow to add this to: add airflow==VERSION as another target"
         )
     kept = [] if whole else [line for line in before.top_level if name_of(line) not in named]
+    if moved and not whole:
+        # Airflow 3 requires providers that 2 does not, and the reverse, but DAGs go on to import them.
+        providers = (name for name in before.packages if name.startswith(PROVIDER) and name != WEB_LOGIN)
+        kept += [name for name in providers if name not in {*named, *kept}]
     if not moved and (wanted.airflow or not whole):
         kept += [line for line in before.requirements if name_of(line) in AIRFLOW_ITSELF]
     added = [f"{AIRFLOW}=={moved}"] if moved else []
