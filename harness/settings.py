@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from harness.declarations import check_config, check_environment, check_pass_environment, check_variables
 from harness.declared_data import check_object_names, check_watched_names
 from harness.errors import SettingsError
-from harness.names import check_aliases, check_buckets, check_databases, check_images
+from harness.names import check_aliases, check_buckets, check_combinations, check_databases, check_images
 
 ENV_PREFIX = "HARNESS_"
 LONGEST_TIMEOUT = 1e6
@@ -68,6 +68,20 @@ class ProjectImage(BaseModel):
     files: tuple[Path, ...] = ()
 
 
+class Combination(BaseModel):
+    """A combination of `harness matrix`: what it changes in what the project has.
+
+    `to` has targets as `harness upgrade --to` takes them. `without` maps scenarios that can't run there, as files or
+    node ids relative to the project, to the reason.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    to: tuple[str, ...] = ()
+    dags_folder: Path | None = None
+    without: Mapping[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
+
+
 class Settings(BaseModel):
     """The settings of a project.
 
@@ -119,6 +133,8 @@ class Settings(BaseModel):
     aliases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     images: Mapping[str, ProjectImage] = Field(default_factory=dict)
     image_overrides: Mapping[str, str] = Field(default_factory=dict)
+    matrix: Mapping[str, Combination] = Field(default_factory=dict)
+    """Name of each combination of `harness matrix` -> what it changes."""
     cache_dir: Path = Field(default_factory=lambda: platformdirs.user_cache_path("airflow-scenario-harness"))
     start_timeout: float = Field(default=60.0, gt=0, description="seconds a service may take to be ready")
     run_timeout: float = Field(
@@ -203,6 +219,7 @@ class Settings(BaseModel):
         check_databases(settings.databases, f"pyproject's [{TABLE}.databases]")
         check_aliases(settings.aliases, f"pyproject's [{TABLE}.aliases]")
         check_images({name: image.tag for name, image in settings.images.items()}, f"pyproject's [{TABLE}.images]")
+        check_combinations(settings.matrix, f"pyproject's [{TABLE}.matrix]")
         by_port = {port: name for name, port in settings.fixed_ports.items()}
         for name, port in settings.fixed_ports.items():
             if by_port[port] != name:
