@@ -211,6 +211,7 @@ def world_factory(
         declared=render_project(harness_settings, *_values(harness_settings, harness_stack)),
         graph=bool(pytestconfig.getoption("--harness-report")),
         echo=print if _shows_output(pytestconfig) else None,
+        keep_metadata=pytestconfig.getoption("harness_keep_metadata"),
         requests=requests,
         make_folder=tmp_path_factory.mktemp,
     )

@@ -60,6 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     # `harness upgrade` sets these for the sessions of its sides.
     group.addoption("--harness-side", choices=get_args(SideName), help=argparse.SUPPRESS)
     group.addoption("--harness-borrowed-session", help=argparse.SUPPRESS)
+    group.addoption("--harness-keep-metadata", type=Path, help=argparse.SUPPRESS)
     group.addoption("--harness-image-mode", choices=get_args(ImageMode), help="how images are obtained (default: auto)")
     for name in (*BUILT_IN, *_project_images()):
         group.addoption(

@@ -45,6 +45,8 @@ class WorldFactory:
     declared: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of Airflow's variables and settings in pyproject."""
     echo: Callable[[str], None] | None = None
+    keep_metadata: Path | None = None
+    """Receives a dump of the metadata database after the session's first run."""
     _current: World | None = field(default=None, init=False)
 
     def __call__(self) -> AbstractContextManager[World]:
@@ -76,6 +78,7 @@ class WorldFactory:
             declared=self.declared,
             graph=self.graph,
             echo=self.echo,
+            keep_metadata=self.keep_metadata,
             lease=Lease(owner),
         )
         register_world(request, world)

@@ -46,6 +46,10 @@ class Side:
     dags_folder: Path | None = None
     failed: str | None = None
 
+    @property
+    def title(self) -> str:
+        return f"side {self.label} ({self.name})"
+
     def options(self) -> list[str]:
         """Return pytest's options that select this side."""
         given = {
@@ -75,23 +79,29 @@ class SideRun:
 
 
 def run_side(
-    side: Side, scenarios: Scenarios, evidence: Path, services: ServiceSession, progress: Progress, what: str
+    side: Side,
+    scenarios: Scenarios,
+    evidence: Path,
+    services: ServiceSession,
+    progress: Progress,
+    what: str,
+    more: Sequence[str] = (),
 ) -> SideRun:
     """Run the scenarios on the side and return where their evidence is.
 
-    `services` is the session whose services the side borrows; `what` names the run on the terminal. A KeyboardInterrupt
-    ends pytest, which tears down what it started.
+    `services` is the session whose services the side borrows, `what` names the run on the terminal, `more` are further
+    options. A KeyboardInterrupt ends pytest, which tears down what it started.
     """
     clear_evidence(evidence)
     if side.failed:
         return SideRun(side, evidence, side.failed)
     options = ["-p", "no:cacheprovider", "-v", "--color=no", f"--harness-evidence={evidence}"]
     borrow = f"--harness-borrowed-session={services.run}"
-    command = [sys.executable, "-m", "pytest", *scenarios.arguments, *options, borrow, *side.options()]
+    command = [sys.executable, "-m", "pytest", *scenarios.arguments, *options, borrow, *side.options(), *more]
     log = evidence / LOG
     progress.step(what, "starting")
     with log.open("w") as out, _running(command, scenarios.root, out) as process:
-        shown = ""
+        shown = "starting"
         while not _ended(process):
             # From now on the services stay, although the side's last process ends.
             services.join_reaper()
@@ -118,8 +128,9 @@ def explain_exit(code: int, log: str) -> str | None:
 def clear_evidence(folder: Path) -> None:
     """Create the folder, or remove an earlier side's files from it. Raises OutputError."""
     check_folder("the evidence", folder)
-    for file in (*folder.glob("*.json"), folder / LOG):
-        file.unlink(missing_ok=True)
+    if (folder / LOG).exists():  # else the files are not of an earlier side
+        for file in (*folder.glob("*.json"), folder / LOG):
+            file.unlink()
 
 
 @contextmanager
