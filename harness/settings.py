@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,6 +88,23 @@ class UpgradeSettings(BaseModel):
     candidate: SideDeclarations = SideDeclarations()
 
 
+def _compile(value: object) -> object:
+    """Refuse a pattern that is no regular expression, with the error of the parser."""
+    try:
+        return re.compile(value) if isinstance(value, str) else value
+    except re.error as error:
+        raise ValueError(f"not a regular expression ({error})") from error
+
+
+class NormalisingRule(BaseModel):
+    """A rule of a project for recorded evidence: what `pattern` matches is replaced by `word`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pattern: Annotated[re.Pattern[str], BeforeValidator(_compile)]
+    word: str
+
+
 class Settings(BaseModel):
     """The settings of a project.
 
@@ -114,6 +132,8 @@ class Settings(BaseModel):
     """Name of each Postgres database -> its seeds, SQL and CSV files in their order, relative to the root."""
     watch: tuple[str, ...] = ()
     """Tables whose rows are evidence: DATABASE.TABLE, or DATABASE.SCHEMA.TABLE."""
+    normalise: tuple[NormalisingRule, ...] = ()
+    """Further rules for texts in recorded evidence that differ in every run."""
     # Airflow connections by id, and variables of a run. harness.templating lists the names that they can refer to.
     connections: Mapping[str, str] = Field(default_factory=dict, repr=False)
     environment: Mapping[str, str] = Field(default_factory=dict, repr=False)
