@@ -34,8 +34,8 @@ class Side:
 
     `label` is `A` or `B`, `name` whose declarations in pyproject count. `python` is Airflow's interpreter and
     `airflow_image` an image with Airflow instead; None: as the project has it. `images` maps the name of an image to a
-    reference, as the setting NAME_image. `failed` says why the side can't run, for example a package that can't be
-    installed.
+    reference, as the setting NAME_image. `notes` say where the versions come from. `failed` says why the side can't run,
+    for example because a package can't be installed.
     """
 
     label: str
@@ -44,6 +44,7 @@ class Side:
     airflow_image: str | None = None
     images: Mapping[str, str] = field(default_factory=dict)
     dags_folder: Path | None = None
+    notes: tuple[str, ...] = ()
     failed: str | None = None
 
     @property
