@@ -49,6 +49,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(NO_ENGINE)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In an upgrade check run scenarios alone, because other tests don't depend on the versions of a side."""
+    if config.getoption("harness_side"):
+        others = [item for item in items if not is_scenario(item)]
+        items[:] = [item for item in items if is_scenario(item)]
+        config.hook.pytest_deselected(items=others)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(request: pytest.FixtureRequest) -> Generator[None, object, object]:
     with _executing(request):
@@ -214,6 +223,7 @@ def world_factory(
         graph=bool(pytestconfig.getoption("--harness-report")),
         record=recorder is not None,
         echo=print if _shows_output(pytestconfig) else None,
+        keep_metadata=pytestconfig.getoption("harness_keep_metadata"),
         requests=requests,
         make_folder=tmp_path_factory.mktemp,
     )

@@ -27,6 +27,7 @@ Runner = Literal["auto", "warm", "process"]
 StackKind = Literal["containers", "embedded"]
 StackChoice = Literal["auto", "containers", "embedded"]
 Waits = Literal["real", "short"]
+SideName = Literal["baseline", "candidate"]
 
 PORTS = ("aws_port", "minio_console_port", "minio_port", "postgres_port", "relay_port")
 PLAIN = (
@@ -81,6 +82,24 @@ class Combination(BaseModel):
     to: tuple[str, ...] = ()
     dags_folder: Path | None = None
     without: Mapping[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
+
+
+class SideDeclarations(BaseModel):
+    """What one side of an upgrade check declares in addition, or instead of the project's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    connections: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    environment: Mapping[str, str] = Field(default_factory=dict, repr=False)
+
+
+class UpgradeSettings(BaseModel):
+    """What the sides of `harness upgrade` declare."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    baseline: SideDeclarations = SideDeclarations()
+    candidate: SideDeclarations = SideDeclarations()
 
 
 def _compile(value: object) -> object:
@@ -165,6 +184,7 @@ class Settings(BaseModel):
         default="real", description="short: the waits between retries, pokes and polls of tasks last at most a second"
     )
     warm_idle: float = Field(default=900.0, gt=0, description="seconds without a run after which a warm host ends")
+    upgrade: UpgradeSettings = UpgradeSettings()
     # Fixed values, for DAGs that contain them. None: a free port, and a user and a password generated for each stack.
     # Fixed ports are on 127.0.0.1 too. Fixed passwords are in the project's own files, so they are not masked.
     minio_port: Port | None = None
@@ -176,6 +196,14 @@ class Settings(BaseModel):
     """Database, whose user has the same name -> password of that user."""
     aws_port: Port | None = None
     relay_port: Port | None = None
+
+    def of_side(self, side: SideName | None) -> Self:
+        """Return the settings of a side of an upgrade check, with its connections and environment."""
+        if side is None:
+            return self
+        own: SideDeclarations = getattr(self.upgrade, side)
+        connections, environment = {**self.connections, **own.connections}, {**self.environment, **own.environment}
+        return self.model_copy(update={"connections": connections, "environment": environment})
 
     @property
     def fixed_ports(self) -> dict[str, int]:
@@ -245,7 +273,8 @@ class Settings(BaseModel):
             if by_port[port] != name:
                 raise SettingsError(f"settings {name!r} and {by_port[port]!r} are both port {port}: change one of them")
         check_config(settings.config)
-        check_environment(settings.environment)
+        for declared in (settings, settings.upgrade.baseline, settings.upgrade.candidate):
+            check_environment(declared.environment)
         check_variables(settings.variables)
         check_pass_environment(settings.pass_environment)
         check_object_names("objects", settings.objects, "buckets", settings.buckets)

@@ -47,6 +47,8 @@ class WorldFactory:
     record: bool = False
     """Whether each run leaves its document for `--harness-evidence`."""
     echo: Callable[[str], None] | None = None
+    keep_metadata: Path | None = None
+    """Receives a dump of the metadata database after the session's first run."""
     newest: World | None = field(default=None, init=False)
     """The world that was opened last, which may have ended."""
     _current: World | None = field(default=None, init=False)
@@ -81,6 +83,7 @@ class WorldFactory:
             graph=self.graph,
             record=self.record,
             echo=self.echo,
+            keep_metadata=self.keep_metadata,
             lease=Lease(owner),
         )
         register_world(request, world)
