@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -37,15 +38,15 @@ def record_run(
 
     The file keeps contents of objects out of the memory of a long session.
     """
-    normalise = Normaliser(name_changing_texts(home, stack), [(rule.pattern, rule.word) for rule in settings.normalise])
+    normalise = create_normaliser(home, settings, stack)
     warnings = find_warning_documents(run.log, settings.dags_folder, normalise)
     recorded = build_run(run, objects, aws_state, warnings, normalise, stack.mask, stack.hide)
     (home / FILE).write_text(format_json(recorded), encoding="utf-8")
     return home / FILE
 
 
-def name_changing_texts(home: Path, stack: Stack) -> dict[str, str]:
-    """Map texts of this run and this stack to words."""
+def create_normaliser(home: Path, settings: Settings, stack: Stack) -> Normaliser:
+    """Return the rules for a run with this home: those for texts of the run and the stack, ours, the project's."""
     names = {
         str(home): "HOME",
         stack.network: "NETWORK",
@@ -53,12 +54,21 @@ def name_changing_texts(home: Path, stack: Stack) -> dict[str, str]:
         stack.session_id: "SESSION",
         stack.minio.endpoint.access_key: "USER",
     }
-    return {name: word for name, word in names.items() if name}
+    return Normaliser(
+        {name: word for name, word in names.items() if name},
+        [(re.compile(rule.pattern), rule.word) for rule in settings.normalise],
+        dt.datetime.now(dt.UTC).date(),
+        stack.mask,
+    )
 
 
 def format_json(document: Document) -> str:
     """Return the document as JSON, in which equal documents are equal texts."""
-    return json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+    return _format(document.model_dump(mode="json"))
+
+
+def _format(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def read_runs(runs: Sequence[Run], show: Callable[[str], str]) -> tuple[tuple[RunDocument, ...], tuple[str, ...]]:
@@ -116,4 +126,4 @@ def change_scenario(file: Path, change: Callable[[dict[str, Any]], None]) -> Non
     """Change a scenario's document in its file. Raises OSError."""
     document = json.loads(file.read_bytes())
     change(document)
-    write(file, format_json(ScenarioDocument.model_validate(document)))
+    write(file, _format(document))
