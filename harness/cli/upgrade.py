@@ -6,15 +6,15 @@ import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from harness.airflow.preflight import check_date, check_folder
 from harness.cli.compare import ACCEPTED_FILE
+from harness.cli.scenario_options import add_scenario_options, check_scenario_options, pytest_arguments
 from harness.errors import SettingsError
 from harness.images.catalogue import BUILT_IN
-from harness.settings import Runner, Settings, StackChoice, Waits
+from harness.settings import Settings
 
 # Other commands need neither pytest nor the clients of services, which take long to import.
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
         description="Run the scenarios on a baseline, on a candidate and on the baseline again, and compare what the "
         "DAGs did. Exit code 1: a regression or a change that is not accepted; 2: not comparable.",
     )
-    parser.add_argument("paths", metavar="PATH", nargs="*", help="scenarios: files, folders or node ids, as for pytest")
     forms = "airflow==3.3.2, python==3.12, PACKAGE==VERSION, a requirements file, airflow-python=PATH or NAME=IMAGE"
     parser.add_argument(
         "--to", metavar="TARGET", action="append", required=True, help=f"what the candidate has: {forms}; repeatable"
@@ -60,13 +59,7 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
     parser.add_argument(
         "--report", metavar="DIR", type=Path, help=f"report and evidence (default: {REPORT_FOLDER} in the project)"
     )
-    parser.add_argument("-k", metavar="EXPRESSION", dest="keyword", help="run scenarios that match, as pytest -k")
-    parser.add_argument("-n", metavar="N", dest="workers", help="run N scenarios at a time, as pytest -n")
-    parser.add_argument("--stack", choices=get_args(StackChoice), help="how the services run (default: auto)")
-    parser.add_argument("--runner", choices=get_args(Runner), help="how `airflow dags test` runs (default: auto)")
-    parser.add_argument(
-        "--waits", choices=get_args(Waits), help="short: waits between retries, pokes and polls last at most a second"
-    )
+    add_scenario_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -94,11 +87,7 @@ def check_arguments(chosen: argparse.Namespace) -> None:
         check_date(chosen.date)
         if chosen.paths:
             raise SettingsError(f"--date runs every DAG, and {chosen.paths[0]} names scenarios: remove one of them")
-    for path in chosen.paths:
-        if not Path(path.partition("::")[0]).exists():
-            raise SettingsError(f"{path!r} is no file or folder of scenarios: correct it; a target needs its own --to")
-    if chosen.workers is not None and find_spec("xdist") is None:
-        raise SettingsError("-n needs pytest-xdist: pip install 'airflow-scenario-harness[parallel]'")
+    check_scenario_options(chosen)
 
 
 @contextmanager
@@ -135,19 +124,9 @@ def make_plan(root: Path, chosen: argparse.Namespace, folder: Path, progress: Pr
             settings,
             prepare_side("baseline", before, settings, own, sources, progress=progress),
             prepare_side("candidate", after, settings, edited or own, sources, progress=progress),
-            Scenarios(root, (*(str(Path.cwd() / path) for path in chosen.paths), *pytest_options(chosen))),
+            Scenarios(root, pytest_arguments(chosen)),
             folder,
             date=chosen.date,
             repeat=not chosen.no_repeat,
             accepted=accepted,
         )
-
-
-def pytest_options(chosen: argparse.Namespace) -> tuple[str, ...]:
-    """Return the options of a side's pytest."""
-    own = {"-k": chosen.keyword, "-n": chosen.workers}
-    names = ("stack", "runner", "waits")
-    return (
-        *(part for name, value in own.items() if value is not None for part in (name, value)),
-        *(f"--harness-{name}={value}" for name in names if (value := getattr(chosen, name)) is not None),
-    )

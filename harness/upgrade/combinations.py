@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.airflow.making.targets import merge_targets, parse_target
+from harness.airflow.making.targets import Wanted, merge_targets, parse_target
 from harness.airflow.preflight import check_folder
 from harness.errors import SettingsError
 from harness.names import check_combinations
@@ -36,6 +36,12 @@ def read_combinations(settings: Settings, file: Path | None, only: Sequence[str]
     }
 
 
+def wanted_of(combination: Combination, root: Path) -> Wanted:
+    """Return what the combination has; files among its targets are relative to `root`. Raises SettingsError."""
+    files = {text: str(root / text) for text in combination.to if (root / text).is_file()}
+    return merge_targets(parse_target(files.get(text, text)) for text in combination.to)
+
+
 def _read_file(file: Path) -> dict[str, Combination]:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -54,7 +60,7 @@ def _read_file(file: Path) -> dict[str, Combination]:
 
 def _check(combination: Combination, root: Path, where: str) -> Combination:
     try:
-        merge_targets(map(parse_target, combination.to))
+        wanted_of(combination, root)
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}") from error
     _check_scenarios(combination.without, root, where)

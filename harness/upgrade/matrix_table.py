@@ -35,7 +35,9 @@ def format_markdown(matrix: Matrix) -> str:
     for scenario in matrix.scenarios:
         marks = (MARKS[column.cell(scenario).result] for column in matrix.columns)
         lines.append(_row(escape_text(names[scenario]), *marks))
-    remarks = (f"- {column.name}: {escape_text(one)}" for column in matrix.columns for one in list_remarks(column, names))
+    remarks = (
+        f"- {column.name}: {escape_text(one)}" for column in matrix.columns for one in list_remarks(column, names)
+    )
     return "\n".join([*lines, "", *remarks, ""])
 
 

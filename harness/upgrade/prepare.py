@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.making.current import current_side
 from harness.airflow.making.make import make_environment
+from harness.airflow.making.newest import name_newest
 from harness.airflow.making.resolve import Sources, resolve
 from harness.airflow.making.targets import Wanted
 from harness.compare.model import Section
@@ -35,6 +36,7 @@ def prepare_side(
     python, notes, failed = wanted.airflow_python, (), None
     try:
         if wanted.changes_environment:
+            wanted = name_newest(wanted, settings.cache_dir)
             lock = resolve(wanted, current_side(settings).lock, settings.cache_dir, sources, progress)
             python, notes = make_environment(lock, settings.cache_dir, progress), (lock.source, *lock.notes)
         elif python:

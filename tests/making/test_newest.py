@@ -10,6 +10,7 @@ from packaging.version import Version
 from harness.airflow.making import newest
 from harness.airflow.making.index import Release
 from harness.airflow.making.newest import name_newest
+from harness.airflow.making.targets import Wanted, merge_targets, parse_target
 from harness.errors import AirflowEnvironmentError, SettingsError
 
 RELEASES = {
@@ -28,18 +29,22 @@ def index(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(newest, "find_uv", lambda log: type("Uv", (), {"env": {}}))
 
 
-def test_the_newest_release_that_is_final(tmp_path: Path) -> None:
-    targets = ["airflow==latest", "minio=minio:latest", "Celery[redis]==latest", "python==3.12"]
-    found = ["airflow==3.3.10", "minio=minio:latest", "Celery[redis]==5.4", "python==3.12"]
-    assert name_newest(targets, tmp_path) == found
+def newest_of(*targets: str) -> Wanted:
+    return name_newest(merge_targets(map(parse_target, targets)), Path("/nowhere"))
 
 
-@pytest.mark.parametrize("target", ["early==latest", "unheard-of==latest"])
-def test_a_package_without_a_release(target: str, tmp_path: Path) -> None:
-    with pytest.raises(AirflowEnvironmentError, match=f"target '{target}': the package index lists no release of it"):
-        name_newest([target], tmp_path)
+def test_the_newest_release_that_is_final() -> None:
+    wanted = newest_of("airflow==latest", "minio=minio:latest", "Celery[redis]==latest", "six==1.17", "python==3.12")
+    assert (wanted.airflow, wanted.python, wanted.images) == ("3.3.10", "3.12", {"minio": "minio:latest"})
+    assert wanted.packages == {"celery": "celery[redis]==5.4", "six": "six==1.17"}
 
 
-def test_python_is_on_no_index(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="write python==3.12"):
-        name_newest(["python==latest"], tmp_path)
+@pytest.mark.parametrize("package", ["early", "unheard-of"])
+def test_a_package_without_a_release(package: str) -> None:
+    with pytest.raises(AirflowEnvironmentError, match=f"{package}==latest: the package index lists no release of it"):
+        newest_of(f"{package}==latest")
+
+
+def test_python_is_on_no_index() -> None:
+    with pytest.raises(SettingsError, match=r"write python==3\.12"):
+        parse_target("python==latest")

@@ -19,6 +19,8 @@ FORMS = (
     "airflow-image=REFERENCE or NAME=REFERENCE of an image"
 )
 AIRFLOW = "apache-airflow"
+LATEST = "latest"
+"""Instead of a version: the newest release, see harness.airflow.making.newest."""
 FILE = re.compile(r".*[/\\].*|.*\.(txt|in|lock|toml|pip)")
 EXPORTS = {
     "uv.lock": "uv export --format requirements-txt",
@@ -100,8 +102,9 @@ def _parse_version(text: str, match: re.Match[str]) -> Target:
             raise SettingsError(f"target {text!r}: {version!r} is not a version of Python 3: write python==3.12")
         return Target("python", name, version)
     try:
-        Version(version)
-        Requirement(text)
+        if version != LATEST:
+            Version(version)
+            Requirement(text)
     except (InvalidVersion, InvalidRequirement) as error:
         raise SettingsError(
             f"target {text!r}: {version!r} is not one version: write for example {match['name']}==1.2"
