@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from harness.declarations import check_config, check_environment, check_pass_environment, check_variables
-from harness.declared_data import check_object_names, check_watched_names
+from harness.declared_data import check_object_names, check_rules, check_watched_names
 from harness.errors import SettingsError
 from harness.names import check_aliases, check_buckets, check_databases, check_images
 
@@ -88,20 +87,12 @@ class UpgradeSettings(BaseModel):
     candidate: SideDeclarations = SideDeclarations()
 
 
-def _compile(value: object) -> object:
-    """Refuse a pattern that is no regular expression, with the error of the parser."""
-    try:
-        return re.compile(value) if isinstance(value, str) else value
-    except re.error as error:
-        raise ValueError(f"not a regular expression ({error})") from error
-
-
 class NormalisingRule(BaseModel):
     """A rule of a project for recorded evidence: what `pattern` matches is replaced by `word`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pattern: Annotated[re.Pattern[str], BeforeValidator(_compile)]
+    pattern: str
     word: str
 
 
@@ -263,6 +254,7 @@ class Settings(BaseModel):
         check_object_names("objects", settings.objects, "buckets", settings.buckets)
         check_object_names("aws_objects", settings.aws_objects, "aws_buckets", settings.aws_buckets)
         check_watched_names(settings.watch)
+        check_rules((rule.pattern, rule.word) for rule in settings.normalise)
         python = settings.airflow_python
         return settings.model_copy(
             update={

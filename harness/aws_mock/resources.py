@@ -55,6 +55,8 @@ def _describe(value: Any, depth: int) -> Any:
 
 def _public(resource: Any) -> Iterator[tuple[str, Any]]:
     """Yield the attributes of an object that describe it."""
+    if hasattr(resource, "_messages"):  # a queue
+        yield "messages", [message.body for message in resource._messages]
     for name, value in getattr(resource, "__dict__", {}).items():
         if not name.startswith("_") and name not in OTHER and not name.endswith("backend"):
             yield name, value

@@ -29,13 +29,14 @@ def describe_object(
     `content` may be cut if the object is larger than LARGEST_CONTENT and its key has no format of a table; None if it
     can't be had. `headers` are those of the answer to GET. `hide` masks secrets.
     """
+    named = {name.lower(): value for name, value in sorted(headers.items())}
     text = base64 = incomplete = None
     if content and size <= LARGEST_CONTENT:
         text, base64 = encode_content(content.read(), hide)
         content.seek(0)
         if text is None and base64 is None:
             incomplete = "its content has a secret and is no text, so it is left out"
-    content_type = headers.get("Content-Type")
+    content_type = named.get("content-type")
     table, no_table = _summarise(content, key, content_type, size)
     if table:
         table = table.model_copy(update={"columns": show_values(table.columns, hide)})
@@ -44,11 +45,7 @@ def describe_object(
         sha256=sha256,
         content_type=content_type,
         metadata=show_values(
-            {
-                name.lower().removeprefix(METADATA): value
-                for name, value in sorted(headers.items())
-                if name.lower().startswith(METADATA)
-            },
+            {name.removeprefix(METADATA): value for name, value in named.items() if name.startswith(METADATA)},
             hide,
         ),
         tags=show_values(dict(tags), hide),

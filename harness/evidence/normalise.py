@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-# A time near the present is replaced; any other is data, such as the interval of the run.
 TIMES = (
     re.compile(
         r"(?:datetime\.datetime|DateTime)"
@@ -17,6 +17,7 @@ TIMES = (
     re.compile(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"),
 )
 NEAR = dt.timedelta(days=2)
+"""How far from today a time is data, such as the interval of a run."""
 CHANGING = (
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),
     (re.compile(r"\b[0-9a-fA-F]{16,}\b"), "ID"),
@@ -24,7 +25,10 @@ CHANGING = (
     (re.compile(r"(?<=127\.0\.0\.1:)\d+\b|(?<=127\.0\.0\.1%3A)\d+\b"), "PORT"),
     (re.compile(r"\bscratch_\d+_[0-9a-f]{12}\b"), "DATABASE"),  # the metadata database of a run
     (re.compile(r"/[^\s'\":]*/pytest-of-[^/\s]+/pytest-\d+(/popen-gw\d+)?"), "PYTEST"),
+    # The home of all runs in a warm host.
+    (re.compile(r"/[^\s'\":]*/airflow-scenario-harness(-\d+)?/[0-9a-f]{12}/hosts/[^/\s'\"]+/home\b"), "HOME"),
     (re.compile(r"(?<=/)tmp[a-z0-9_]{8}(?![a-z0-9_])"), "TEMPORARY"),
+    (re.compile(r"(?<=:secret:)([\w/+=.@-]+)-\w{6}\b"), r"\1-ID"),  # the ARN of a secret in AWS
     (re.compile(r"(?<=/algo-\d-)\d{10}$"), "TIME"),  # a stream of logs of a training job
 )
 AWS_ANSWER = ("ResponseMetadata", "TrainingTimeInSeconds", "BillableTimeInSeconds")
@@ -32,7 +36,7 @@ AWS_ANSWER = ("ResponseMetadata", "TrainingTimeInSeconds", "BillableTimeInSecond
 
 
 def normalise(text: str, names: Mapping[str, str] | None = None) -> str:
-    """Replace present times, ids, addresses and ports by words, and the texts in `names` by theirs."""
+    """Replace times, ids, addresses and ports by words, and the texts in `names` by theirs."""
     return Normaliser(names or {})(text)
 
 
@@ -40,17 +44,21 @@ def normalise(text: str, names: Mapping[str, str] | None = None) -> str:
 class Normaliser:
     """The rules of this file, with `names` before them and a project's `rules` behind them.
 
-    `today` is the date near which times are replaced.
+    `today` is the date near which times are replaced, because other times are data; None: all times are replaced.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
     rules: Sequence[tuple[re.Pattern[str], str]] = ()
-    today: dt.date = field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
+    today: dt.date | None = None
+    show: Callable[[str], str] = str
+    """Masks secrets before any rule, which could change a part of a secret."""
 
     def __call__(self, text: str) -> str:
         """Return the text with all rules applied."""
+        text = self.show(text)
         for name, word in self.names.items():
-            text = text.replace(name, word)
+            if name in text:  # not within a longer word: `/app` is no part of `s3://bucket/app`
+                text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", word, text)
         for pattern in TIMES:
             text = pattern.sub(self._replace_time, text)
         for pattern, word in (*CHANGING, *self.rules):
@@ -65,6 +73,8 @@ class Normaliser:
             return [self.value(part) for part in value]
         if isinstance(value, Mapping):
             return self.names_and_values({name: part for name, part in value.items() if name not in AWS_ANSWER})
+        if isinstance(value, float) and not math.isfinite(value):
+            return str(value)  # JSON has no such number
         return value
 
     def names_and_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,6 +90,8 @@ class Normaliser:
         return done
 
     def _replace_time(self, found: re.Match[str]) -> str:
+        if self.today is None:
+            return "TIME"
         try:
             date = dt.date(int(found["year"]), int(found["month"]), int(found["day"]))
         except ValueError:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.errors import OutputError
 from harness.evidence.document import (
     FOLDER_FILE,
     SESSION_FILE,
@@ -17,7 +19,9 @@ from harness.evidence.document import (
     Shard,
     Versions,
 )
+from harness.evidence.normalise import Normaliser
 from harness.output import output_errors, write
+from harness.record.rules import create_normaliser
 from harness.record.versions import find_versions
 from harness.record.write import change_scenario, format_json, scenario_file, write_scenario
 from harness.report.outcome import failure_line, get_outcome, get_reason
@@ -29,9 +33,8 @@ if TYPE_CHECKING:
     from harness.services.stack import Stack
     from harness.world import World
 
-NAME = "harness-recorder"
 OPTION = "--harness-evidence"
-SCENARIOS, VERSIONS = "harness_scenarios", "harness_versions"
+SCENARIOS, VERSIONS, PROBLEMS = "harness_scenarios", "harness_versions", "harness_problems"
 """What a worker of xdist hands to the controller."""
 
 
@@ -54,6 +57,8 @@ class Recorder:
         self._files: dict[str, Path] = {}
         self._scenarios: set[str] = set()
         self._versions: tuple[object, Versions] | None = None
+        self._problems: dict[str, None] = {}
+        """Why files could not be written, in one line each."""
         if not worker:
             for name in (SESSION_FILE, FOLDER_FILE):  # of an earlier session; a killed one leaves none
                 with output_errors(OPTION, folder):
@@ -66,7 +71,8 @@ class Recorder:
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         """Remove the evidence of an earlier session before the scenario runs."""
         if is_scenario(item):
-            scenario_file(self.folder, item.nodeid).unlink(missing_ok=True)
+            with self._writing():
+                scenario_file(self.folder, item.nodeid).unlink(missing_ok=True)
 
     def end_phase(self, scenario: str, ended: Ended) -> None:
         """Take what a scenario left, before pytest's hooks decide on its report."""
@@ -77,21 +83,21 @@ class Recorder:
         if ended and (report.when == "call" or (report.when == "setup" and not report.passed)):
             self._write(report, ended)
         elif ended and report.failed and report.nodeid in self._files:
-            why = ended.show(failure_line(report, ended.error))
+            why = self._create_normaliser(ended)(failure_line(report, ended.error))
             self._fail(self._files[report.nodeid], why)
         elif not self._worker and report.when not in ("setup", "call", "teardown"):  # a worker of xdist crashed
             self._write_crash(report)
 
     def _write(self, report: pytest.TestReport, ended: Ended) -> None:
         outcome = get_outcome(report)
-        with output_errors(OPTION, self.folder):
+        with self._writing():
             self._files[report.nodeid] = write_scenario(
                 self.folder,
                 report.nodeid,
                 outcome,
                 self._find_versions(ended.stack),
                 ended.runs,
-                ended.show,
+                self._create_normaliser(ended),
                 failure=failure_line(report, ended.error) if outcome == "failed" else None,
                 reason=get_reason(report) if outcome == "not run" else None,
             )
@@ -101,15 +107,20 @@ class Recorder:
         if file.exists():
             self._fail(file, why)
             return
-        with output_errors(OPTION, self.folder):
-            write_scenario(self.folder, report.nodeid, "failed", self._find_versions(None), (), str, failure=why)
+        with self._writing():
+            write_scenario(
+                self.folder, report.nodeid, "failed", self._find_versions(None), (), Normaliser(), failure=why
+            )
 
     def _fail(self, file: Path, why: str) -> None:
         def change(document: dict[str, Any]) -> None:
             document.update(outcome="failed", failure=document["failure"] or why, reason=None)
 
-        with output_errors(OPTION, self.folder):
+        with self._writing():
             change_scenario(file, change)
+
+    def _create_normaliser(self, ended: Ended) -> Normaliser:
+        return create_normaliser(self._settings, ended.show, ended.stack)
 
     def _find_versions(self, stack: Stack | None) -> Versions:
         """Ask once for each stack, and again after an image was added."""
@@ -122,9 +133,7 @@ class Recorder:
         """Add the schedules, by the declarations of `world`, the last one of this process."""
         from harness.airflow.layout import find_layout
         from harness.airflow.metadata import fresh_database
-        from harness.evidence.normalise import Normaliser
         from harness.record.folder import complete_evidence, read_folder
-        from harness.record.write import name_changing_texts
 
         settings, stack, home = world.settings, world.stack, make_folder("schedules")
 
@@ -136,16 +145,17 @@ class Recorder:
                     world.airflow, world.execute, env, settings.dags_folder, home, settings.run_timeout, runs
                 )
 
-        rules = [(rule.pattern, rule.word) for rule in settings.normalise]
-        normalise = Normaliser(name_changing_texts(home, stack), rules)
+        normalise = create_normaliser(settings, stack.mask, stack, {str(home): "HOME"})
         files = [file for file in self._files.values() if file.exists()]
-        with output_errors(OPTION, self.folder):
+        with self._writing():
             complete_evidence(self.folder, files, read, settings.dags_folder, normalise, stack.mask)
 
+    @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take what a worker of xdist found."""
         found = getattr(node, "workeroutput", None) or {}
         self._scenarios |= set(found.get(SCENARIOS, ()))
+        self._problems |= dict.fromkeys(found.get(PROBLEMS, ()))
         if self._versions is None and VERSIONS in found:
             self._versions = (None, Versions.model_validate(found[VERSIONS]))
 
@@ -154,7 +164,7 @@ class Recorder:
         config = session.config
         if self._worker:
             output = getattr(config, "workeroutput", {})
-            output[SCENARIOS] = sorted(self._scenarios)
+            output[SCENARIOS], output[PROBLEMS] = sorted(self._scenarios), list(self._problems)
             if self._versions:
                 output[VERSIONS] = self._versions[1].model_dump(mode="json")
             return
@@ -164,8 +174,23 @@ class Recorder:
             shard=Shard(number=number, total=total) if total and number else None,
             versions=self._find_versions(None),
         )
-        with output_errors(OPTION, self.folder):
+        with self._writing():
             if not (self.folder / FOLDER_FILE).exists():
                 why = "no scenario got as far as a run, so Airflow did not read the dags folder"
                 write(self.folder / FOLDER_FILE, format_json(FolderDocument(schedules={}, incomplete=(why,))))
             write(self.folder / SESSION_FILE, format_json(document))
+        if self._problems:
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        for problem in self._problems:
+            terminalreporter.write_line(problem, red=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Keep an error for the end of the session: a scenario is worth more than its file."""
+        try:
+            with output_errors(OPTION, self.folder):
+                yield
+        except OutputError as error:
+            self._problems[f"OutputError: {error}"] = None

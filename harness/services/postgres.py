@@ -157,7 +157,7 @@ class PostgresService:
 
     def server_version(self) -> str:
         """Return the version as the server gives it, e.g. `17.5`."""
-        return str(self._server.execute(sql.SQL("SHOW server_version"))[0][0])
+        return str(self._server.execute(sql.SQL("SHOW {}").format(sql.SQL("server_version")))[0][0])
 
     def dump(self, database: str) -> bytes:
         """Return a dump of the database in pg_dump's custom format."""
