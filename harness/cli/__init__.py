@@ -34,7 +34,7 @@ from harness.settings import Settings, find_root
 from harness.version import own_version
 
 REFUSED = 2
-COMMANDS = (init, dag_run, dag_list, watch, compare, upgrade, matrix, up, status, logs, down, clean, doctor, images)
+COMMANDS = (init, dag_run, dag_list, watch, upgrade, compare, matrix, up, status, logs, down, clean, doctor, images)
 """Modules with `add(commands, image_names)`, which adds a parser whose default `run` is `run(root, chosen) -> int`."""
 
 

@@ -45,6 +45,7 @@ def compare_sides(
     unstable: UnstableFields | None = None,
     only_of_baseline: bool = False,
     today: dt.date | None = None,
+    more: Sequence[Difference] = (),
 ) -> Comparison:
     """Return the comparison of the candidate with the baseline.
 
@@ -64,7 +65,8 @@ def compare_sides(
     for name in sorted(_all_scenarios(baseline) | (set() if only_of_baseline else _all_scenarios(candidate))):
         found += _compare_scenario(name, baseline, candidate, index)
     found += _unstable_differences(unstable, found, common)
-    compared = (FOLDER, *common)
+    found += more
+    compared = (FOLDER, *common, *(one.scenario for one in more))
     versions = baseline.versions, candidate.versions
     judged, problems = apply_accepted(found, accepted, compared, versions, today or dt.date.today())
     return Comparison(

@@ -57,7 +57,8 @@ class Normaliser:
         """Return the text with all rules applied."""
         text = self.show(text)
         for name, word in self.names.items():
-            text = text.replace(name, word)
+            if name in text:  # not within a longer word: `/app` is no part of `s3://bucket/app`
+                text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", word, text)
         for pattern in TIMES:
             text = pattern.sub(self._replace_time, text)
         for pattern, word in (*CHANGING, *self.rules):

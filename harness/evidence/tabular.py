@@ -27,8 +27,8 @@ TYPES: Mapping[str, Format] = {
     "application/x-ndjson": "json lines",
     "application/jsonl": "json lines",
 }
-DIGESTS = 100_000
-"""Rows that have a digest."""
+LOOKED_AT = 100_000
+"""Rows that have a digest and whose values decide on the types of the columns; later rows are only counted."""
 LARGEST_JSON = 64 << 20
 """Bytes of the largest JSON document that is parsed, because the standard library can't read one in parts."""
 SAMPLE = 8192
@@ -85,36 +85,36 @@ class _Table:
             raise NoTableError("it is empty")
         names = _name_columns(header)
         types = ["null"] * len(names)
-        for row in rows:
-            if not row:  # an empty line
-                continue
-            for number, text in enumerate(row):
-                if number == len(types):
-                    names.append(f"column {number + 1}")
-                    types.append("null")
-                # A text stays a text: few values must be looked at in a long file.
-                if types[number] != "text" and text:
-                    types[number] = _merge_texts(types[number], _type_of_text(text))
-            self._count("\0".join(row).encode("utf-8", "surrogatepass"))
+        for row in filter(None, rows):  # without empty lines
+            if self._rows < LOOKED_AT:
+                for number, text in enumerate(row):
+                    if number == len(types):
+                        names.append(f"column {number + 1}")
+                        types.append("null")
+                    if types[number] != "text" and text:
+                        types[number] = _merge_texts(types[number], _type_of_text(text))
+                self._add_digest("\0".join(row))
+            self._rows += 1
         self._columns = dict(zip(names, types, strict=True))
         return self._summary()
 
     def add_records(self, records: Iterable[Mapping[str, Any]]) -> TabularSummary:
         """Add rows of typed values by name."""
         for record in records:
-            for name, value in record.items():
-                known, found = self._columns.get(name, "null"), _type_of(value)
-                if known != found:
-                    self._columns[name] = _merge(known, found)
-            self._count(json.dumps(record, sort_keys=True, default=str).encode("utf-8", "surrogatepass"))
+            if self._rows < LOOKED_AT:
+                for name, value in record.items():
+                    known, found = self._columns.setdefault(name, "null"), _type_of(value)
+                    if known != found:
+                        self._columns[name] = _merge(known, found)
+                self._add_digest(json.dumps(record, sort_keys=True, default=str))
+            self._rows += 1
         if not self._rows and not self._columns and self._form != "parquet":
             raise NoTableError("it has no row")
         return self._summary()
 
-    def _count(self, row: bytes) -> None:
-        self._rows += 1
-        if self._rows <= DIGESTS:
-            self._digests.append(hashlib.blake2b(row, digest_size=8).hexdigest())
+    def _add_digest(self, row: str) -> None:
+        content = row.encode("utf-8", "surrogatepass")
+        self._digests.append(hashlib.blake2b(content, digest_size=8).hexdigest())
 
     def _summary(self) -> TabularSummary:
         return TabularSummary(

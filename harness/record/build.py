@@ -25,7 +25,7 @@ from harness.evidence.document import (
     WarningDocument,
 )
 from harness.evidence.normalise import Normaliser
-from harness.evidence.objects import GatheredObject
+from harness.evidence.objects import GatheredObject, StoredObject
 from harness.run import Run, json_value
 from harness.shown_text import show_values
 
@@ -172,8 +172,6 @@ def _describe_aws_objects(state: Mapping[str, Any], hide: Text) -> dict[str, dic
 def _describe_bucket(
     bucket: str, keys: Mapping[str, Mapping[str, Any]], hide: Text
 ) -> Iterator[tuple[str, GatheredObject]]:
-    from harness.evidence.objects import StoredObject
-
     for key, stored in keys.items():
         content = BytesIO(b64decode(stored["content"])) if "content" in stored else None
         document, incomplete = describe_object(

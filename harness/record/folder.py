@@ -77,7 +77,7 @@ def complete_evidence(
     def change(scenario: dict[str, Any]) -> None:
         missing = [why if text == UNFINISHED else text for text in scenario["incomplete"]]
         scenario["incomplete"] = [text for text in missing if text]
-        for run in scenario["runs"]:
+        for run in (run for run in scenario["runs"] if run["refused"] is None):
             schedule = schedules.get((run["dag_id"], run["date"]))
             run["schedule"] = schedule and Schedule.model_validate(schedule).model_dump(mode="json")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +13,10 @@ from harness.evidence.log_warnings import find_warning_documents
 from harness.evidence.normalise import Normaliser
 from harness.output import write
 from harness.record.build import RecordedRun, build_refused, build_run
+from harness.record.rules import create_normaliser
 
 if TYPE_CHECKING:
+    from harness.airflow.environments import AirflowEnvironment
     from harness.evidence.objects import GatheredObject
     from harness.run import Run
     from harness.services.stack import Stack
@@ -31,6 +32,7 @@ def record_run(
     home: Path,
     settings: Settings,
     stack: Stack,
+    airflow: AirflowEnvironment,
     objects: Mapping[str, Mapping[str, GatheredObject]],
     aws_state: Mapping[str, Any],
 ) -> Path:
@@ -38,28 +40,13 @@ def record_run(
 
     The file keeps contents of objects out of the memory of a long session.
     """
-    normalise = create_normaliser(home, settings, stack)
+    environment = airflow.python.parent.parent
+    paths = {str(home): "HOME"} | ({str(environment): "AIRFLOW"} if (environment / "pyvenv.cfg").exists() else {})
+    normalise = create_normaliser(settings, stack.mask, stack, paths)
     warnings = find_warning_documents(run.log, settings.dags_folder, normalise)
     recorded = build_run(run, objects, aws_state, warnings, normalise, stack.mask, stack.hide)
     (home / FILE).write_text(format_json(recorded), encoding="utf-8")
     return home / FILE
-
-
-def create_normaliser(home: Path, settings: Settings, stack: Stack) -> Normaliser:
-    """Return the rules for a run with this home: those for texts of the run and the stack, ours, the project's."""
-    names = {
-        str(home): "HOME",
-        stack.network: "NETWORK",
-        stack.stack_id: "STACK",
-        stack.session_id: "SESSION",
-        stack.minio.endpoint.access_key: "USER",
-    }
-    return Normaliser(
-        {name: word for name, word in names.items() if name},
-        [(re.compile(rule.pattern), rule.word) for rule in settings.normalise],
-        dt.datetime.now(dt.UTC).date(),
-        stack.mask,
-    )
 
 
 def format_json(document: Document) -> str:
@@ -72,7 +59,7 @@ def _format(document: dict[str, Any]) -> str:
 
 
 def read_runs(runs: Sequence[Run], show: Callable[[str], str]) -> tuple[tuple[RunDocument, ...], tuple[str, ...]]:
-    """Return the documents of the runs, and what they lack."""
+    """Return the documents of the runs, and what they lack. `show` is applied to the reasons of refused runs."""
     recorded = [_read_run(run, show) for run in runs]
     return tuple(one.run for one in recorded), tuple(dict.fromkeys(text for one in recorded for text in one.incomplete))
 
@@ -100,19 +87,19 @@ def write_scenario(
     outcome: Outcome,
     versions: Versions,
     runs: Sequence[Run],
-    show: Callable[[str], str],
+    normalise: Normaliser,
     failure: str | None = None,
     reason: str | None = None,
 ) -> Path:
     """Write a scenario's document; return its path. Raises OSError."""
-    documents, incomplete = read_runs(runs, show)
+    documents, incomplete = read_runs(runs, normalise)
     if any(run.refused is None for run in documents):
         incomplete = (*incomplete, UNFINISHED)
     document = ScenarioDocument(
-        scenario=show(scenario),
+        scenario=normalise.show(scenario),
         outcome=outcome,
-        failure=failure and show(failure),
-        reason=reason and show(reason),
+        failure=failure and normalise(failure),
+        reason=reason and normalise(reason),
         versions=versions,
         incomplete=incomplete,
         runs=documents,

@@ -19,7 +19,9 @@ from harness.evidence.document import (
     Shard,
     Versions,
 )
+from harness.evidence.normalise import Normaliser
 from harness.output import output_errors, write
+from harness.record.rules import create_normaliser
 from harness.record.versions import find_versions
 from harness.record.write import change_scenario, format_json, scenario_file, write_scenario
 from harness.report.outcome import failure_line, get_outcome, get_reason
@@ -81,7 +83,7 @@ class Recorder:
         if ended and (report.when == "call" or (report.when == "setup" and not report.passed)):
             self._write(report, ended)
         elif ended and report.failed and report.nodeid in self._files:
-            why = ended.show(failure_line(report, ended.error))
+            why = self._create_normaliser(ended)(failure_line(report, ended.error))
             self._fail(self._files[report.nodeid], why)
         elif not self._worker and report.when not in ("setup", "call", "teardown"):  # a worker of xdist crashed
             self._write_crash(report)
@@ -95,7 +97,7 @@ class Recorder:
                 outcome,
                 self._find_versions(ended.stack),
                 ended.runs,
-                ended.show,
+                self._create_normaliser(ended),
                 failure=failure_line(report, ended.error) if outcome == "failed" else None,
                 reason=get_reason(report) if outcome == "not run" else None,
             )
@@ -106,7 +108,9 @@ class Recorder:
             self._fail(file, why)
             return
         with self._writing():
-            write_scenario(self.folder, report.nodeid, "failed", self._find_versions(None), (), str, failure=why)
+            write_scenario(
+                self.folder, report.nodeid, "failed", self._find_versions(None), (), Normaliser(), failure=why
+            )
 
     def _fail(self, file: Path, why: str) -> None:
         def change(document: dict[str, Any]) -> None:
@@ -114,6 +118,9 @@ class Recorder:
 
         with self._writing():
             change_scenario(file, change)
+
+    def _create_normaliser(self, ended: Ended) -> Normaliser:
+        return create_normaliser(self._settings, ended.show, ended.stack)
 
     def _find_versions(self, stack: Stack | None) -> Versions:
         """Ask once for each stack, and again after an image was added."""
@@ -127,7 +134,6 @@ class Recorder:
         from harness.airflow.layout import find_layout
         from harness.airflow.metadata import fresh_database
         from harness.record.folder import complete_evidence, read_folder
-        from harness.record.write import create_normaliser
 
         settings, stack, home = world.settings, world.stack, make_folder("schedules")
 
@@ -139,7 +145,7 @@ class Recorder:
                     world.airflow, world.execute, env, settings.dags_folder, home, settings.run_timeout, runs
                 )
 
-        normalise = create_normaliser(home, settings, stack)
+        normalise = create_normaliser(settings, stack.mask, stack, {str(home): "HOME"})
         files = [file for file in self._files.values() if file.exists()]
         with self._writing():
             complete_evidence(self.folder, files, read, settings.dags_folder, normalise, stack.mask)

@@ -11,7 +11,7 @@ from harness.compare.accepted import Accepted
 from harness.compare.compare import compare_sides, find_unstable
 from harness.compare.model import Comparison, Section, SideSummary
 from harness.compare.read import read_side
-from harness.compare.unstable import read_unstable, write_unstable
+from harness.compare.unstable import UnstableFields, read_unstable, write_unstable
 from harness.dag_reading import read_dags
 from harness.errors import HarnessError
 from harness.evidence.document import Versions
@@ -84,7 +84,7 @@ def find_scenarios(plan: Plan, forecast: Forecast, temporary: Path) -> Plan:
     """Return the plan with a scenario for each DAG that either side reads, if it has a date."""
     if plan.date is None:
         return plan
-    airflow, why_not = find_airflow_of(plan.baseline, plan.settings)
+    airflow, _ = find_airflow_of(plan.baseline, plan.settings)
     bags = [forecast.dags, read_dags(airflow, settings_of(plan.baseline, plan.settings)) if airflow else None]
     dag_ids = {dag_id for bag in bags if bag for dag_id in bag.dags}
     root, options = plan.settings.root, plan.scenarios.arguments
@@ -130,7 +130,7 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
         return Comparison(**summaries, sections=sections, not_comparable="; ".join(failures))
     baseline, candidate = (read_side([run.evidence]) for run in runs)
     if observed.again and not observed.again.failed:
-        unstable = find_unstable(baseline, read_side([observed.again.evidence]))
+        unstable: UnstableFields | None = find_unstable(baseline, read_side([observed.again.evidence]))
         write_unstable(plan.evidence, unstable)
     else:
         unstable = read_unstable(plan.evidence, frozenset(baseline.scenarios))

@@ -124,7 +124,7 @@ def read_content(url: str) -> dict[str, Rows]:
     with psycopg.connect(url) as connection:
         for what, (key, content, table) in CONTENT.items():
             size = key.count(",") + 1
-            rows = connection.execute(f"SELECT {key}, {content} FROM {table}").fetchall()  # type: ignore[arg-type]  # noqa: S608
+            rows = connection.execute(f"SELECT {key}, {content} FROM {table}").fetchall()  # noqa: S608
             decode = decode_xcom if what == "XComs" else lambda value: value
             found[what] = {row[:size]: tuple(map(decode, row[size:])) for row in rows}
     return found

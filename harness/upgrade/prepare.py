@@ -33,7 +33,8 @@ def prepare_side(
     for image in wanted.images:
         if image not in known:
             raise SettingsError(f"target {image}={wanted.images[image]}: no image {image!r}: use {', '.join(known)}")
-    python, notes, failed = wanted.airflow_python, (), None
+    python, failed = wanted.airflow_python, None
+    notes: tuple[str, ...] = ()
     try:
         if wanted.changes_environment:
             wanted = name_newest(wanted, settings.cache_dir)

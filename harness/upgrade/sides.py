@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -135,13 +136,13 @@ def clear_evidence(folder: Path) -> None:
 
 
 @contextmanager
-def _running(command: Sequence[str], root: Path, out: object) -> Iterator[subprocess.Popen[bytes]]:
+def _running(command: Sequence[str], root: Path, out: IO[str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run the command in a process group of its own, so that Ctrl-C reaches it once, from here."""
     process = subprocess.Popen(
         command,
         cwd=root,
         stdin=subprocess.DEVNULL,
-        stdout=out,  # type: ignore[arg-type]
+        stdout=out,
         stderr=subprocess.STDOUT,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         process_group=0,

@@ -35,11 +35,11 @@ def work(start):
 START = dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)
 with DAG("monthly", schedule="@monthly", start_date=START, catchup=False):
     PythonOperator(task_id="work", python_callable=work, op_args=["{{ data_interval_start }}"])
-DAG("ended", schedule=dt.timedelta(days=1), start_date=START, end_date=START + dt.timedelta(days=1))
-DAG("never", schedule=None)
-DAG("once", schedule="@once", start_date=START)
-DAG("continuous", schedule="@continuous", start_date=START, max_active_runs=1)
-DAG("updated", schedule=[Asset("s3://bucket/key")], start_date=START)
+ended = DAG("ended", schedule=dt.timedelta(days=1), start_date=START, end_date=START + dt.timedelta(days=1))
+never = DAG("never", schedule=None)
+once = DAG("once", schedule="@once", start_date=START)
+continuous = DAG("continuous", schedule="@continuous", start_date=START, max_active_runs=1)
+updated = DAG("updated", schedule=[Asset("s3://bucket/key")], start_date=START)
 """
 
 
