@@ -48,7 +48,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     check_scenario_options(chosen)
     settings = Settings.load(root, BUILT_IN, {"stack": chosen.stack})
     combinations = read_combinations(settings, chosen.matrix, chosen.only)
-    folder = chosen.report or root / REPORT_FOLDER
+    folder = (chosen.report or root / REPORT_FOLDER).resolve()  # pytest runs in another folder
     prepare_folder(folder)
     with show_progress() as progress:
         matrix = run_matrix(settings, combinations, Scenarios(root, pytest_arguments(chosen)), folder, progress)
