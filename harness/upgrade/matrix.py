@@ -97,11 +97,11 @@ def _cell(document: ScenarioDocument, changes: Sequence[str]) -> Cell:
 
 
 def _list_changes(first: Side, side: Side) -> dict[str, list[str]]:
-    """Return the messages of the differences that would fail a comparison, by scenario."""
+    """Return the differences that would fail a comparison, by scenario."""
     changes: dict[str, list[str]] = {}
     for difference in compare_sides(first, side).differences:
         if difference.fails:
-            changes.setdefault(difference.scenario, []).append(difference.message)
+            changes.setdefault(difference.scenario, []).append(f"{difference.field}: {difference.message}")
     return changes
 
 
