@@ -114,9 +114,7 @@ def migrate(plan: Plan, dump: Path, services_of: ServicesOf, progress: Progress)
     options = [option for option in plan.scenarios.arguments if option.startswith("--harness-")]
     try:
         with announce(progress, "metadata database", "migrating with the candidate"):
-            return migrate_in_session(
-                dump, plan.settings.root, [*options, *plan.candidate.options(), borrow], progress
-            )
+            return migrate_in_session(dump, plan.settings.root, [*options, *plan.candidate.options(), borrow], progress)
     except HarnessError as error:
         return Migration(not_done=str(error))
 

@@ -20,8 +20,6 @@ from harness.airflow.runners import Execute, ProcessResult
 from harness.airflow.xcom_values import decode_xcom
 from harness.compare.model import Difference, Section
 from harness.compare.verdicts import Verdict
-
-
 from harness.progress import Progress
 from harness.services.stack import Stack
 from harness.world_factory import WorldFactory

@@ -35,8 +35,8 @@ class Side:
 
     `label` is `A` or `B`, `name` whose declarations in pyproject count. `python` is Airflow's interpreter and
     `airflow_image` an image with Airflow instead; None: as the project has it. `images` maps the name of an image to a
-    reference, as the setting NAME_image. `notes` say where the versions come from. `failed` says why the side can't run,
-    for example because a package can't be installed.
+    reference, as the setting NAME_image. `notes` say where the versions come from. `failed` says why the side can't
+    run, for example because a package can't be installed.
     """
 
     label: str
