@@ -127,6 +127,8 @@ def make_plan(root: Path, chosen: argparse.Namespace, folder: Path, progress: Pr
     accepted = read_accepted(file) if file else None
     with tempfile.TemporaryDirectory() as temporary:
         edited = chosen.to_dags_folder and chosen.to_dags_folder.resolve()
+        if edited and not edited.is_dir():
+            raise SettingsError(f"--to-dags-folder {chosen.to_dags_folder}: there is no such folder: correct its name")
         if chosen.to_ref:
             edited = extract_dags_folder(chosen.to_ref, settings.dags_folder, Path(temporary))
         if edited:

@@ -61,8 +61,14 @@ def check_wanted(wanted: Wanted, settings: Settings) -> None:
             f"target {image}={reference}: the embedded stack uses no images: start an engine, or use --stack containers"
         )
     load_catalogue(settings.model_copy(update={"image_overrides": {**settings.image_overrides, **wanted.images}}))
-    if wanted.airflow_python:
-        find_environment(wanted.airflow_python)
+    if python := wanted.airflow_python:
+        try:
+            find_environment(python)
+        except SettingsError as error:
+            raise SettingsError(
+                f"target airflow-python={python}: it does not run, or has no Airflow: name the Python of an environment "
+                "with Airflow"
+            ) from error
 
 
 def find_airflow_of(side: Side, settings: Settings) -> tuple[AirflowEnvironment | None, str]:

@@ -72,7 +72,7 @@ def test_the_first_database_of_a_session_is_kept(
     keep, server = tmp_path / "metadata.dump", harness_stack.postgres
     for name in ("first", "second"):
         with fresh_database(harness_airflow, server, keep=keep) as url:
-            execute(url, f"CREATE TABLE {name} ()")  # noqa: S608
+            execute(url, f"CREATE TABLE {name} ()")
     restored = server.scratch_name()
     server.restore(restored, keep.read_bytes())
     try:

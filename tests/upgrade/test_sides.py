@@ -18,20 +18,8 @@ from harness.services.session import ServiceSession
 from harness.upgrade.services import share_services
 from harness.upgrade.sides import LOG, Scenarios, Side, SideRun, clear_evidence, explain_exit, run_side
 from tests.outer import environment
+from tests.upgrade.conftest import write_scenario
 
-SCENARIOS = """
-import pytest
-
-@pytest.fixture
-def world():
-    return "no services"
-
-def test_it(world):
-    {body}
-
-def test_that_is_no_scenario():
-    raise AssertionError("an upgrade check runs scenarios only")
-"""
 RUN = """
 import sys
 from pathlib import Path
@@ -42,19 +30,6 @@ root = Path(sys.argv[1])
 with own_session(root) as services:
     run_side(Side("A", "baseline"), Scenarios(root), root / "evidence", services, SILENT, "A")
 """
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> Path:
-    """A project whose scenarios need neither services nor Airflow."""
-    for name in os.environ:
-        if name.startswith(("PYTEST_", "HARNESS_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("PYTHONPATH", str(pytestconfig.rootpath))
-    (tmp_path / "pyproject.toml").write_text("[tool.harness]\nstack = 'embedded'\n")
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ["harness.plugin"]\n')
-    (tmp_path / "test_it.py").write_text(SCENARIOS.format(body="pass"))
-    return tmp_path
 
 
 @pytest.fixture
@@ -91,9 +66,7 @@ def test_a_side_that_can_not_run_starts_nothing(project: Path, services: Service
 
 
 def test_ctrl_c_ends_pytest(project: Path, pytestconfig: pytest.Config) -> None:
-    (project / "test_it.py").write_text(
-        SCENARIOS.format(body="open('pid', 'w').write(str(__import__('os').getpid())); __import__('time').sleep(600)")
-    )
+    write_scenario(project, "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(600)")
     command = [sys.executable, "-c", RUN, str(project)]
     with subprocess.Popen(command, env=environment(pytestconfig.rootpath), stderr=subprocess.DEVNULL) as check:
         deadline = time.monotonic() + 60
@@ -123,7 +96,11 @@ def test_a_side_is_chosen_by_options_of_pytest() -> None:
     [
         (0, "1 passed", None),
         (1, "1 failed", None),
-        (2, "E   ModuleNotFoundError: No module named 'x'\n!! 1 error !!\n", "ModuleNotFoundError: No module named 'x'"),
+        (
+            2,
+            "E   ModuleNotFoundError: No module named 'x'\n!! 1 error !!\n",
+            "ModuleNotFoundError: No module named 'x'",
+        ),
         (4, "ERROR: unknown setting 'colour': remove it\n", "unknown setting 'colour': remove it"),
         (-9, "collecting\n", "collecting (pytest was ended by signal 9)"),
         (3, "", "(no output) (pytest exited with 3)"),
