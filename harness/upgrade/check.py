@@ -14,13 +14,13 @@ from harness.compare.read import read_side
 from harness.compare.unstable import UnstableFields, read_unstable, write_unstable
 from harness.dag_reading import read_dags
 from harness.errors import HarnessError
-from harness.evidence.document import Versions
+from harness.evidence.document import SESSION_FILE, SessionDocument, Versions
 from harness.progress import Progress, announce
 from harness.services.session import ServiceSession
 from harness.settings import Settings
 from harness.upgrade.every_dag import write_scenarios
 from harness.upgrade.forecast import Forecast, list_deprecations, make_forecast
-from harness.upgrade.migration import Migration, as_differences, as_section, migrate_in_session
+from harness.upgrade.migration import Migration, as_differences, as_section, choose_command, migrate_in_session
 from harness.upgrade.prepare import describe_sides, find_airflow_of
 from harness.upgrade.services import share_services
 from harness.upgrade.sides import Scenarios, Side, SideRun, run_side
@@ -103,18 +103,25 @@ def observe(plan: Plan, dump: Path, services_of: ServicesOf, progress: Progress)
     if first.failed or candidate.failed:
         return Observed(first, candidate, None, Migration(not_done="a side failed"))
     again = run(plan.baseline, "a-repeat", "A again, for the noise") if plan.repeat else None
-    return Observed(first, candidate, again, migrate(plan, dump, services_of, progress))
+    return Observed(first, candidate, again, migrate(plan, dump, first, candidate, services_of, progress))
 
 
-def migrate(plan: Plan, dump: Path, services_of: ServicesOf, progress: Progress) -> Migration:
-    """Migrate the baseline's database, unless there is none."""
+def migrate(
+    plan: Plan, dump: Path, first: SideRun, candidate: SideRun, services_of: ServicesOf, progress: Progress
+) -> Migration:
+    """Move the baseline's database to the candidate's Airflow, unless there is nothing to do."""
     if not dump.exists():
         return Migration(not_done="the baseline executed no run")
-    borrow = f"--harness-borrowed-session={services_of(plan.candidate).run}"
-    options = [option for option in plan.scenarios.arguments if option.startswith("--harness-")]
+    chosen = choose_command(*(read_versions(run.evidence) for run in (first, candidate)))
+    if chosen is None:
+        return Migration(not_done="both sides have the same packages of Airflow")
+    side, command = plan.baseline if chosen[0] == "baseline" else plan.candidate, chosen[1]
+    borrow = f"--harness-borrowed-session={services_of(side).run}"
+    given = [option for option in plan.scenarios.arguments if option.startswith("--harness-")]
+    options = [*given, *side.options(), borrow]
     try:
-        with announce(progress, "metadata database", "migrating with the candidate"):
-            return migrate_in_session(dump, plan.settings.root, [*options, *plan.candidate.options(), borrow], progress)
+        with announce(progress, "metadata database", f"airflow {' '.join(command)}"):
+            return migrate_in_session(dump, command, plan.settings.root, options, progress)
     except HarnessError as error:
         return Migration(not_done=str(error))
 
@@ -140,6 +147,11 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     if observed.again and observed.again.failed:
         sections = (*sections, Section(title="Repeat of the baseline", note=f"failed: {observed.again.failed}"))
     return compared.model_copy(update={"sections": (*sections, *compared.sections)})
+
+
+def read_versions(evidence: Path) -> Versions:
+    """Return the versions of a side from the document of its session."""
+    return SessionDocument.model_validate_json((evidence / SESSION_FILE).read_bytes()).versions
 
 
 def settings_of(side: Side, settings: Settings) -> Settings:

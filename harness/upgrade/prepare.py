@@ -66,8 +66,8 @@ def check_wanted(wanted: Wanted, settings: Settings) -> None:
             find_environment(python)
         except SettingsError as error:
             raise SettingsError(
-                f"target airflow-python={python}: it does not run, or has no Airflow: name the Python of an environment "
-                "with Airflow"
+                f"target airflow-python={python}: it does not run, or has no Airflow: name the Python of an "
+                "environment with Airflow"
             ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -11,8 +12,9 @@ import pytest
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.metadata import fresh_database
 from harness.airflow.runners import ProcessResult
+from harness.evidence.document import Versions
 from harness.services.stack import Stack
-from harness.upgrade.migration import Migration, as_differences, as_section, migrate_database
+from harness.upgrade.migration import Migration, as_differences, as_section, choose_command, migrate_database
 
 
 @pytest.fixture
@@ -54,11 +56,20 @@ def test_a_row_that_vanishes_or_changes_is_a_change(url: str) -> None:
 def test_a_migration_that_fails_is_a_regression(url: str) -> None:
     migration = migrate_database(url, lambda: execute(url, "SELECT 1", 1, "INFO\nKeyError: no such revision\n\n"))
 
-    (difference,) = as_differences(migration)
+    (difference,) = as_differences(replace(migration, command="airflow db migrate"))
     assert (difference.verdict, difference.message) == (
         "regression",
         "`airflow db migrate` failed: KeyError: no such revision",
     )
+
+
+def test_only_the_newer_airflow_moves_a_database() -> None:
+    old = Versions(harness="1", airflow="2.11.2", packages={"apache-airflow": "2.11.2", "pandas": "2.3"})
+    new = old.model_copy(update={"airflow": "3.3.2", "packages": {"apache-airflow": "3.3.2"}})
+
+    assert choose_command(old, new) == ("candidate", ("db", "migrate"))
+    assert choose_command(new, old) == ("baseline", ("db", "downgrade", "--to-version", "2.11.2", "--yes"))
+    assert choose_command(old, old.model_copy(update={"packages": {"apache-airflow": "2.11.2"}})) is None
 
 
 def test_a_migration_that_was_not_done_says_why() -> None:
