@@ -13,7 +13,7 @@ from harness.compare.model import Comparison, Section, SideSummary
 from harness.compare.read import read_side
 from harness.compare.unstable import UnstableFields, read_unstable, write_unstable
 from harness.dag_reading import read_dags
-from harness.errors import HarnessError
+from harness.errors import HarnessError, SettingsError
 from harness.evidence.document import SESSION_FILE, SessionDocument, Versions
 from harness.progress import Progress, announce
 from harness.services.session import ServiceSession
@@ -87,6 +87,8 @@ def find_scenarios(plan: Plan, forecast: Forecast, temporary: Path) -> Plan:
     airflow, _ = find_airflow_of(plan.baseline, plan.settings)
     bags = [forecast.dags, read_dags(airflow, settings_of(plan.baseline, plan.settings)) if airflow else None]
     dag_ids = {dag_id for bag in bags if bag for dag_id in bag.dags}
+    if not dag_ids:
+        raise SettingsError(f"--date {plan.date}: neither side reads a DAG in {plan.settings.dags_folder}")
     root, options = plan.settings.root, plan.scenarios.arguments
     every = write_scenarios(dag_ids, plan.date, temporary, root)
     return replace(plan, scenarios=Scenarios(root, (*every.arguments, *options)))
@@ -130,7 +132,7 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     """Return the comparison of the evidence, with the forecast and the migration beside it."""
     sections = (describe_sides((plan.baseline, plan.candidate)), *forecast.sections)
     runs = (observed.baseline, observed.candidate)
-    if failures := [f"{run.side.title}: {run.failed}" for run in runs if run.failed]:
+    if failures := [f"{run.side.title}: {reason}" for run in runs if (reason := run.failed or explain_nothing(run))]:
         summaries = {run.side.name: summarise(run) for run in runs}
         return Comparison(**summaries, sections=sections, not_comparable="; ".join(failures))
     baseline, candidate = (read_side([run.evidence]) for run in runs)
@@ -147,6 +149,17 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     if observed.again and observed.again.failed:
         sections = (*sections, Section(title="Repeat of the baseline", note=f"failed: {observed.again.failed}"))
     return compared.model_copy(update={"sections": (*sections, *compared.sections)})
+
+
+def explain_nothing(run: SideRun) -> str | None:
+    """Return why no scenario of the baseline ran a DAG, if so: then nothing can be a regression."""
+    if run.side.name == "candidate":
+        return None
+    scenarios = read_side([run.evidence]).scenarios.values()
+    if any(one.outcome == "passed" or one.runs for one in scenarios):
+        return None
+    reasons = [(one.failure or one.reason or "").strip().splitlines() for one in scenarios]
+    return f"no scenario ran a DAG: {next((lines[0] for lines in reasons if lines), 'there is none')}"
 
 
 def read_versions(evidence: Path) -> Versions:

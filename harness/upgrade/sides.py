@@ -138,13 +138,16 @@ def clear_evidence(folder: Path) -> None:
 @contextmanager
 def _running(command: Sequence[str], root: Path, out: IO[str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run the command in a process group of its own, so that Ctrl-C reaches it once, from here."""
+    # The summary of a CI job shows the comparison, not each side's scenarios.
+    environment = {name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"}
+    environment["PYTHONUNBUFFERED"] = "1"
     process = subprocess.Popen(
         command,
         cwd=root,
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=subprocess.STDOUT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env=environment,
         process_group=0,
         preexec_fn=lambda: prctl(PR_SET_PDEATHSIG, signal.SIGINT),
     )

@@ -63,3 +63,12 @@ def test_a_candidate_that_can_not_be_installed_is_a_result(plan: Plan) -> None:
     assert exit_code(compared) == 2
     assert compared.baseline.scenarios == 1, "the evidence of the other side stays"
     assert not (plan.evidence / "a-repeat").exists()
+
+
+def test_a_baseline_of_which_nothing_ran_is_not_comparable(plan: Plan) -> None:
+    write_scenario(plan.settings.root, "raise OSError('no engine')")
+
+    compared = check_upgrade(replace(plan, repeat=False), SILENT)
+
+    assert str(compared.not_comparable).startswith("side A (baseline): no scenario ran a DAG: ")
+    assert exit_code(compared) == 2
