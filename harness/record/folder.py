@@ -72,7 +72,8 @@ def complete_evidence(
                 for file, trace in sorted(found["errors"].items())
             },
         )
-    write(folder / FOLDER_FILE, format_json(document))
+    if not (why and (folder / FOLDER_FILE).exists()):  # another worker of xdist may have read the folder
+        write(folder / FOLDER_FILE, format_json(document))
 
     def change(scenario: dict[str, Any]) -> None:
         missing = [why if text == UNFINISHED else text for text in scenario["incomplete"]]

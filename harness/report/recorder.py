@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 OPTION = "--harness-evidence"
 SCENARIOS, VERSIONS, PROBLEMS = "harness_scenarios", "harness_versions", "harness_problems"
 """What a worker of xdist hands to the controller."""
+STOPPED = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,23 @@ class Recorder:
     """Writes a file for each scenario of this process; the controller, or pytest itself, writes SESSION_FILE."""
 
     def __init__(self, folder: Path, settings: Settings, worker: bool) -> None:
-        self.folder, self._settings, self._worker = folder, settings, worker
+        # Absolute, because a test may change the working directory.
+        self.folder, self._settings, self._worker = folder.absolute(), settings, worker
         self._ended: dict[str, Ended] = {}
         self._files: dict[str, Path] = {}
         self._scenarios: set[str] = set()
         self._versions: tuple[object, Versions] | None = None
         self._problems: dict[str, None] = {}
         """Why files could not be written, in one line each."""
+        self._incomplete: dict[str, None] = {}
         if not worker:
             for name in (SESSION_FILE, FOLDER_FILE):  # of an earlier session; a killed one leaves none
                 with output_errors(OPTION, folder):
                     (folder / name).unlink(missing_ok=True)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self._incomplete[f"pytest could not collect {report.nodeid}"] = None
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._scenarios |= {item.nodeid for item in session.items if is_scenario(item)}
@@ -160,7 +167,7 @@ class Recorder:
             self._versions = (None, Versions.model_validate(found[VERSIONS]))
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         config = session.config
         if self._worker:
             output = getattr(config, "workeroutput", {})
@@ -168,11 +175,15 @@ class Recorder:
             if self._versions:
                 output[VERSIONS] = self._versions[1].model_dump(mode="json")
             return
+        if early := session.shouldfail or session.shouldstop or exitstatus in STOPPED:
+            why = f": {early}" if isinstance(early, str) else ""
+            self._incomplete[f"pytest stopped before all scenarios had run{why}"] = None
         total, number = config.getoption("splits", None), config.getoption("group", None)
         document = SessionDocument(
             scenarios=tuple(sorted(self._scenarios)),
             shard=Shard(number=number, total=total) if total and number else None,
             versions=self._find_versions(None),
+            incomplete=tuple(self._incomplete),
         )
         with self._writing():
             if not (self.folder / FOLDER_FILE).exists():

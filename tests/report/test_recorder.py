@@ -45,13 +45,17 @@ def read(recorder: Recorder) -> ScenarioDocument:
     return ScenarioDocument.model_validate_json(scenario_file(recorder.folder, NODE).read_bytes())
 
 
-def finish(recorder: Recorder, **options: int) -> tuple[SessionDocument, FolderDocument]:
+def finish(
+    recorder: Recorder, code: int = 0, shouldfail: str | bool = False, **options: int
+) -> tuple[SessionDocument, FolderDocument]:
     def getoption(name: str, default: Any) -> Any:
         return options.get(name, default)
 
-    recorder.pytest_sessionfinish(cast(pytest.Session, SimpleNamespace(config=SimpleNamespace(getoption=getoption))))
-    session = SessionDocument.model_validate_json((recorder.folder / SESSION_FILE).read_bytes())
-    return session, FolderDocument.model_validate_json((recorder.folder / FOLDER_FILE).read_bytes())
+    config = SimpleNamespace(getoption=getoption)
+    session = SimpleNamespace(config=config, shouldfail=shouldfail, shouldstop=False, exitstatus=code)
+    recorder.pytest_sessionfinish(cast(pytest.Session, session), code)
+    written = SessionDocument.model_validate_json((recorder.folder / SESSION_FILE).read_bytes())
+    return written, FolderDocument.model_validate_json((recorder.folder / FOLDER_FILE).read_bytes())
 
 
 def test_a_scenario_that_passed(recorder: Recorder) -> None:
@@ -104,6 +108,31 @@ def test_a_session_without_scenarios_has_its_files(recorder: Recorder) -> None:
     session, folder = finish(recorder)
     assert (session.scenarios, session.shard) == ((), None)
     assert folder.incomplete == ("no scenario got as far as a run, so Airflow did not read the dags folder",)
+
+
+def test_an_early_end_is_named(recorder: Recorder) -> None:
+    recorder.pytest_collectreport(pytest.CollectReport("test_b.py", "failed", "error", None))
+    session, _ = finish(recorder, 1, "stopping after 1 failures")
+    assert session.incomplete == (
+        "pytest could not collect test_b.py",
+        "pytest stopped before all scenarios had run: stopping after 1 failures",
+    )
+    assert finish(recorder, 2)[0].incomplete[-1] == "pytest stopped before all scenarios had run"
+
+
+def test_a_full_disk_fails_the_session_and_no_scenario(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.report.recorder.write_scenario", refuse)
+        report(recorder, "call", "passed")
+        report(recorder, "teardown", "failed", "x")
+    lines: list[str] = []
+    finish(recorder)
+    recorder.pytest_terminal_summary(SimpleNamespace(write_line=lambda line, red: lines.append(line)))
+    why = f"can't be written to {recorder.folder} (No space left on device): choose another path, or free space"
+    assert lines == [f"OutputError: --harness-evidence {why}"]
 
 
 def test_the_controller_takes_the_workers_scenarios(recorder: Recorder) -> None:
