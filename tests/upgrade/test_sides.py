@@ -48,7 +48,7 @@ def test_a_side_runs_the_scenarios_and_leaves_their_evidence(project: Path, serv
 
     assert ended.failed is None
     names = {file.name for file in ended.evidence.iterdir()}
-    assert names == {LOG, "session.json", "test_it.py-test_it.json"}
+    assert names == {LOG, "session.json", "dags-folder.json", "test_it.py-test_it.json"}
     assert "1 deselected" in (ended.evidence / LOG).read_text()
 
 
