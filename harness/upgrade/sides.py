@@ -97,7 +97,7 @@ def run_side(
     clear_evidence(evidence)
     if side.failed:
         return SideRun(side, evidence, side.failed)
-    options = ["-p", "no:cacheprovider", "-v", "--color=no", f"--harness-evidence={evidence}"]
+    options = ["-p", "harness.plugin", "-p", "no:cacheprovider", "-v", "--color=no", f"--harness-evidence={evidence}"]
     borrow = f"--harness-borrowed-session={services.run}"
     command = [sys.executable, "-m", "pytest", *scenarios.arguments, *options, borrow, *side.options(), *more]
     log = evidence / LOG
