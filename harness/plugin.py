@@ -85,7 +85,7 @@ def pytest_configure(config: pytest.Config) -> None:
         settings = Settings.load(find_root(config.rootpath), BUILT_IN, options)
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
-    config.stash[SETTINGS] = settings = settings.of_side(config.getoption("harness_side"))
+    config.stash[SETTINGS] = settings
     named = [name for name in options if name.endswith("_image") and options[name]]
     if options["stack"] == "embedded" and named:
         given = ", ".join(f"--harness-{name.replace('_', '-')}" for name in named)

@@ -100,6 +100,9 @@ class UpgradeSettings(BaseModel):
     baseline: SideDeclarations = SideDeclarations()
     candidate: SideDeclarations = SideDeclarations()
 
+    def side(self, name: SideName | None) -> SideDeclarations:
+        return SideDeclarations() if name is None else self.candidate if name == "candidate" else self.baseline
+
 
 class NormalisingRule(BaseModel):
     """A rule of a project for recorded evidence: what `pattern` matches is replaced by `word`."""
@@ -188,11 +191,9 @@ class Settings(BaseModel):
     aws_port: Port | None = None
     relay_port: Port | None = None
 
-    def of_side(self, side: SideName | None) -> Self:
+    def of_side(self, side: SideName) -> Self:
         """Return the settings of a side of an upgrade check, with its connections and environment."""
-        if side is None:
-            return self
-        own: SideDeclarations = getattr(self.upgrade, side)
+        own = self.upgrade.side(side)
         connections, environment = {**self.connections, **own.connections}, {**self.environment, **own.environment}
         return self.model_copy(update={"connections": connections, "environment": environment})
 

@@ -257,7 +257,7 @@ def write(folder: Path, run: Run = RUN) -> Path:
 
 def test_a_scenario_has_all_runs_and_is_incomplete_until_the_session_ends(tmp_path: Path) -> None:
     file = write(tmp_path)
-    assert file.name == "scenarios-test_it.py-test_all-x-y.json"
+    assert re.fullmatch(r"scenarios-test_it\.py-test_all-x-y-[0-9a-f]{8}\.json", file.name)
     scenario = ScenarioDocument.model_validate_json(file.read_bytes())
     assert scenario.incomplete == (UNFINISHED,)
     assert [run.refused for run in scenario.runs] == ["it is not in ***", None]
@@ -315,9 +315,17 @@ def test_an_error_outside_the_folder_has_no_place() -> None:
     assert summarise_error('  File "/lib/x.py", line 1\nE: x', Path("/dags")) == "E: x"
 
 
-@pytest.mark.parametrize("name", ["a/b.py::t[1]", "a/b.py::t[../../x]"])
+@pytest.mark.parametrize("name", ["a/b.py::t[1]", "a/b.py::t[../../x]", f"a/b.py::t[{'é' * 300}]"])
 def test_the_file_of_a_scenario_stays_in_the_folder(tmp_path: Path, name: str) -> None:
-    assert scenario_file(tmp_path, name).parent == tmp_path
+    file = scenario_file(tmp_path, name)
+    assert file.parent == tmp_path
+    file.touch()
+
+
+def test_scenarios_have_files_of_their_own(tmp_path: Path) -> None:
+    names = ["a.py::t", "a.py::t[a-b]", "a.py::t[a b]", "a.py::t[a/b]", "a.py::t[a:b]", "a.py::t[a[b]"]
+    assert len({scenario_file(tmp_path, name) for name in names}) == len(names)
+    assert scenario_file(tmp_path, "a/b.py::t[a-b.1]").name == "a-b.py-t-a-b.1.json"
 
 
 def test_a_document_keeps_its_characters() -> None:

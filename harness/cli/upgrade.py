@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.airflow.preflight import check_date, check_folder
 from harness.cli.compare import ACCEPTED_FILE
 from harness.cli.scenario_options import add_scenario_options, check_scenario_options, pytest_arguments
-from harness.errors import SettingsError
+from harness.errors import NotComparableError, SettingsError
 from harness.images.catalogue import BUILT_IN
 from harness.settings import Settings
 
@@ -68,14 +68,15 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     from harness.compare.verdicts import exit_code
     from harness.progress import show_progress
     from harness.upgrade.check import check_upgrade
-    from harness.upgrade.write import prepare_folder, write_report
+    from harness.upgrade.write import write_report
 
     check_arguments(chosen)
     folder = chosen.report or root / REPORT_FOLDER
-    prepare_folder(folder)
     with show_progress() as progress, make_plan(root, chosen, folder, progress) as plan:
         comparison = check_upgrade(plan, progress)
     write_report(comparison, folder)
+    if comparison.not_comparable is not None:
+        raise NotComparableError(f"{comparison.not_comparable} (report: {folder})")
     print(format_text(comparison), end="")
     print(f"report: {folder}")
     return exit_code(comparison)
@@ -99,31 +100,34 @@ def make_plan(root: Path, chosen: argparse.Namespace, folder: Path, progress: Pr
     from harness.airflow.making.resolve import Sources, parse_moment
     from harness.airflow.making.targets import merge_targets, parse_target
     from harness.compare.accepted import read_accepted
-    from harness.services.selection import stack_kind
     from harness.upgrade.check import Plan
     from harness.upgrade.git_ref import extract_dags_folder
-    from harness.upgrade.prepare import prepare_side
+    from harness.upgrade.prepare import check_wanted, prepare_side
     from harness.upgrade.sides import Scenarios
+    from harness.upgrade.write import prepare_folder
 
     settings = Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder, "stack": chosen.stack})
     check_folder(settings.dags_folder)
     before, after = (merge_targets(map(parse_target, texts)) for texts in (chosen.from_, chosen.to))
-    if (images := {**before.images, **after.images}) and stack_kind(settings) == "embedded":
-        raise SettingsError(f"target {', '.join(images)}: the embedded stack uses no images: use --stack containers")
+    for wanted in (before, after):
+        check_wanted(wanted, settings)
     sources = Sources(parse_moment(chosen.resolved_at) if chosen.resolved_at else None, chosen.constraints)
     file = chosen.accepted or (root / ACCEPTED_FILE if (root / ACCEPTED_FILE).exists() else None)
     accepted = read_accepted(file) if file else None
     with tempfile.TemporaryDirectory() as temporary:
         edited = chosen.to_dags_folder and chosen.to_dags_folder.resolve()
+        if edited and not edited.is_dir():
+            raise SettingsError(f"--to-dags-folder {chosen.to_dags_folder}: there is no such folder: correct its name")
         if chosen.to_ref:
             edited = extract_dags_folder(chosen.to_ref, settings.dags_folder, Path(temporary))
         if edited:
             check_folder(edited)
+        prepare_folder(folder)
         own = settings.dags_folder if chosen.dags_folder else None
         yield Plan(
             settings,
-            prepare_side("baseline", before, settings, own, sources, progress=progress),
-            prepare_side("candidate", after, settings, edited or own, sources, progress=progress),
+            prepare_side("baseline", before, settings, own, sources, progress),
+            prepare_side("candidate", after, settings, edited or own, sources, progress),
             Scenarios(root, pytest_arguments(chosen)),
             folder,
             date=chosen.date,

@@ -50,8 +50,8 @@ def compare_sides(
     """Return the comparison of the candidate with the baseline.
 
     `repeat` is a second run of the baseline, from which unstable fields are learned; `unstable` has those of an earlier
-    comparison. `only_of_baseline`: scenarios that only the candidate has are no difference. Raises NotComparableError
-    if the sides have no scenario in common.
+    comparison. `only_of_baseline`: scenarios that only the candidate has are no difference. `more` are differences of
+    the caller, which can be accepted too. Raises NotComparableError if the sides have no scenario in common.
     """
     common = sorted(baseline.scenarios.keys() & candidate.scenarios.keys())
     if not common:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic_core import to_json
 
 from harness.evidence.document import Document, Outcome, RunDocument, ScenarioDocument, Versions
 from harness.evidence.log_warnings import find_warning_documents
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from harness.settings import Settings
 
 FILE = "recorded-run.json"
+LONGEST = 200
+"""Bytes of a long node id that remain in the name of its file; a file system allows 255."""
 UNFINISHED = "the session ended before the dags folder was read"
 """What a scenario's evidence lacks until the process that ran the scenario ends."""
 
@@ -51,11 +56,7 @@ def record_run(
 
 def format_json(document: Document) -> str:
     """Return the document as JSON, in which equal documents are equal texts."""
-    return _format(document.model_dump(mode="json"))
-
-
-def _format(document: dict[str, Any]) -> str:
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return document.model_dump_json(indent=1) + "\n"
 
 
 def read_runs(runs: Sequence[Run], show: Callable[[str], str]) -> tuple[tuple[RunDocument, ...], tuple[str, ...]]:
@@ -76,8 +77,16 @@ def _read_run(run: Run, show: Callable[[str], str]) -> RecordedRun:
 
 
 def scenario_file(folder: Path, scenario: str) -> Path:
-    """Return the file of a scenario, named after its pytest node id."""
+    """Return the file of a scenario, named after its pytest node id.
+
+    A digest is part of the name if parameters of the test lose characters, as others may be left the same, or if the
+    name is long.
+    """
     name = re.sub(r"[^\w.-]+", "-", scenario).strip("-")
+    _, _, parameters = scenario.partition("[")
+    if re.search(r"[^\w.\]-]", parameters) or len(name.encode()) > LONGEST:
+        digest = hashlib.sha256(scenario.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+        name = f"{name.encode()[:LONGEST].decode(errors='ignore')}-{digest}"
     return folder / f"{name}.json"
 
 
@@ -113,4 +122,4 @@ def change_scenario(file: Path, change: Callable[[dict[str, Any]], None]) -> Non
     """Change a scenario's document in its file. Raises OSError."""
     document = json.loads(file.read_bytes())
     change(document)
-    write(file, _format(document))
+    write(file, to_json(document, indent=1).decode() + "\n")

@@ -13,14 +13,14 @@ from harness.compare.model import Comparison, Section, SideSummary
 from harness.compare.read import read_side
 from harness.compare.unstable import UnstableFields, read_unstable, write_unstable
 from harness.dag_reading import read_dags
-from harness.errors import HarnessError
-from harness.evidence.document import Versions
+from harness.errors import HarnessError, SettingsError
+from harness.evidence.document import SESSION_FILE, SessionDocument, Versions
 from harness.progress import Progress, announce
 from harness.services.session import ServiceSession
 from harness.settings import Settings
 from harness.upgrade.every_dag import write_scenarios
 from harness.upgrade.forecast import Forecast, list_deprecations, make_forecast
-from harness.upgrade.migration import Migration, as_differences, as_section, migrate_in_session
+from harness.upgrade.migration import Migration, as_differences, as_section, choose_command, migrate_in_session
 from harness.upgrade.prepare import describe_sides, find_airflow_of
 from harness.upgrade.services import share_services
 from harness.upgrade.sides import Scenarios, Side, SideRun, run_side
@@ -87,6 +87,8 @@ def find_scenarios(plan: Plan, forecast: Forecast, temporary: Path) -> Plan:
     airflow, _ = find_airflow_of(plan.baseline, plan.settings)
     bags = [forecast.dags, read_dags(airflow, settings_of(plan.baseline, plan.settings)) if airflow else None]
     dag_ids = {dag_id for bag in bags if bag for dag_id in bag.dags}
+    if not dag_ids:
+        raise SettingsError(f"--date {plan.date}: neither side reads a DAG in {plan.settings.dags_folder}")
     root, options = plan.settings.root, plan.scenarios.arguments
     every = write_scenarios(dag_ids, plan.date, temporary, root)
     return replace(plan, scenarios=Scenarios(root, (*every.arguments, *options)))
@@ -103,20 +105,25 @@ def observe(plan: Plan, dump: Path, services_of: ServicesOf, progress: Progress)
     if first.failed or candidate.failed:
         return Observed(first, candidate, None, Migration(not_done="a side failed"))
     again = run(plan.baseline, "a-repeat", "A again, for the noise") if plan.repeat else None
-    return Observed(first, candidate, again, migrate(plan, dump, services_of, progress))
+    return Observed(first, candidate, again, migrate(plan, dump, first, candidate, services_of, progress))
 
 
-def migrate(plan: Plan, dump: Path, services_of: ServicesOf, progress: Progress) -> Migration:
-    """Migrate the baseline's database, unless there is none."""
+def migrate(
+    plan: Plan, dump: Path, first: SideRun, candidate: SideRun, services_of: ServicesOf, progress: Progress
+) -> Migration:
+    """Move the baseline's database to the candidate's Airflow, unless there is nothing to do."""
     if not dump.exists():
         return Migration(not_done="the baseline executed no run")
-    borrow = f"--harness-borrowed-session={services_of(plan.candidate).run}"
-    options = [option for option in plan.scenarios.arguments if option.startswith("--harness-")]
+    chosen = choose_command(*(read_versions(run.evidence) for run in (first, candidate)))
+    if chosen is None:
+        return Migration(not_done="both sides have the same packages of Airflow")
+    side, command = plan.baseline if chosen[0] == "baseline" else plan.candidate, chosen[1]
+    borrow = f"--harness-borrowed-session={services_of(side).run}"
+    given = [option for option in plan.scenarios.arguments if option.startswith("--harness-")]
+    options = [*given, *side.options(), borrow]
     try:
-        with announce(progress, "metadata database", "migrating with the candidate"):
-            return migrate_in_session(
-                dump, plan.settings.root, [*options, *plan.candidate.options(), borrow], progress
-            )
+        with announce(progress, "metadata database", f"airflow {' '.join(command)}"):
+            return migrate_in_session(dump, command, plan.settings.root, options, progress)
     except HarnessError as error:
         return Migration(not_done=str(error))
 
@@ -125,7 +132,7 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     """Return the comparison of the evidence, with the forecast and the migration beside it."""
     sections = (describe_sides((plan.baseline, plan.candidate)), *forecast.sections)
     runs = (observed.baseline, observed.candidate)
-    if failures := [f"{run.side.title}: {run.failed}" for run in runs if run.failed]:
+    if failures := [f"{run.side.title}: {reason}" for run in runs if (reason := run.failed or explain_nothing(run))]:
         summaries = {run.side.name: summarise(run) for run in runs}
         return Comparison(**summaries, sections=sections, not_comparable="; ".join(failures))
     baseline, candidate = (read_side([run.evidence]) for run in runs)
@@ -142,6 +149,22 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     if observed.again and observed.again.failed:
         sections = (*sections, Section(title="Repeat of the baseline", note=f"failed: {observed.again.failed}"))
     return compared.model_copy(update={"sections": (*sections, *compared.sections)})
+
+
+def explain_nothing(run: SideRun) -> str | None:
+    """Return why no scenario of the baseline ran a DAG, if so: then nothing can be a regression."""
+    if run.side.name == "candidate":
+        return None
+    scenarios = read_side([run.evidence]).scenarios.values()
+    if any(one.outcome == "passed" or one.runs for one in scenarios):
+        return None
+    reasons = [(one.failure or one.reason or "").strip().splitlines() for one in scenarios]
+    return f"no scenario ran a DAG: {next((lines[0] for lines in reasons if lines), 'there is none')}"
+
+
+def read_versions(evidence: Path) -> Versions:
+    """Return the versions of a side from the document of its session."""
+    return SessionDocument.model_validate_json((evidence / SESSION_FILE).read_bytes()).versions
 
 
 def settings_of(side: Side, settings: Settings) -> Settings:

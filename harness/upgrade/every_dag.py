@@ -27,4 +27,4 @@ def write_scenarios(dag_ids: Collection[str], date: str, folder: Path, root: Pat
     settings = root / "pyproject.toml"
     conftest = ("-p", "conftest") if (root / "conftest.py").is_file() else ()
     where = ("--rootdir", str(root), "-c", str(settings) if settings.is_file() else "/dev/null")
-    return Scenarios(root, (str(folder), *where, "-p", "harness.plugin", *conftest))
+    return Scenarios(root, (str(folder), *where, *conftest))

@@ -1,15 +1,16 @@
-"""Migrate a metadata database that the baseline filled with the candidate's Airflow, and read it back."""
+"""Move a metadata database that the baseline filled to the candidate's Airflow, and read it back."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from packaging.version import Version
 
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.history import EarlierRun, write_history
@@ -20,10 +21,10 @@ from harness.airflow.runners import Execute, ProcessResult
 from harness.airflow.xcom_values import decode_xcom
 from harness.compare.model import Difference, Section
 from harness.compare.verdicts import Verdict
-
-
+from harness.evidence.document import Versions
 from harness.progress import Progress
 from harness.services.stack import Stack
+from harness.settings import SideName
 from harness.world_factory import WorldFactory
 
 CONTENT = {
@@ -48,7 +49,7 @@ EARLIER = EarlierRun(
 )
 """A run with XComs, because the scenario's run may have none."""
 
-TITLE = "Metadata database, filled by the baseline and migrated by the candidate"
+TITLE = "Metadata database of the baseline, moved to the candidate"
 NOT_COVERED = "Data of other servers in place (MinIO, Postgres) is not covered: each side starts with new servers."
 EXAMPLES = 10
 
@@ -57,17 +58,39 @@ Rows = Mapping[tuple[Any, ...], tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Migration:
-    """What the migration did: rows before and after by what they are, or why it was not tried, or why it failed."""
+    """What the migration did: rows before and after by what they are, or why it was not tried, or why it failed.
+
+    `command` is the command of Airflow that moved the database.
+    """
 
     not_done: str | None = None
     failed: str | None = None
     counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     lost: tuple[str, ...] = ()
     """Rows that vanished or changed, in words."""
+    command: str = ""
 
 
-def migrate_in_session(dump: Path, root: Path, options: Sequence[str], progress: Progress) -> Migration:
-    """Migrate the dump in a pytest session with the options of the candidate, whose services it uses.
+def choose_command(before: Versions, after: Versions) -> tuple[SideName, tuple[str, ...]] | None:
+    """Return the side whose Airflow moves the database, and its command; None if nothing moves.
+
+    Only the newer Airflow knows the way back to an older one.
+    """
+    old, new = (
+        {name: version for name, version in side.packages.items() if name.startswith("apache-airflow")}
+        for side in (before, after)
+    )
+    if old == new:
+        return None
+    if Version(after.airflow) < Version(before.airflow):
+        return "baseline", ("db", "downgrade", "--to-version", after.airflow, "--yes")
+    return "candidate", ("db", "migrate")
+
+
+def migrate_in_session(
+    dump: Path, arguments: Sequence[str], root: Path, options: Sequence[str], progress: Progress
+) -> Migration:
+    """Execute the command of Airflow on the dump, in a pytest session with these options, whose services it uses.
 
     Raises HarnessError.
     """
@@ -93,9 +116,10 @@ def migrate_in_session(dump: Path, root: Path, options: Sequence[str], progress:
             env = run_environment(
                 harness_airflow.python, tmp_path, settings.dags_folder, url, {}, {**extra, **environment}
             )
-            command, log = harness_airflow.airflow("db", "migrate"), tmp_path / "migrate.log"
+            command, log = harness_airflow.airflow(*arguments), tmp_path / "migrate.log"
             migrate = partial(harness_execute, command, env, tmp_path, log, MIGRATION_TIMEOUT)
-            found.append(migrate_database(url, migrate, harness_stack.mask))
+            done = migrate_database(url, migrate, harness_stack.mask)
+            found.append(replace(done, command=f"airflow {' '.join(arguments)}"))
         finally:
             harness_stack.postgres.drop(name)
 
@@ -156,15 +180,16 @@ def as_section(migration: Migration) -> Section:
     if migration.not_done:
         return Section(title=TITLE, note=f"not done: {migration.not_done}")
     if migration.failed:
-        return Section(title=TITLE, note=f"`airflow db migrate` failed: {migration.failed}. {NOT_COVERED}")
+        return Section(title=TITLE, note=f"`{migration.command}` failed: {migration.failed}. {NOT_COVERED}")
     rows = tuple((what, str(before), str(after)) for what, (before, after) in migration.counts.items())
-    return Section(title=TITLE, note=NOT_COVERED, header=("what", "before", "after"), rows=rows)
+    note = f"By `{migration.command}`. {NOT_COVERED}"
+    return Section(title=TITLE, note=note, header=("what", "before", "after"), rows=rows)
 
 
 def as_differences(migration: Migration) -> tuple[Difference, ...]:
     """Return what the migration broke or changed, for the verdict of the check."""
     if migration.failed:
-        return (_difference("migration", "regression", f"`airflow db migrate` failed: {migration.failed}"),)
+        return (_difference("migration", "regression", f"`{migration.command}` failed: {migration.failed}"),)
     if migration.lost:
         return (_difference("content", "changed", f"{len(migration.lost)} rows changed", migration.lost[:EXAMPLES]),)
     return ()

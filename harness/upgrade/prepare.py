@@ -14,7 +14,8 @@ from harness.airflow.making.targets import Wanted
 from harness.compare.model import Section
 from harness.errors import HarnessError, SettingsError
 from harness.images.catalogue import load_catalogue
-from harness.progress import Progress
+from harness.progress import SILENT, Progress
+from harness.services.selection import stack_kind
 from harness.settings import Settings, SideName
 from harness.upgrade.sides import Side
 
@@ -24,26 +25,20 @@ def prepare_side(
     wanted: Wanted,
     settings: Settings,
     dags_folder: Path | None = None,
-    sources: Sources = Sources(),
-    *,
-    progress: Progress,
+    sources: Sources | None = None,
+    progress: Progress = SILENT,
 ) -> Side:
-    """Resolve and install what the side needs. If that fails, the side says why. Raises SettingsError, ImageError."""
-    known = load_catalogue(settings)
-    for image in wanted.images:
-        if image not in known:
-            raise SettingsError(f"target {image}={wanted.images[image]}: no image {image!r}: use {', '.join(known)}")
+    """Resolve and install what the side needs. If that fails, the side says why."""
     python, failed = wanted.airflow_python, None
     notes: tuple[str, ...] = ()
-    try:
-        if wanted.changes_environment:
+    if wanted.changes_environment:
+        try:
             wanted = name_newest(wanted, settings.cache_dir)
-            lock = resolve(wanted, current_side(settings).lock, settings.cache_dir, sources, progress)
+            lock = resolve(wanted, current_side(settings).lock, settings.cache_dir, sources or Sources(), progress)
             python, notes = make_environment(lock, settings.cache_dir, progress), (lock.source, *lock.notes)
-        elif python:
-            find_environment(python)
-    except HarnessError as error:
-        failed = str(error)
+        except HarnessError as error:
+            failed = str(error)
+            progress.step(name, failed, last=True)
     return Side(
         label="A" if name == "baseline" else "B",
         name=name,
@@ -54,6 +49,28 @@ def prepare_side(
         notes=tuple(filter(None, notes)),
         failed=failed,
     )
+
+
+def check_wanted(wanted: Wanted, settings: Settings) -> None:
+    """Raise HarnessError for what can't be a side, before anything is installed."""
+    known = load_catalogue(settings)
+    for image, reference in wanted.images.items():
+        if image not in known:
+            raise SettingsError(f"target {image}={reference}: there is no image {image!r}: use {', '.join(known)}")
+    if wanted.images and stack_kind(settings) == "embedded":
+        image, reference = next(iter(wanted.images.items()))
+        raise SettingsError(
+            f"target {image}={reference}: the embedded stack uses no images: start an engine, or use --stack containers"
+        )
+    load_catalogue(settings.model_copy(update={"image_overrides": {**settings.image_overrides, **wanted.images}}))
+    if python := wanted.airflow_python:
+        try:
+            find_environment(python)
+        except SettingsError as error:
+            raise SettingsError(
+                f"target airflow-python={python}: it does not run, or has no Airflow: name the Python of an "
+                "environment with Airflow"
+            ) from error
 
 
 def find_airflow_of(side: Side, settings: Settings) -> tuple[AirflowEnvironment | None, str]:

@@ -7,13 +7,12 @@ from pathlib import Path
 
 from harness.compare.read import Side as Evidence
 from harness.compare.read import read_side
-from harness.errors import HarnessError, SettingsError
+from harness.errors import HarnessError
 from harness.progress import Progress
-from harness.services.selection import stack_kind
 from harness.settings import Combination, Settings, SideName
 from harness.upgrade.combinations import wanted_of
 from harness.upgrade.matrix import Column, Matrix, make_column
-from harness.upgrade.prepare import prepare_side
+from harness.upgrade.prepare import check_wanted, prepare_side
 from harness.upgrade.services import share_services
 from harness.upgrade.sides import Scenarios, Side, run_side
 
@@ -43,12 +42,11 @@ def run_matrix(
 
 
 def prepare(combination: Combination, settings: Settings, progress: Progress) -> Side:
-    """Resolve and install what the combination needs. Raises SettingsError, ImageError.
+    """Resolve and install what the combination needs. Raises HarnessError.
 
     Edited DAGs get the declarations of an upgrade's candidate, the project's own DAGs those of its baseline.
     """
     wanted = wanted_of(combination, settings.root)
-    if wanted.images and stack_kind(settings) == "embedded":
-        raise SettingsError("the embedded stack uses no images: use --stack containers")
+    check_wanted(wanted, settings)
     name: SideName = "candidate" if combination.dags_folder else "baseline"
     return prepare_side(name, wanted, settings, combination.dags_folder, progress=progress)

@@ -35,8 +35,8 @@ class Side:
 
     `label` is `A` or `B`, `name` whose declarations in pyproject count. `python` is Airflow's interpreter and
     `airflow_image` an image with Airflow instead; None: as the project has it. `images` maps the name of an image to a
-    reference, as the setting NAME_image. `notes` say where the versions come from. `failed` says why the side can't run,
-    for example because a package can't be installed.
+    reference, as the setting NAME_image. `notes` say where the versions come from. `failed` says why the side can't
+    run, for example because a package can't be installed.
     """
 
     label: str
@@ -97,7 +97,7 @@ def run_side(
     clear_evidence(evidence)
     if side.failed:
         return SideRun(side, evidence, side.failed)
-    options = ["-p", "no:cacheprovider", "-v", "--color=no", f"--harness-evidence={evidence}"]
+    options = ["-p", "harness.plugin", "-p", "no:cacheprovider", "-v", "--color=no", f"--harness-evidence={evidence}"]
     borrow = f"--harness-borrowed-session={services.run}"
     command = [sys.executable, "-m", "pytest", *scenarios.arguments, *options, borrow, *side.options(), *more]
     log = evidence / LOG
@@ -138,13 +138,16 @@ def clear_evidence(folder: Path) -> None:
 @contextmanager
 def _running(command: Sequence[str], root: Path, out: IO[str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run the command in a process group of its own, so that Ctrl-C reaches it once, from here."""
+    # The summary of a CI job shows the comparison, not each side's scenarios.
+    environment = {name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"}
+    environment["PYTHONUNBUFFERED"] = "1"
     process = subprocess.Popen(
         command,
         cwd=root,
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=subprocess.STDOUT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env=environment,
         process_group=0,
         preexec_fn=lambda: prctl(PR_SET_PDEATHSIG, signal.SIGINT),
     )

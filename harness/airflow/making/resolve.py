@@ -15,6 +15,7 @@ import requests
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from harness.airflow.installers import CREDENTIALS
 from harness.airflow.making.commands import FailedError
 from harness.airflow.making.current import AIRFLOW_ITSELF
 from harness.airflow.making.index import list_releases
@@ -147,7 +148,7 @@ def _choose_inputs(
     wanted: Wanted, before: Lock, moved: str | None, uploaded: datetime | None, python: Python, sources: Sources
 ) -> Inputs:
     lines = wanted.file.read_text(errors="replace").splitlines() if wanted.file else []
-    in_file = {name_of(line) for line in lines}
+    in_file = set(filter(None, map(name_of, lines)))
     named = {*wanted.packages, *in_file, *(AIRFLOW_ITSELF if moved else ())}
     # A file with Airflow is a whole environment; other files list only what the project adds.
     whole = not in_file.isdisjoint(AIRFLOW_ITSELF)
@@ -159,9 +160,10 @@ def _choose_inputs(
     requirements = (*kept, *added, *wanted.packages.values())
     pinned = (name_of(line) for line in lines if "==" in line)
     exempt = tuple(filter(None, (*wanted.packages, *pinned)))
+    decided = {*exempt, *AIRFLOW_ITSELF}
     if sources.constraints:
-        text = _drop(_read_constraints(sources.constraints), named)
-        source = f"constraints {sources.constraints}"
+        text = _drop(_read_constraints(sources.constraints), decided)
+        source = f"constraints {_mask(sources.constraints)}"
         return Inputs(requirements, (), exempt, sources.resolved_at, text, source)
     if sources.resolved_at:
         return Inputs(
@@ -183,7 +185,7 @@ def _choose_inputs(
         moment = uploaded + timedelta(days=1)
         note = f"airflow=={moved}: its official constraints can't be fetched ({type(error).__name__}: {address})"
         return Inputs(requirements, (), exempt, moment, "", f"resolved as of {moment:%Y-%m-%d}", (note,))
-    return Inputs(requirements, (), exempt, None, _drop(text, named), "Airflow's official constraints")
+    return Inputs(requirements, (), exempt, None, _drop(text, decided), "Airflow's official constraints")
 
 
 def _read_constraints(source: str) -> str:
@@ -192,7 +194,13 @@ def _read_constraints(source: str) -> str:
         return _fetch(source) if re.match("https?://", source) else Path(source).read_text()
     except (OSError, UnicodeDecodeError) as error:  # requests' errors are OSErrors
         why = getattr(error, "strerror", None) or type(error).__name__
-        raise AirflowEnvironmentError(f"--constraints {source}: it can't be read ({why}): correct its name") from error
+        raise AirflowEnvironmentError(
+            f"--constraints {_mask(source)}: it can't be read ({why}): correct its name"
+        ) from error
+
+
+def _mask(address: str) -> str:
+    return CREDENTIALS.sub("//***@", address)
 
 
 def _fetch(address: str) -> str:

@@ -33,8 +33,8 @@ NO_IMAGES = "the embedded stack ignored the image settings"
 def embedded_stack(session: ServiceSession, settings: Settings, databases: Mapping[str, str]) -> Iterator[Stack]:
     """Claim a worker slot and yield its embedded stack, a new one unless the old one fits.
 
-    `databases` is as for stack_in_session(). A kept or borrowed stack stays; any other ends with the block or this process.
-    Raises ServiceError.
+    `databases` is as for stack_in_session(). A kept or borrowed stack stays; any other ends with the block or this
+    process. Raises ServiceError.
     """
     with session.claim_slot() as slot:
         state = session.read_state(f"{STATE}{slot}")
