@@ -41,6 +41,16 @@ def test_another_airflow_is_resolved_as_of_the_day_after_its_release(airflows: I
     assert moved(back) == {}
 
 
+def test_another_airflow_keeps_the_providers_that_this_one_brings(airflows: Index, tmp_path: Path) -> None:
+    """Airflow 3 requires the provider `standard`, and 2.11 does not."""
+    airflows.add("apache-airflow-providers-standard", "1.0", "2026-01-01T00:00:00Z")
+    brought = ("apache-airflow-providers-fab==1.0", "apache-airflow-providers-standard==1.0")
+    before = replace(BEFORE, requirements=(*BEFORE.requirements, *brought))
+    packages = resolve(wanted("airflow==3.3.2"), before, tmp_path).packages
+    assert packages["apache-airflow-providers-standard"] == "1.0"
+    assert "apache-airflow-providers-fab" not in packages
+
+
 def test_another_airflow_has_its_official_constraints(
     airflows: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,7 +159,9 @@ def test_a_project_without_airflow_needs_a_version(
     assert resolve(wanted("airflow==3.3.2"), lock, tmp_path).packages["apache-airflow-providers-amazon"] == "9.36.0"
     file = tmp_path / "requirements.txt"
     file.write_text("pandas\n")
-    with pytest.raises(AirflowEnvironmentError, match=r"txt has no Airflow: add airflow==VERSION as another target$"):
+    with pytest.raises(
+        AirflowEnvironmentError, match=r"txt: the project has no Airflow to add this to: add airflow==V"
+    ):
         resolve(wanted(str(file)), lock, tmp_path)
 
 

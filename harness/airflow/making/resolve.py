@@ -28,9 +28,12 @@ from harness.progress import SILENT, Progress, announce
 
 CONSTRAINTS = "https://raw.githubusercontent.com/apache/airflow/constraints-{airflow}/constraints-{python}.txt"
 """The versions that Airflow's own tests passed with."""
+PROVIDER = "apache-airflow-providers-"
+WEB_LOGIN = "apache-airflow-providers-fab"
+"""Required by Airflow 2 for its web server, and of no use to a run."""
 TIMEOUT = 15.0
 """Seconds without a byte of the constraints."""
-NEVER = "9999-12-31T00:00:00Z"
+FUTURE = "2999-12-31T00:00:00Z"
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,8 @@ def resolve(
     """Return the packages of a side that is `before` with the wanted changes.
 
     - A moved package: every other package keeps its version, unless it conflicts.
-    - A moved Airflow: the packages that no other package requires stay, and all versions are those of Airflow's
-      official constraints, or of the day after the release if the constraints can't be fetched.
+    - A moved Airflow: providers and the packages that no other package requires stay, and all versions are those of
+      Airflow's official constraints, or of the day after the release if the constraints can't be fetched.
     - A requirements file: what pip makes of it today, if the file has Airflow; otherwise its packages are moved.
 
     `sources` decide otherwise. Raises AirflowEnvironmentError if there is no such environment.
@@ -94,12 +97,7 @@ def resolve(
         output = _compile(inputs, python, uv)
     requirements, top_level = read_resolved(output)
     top_level = tuple(line for line in top_level if name_of(line) not in AIRFLOW_ITSELF)
-    lock = Lock(python.command, python.version, requirements, top_level, inputs.source, inputs.notes)
-    if lock.airflow is None:
-        raise AirflowEnvironmentError(
-            f"{wanted.file or wanted.label} has no Airflow: add airflow==VERSION as another target"
-        )
-    return lock
+    return Lock(python.command, python.version, requirements, top_level, inputs.source, inputs.notes)
 
 
 def _create_log(cache_dir: Path, content: str) -> Path:
@@ -152,7 +150,15 @@ def _choose_inputs(
     named = {*wanted.packages, *in_file, *(AIRFLOW_ITSELF if moved else ())}
     # A file with Airflow is a whole environment; other files list only what the project adds.
     whole = not in_file.isdisjoint(AIRFLOW_ITSELF)
+    if not (whole or moved or before.airflow):
+        raise AirflowEnvironmentError(
+            f"{wanted.label}: the project has no Airflow to add this to: add airflow==VERSION as another target"
+        )
     kept = [] if whole else [line for line in before.top_level if name_of(line) not in named]
+    if moved and not whole:
+        # Airflow 3 requires providers that 2 does not, and the reverse, but DAGs go on to import them.
+        providers = (name for name in before.packages if name.startswith(PROVIDER) and name != WEB_LOGIN)
+        kept += [name for name in providers if name not in {*named, *kept}]
     if not moved and (wanted.airflow or not whole):
         kept += [line for line in before.requirements if name_of(line) in AIRFLOW_ITSELF]
     added = [f"{AIRFLOW}=={moved}"] if moved else []
@@ -226,7 +232,7 @@ def _compile(inputs: Inputs, python: Python, uv: Uv) -> str:
             options += ["-c", str(folder / "constraints.txt")]
         if inputs.moment:
             options += ["--exclude-newer", inputs.moment.astimezone(UTC).isoformat()]
-            options += [word for package in inputs.exempt for word in ("--exclude-newer-package", f"{package}={NEVER}")]
+            options += [word for name in inputs.exempt for word in ("--exclude-newer-package", f"{name}={FUTURE}")]
         try:
             # uv keeps the versions that are in its output file.
             uv.run("pip", "compile", *options, str(folder / "in.txt"), "-o", str(folder / "out.txt"))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping
 from pathlib import Path
 
 from harness.airflow.making.commands import run
@@ -30,19 +30,27 @@ class Uv:
         return run([str(self.program), *arguments], self.log, self.env, cwd)
 
 
-def find_uv(log: Path, env: Mapping[str, str] = os.environ) -> Uv:
+def find_uv(log: Path) -> Uv:
     """Return uv with pip's settings: the program of this Python's environment, else the first on PATH.
 
     Raises AirflowEnvironmentError.
     """
     own = Path(sysconfig.get_path("scripts")) / "uv"
-    program = own if own.is_file() else shutil.which("uv", path=env.get("PATH"))
+    program = own if own.is_file() else shutil.which("uv")
     if program is None:
         raise AirflowEnvironmentError(f"no uv, which makes Airflow environments, was found: {INSTALL}")
+    variables = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("PIP_")))
+    return Uv(Path(program), uv_environment(_list_pip_settings(variables), os.environ), log)
+
+
+@functools.cache
+def _list_pip_settings(variables: tuple[tuple[str, str], ...]) -> str:
+    """Return the output of `pip config list`, which takes half a second, with these variables of pip."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
+    env = {**os.environ, **dict(variables)}
+    done = subprocess.run(pip, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, check=False)
     # An interpreter without pip has no settings of pip either.
-    settings = subprocess.run(pip, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=dict(env), check=False)
-    return Uv(Path(program), uv_environment(settings.stdout if settings.returncode == 0 else "", env), log)
+    return done.stdout if done.returncode == 0 else ""
 
 
 def explain(output: str) -> str:
