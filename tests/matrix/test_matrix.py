@@ -152,7 +152,7 @@ def test_one_table_of_all_combinations(
     assert "first: Airflow 2.11.2, Python 3.12.3" in shown
     assert "last: failed: test_orders.py::test_it: AssertionError: no rows" in shown
     assert "none: no results: airflow==9.9: the package index has no such version" in shown
-    assert "image: no results: the embedded stack uses no images: use --stack containers" in shown
+    assert "image: no results: target minio=minio:latest: the embedded stack uses no images" in shown
     report = project / "report"
     assert sorted(file.name for file in report.iterdir()) == [".gitignore", "first", "last", "matrix.json", "matrix.md"]
     assert results(Matrix.model_validate_json((report / "matrix.json").read_text()))[PRICES][1] == "changed"
