@@ -5,7 +5,7 @@
 # ARGS (more arguments for pytest), WORKERS (number of parallel test processes, default 2),
 # STACK (the services: containers, embedded, or auto, the default: containers if a Docker engine answers),
 # UPGRADE=1 (make locks accepts newer releases), ROWS (numbers of the rows that make bench measures),
-# AIRFLOW (the lines that make lines runs, such as AIRFLOW="3.1 3.2").
+# ONLY (names of the combinations that make matrix runs), AIRFLOW (the lines that make lines runs).
 
 PYTHON ?=
 export PYTHON
@@ -14,7 +14,8 @@ WORKERS ?= 2
 STACK ?= auto
 export HARNESS_STACK = $(STACK)
 UPGRADE ?=
-AIRFLOW ?=
+AIRFLOW ?= 3.2 3.1 3.0 2.10
+ONLY ?=
 ROWS ?=
 BIN := .venv/bin
 JUNIT := .harness/junit
@@ -24,7 +25,7 @@ ACTIONLINT := v1.7.12
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole equal-3.3 equal-2.11 folders embedded lines examples locks docs images actionlint venv test-engine chromium bench bench-gate soak soak-ci
+.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole equal-3.3 equal-2.11 folders embedded matrix lines examples locks docs images actionlint venv test-engine chromium bench bench-gate soak soak-ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -102,8 +103,10 @@ images: venv ## pull or build the missing images
 docs: venv ## build the documentation in .harness/docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -q
 
-lines: images ## run scenarios with the process runner on the other Airflow lines, with a table at the end
-	@$(BIN)/python -m tools.airflow_lines $(addprefix --line=,$(AIRFLOW)) -n $(WORKERS) $(ARGS)
+matrix: images airflow-3.3 ## run scenarios on every combination of pyproject's matrix, with a table at the end
+	@$(BIN)/python -m harness matrix scenarios $(addprefix --only=,$(ONLY)) -n $(WORKERS) $(ARGS)
+lines: ## the same on the Airflow lines that CI leaves out
+	@$(MAKE) --no-print-directory matrix ONLY="$(AIRFLOW)"
 
 examples: images airflow-3.3 airflow-2.11 ## run Airflow's example DAGs with both runners, and compare the bare command
 	@for line in 3.3 2.11; do \

@@ -49,6 +49,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(NO_ENGINE)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In an upgrade check run scenarios alone, because other tests don't depend on the versions of a side."""
+    if config.getoption("harness_side"):
+        others = [item for item in items if not is_scenario(item)]
+        items[:] = [item for item in items if is_scenario(item)]
+        config.hook.pytest_deselected(items=others)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(request: pytest.FixtureRequest) -> Generator[None, object, object]:
     with _executing(request):
@@ -188,6 +197,14 @@ def environment(harness_settings: Settings, harness_stack: Stack) -> Mapping[str
     return render_declarations(harness_settings.environment, *_values(harness_settings, harness_stack))
 
 
+def _render_side(
+    config: pytest.Config, settings: Settings, values: Mapping[str, str], engine: bool
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Return the connections and the environment that this side of an upgrade check declares."""
+    own = settings.upgrade.side(config.getoption("harness_side"))
+    return render_declarations(own.connections, values, engine), render_declarations(own.environment, values, engine)
+
+
 def _values(settings: Settings, stack: Stack) -> tuple[Mapping[str, str], bool]:
     """Return the values that declarations can refer to, and whether the stack has an engine."""
     return template_values(stack, settings.root), stack.kind == "containers"
@@ -203,17 +220,19 @@ def world_factory(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[WorldFactory]:
     """A function that opens a world (harness.WorldFactory), for your fixtures of a module, a class or the session."""
-    requests = pytestconfig.stash[REQUESTS]
+    requests, values = pytestconfig.stash[REQUESTS], _values(harness_settings, harness_stack)
     recorder = find_recorder(pytestconfig)
     factory = WorldFactory(
         harness_settings,
         harness_stack,
         harness_airflow,
         harness_execute,
-        declared=render_project(harness_settings, *_values(harness_settings, harness_stack)),
+        declared=render_project(harness_settings, *values),
+        of_side=_render_side(pytestconfig, harness_settings, *values),
         graph=bool(pytestconfig.getoption("--harness-report")),
         record=recorder is not None,
         echo=print if _shows_output(pytestconfig) else None,
+        keep_metadata=pytestconfig.getoption("harness_keep_metadata"),
         requests=requests,
         make_folder=tmp_path_factory.mktemp,
     )

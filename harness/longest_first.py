@@ -7,7 +7,7 @@ another `--dist`, with `--failed-first`, `--new-first` and `--stepwise`, and wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -36,8 +36,11 @@ class LongestFirst:
         if option.dist == "load" and not any(getattr(option, name, False) for name in OTHER_ORDERS):
             node.workerinput[CACHE_KEY] = self._known
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:
+        # pytest-split has chosen this machine's part by then. The choice depends on the order, and the durations differ
+        # from machine to machine.
+        yield
         if self._workerinput and (known := self._workerinput.get(CACHE_KEY)):
             order = deal_long_tests([known.get(item.nodeid, 0.0) for item in items], self._workerinput["workercount"])
             items[:] = [items[number] for number in order]

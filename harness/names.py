@@ -14,6 +14,7 @@ DATABASE = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 TAKEN_DATABASE = re.compile(r"postgres|template[01]|public|none|pg_.*")
 ALIAS = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 IMAGE = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
+COMBINATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TAG = re.compile(r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?")
 
 
@@ -72,4 +73,14 @@ def check_images(tags: Mapping[str, str], where: str) -> None:
         if not TAG.fullmatch(tag):
             raise SettingsError(
                 f"image {name!r}: tag {tag!r} is not an image reference; write a lower case NAME or NAME:TAG in {where}"
+            )
+
+
+def check_combinations(names: Iterable[str], where: str) -> None:
+    """Raise SettingsError for the first combination whose name can't be a folder and an artifact's name."""
+    for name in names:
+        if not COMBINATION.fullmatch(name):
+            raise SettingsError(
+                f"combination {name!r}: a name has 1 to 64 letters, digits, dots, underscores and hyphens, and begins "
+                f"with a letter or a digit; rename it in {where}"
             )

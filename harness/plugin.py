@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 from collections.abc import Generator
 from pathlib import Path
@@ -15,7 +16,7 @@ from harness.longest_first import NAME, LongestFirst
 from harness.output import check_folder
 from harness.report.collect import Collector
 from harness.services.session import ServiceSession, new_run
-from harness.settings import ImageMode, Runner, Settings, StackChoice, Waits, find_root
+from harness.settings import ImageMode, Runner, Settings, SideName, StackChoice, Waits, find_root
 
 pytest_plugins = ["harness.fixtures"]  # here, so that a project's plugins and conftests can override fixtures
 SETTINGS = pytest.StashKey[Settings]()
@@ -58,6 +59,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how the services run: in containers, or embedded, as processes without a Docker engine; "
         "auto (default): containers if an engine answers",
     )
+    # `harness upgrade` sets these for the sessions of its sides.
+    group.addoption("--harness-side", choices=get_args(SideName), help=argparse.SUPPRESS)
+    group.addoption("--harness-borrowed-session", help=argparse.SUPPRESS)
+    group.addoption("--harness-keep-metadata", type=Path, help=argparse.SUPPRESS)
     group.addoption("--harness-image-mode", choices=get_args(ImageMode), help="how images are obtained (default: auto)")
     for name in (*BUILT_IN, *_project_images()):
         group.addoption(
@@ -77,10 +82,10 @@ def pytest_configure(config: pytest.Config) -> None:
     names = ("airflow_python", "dags_folder", "image_mode", "reuse", "runner", "stack", "waits", *images)
     options = {name: config.getoption(f"harness_{name}".replace("-", "_"), None) for name in names}
     try:
-        config.stash[SETTINGS] = Settings.load(find_root(config.rootpath), BUILT_IN, options)
+        settings = Settings.load(find_root(config.rootpath), BUILT_IN, options)
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
-    settings = config.stash[SETTINGS]
+    config.stash[SETTINGS] = settings
     named = [name for name in options if name.endswith("_image") and options[name]]
     if options["stack"] == "embedded" and named:
         given = ", ".join(f"--harness-{name.replace('_', '-')}" for name in named)
@@ -93,8 +98,11 @@ def pytest_configure(config: pytest.Config) -> None:
             f"run with -n 0, or remove these settings"
         )
     config.addinivalue_line("markers", "engine: needs a Docker engine; skipped if the stack is embedded")
-    config.stash[SERVICE_SESSION] = ServiceSession(
-        settings.root, None if settings.reuse else _run_id(config, settings.root)
+    borrowed = config.getoption("harness_borrowed_session")
+    config.stash[SERVICE_SESSION] = (
+        ServiceSession(settings.root, borrowed, borrowed=True)
+        if borrowed
+        else ServiceSession(settings.root, None if settings.reuse else _run_id(config, settings.root))
     )
     config.pluginmanager.register(LongestFirst(config), NAME)
     worker = hasattr(config, "workerinput")

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from harness.declarations import check_config, check_environment, check_pass_environment, check_variables
 from harness.declared_data import check_object_names, check_rules, check_watched_names
 from harness.errors import SettingsError
-from harness.names import check_aliases, check_buckets, check_databases, check_images
+from harness.names import check_aliases, check_buckets, check_combinations, check_databases, check_images
 
 ENV_PREFIX = "HARNESS_"
 LONGEST_TIMEOUT = 1e6
@@ -26,6 +26,7 @@ Runner = Literal["auto", "warm", "process"]
 StackKind = Literal["containers", "embedded"]
 StackChoice = Literal["auto", "containers", "embedded"]
 Waits = Literal["real", "short"]
+SideName = Literal["baseline", "candidate"]
 
 PORTS = ("aws_port", "minio_console_port", "minio_port", "postgres_port", "relay_port")
 PLAIN = (
@@ -66,6 +67,41 @@ class ProjectImage(BaseModel):
     tag: str
     context: Path
     files: tuple[Path, ...] = ()
+
+
+class Combination(BaseModel):
+    """A combination of `harness matrix`: what it changes in what the project has.
+
+    `to` has targets as `harness upgrade --to` takes them. `without` maps scenarios that can't run there, as files or
+    node ids relative to the project, to the reason.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    to: tuple[str, ...] = ()
+    dags_folder: Path | None = None
+    without: Mapping[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
+
+
+class SideDeclarations(BaseModel):
+    """What one side of an upgrade check declares in addition, or instead of the project's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    connections: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    environment: Mapping[str, str] = Field(default_factory=dict, repr=False)
+
+
+class UpgradeSettings(BaseModel):
+    """What the sides of `harness upgrade` declare."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    baseline: SideDeclarations = SideDeclarations()
+    candidate: SideDeclarations = SideDeclarations()
+
+    def side(self, name: SideName | None) -> SideDeclarations:
+        return SideDeclarations() if name is None else self.candidate if name == "candidate" else self.baseline
 
 
 class NormalisingRule(BaseModel):
@@ -130,6 +166,8 @@ class Settings(BaseModel):
     aliases: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     images: Mapping[str, ProjectImage] = Field(default_factory=dict)
     image_overrides: Mapping[str, str] = Field(default_factory=dict)
+    matrix: Mapping[str, Combination] = Field(default_factory=dict)
+    """Name of each combination of `harness matrix` -> what it changes."""
     cache_dir: Path = Field(default_factory=lambda: platformdirs.user_cache_path("airflow-scenario-harness"))
     start_timeout: float = Field(default=60.0, gt=0, description="seconds a service may take to be ready")
     run_timeout: float = Field(
@@ -140,6 +178,7 @@ class Settings(BaseModel):
         default="real", description="short: the waits between retries, pokes and polls of tasks last at most a second"
     )
     warm_idle: float = Field(default=900.0, gt=0, description="seconds without a run after which a warm host ends")
+    upgrade: UpgradeSettings = UpgradeSettings()
     # Fixed values, for DAGs that contain them. None: a free port, and a user and a password generated for each stack.
     # Fixed ports are on 127.0.0.1 too. Fixed passwords are in the project's own files, so they are not masked.
     minio_port: Port | None = None
@@ -151,6 +190,12 @@ class Settings(BaseModel):
     """Database, whose user has the same name -> password of that user."""
     aws_port: Port | None = None
     relay_port: Port | None = None
+
+    def of_side(self, side: SideName) -> Self:
+        """Return the settings of a side of an upgrade check, with its connections and environment."""
+        own = self.upgrade.side(side)
+        connections, environment = {**self.connections, **own.connections}, {**self.environment, **own.environment}
+        return self.model_copy(update={"connections": connections, "environment": environment})
 
     @property
     def fixed_ports(self) -> dict[str, int]:
@@ -214,12 +259,14 @@ class Settings(BaseModel):
         check_databases(settings.databases, f"pyproject's [{TABLE}.databases]")
         check_aliases(settings.aliases, f"pyproject's [{TABLE}.aliases]")
         check_images({name: image.tag for name, image in settings.images.items()}, f"pyproject's [{TABLE}.images]")
+        check_combinations(settings.matrix, f"pyproject's [{TABLE}.matrix]")
         by_port = {port: name for name, port in settings.fixed_ports.items()}
         for name, port in settings.fixed_ports.items():
             if by_port[port] != name:
                 raise SettingsError(f"settings {name!r} and {by_port[port]!r} are both port {port}: change one of them")
         check_config(settings.config)
-        check_environment(settings.environment)
+        for declared in (settings, settings.upgrade.baseline, settings.upgrade.candidate):
+            check_environment(declared.environment)
         check_variables(settings.variables)
         check_pass_environment(settings.pass_environment)
         check_object_names("objects", settings.objects, "buckets", settings.buckets)

@@ -91,6 +91,8 @@ class World:
     """Receives each line of a run's log as soon as the run prints it."""
     lease: Lease = field(default_factory=Lease)
     """Ended if another world was opened: then runs and evidence stay readable, and methods that use services raise."""
+    keep_metadata: Path | None = None
+    """Receives a dump of the metadata database after the session's first run."""
     _history: list[EarlierRun | AssetEvent] = field(default_factory=list)
     _written: int = 0
     """How many entries of the history the shared database has."""
@@ -215,7 +217,7 @@ class World:
         return run_environment(self.airflow.python, home, self.settings.dags_folder, metadata_url, known, extra)
 
     def _clone_database(self) -> AbstractContextManager[str]:
-        return fresh_database(self.airflow, self.stack.postgres, self.settings.pools)
+        return fresh_database(self.airflow, self.stack.postgres, self.settings.pools, self.keep_metadata)
 
     def _echo_line(self, line: str) -> None:
         if self.echo:

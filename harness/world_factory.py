@@ -44,9 +44,13 @@ class WorldFactory:
     make_folder: Callable[[str], Path]
     declared: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of Airflow's variables and settings in pyproject."""
+    of_side: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
+    """Connections and environment of a side of an upgrade check, which win over the fixtures'."""
     record: bool = False
     """Whether each run leaves its document for `--harness-evidence`."""
     echo: Callable[[str], None] | None = None
+    keep_metadata: Path | None = None
+    """Receives a dump of the metadata database after the session's first run."""
     newest: World | None = field(default=None, init=False)
     """The world that was opened last, which may have ended."""
     _current: World | None = field(default=None, init=False)
@@ -62,7 +66,10 @@ class WorldFactory:
         from harness.services.seeds import put_seeds
         from harness.world import Lease, World
 
-        connections, environment = (_get_declaration(request, name) for name in ("connections", "environment"))
+        connections, environment = (
+            {**_get_declaration(request, name), **own}
+            for name, own in zip(("connections", "environment"), self.of_side, strict=True)
+        )
         owner = f"the world of {_describe(request)}"
         if self._current:
             self._current.lease.end(f"when {owner} opened and reset the services", "open one world after the other")
@@ -81,6 +88,7 @@ class WorldFactory:
             graph=self.graph,
             record=self.record,
             echo=self.echo,
+            keep_metadata=self.keep_metadata,
             lease=Lease(owner),
         )
         register_world(request, world)

@@ -14,7 +14,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScheduling
 
-from harness.longest_first import CACHE_KEY, deal_long_tests
+from harness.longest_first import CACHE_KEY, LongestFirst, deal_long_tests
 from harness.settings import Settings
 from tests.outer import CACHE, project, run_pytest
 
@@ -184,3 +184,26 @@ def test_workers_end_together(durations: list[float], workers: int) -> None:
     assert sorted(ended) == list(range(len(durations))), "every test ran once"
     least = max(max(durations), sum(durations) / workers)
     assert seconds <= least * 1.07
+
+
+@pytest.mark.parametrize("registered_first", [True, False])
+def test_a_part_of_the_tests_is_chosen_before_they_are_ordered(registered_first: bool) -> None:
+    """Otherwise pytest-split's parts on two machines could share a test, because their durations differ."""
+    names = [f"test_{number}" for number in range(8)]
+    seen: list[list[str]] = []
+
+    class Split:
+        @pytest.hookimpl(trylast=True)
+        def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+            seen.append([item.nodeid for item in items])
+            del items[4:]
+
+    given = {CACHE_KEY: {"test_3": 9.0}, "workercount": 1}
+    plugins = [LongestFirst(SimpleNamespace(workerinput=given)), Split()]  # type: ignore[arg-type]
+    manager = pytest.PytestPluginManager()
+    for plugin in plugins if registered_first else reversed(plugins):
+        manager.register(plugin)
+    items = [SimpleNamespace(nodeid=name) for name in names]
+    manager.hook.pytest_collection_modifyitems(session=None, config=None, items=items)
+    assert seen == [names]
+    assert [item.nodeid for item in items] == ["test_3", "test_0", "test_1", "test_2"]

@@ -128,6 +128,10 @@ def test_an_option_overrides_a_projects_image(tmp_path: Path) -> None:
         ('images."My Own" = {tag = "a", context = "b"}', {}, "image 'My Own': a name has lower case letters, digits"),
         ('images.own = {tag = "My/Own", context = "b"}', {}, "image 'own': tag 'My/Own' is not an image reference"),
         ('images.own = {tag = "my own", context = "b"}', {}, "image 'own': tag 'my own' is not an image reference"),
+        ("matrix.next.too = []", {}, "setting 'matrix.next.too': Extra inputs are not permitted"),
+        ('matrix.next.to = "airflow==3.3.2"', {}, "setting 'matrix.next.to': "),
+        ('matrix.next.without."test_a.py" = ""', {}, "setting 'matrix.next.without.test_a.py': String should have"),
+        ('matrix."../next".to = []', {}, "combination '../next': a name has 1 to 64 letters, digits, dots"),
     ],
 )
 def test_an_invalid_setting_is_refused_in_one_line(

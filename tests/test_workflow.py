@@ -1,17 +1,34 @@
-"""The workflow for users: one text in `harness init` and docs/ci.md, and the same steps in the composite action."""
+"""The workflow for users: one text in `harness init` and docs/ci.md, and the same steps in the composite action.
+
+The commands of all workflows exist.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+
+from harness.airflow.making.targets import parse_target
+from harness.cli import _parser
+from tools.upgrade_combinations import newest
 
 ROOT = Path(__file__).parents[1]
 WORKFLOW = ROOT / "harness/cli/starter/workflow.yml"
 ACTION = ROOT / ".github/actions/scenarios/action.yml"
+UPGRADES = [ROOT / ".github/workflows" / name for name in ("upgrade.yml", "upgrade-check.yml")]
+IN_BASH = {
+    '"${targets[@]}"': "--to airflow==latest --from requirements.txt",
+    "$SCENARIOS": "scenarios -k empty",
+    "$SHARD": "1/2",
+}
+"""What the shell puts into a command."""
 
 
 def test_the_documentation_shows_the_workflow_that_init_writes() -> None:
@@ -39,3 +56,36 @@ def _as_in_the_workflow(step: dict[str, Any], defaults: dict[str, str]) -> dict[
         step["run"] = step["run"].replace("$NAME", name)
     assert not env.pop("PYTEST_ADDOPTS", None), "no arguments by default"
     return {**step, "env": env} if env else step
+
+
+def harness_commands(workflow: Path) -> Iterator[str]:
+    for job in yaml.safe_load(workflow.read_text())["jobs"].values():
+        for step in job.get("steps", ()):
+            script = step.get("run", "").replace("\\\n", " ")
+            yield from re.findall(r"^ *harness ([^|>]*)", script, re.MULTILINE)
+
+
+@pytest.mark.parametrize("workflow", [*UPGRADES, WORKFLOW], ids=lambda file: file.name)
+def test_the_commands_of_a_workflow_exist(workflow: Path) -> None:
+    for command in harness_commands(workflow):
+        for name, value in IN_BASH.items():
+            command = command.replace(name, value)
+        assert "$" not in command
+        _parser(()).parse_args(shlex.split(command))  # exits for an unknown option
+
+
+def test_the_workflows_run_and_compare_shards() -> None:
+    names = [command.split()[0] for workflow in UPGRADES for command in harness_commands(workflow)]
+    assert names == ["upgrade", "compare"]
+
+
+def test_the_newest_releases_are_targets() -> None:
+    for combination in newest():
+        for text in combination["to"].split():
+            parse_target(text)
+
+
+def test_the_documentation_lists_the_inputs_of_the_reusable_workflow() -> None:
+    inputs = yaml.safe_load(UPGRADES[1].read_text())[True]["workflow_call"]["inputs"]  # YAML reads `on` as true
+    table = (ROOT / "docs/matrix.md").read_text().partition("| input |")[2]
+    assert re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE) == list(inputs)

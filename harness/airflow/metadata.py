@@ -96,9 +96,15 @@ def _restore(server: Server, file: Path, name: str) -> bool:
 
 @contextmanager
 def fresh_database(
-    airflow: AirflowEnvironment, server: Server, pools: Mapping[str, int] | None = None
+    airflow: AirflowEnvironment,
+    server: Server,
+    pools: Mapping[str, int] | None = None,
+    keep: Path | None = None,
 ) -> Iterator[str]:
-    """Yield the libpq URL of a clean metadata database with the pools; drop the database afterwards."""
+    """Yield the libpq URL of a clean metadata database with the pools; drop the database afterwards.
+
+    A dump of the first database that is used without an error stays in the file `keep`.
+    """
     name = server.scratch_name()
     server.clone(template_name(airflow), name)
     try:
@@ -107,6 +113,10 @@ def fresh_database(
             with psycopg.connect(url) as connection:
                 connection.cursor().executemany(SET_POOL, pools.items())
         yield url
+        if keep and not keep.exists():
+            partial = keep.with_suffix(f".{name}")
+            partial.write_bytes(server.dump(name))
+            partial.replace(keep)
     finally:
         server.drop(name)
 

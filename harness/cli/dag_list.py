@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,21 +13,16 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from harness.airflow.dagbag import DagBag, group_errors, read_dagbag, summarise_errors
-from harness.airflow.environments import AirflowEnvironment, find_environment
-from harness.airflow.layout import find_layout
+from harness.airflow.dagbag import DagBag, group_errors, summarise_errors
+from harness.airflow.environments import find_environment
 from harness.airflow.preflight import check_folder
-from harness.airflow.run_environment import run_environment
-from harness.airflow.runners.process import execute
 from harness.compatibility import ruff_rules
-from harness.compatibility.find import find_in_broken_files, find_in_running_files
 from harness.compatibility.finding import CompatibilityFinding, format_files
-from harness.errors import RunError
+from harness.dag_reading import find_compatibility, read_dags
 from harness.images.catalogue import BUILT_IN
 from harness.progress import announce, show_progress
 from harness.settings import Settings
 from harness.tables import plain_table
-from harness.templating import PlaceholderValues, render_declarations, render_project
 
 BROKEN = 1
 
@@ -45,12 +39,8 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     check_folder(settings.dags_folder)
     airflow = find_environment(settings.airflow_python)
     with show_progress() as progress, announce(progress, "Airflow", f"reading {settings.dags_folder}"):
-        folder = _read(airflow, settings)
-    read = [Path(facts.file) for facts in folder.dags.values()]
-    findings = (
-        *find_in_broken_files(folder.errors, folder.missing_imports, settings.dags_folder, airflow),
-        *find_in_running_files(read, folder.missing_imports, settings.dags_folder, airflow),
-    )
+        folder = read_dags(airflow, settings)
+    findings = find_compatibility(folder, airflow, settings.dags_folder)
     if chosen.json:
         dags = {dag_id: asdict(facts) for dag_id, facts in folder.dags.items()}
         found = {"dags": dags, "errors": summarise_errors(folder), "findings": [asdict(each) for each in findings]}
@@ -60,33 +50,6 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     if folder.errors and airflow.major >= 3 and not ruff_rules.is_installed():
         print(ruff_rules.MISSING, file=sys.stderr)
     return BROKEN if folder.errors else 0
-
-
-def _read(airflow: AirflowEnvironment, settings: Settings) -> DagBag:
-    """Read the DAGs as a run reads them, but without services and a database.
-
-    The names in pyproject's declarations have placeholder values. Raises RunError and SettingsError.
-    """
-    values, layout = PlaceholderValues(settings), find_layout(settings)
-    connections = render_declarations(settings.connections, values, engine=True)
-    environment = render_declarations(settings.environment, values, engine=True)
-    extra = {
-        "AWS_DEFAULT_REGION": settings.region,
-        **layout.variables,
-        **render_project(settings, values, engine=True),
-        **environment,
-    }
-    with tempfile.TemporaryDirectory() as name:
-        home = Path(name)
-        layout.link_config(home)
-        # Airflow only parses this URL, so psycopg2 is not needed.
-        url = f"sqlite:///{home}/airflow.db"
-        env = run_environment(airflow.python, home, settings.dags_folder, url, connections, extra)
-        folder = read_dagbag(airflow, settings.dags_folder, env, home, settings.run_timeout, execute)
-        if folder is None:
-            last = (home / "dagbag.log").read_text(errors="replace").strip().splitlines()[-1:]
-            raise RunError(f"Airflow could not read {settings.dags_folder}: {' '.join(last) or '(no output)'}")
-        return folder
 
 
 def _show(console: Console, dags_folder: Path, folder: DagBag, findings: Sequence[CompatibilityFinding]) -> None:

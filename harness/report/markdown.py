@@ -28,8 +28,8 @@ def summary(session: Session) -> str:
             lines += ["", f"{len(failed) - number} more failures are not shown here."]
             break
         lines += detail
-    lines += [f"- {_text(remark)}" for remark in session.remarks]
-    return "\n".join([*lines, "", *(f"{_text(line)}  " for line in version_lines(session.versions))]) + "\n"
+    lines += [f"- {escape_text(remark)}" for remark in session.remarks]
+    return "\n".join([*lines, "", *(f"{escape_text(line)}  " for line in version_lines(session.versions))]) + "\n"
 
 
 def _row(scenario: Scenario) -> str:
@@ -37,16 +37,16 @@ def _row(scenario: Scenario) -> str:
     if scenario.reason:
         result += f": {scenario.reason}"
     cells = (scenario.title, scenario.dags, scenario.dates, result, f"{scenario.seconds:.1f}")
-    return f"| {' | '.join(_text(cell) for cell in cells)} |"
+    return f"| {' | '.join(escape_text(cell) for cell in cells)} |"
 
 
 def _failure(scenario: Scenario) -> Iterator[str]:
-    yield from ("", f"### ❌ {_text(scenario.title)}", "", _text(scenario.failure or "(no message)"))
+    yield from ("", f"### ❌ {escape_text(scenario.title)}", "", escape_text(scenario.failure or "(no message)"))
     for one in scenario.runs:
         run = one.run
         for log in one.trouble if run.failure else ():
             whose = f"task {log.task_id}, attempt {log.attempt}, of " if log.task_id else ""
-            yield from ("", _text(f"log of {whose}{run.dag_id} {run.date}:"), "", fenced("\n".join(log.lines)))
+            yield from ("", escape_text(f"log of {whose}{run.dag_id} {run.date}:"), "", fenced("\n".join(log.lines)))
 
 
 def fenced(text: str) -> str:
@@ -56,7 +56,7 @@ def fenced(text: str) -> str:
     return f"{fence}text\n{text}\n{fence}"
 
 
-def _text(text: str) -> str:
+def escape_text(text: str) -> str:
     """Return one line with Markdown and HTML escaped."""
     line = " ".join(text.split())
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

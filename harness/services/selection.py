@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from harness.engine import connect
 from harness.errors import EngineError
 from harness.progress import Progress
 from harness.services.embedded.stack import embedded_stack, end_embedded_stacks
-from harness.services.session import ServiceSession
+from harness.services.session import ServiceSession, new_run
 from harness.services.stack import Stack, stack_in_session
 from harness.settings import Settings, StackKind
 
@@ -38,6 +38,24 @@ def open_stack(
     if stack_kind(settings) == "embedded":
         return embedded_stack(session, settings, databases)
     return stack_in_session(session, settings, databases, progress)
+
+
+@contextmanager
+def own_session(root: Path) -> Iterator[ServiceSession]:
+    """Yield a session of the checkout at `root` that other processes borrow, one after the other.
+
+    Its services stay between them. They are removed after the block, or when this process dies: the owner's lock ends
+    embedded stacks, and the owner's connection to the reaper (join_reaper(), once a borrower started it) containers.
+    """
+    session = ServiceSession(root, new_run())
+    orderly = False
+    with session.lock(session.owner_file.stem):
+        try:
+            yield session
+            orderly = True
+        finally:
+            end_embedded_stacks(session)
+            session.end(orderly)
 
 
 def remove_kept(root: Path) -> Counter[str]:

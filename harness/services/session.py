@@ -42,10 +42,14 @@ FOLDER_LIFETIME = 24 * 3600.0
 class ServiceSession:
     """One process's access to the session. The folder is created on first use."""
 
-    def __init__(self, root: Path, run: str | None) -> None:
-        """`run` is from new_run() or xdist; None means the session that `--reuse` keeps."""
+    def __init__(self, root: Path, run: str | None, borrowed: bool = False) -> None:
+        """`run` is from new_run() or xdist; None means the session that `--reuse` keeps.
+
+        A `borrowed` session belongs to another process, which ends it: see harness.services.selection.own_session().
+        """
         self.run = run
         self.kept = run is None
+        self.borrowed = borrowed
         self._root = root
         self._base = runtime_base()  # Read once, because a test may change the environment later.
         self._reaper: Reaper | None = None
@@ -68,6 +72,11 @@ class ServiceSession:
         from harness.engine import LABEL_SESSION
 
         return {LABEL_SESSION: self.ident}
+
+    @property
+    def owner_file(self) -> Path:
+        """The lock file of the process that owns a session which others borrow. No stack has this slot."""
+        return self.folder / "slot-owner.lock"
 
     @contextmanager
     def claim_slot(self) -> Iterator[int]:
@@ -186,12 +195,12 @@ class ServiceSession:
                 self._reaper = Reaper.join(state, self.ident)
 
     def end(self, orderly: bool) -> None:
-        """Remove a test run's objects once its other processes are gone. Keep a kept session.
+        """Remove a test run's objects once its other processes are gone. Keep a kept or borrowed session.
 
         If `orderly` is false or a start was interrupted, the engine may still be creating containers. The reaper then
         stays to remove them some seconds later, as it does if this call fails.
         """
-        if self.kept:
+        if self.kept or self.borrowed:
             return
         with suppress(RuntimeDirError):  # Then no process has used it.
             if self.read_state("reaper"):

@@ -178,6 +178,12 @@ GIVEN: dict[str, Callable[[Place], object]] = {
     "an earlier run in a state that Airflow does not have": lambda place: (place.folder / "test_it.py").write_text(
         "def test_it(world):\n    world.earlier_run('orders', '2021-01-01', state='ok')\n"
     ),
+    "a combination with an invalid name": lambda place: place.pyproject('matrix."../next".to = []'),
+    "a combination with an unknown entry": lambda place: place.pyproject("matrix.next.too = []"),
+    "a combination with an invalid target": lambda place: place.pyproject('matrix.next.to = ["3.3.2"]'),
+    "a combination that leaves out a missing scenario": lambda place: place.pyproject(
+        'matrix.next.without = {"test_no.py" = "no engine"}'
+    ),
     "no engine": lambda place: place.env.update(DOCKER_HOST=NOTHING_LISTENS),
     "a file where a folder is needed": a_file_in_the_way,
     "state files of an older version": write_old_state,

@@ -150,3 +150,34 @@ def test_the_processes_of_a_killed_supervisor_end(supervisor_client: SupervisorC
     os.kill(int((supervisor_client.folder / LOCK).read_text()), signal.SIGKILL)
     supervisor_client.release()
     assert await_gone(supervisor_client.folder)
+
+
+BORROW = """
+import sys
+from pathlib import Path
+from harness.services.embedded.processes import SupervisorClient
+folder = Path(sys.argv[1])
+supervisor_client = SupervisorClient.launch(folder, folder / "owner.lock")
+supervisor_client.start("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"], {})
+print(supervisor_client.folder, flush=True)
+supervisor_client.release()
+"""
+OWN = """
+import sys, time
+from filelock import FileLock
+FileLock(sys.argv[1]).acquire()
+print("owned", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_borrowed_stack_outlives_its_process_and_ends_with_its_owner(tmp_path: Path) -> None:
+    with subprocess.Popen([*python(OWN), str(tmp_path / "owner.lock")], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout
+        assert owner.stdout.readline() == "owned\n"
+        borrowed = subprocess.run([*python(BORROW), str(tmp_path)], stdout=subprocess.PIPE, text=True, check=True)
+        folder = Path(borrowed.stdout.strip())
+        assert is_alive(folder)
+        assert processes_in(folder)
+        owner.kill()
+    assert await_gone(folder)

@@ -18,7 +18,7 @@ class Line(NamedTuple):
     pythons: tuple[str, ...]
     """The intent of the release's Requires-Python. 2.11.2 writes `!=3.13`, which excludes only 3.13.0."""
     preferred: str | None = None
-    """The Python that `make lines` uses if the machine has it; None for the Python of .venv."""
+    """The Python of its environment if the machine has it; None for the Python of .venv."""
 
 
 LINES = {

@@ -15,10 +15,12 @@ from packaging.version import InvalidVersion, Version
 from harness.errors import SettingsError
 
 FORMS = (
-    "write airflow==3.3.2, python==3.12, PACKAGE==VERSION, a requirements file, airflow-image=REFERENCE or "
-    "NAME=REFERENCE of an image"
+    "write airflow==3.3.2, python==3.12, PACKAGE==VERSION, a requirements file, airflow-python=PATH of an interpreter, "
+    "airflow-image=REFERENCE or NAME=REFERENCE of an image"
 )
 AIRFLOW = "apache-airflow"
+LATEST = "latest"
+"""Instead of a version: the newest release, see harness.airflow.making.newest."""
 FILE = re.compile(r".*[/\\].*|.*\.(txt|in|lock|toml|pip)")
 EXPORTS = {
     "uv.lock": "uv export --format requirements-txt",
@@ -32,7 +34,9 @@ EXACT = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)(?P<extras>\[[^\]]*\])?\s*==\s*
 IMAGE = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)=(?P<reference>[^=\s]\S*)")
 PYTHON = re.compile(r"3\.\d+(\.\d+)?")
 
-Kind = Literal["airflow", "python", "package", "file", "image", "airflow-image"]
+Kind = Literal["airflow", "python", "package", "file", "image", "airflow-image", "airflow-python"]
+OWN_PACKAGES: dict[Kind, str] = {"airflow-image": "image", "airflow-python": "interpreter"}
+"""Targets that have their own packages, and what they are."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Wanted:
     file: Path | None = None
     images: Mapping[str, str] = field(default_factory=dict)
     airflow_image: str | None = None
+    airflow_python: Path | None = None
 
     @property
     def changes_environment(self) -> bool:
@@ -97,8 +102,9 @@ def _parse_version(text: str, match: re.Match[str]) -> Target:
             raise SettingsError(f"target {text!r}: {version!r} is not a version of Python 3: write python==3.12")
         return Target("python", name, version)
     try:
-        Version(version)
-        Requirement(text)
+        if version != LATEST:
+            Version(version)
+            Requirement(text)
     except (InvalidVersion, InvalidRequirement) as error:
         raise SettingsError(
             f"target {text!r}: {version!r} is not one version: write for example {match['name']}==1.2"
@@ -120,6 +126,8 @@ def _parse_image(text: str, name: str, reference: str) -> Target:
             f"target {text!r}: {reference!r} is a version, not an image: write {name}=={reference} for a package, or "
             f"{name}=REPOSITORY:{reference} for an image"
         )
+    if name == "airflow-python":  # not resolved, as the interpreter of a virtual environment is a link
+        return Target("airflow-python", name, str(Path.cwd() / reference))
     return Target("airflow-image" if name == "airflow-image" else "image", name, reference)
 
 
@@ -149,7 +157,7 @@ def merge_targets(targets: Iterable[Target]) -> Wanted:
     def values(kind: Kind) -> dict[str, str]:
         return {target.name: target.value for target in by_name.values() if target.kind == kind}
 
-    file = value("file")
+    file, interpreter = value("file"), value("airflow-python")
     wanted = Wanted(
         airflow=value("airflow"),
         python=value("python"),
@@ -157,11 +165,14 @@ def merge_targets(targets: Iterable[Target]) -> Wanted:
         file=Path(file) if file else None,
         images=values("image"),
         airflow_image=value("airflow-image"),
+        airflow_python=Path(interpreter) if interpreter else None,
     )
-    if wanted.airflow_image and wanted.changes_environment:
+    own = [target for target in by_name.values() if target.kind in OWN_PACKAGES]
+    if len(own) > 1 or (own and wanted.changes_environment):
+        what = OWN_PACKAGES[own[0].kind]
         raise SettingsError(
-            f"target airflow-image={wanted.airflow_image}: the image has its own Python and packages: remove "
-            "the image, or the targets for packages"
+            f"target {_format(own[0])}: the {what} has its own Python and packages: remove the {what}, or the other "
+            "targets for packages"
         )
     return wanted
 
@@ -169,6 +180,6 @@ def merge_targets(targets: Iterable[Target]) -> Wanted:
 def _format(target: Target) -> str:
     if target.kind in ("airflow", "python"):
         return f"{target.kind}=={target.value}"
-    if target.kind in ("image", "airflow-image"):
+    if target.kind in ("image", *OWN_PACKAGES):
         return f"{target.name}={target.value}"
     return target.value

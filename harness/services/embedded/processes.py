@@ -90,8 +90,11 @@ class SupervisorClient:
         self._lock = threading.Lock()
 
     @classmethod
-    def launch(cls, kept_for: Path | None) -> Self:
-        """Launch a supervisor. With a session folder `kept_for` it outlives this process."""
+    def launch(cls, kept_for: Path | None, owner_file: Path | None = None) -> Self:
+        """Launch a supervisor. With a session folder `kept_for` it outlives this process.
+
+        With `owner_file` it ends when no process holds the lock of that file.
+        """
         for dead in list_dead_stacks():
             shutil.rmtree(dead, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_fast_folder()))
@@ -99,7 +102,8 @@ class SupervisorClient:
             folder.chmod(0o711)  # For servers that don't run as root.
         if kept_for:
             (folder / KEPT_FOR).write_text(str(kept_for))
-        command = [sys.executable, "-S", "-E", supervisor.__file__, str(folder), *(["--kept"] if kept_for else [])]
+        command = [sys.executable, "-S", "-E", supervisor.__file__, str(folder)]
+        command += ["--owner", str(owner_file)] if owner_file else ["--kept"] if kept_for else []
         # A new session, so that Ctrl-C at the terminal does not reach it. A log file, so that it does not keep the
         # output of this process open.
         with (folder / supervisor.LOG).open("w") as log:

@@ -33,8 +33,8 @@ NO_IMAGES = "the embedded stack ignored the image settings"
 def embedded_stack(session: ServiceSession, settings: Settings, databases: Mapping[str, str]) -> Iterator[Stack]:
     """Claim a worker slot and yield its embedded stack, a new one unless the old one fits.
 
-    `databases` is as for stack_in_session(). A kept stack stays; any other ends with the block or this process.
-    Raises ServiceError.
+    `databases` is as for stack_in_session(). A kept or borrowed stack stays; any other ends with the block or this
+    process. Raises ServiceError.
     """
     with session.claim_slot() as slot:
         state = session.read_state(f"{STATE}{slot}")
@@ -92,14 +92,16 @@ def _create(
     if old and "folder" in old:
         end_kept_stack(Path(old["folder"]))
     session.drop_state(f"{STATE}{slot}")
-    supervisor = SupervisorClient.launch(session.folder if session.kept else None)
+    supervisor = SupervisorClient.launch(
+        session.folder if session.kept or session.borrowed else None, session.owner_file if session.borrowed else None
+    )
     try:
         minio, postgres, aws, relay = services = _create_services(supervisor, settings, databases, None)
         with ThreadPoolExecutor() as pool:
             jobs = {service.name: pool.submit(measure, service.start) for service in services}
         await_all(jobs)
         stack = _describe(session, slot, settings, minio, postgres, aws, relay, jobs)
-        if session.kept:
+        if supervisor.kept:
             stack_state = {"fits": _fingerprint(settings, databases), "folder": str(supervisor.folder)}
             service_states = {service.name: service.export_state() for service in services}
             session.write_state(f"{STATE}{slot}", {**stack_state, "services": service_states})

@@ -1,11 +1,11 @@
 """The supervisor of an embedded stack: starts its processes, and ends them with itself.
 
-It is a process (`python supervisor.py FOLDER [--kept]`) with the standard library only. It reads requests from its
-standard input, one JSON object a line: `name`, `command`, `env`, `user` (or null) and `signal`, which ends the process.
-It answers each with a line, the process id or an error. It ends when its input closes, as it does if the test process
-dies; with `--kept` on SIGTERM. It writes the exit code of a process to `NAME.exit`, which stays empty if the disk is
-full. While it lives it holds a lock on `supervisor.lock`, which contains its process id. It exits with ENOSPC if the
-disk is full, because it can't log then.
+It is a process (`python supervisor.py FOLDER [--kept | --owner FILE]`) with the standard library only. It reads
+requests from its standard input, one JSON object a line: `name`, `command`, `env`, `user` (or null) and `signal`, which
+ends the process. It answers each with a line, the process id or an error. It ends when its input closes, as it does if
+the test process dies; with `--kept` on SIGTERM; with `--owner` also when no process holds the lock of FILE. It writes
+the exit code of a process to `NAME.exit`, which stays empty if the disk is full. While it lives it holds a lock on
+`supervisor.lock`, which contains its process id. It exits with ENOSPC if the disk is full, because it can't log then.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _end(*_: object) -> None:
     raise _EndError
 
 
-def main(folder: Path, kept: bool) -> None:
+def main(folder: Path, kept: bool, owner_file: str | None) -> None:
     partial = folder / f"{LOCK}.partial"  # Renamed once locked, so that the lock is never seen free.
     lock = os.open(partial, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -112,11 +112,19 @@ def main(folder: Path, kept: bool) -> None:
     with suppress(_EndError):
         for line in sys.stdin:
             print(json.dumps(_answer(supervisor, json.loads(line))), flush=True)
+        if owner_file:
+            _await_end_of_owner(owner_file)
         while kept:
             signal.pause()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     supervisor.end()
+
+
+def _await_end_of_owner(owner_file: str) -> None:
+    """Wait until no process holds the lock of the file, or the file is gone."""
+    with suppress(FileNotFoundError), Path(owner_file).open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
 
 
 def _answer(supervisor: Supervisor, request: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +142,7 @@ def explain_exit(code: int) -> str:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]), "--kept" in sys.argv[2:])
+        main(Path(sys.argv[1]), "--kept" in sys.argv, sys.argv[3] if "--owner" in sys.argv else None)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
