@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,8 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
     parser = commands.add_parser(
         "compare",
         help="compare the evidence of two sides, and say what changed",
-        description="Compare evidence that `pytest --harness-evidence DIR` wrote. Exit code 1: a regression or a change "
-        "that is not accepted; 2: not comparable.",
+        description="Compare evidence that `pytest --harness-evidence DIR` wrote. Exit code 1: a regression, or a "
+        "change that is not accepted; 2: not comparable.",
     )
     sides = "folder, .zip or .tar.gz of evidence; sub-folders are shards"
     parser.add_argument("sides", nargs="*", metavar="SIDE", help=f"the baseline, then each candidate: {sides}")
@@ -113,7 +113,7 @@ def _write(chosen: argparse.Namespace, comparisons: Sequence[Comparison]) -> Non
     from harness.compare.markdown import format_markdown
 
     for number, comparison in enumerate(comparisons, start=1):
-        outputs = {
+        outputs: dict[str, Callable[[Comparison], str]] = {
             "markdown": lambda one: format_markdown(one, chosen.strict),
             "json": lambda one: one.model_dump_json(indent=1) + "\n",
             "junit": lambda one: format_junit(one, chosen.strict),

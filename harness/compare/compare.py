@@ -226,8 +226,8 @@ def _compare_dags(before: FolderDocument, after: FolderDocument) -> Iterator[Cha
             yield Change(("dags", dag), *values, "dags folder")
             continue
         for task in sorted(set(old[dag]) ^ set(new[dag])):
-            values = ("task", ABSENT) if task in old[dag] else (ABSENT, "task")
-            yield Change(("dags", dag, "tasks", task), *values, "dags folder", task=task)
+            place: tuple[Any, Any] = ("task", ABSENT) if task in old[dag] else (ABSENT, "task")
+            yield Change(("dags", dag, "tasks", task), *place, "dags folder", task=task)
         if dag in before.schedules and dag in after.schedules:
             yield from compare_schedules(
                 ("dags", dag, "schedule"), before.schedules[dag], after.schedules[dag], "dags folder"

@@ -279,7 +279,7 @@ def _compare_sidecars(before: Sequence[SidecarDocument], after: Sequence[Sidecar
         for number in range(max(len(old), len(new))):
             path: Path = ("sidecars", image if number == 0 else f"{image}[{number}]")
             if number >= len(old) or number >= len(new):
-                yield Change(path, *(_format_exit(side, number) for side in (old, new)), "relay")
+                yield Change(path, _format_exit(old, number), _format_exit(new, number), "relay")
                 continue
             one, other = old[number], new[number]
             if one.exit_code != other.exit_code:

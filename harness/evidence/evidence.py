@@ -63,7 +63,7 @@ class Evidence:
                 for sidecar in self.sidecars
             ],
             "warnings": list(self.warnings),
-            # compare.py ignores this key, because other users of the engine create containers too.
+            # A comparison ignores this key, because other users of the engine create containers too.
             "containers_past_relay": [{"image": each.image, "name": each.name} for each in self.containers_past_relay],
             # Without such values the keys are absent, so that evidence of earlier releases stays comparable.
             **({"capped_waits": [wait.as_json() for wait in self.capped_waits]} if self.capped_waits else {}),
