@@ -20,7 +20,7 @@ from harness.evidence.document import ObjectDocument, TableDocument
 
 TEXT_LINES: Final = 12
 """Lines of a line-by-line difference in the report."""
-COMPARED_LINES: Final = 5000
+COMPARED_LINES: Final = 2000
 """Lines of the longest text that is compared line by line, which takes quadratic time at worst."""
 DELIMITERS: Final = ",;\t|"
 

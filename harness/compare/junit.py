@@ -17,10 +17,13 @@ def format_junit(comparison: Comparison, strict: bool = False) -> str:
     """Return the XML. Accepted differences and those that fail nothing are in the case's output."""
     names = [*(one.scenario for one in comparison.differences), *comparison.scenarios]
     ordered = sorted(dict.fromkeys(names), key=lambda name: (name != FOLDER, name))
+    by_scenario: dict[str, list[Difference]] = {}
+    for one in comparison.differences:
+        by_scenario.setdefault(one.scenario, []).append(one)
     suite = Element("testsuite", name="harness compare")
     failures = 0
     for name in ordered:
-        mine = [one for one in comparison.differences if one.scenario == name]
+        mine = by_scenario.get(name, [])
         failing = [one for one in mine if fails(one, strict)]
         case = SubElement(
             suite, "testcase", classname=_safe(f"{comparison.candidate.label}"), name=_safe(name), time="0"
@@ -29,7 +32,7 @@ def format_junit(comparison: Comparison, strict: bool = False) -> str:
             failures += 1
             text = "\n".join(_format(one) for one in failing)
             SubElement(case, "failure", message=_safe(_head(failing[0]))).text = _safe(text)
-        others = [_format(one) for one in mine if one not in failing]
+        others = [_format(one) for one in mine if not fails(one, strict)]
         if others:
             SubElement(case, "system-out").text = _safe("\n".join(others))
     problems = [*comparison.problems, *([comparison.not_comparable] if comparison.not_comparable else [])]

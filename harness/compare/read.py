@@ -171,6 +171,10 @@ def _list_documents(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
     try:
         if path.is_dir():
             yield from _list_folder(path)
+        elif path.exists() and not path.is_file():
+            raise NotComparableError(
+                f"{path} is no folder and no regular file: name a folder or an archive of evidence"
+            )
         elif zipfile.is_zipfile(path):
             yield from _list_zip(path)
         elif path.name.endswith((".tar.gz", ".tgz")):
@@ -225,9 +229,15 @@ def _list_zip(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
 
 
 def _list_tar(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
+    size = 0
     with tarfile.open(path, "r|gz") as archive:
         for number, info in enumerate(archive, start=1):
             _check_count(path, number)
+            size += info.size
+            if size > SIDE_BYTES:
+                raise NotComparableError(
+                    f"{path} unpacks to more than {SIDE_BYTES // 1024**3} GiB: pack the evidence alone"
+                )
             member = _check_member(path, info.name)
             if not info.isfile() and not info.isdir():
                 raise NotComparableError(f"{path}: {info.name!r} is a link or device: pack the evidence without it")

@@ -16,7 +16,7 @@ MOST, DETAILS, NAMES = 20, 4, 12
 
 def format_text(comparison: Comparison, everything: bool = False, strict: bool = False) -> str:
     """Return the report; `everything` shows each difference with all of its detail."""
-    return shown_text("\n".join(_lines(comparison, everything, strict)) + "\n")
+    return shown_text("\n".join(line.replace("\n", " ") for line in _lines(comparison, everything, strict)) + "\n")
 
 
 def _lines(comparison: Comparison, everything: bool, strict: bool) -> Iterator[str]:

@@ -139,6 +139,13 @@ def test_a_damaged_archive_is_one_line(name: str, tmp_path: Path) -> None:
         read_side([tmp_path / name])
 
 
+def test_a_device_or_pipe_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.zip")
+    for path in (tmp_path / "pipe.zip", Path("/dev/zero")):
+        with pytest.raises(NotComparableError, match="no regular file"):
+            read_side([path])
+
+
 def test_archives_give_the_same_side_as_their_folder(tmp_path: Path) -> None:
     folder = evidence(tmp_path / "side", scenario(run()))
     write(folder, {"notes.txt": "x", "unstable.json": "{}", ".hidden.json": "x"})

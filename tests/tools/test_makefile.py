@@ -24,7 +24,7 @@ def project(place: Place) -> Place:
         file = commands / name
         file.write_text(
             f"#!{place.bin}/sh\n{ON_LINE}\n"
-            f'echo "{name}$on $*" >>"$HOME/calls"\n[ "${{BREAK:-nothing}}" != "$1$2" ] || exit 5\n'
+            f'echo "{name}$on $*" >>"$HOME/calls"\ncase "${{BREAK:-nothing}}" in "$1$2" | "$1$2$3") exit 5 ;; esac\n'
         )
         file.chmod(0o755)
     place.script("go", "exit 0")
