@@ -168,7 +168,7 @@ class World:
                 date=date,
                 dags_folder=dags_folder,
                 home=home,
-                env=run_environment(self.airflow.python, home, dags_folder, url, connections, extra),
+                env=run_environment(self.airflow, home, dags_folder, url, connections, extra),
                 metadata_url=url,
                 timeout=self.settings.run_timeout if timeout is None else timeout,
                 conf=conf,

@@ -15,17 +15,20 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness.airflow.dagbag import DagBag, group_errors, read_dagbag, summarise_errors
-from harness.airflow.environments import AirflowEnvironment, find_environment
+from harness.airflow.environments import AirflowEnvironment
+from harness.airflow.find import find_airflow
 from harness.airflow.layout import find_layout
 from harness.airflow.preflight import check_folder
 from harness.airflow.run_environment import run_environment
-from harness.airflow.runners.process import execute
+from harness.airflow.runners import Execute, process
+from harness.airflow.runners.image import create_runner
 from harness.compatibility import ruff_rules
 from harness.compatibility.find import find_in_broken_files, find_in_running_files
 from harness.compatibility.finding import CompatibilityFinding, format_files
 from harness.errors import RunError
 from harness.images.catalogue import BUILT_IN
 from harness.progress import announce, show_progress
+from harness.services.session import ServiceSession
 from harness.settings import Settings
 from harness.tables import plain_table
 from harness.templating import PlaceholderValues, render_declarations, render_project
@@ -36,16 +39,19 @@ BROKEN = 1
 def add(commands: Any, image_names: Sequence[str]) -> None:
     parser = commands.add_parser("list", help="list the DAGs, and why a file does not load")
     parser.add_argument("--dags-folder", metavar="PATH", help="folder of the DAGs under test")
+    parser.add_argument("--airflow-image", metavar="REF", help="read the DAGs in this Airflow image, or build:RELEASE")
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
     parser.set_defaults(run=run)
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
-    settings = Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder})
+    settings = Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder, "airflow_image": chosen.airflow_image})
     check_folder(settings.dags_folder)
-    airflow = find_environment(settings.airflow_python)
+    labels = ServiceSession(root, None).labels
     with show_progress() as progress, announce(progress, "Airflow", f"reading {settings.dags_folder}"):
-        folder = _read(airflow, settings)
+        airflow = find_airflow(settings, labels, progress)
+        execute = create_runner(airflow.image, root, labels).execute if airflow.image else process.execute
+        folder = _read(airflow, settings, execute)
     read = [Path(facts.file) for facts in folder.dags.values()]
     findings = (
         *find_in_broken_files(folder.errors, folder.missing_imports, settings.dags_folder, airflow),
@@ -62,7 +68,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     return BROKEN if folder.errors else 0
 
 
-def _read(airflow: AirflowEnvironment, settings: Settings) -> DagBag:
+def _read(airflow: AirflowEnvironment, settings: Settings, execute: Execute) -> DagBag:
     """Read the DAGs as a run reads them, but without services and a database.
 
     The names in pyproject's declarations have placeholder values. Raises RunError and SettingsError.
@@ -81,7 +87,7 @@ def _read(airflow: AirflowEnvironment, settings: Settings) -> DagBag:
         layout.link_config(home)
         # Airflow only parses this URL, so psycopg2 is not needed.
         url = f"sqlite:///{home}/airflow.db"
-        env = run_environment(airflow.python, home, settings.dags_folder, url, connections, extra)
+        env = run_environment(airflow, home, settings.dags_folder, url, connections, extra)
         folder = read_dagbag(airflow, settings.dags_folder, env, home, settings.run_timeout, execute)
         if folder is None:
             last = (home / "dagbag.log").read_text(errors="replace").strip().splitlines()[-1:]
