@@ -59,8 +59,8 @@ def test_files_keep_their_paths_without_caches_and_environments(tmp_path: Path) 
     (root / "dags" / "gone").symlink_to(root / "nothing")
     (root / "dags" / "deep" / "a.py").chmod(0o700)
 
-    with pack([root / "dags", root / "missing"], {"/request": b"{}", "/run": b"#!/bin/sh"}) as out:
-        tar = tarfile.open(fileobj=out)
+    files = {"/request": b"{}", "/run": b"#!/bin/sh"}
+    with pack([root / "dags", root / "missing"], files) as out, tarfile.open(fileobj=out) as tar:
         assert list_names(tar, root / "dags") == {".airflowignore", "deep/a.py", "shared/common.py", "/request", "/run"}
         modes = {Path(member.name).name: member.mode for member in tar}
         assert (modes["deep"], modes["a.py"], modes[".airflowignore"]) == (0o777, 0o766, 0o666)
