@@ -28,7 +28,7 @@ class AirflowEnvironment:
     """An Airflow installation, identified by its interpreter.
 
     `python` is not resolved, as the interpreter of a virtual environment is a link. `python_version` is like `3.12.1`,
-    `python_build` is `sys.version`, `packages` maps normalised name to version, and `folders` are those of `sys.path`.
+    `python_build` is `sys.version`, `packages` maps normalised name to version. `folders` are those of `sys.path` on this machine.
     `base_prefix` is the installation from which a virtual environment was created. `image` is the reference of the
     image that holds the interpreter, None for this machine.
     """
@@ -126,7 +126,7 @@ def from_facts(facts: Mapping[str, Any], python: Path, image: str | None = None)
         python_version=facts["version"],
         python_build=facts["build"],
         packages=facts["packages"],
-        folders=tuple(facts["folders"]),
+        folders=() if image else tuple(facts["folders"]),
         base_prefix=Path(facts["base"]),
         image=image,
     )

@@ -47,7 +47,7 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 def run(root: Path, chosen: argparse.Namespace) -> int:
     settings = Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder, "airflow_image": chosen.airflow_image})
     check_folder(settings.dags_folder)
-    labels = ServiceSession(root, None).labels
+    labels = ServiceSession(root, None).labels if settings.airflow_image else {}
     with show_progress() as progress, announce(progress, "Airflow", f"reading {settings.dags_folder}"):
         airflow = find_airflow(settings, labels, progress)
         execute = create_runner(airflow.image, root, labels).execute if airflow.image else process.execute
