@@ -28,9 +28,9 @@ class AirflowEnvironment:
     """An Airflow installation, identified by its interpreter.
 
     `python` is not resolved, as the interpreter of a virtual environment is a link. `python_version` is like `3.12.1`,
-    `python_build` is `sys.version`, `packages` maps normalised name to version. `folders` are those of `sys.path` on this machine.
-    `base_prefix` is the installation from which a virtual environment was created. `image` is the reference of the
-    image that holds the interpreter, None for this machine.
+    `python_build` is `sys.version`, `packages` maps normalised name to version. `folders` are those of `sys.path`, none
+    for an image. `base_prefix` is the installation from which a virtual environment was created. `image` is the
+    reference of the image that holds the interpreter, None for this machine.
     """
 
     python: Path
