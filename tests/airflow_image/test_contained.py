@@ -49,7 +49,7 @@ raise SystemExit(3)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the supervisor prints stacks on Linux")
 def test_a_command_that_is_stopped_prints_its_stacks(tmp_path: Path) -> None:
-    process = start(tmp_path, "import time\nprint('begun')\ndef hang(): time.sleep(600)\nhang()")
+    process = start(tmp_path, "import time\ndef hang(): print('begun'), time.sleep(600)\nhang()")
     assert process.stdout
     assert process.stdout.readline() == "begun\n"
     process.send_signal(signal.SIGTERM)

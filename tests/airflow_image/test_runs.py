@@ -102,7 +102,7 @@ def test_a_command_that_takes_too_long_ends_with_its_container(harness_settings:
     labels = {LABEL_SESSION: f"tests-{tmp_path.name}"}
     airflow = describe_image(harness_settings, labels)
     runner = create_runner(str(airflow.image), tmp_path, labels)
-    code = "import time\nprint('begun', flush=True)\ndef hang(): time.sleep(600)\nhang()"
+    code = "import time\ndef hang(): print('begun', flush=True), time.sleep(600)\nhang()"
     env = {"PYTHONFAULTHANDLER": "1", "AIRFLOW_HOME": str(tmp_path)}
     result = runner.execute([str(airflow.python), "-c", code], env, tmp_path, tmp_path / "run.log", 3)
     assert result.exit_code is None
