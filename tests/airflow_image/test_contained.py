@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from harness.airflow.environments import INSIDE
 from harness.airflow.inside.contained import combine_variables, link_missing
-from harness.airflow.runners.image import CONTRACT, create_runner
+from harness.airflow.runners.image import CONTRACT, TURNED_OFF, create_runner
 
 
 def start(folder: Path, code: str, **more: str) -> subprocess.Popen[str]:
@@ -85,6 +86,17 @@ def test_the_home_of_a_run_shows_what_the_image_has(tmp_path: Path) -> None:
     assert {entry.name for entry in home.iterdir()} == {"airflow.cfg", "config", "plugins"}
     link_missing(home, home)
     link_missing(tmp_path / "nothing", home)
+
+
+def test_a_request_has_the_addresses_of_the_network_and_nothing_of_this_machine(tmp_path: Path) -> None:
+    runner = replace(create_runner("any", tmp_path, {}), addresses={"127.0.0.1:32768": "locals3:9000"})
+    env = {"PATH": "/usr/bin", "PIP_INDEX_URL": "https://index.example", "STORE": "http://127.0.0.1:32768"}
+    request = runner.build_request(["python", "--conf", '{"to": "127.0.0.1:32768"}'], env, tmp_path)
+    assert request["command"] == ["python", "--conf", '{"to": "locals3:9000"}']
+    assert request["env"] == {**TURNED_OFF, "STORE": "http://locals3:9000"}
+    declared = {"AIRFLOW__LOGGING__REMOTE_LOGGING": "True"}
+    assert runner.build_request([], declared, tmp_path)["env"] == {**TURNED_OFF, **declared}
+    assert {"AWS_", "GOOGLE_", "AIRFLOW_CONN_"} < set(request["dropped"])
 
 
 def test_a_container_honours_the_contract_of_the_official_entrypoint(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import urllib3
 from docker.errors import APIError
@@ -43,6 +44,14 @@ CONTRACT = {
 """Variables that keep the official entrypoint from checking and changing a database and from installing packages."""
 HOST_VARIABLES = ("PATH", *CERTIFICATES, *INDEXES)
 """Variables of a run on this machine that don't apply in the image."""
+DROPPED = (*CLOUD, "AIRFLOW_CONN_", "AIRFLOW__SECRETS__")
+"""Prefixes of the image's variables that may lead to a real account."""
+TURNED_OFF = {
+    "AIRFLOW__SECRETS__BACKEND": "",
+    "AIRFLOW__WORKERS__SECRETS_BACKEND": "",
+    "AIRFLOW__LOGGING__REMOTE_LOGGING": "False",
+}
+"""Settings that the image's airflow.cfg may have, and that lead out of this machine. A project may declare others."""
 END_TIMEOUT = supervisor.STACKS_SECONDS + supervisor.END_SECONDS + 5
 REQUEST = "/harness-request.json"
 
@@ -73,14 +82,7 @@ class ImageRunner:
         engine refuses, EngineError if it is gone.
         """
         began = time.monotonic()
-        env = {name: value for name, value in env.items() if name not in HOST_VARIABLES}
-        request = {
-            "command": [replace_addresses(word, self.addresses) for word in command],
-            "env": {name: replace_addresses(value, self.addresses) for name, value in env.items()},
-            "folder": str(folder),
-            "dropped": CLOUD,
-        }
-        files = {**self.files, REQUEST: json.dumps(request).encode()}
+        files = {**self.files, REQUEST: json.dumps(self.build_request(command, env, folder)).encode()}
         with self._container() as container, engine_errors(f"running {self.spec.role}"):
             with pack(list_folders(env, folder, self.root), files) as tar:
                 container.put_archive("/", tar)
@@ -92,6 +94,16 @@ class ImageRunner:
                     _end(container)
             _fetch(container, folder)
         return ProcessResult(exit_code, shown_text(log_file.read_text(errors="replace")), seconds)
+
+    def build_request(self, command: Sequence[str], env: Mapping[str, str], folder: Path) -> dict[str, Any]:
+        """Return the request for the program `contained`, with the addresses of the network."""
+        variables = {name: value for name, value in {**TURNED_OFF, **env}.items() if name not in HOST_VARIABLES}
+        return {
+            "command": [replace_addresses(word, self.addresses) for word in command],
+            "env": {name: replace_addresses(value, self.addresses) for name, value in variables.items()},
+            "folder": str(folder),
+            "dropped": DROPPED,
+        }
 
     @contextmanager
     def _container(self) -> Iterator[Container]:
