@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.airflow.environments import AirflowEnvironment
     from harness.airflow.facts import TaskResult
     from harness.airflow.history import EarlierRun
+    from harness.engine_socket import get_engine_socket_owner, mounted_socket
     from harness.errors import (
         EngineError,
         HarnessError,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from harness.evidence.evidence import Evidence
     from harness.evidence.objects import StoredObject
     from harness.evidence.tables import TableRows
-    from harness.mounted_socket import get_engine_socket_owner, mounted_socket
     from harness.run import Run
     from harness.services.containers import Spec
     from harness.services.extra import (
@@ -65,7 +65,7 @@ _FROM = {
     "harness.evidence.evidence": ("Evidence",),
     "harness.evidence.objects": ("StoredObject",),
     "harness.evidence.tables": ("TableRows",),
-    "harness.mounted_socket": ("get_engine_socket_owner", "mounted_socket"),
+    "harness.engine_socket": ("get_engine_socket_owner", "mounted_socket"),
     "harness.run": ("Run",),
     "harness.services.containers": ("Spec",),
     "harness.services.extra": (

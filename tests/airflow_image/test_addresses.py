@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from harness.mounted_socket import FileOwner, get_engine_socket_owner
+from harness.engine_socket import FileOwner, get_engine_socket_owner
 from harness.services.addresses import map_addresses, replace_addresses
 from harness.services.stack import Stack
 
