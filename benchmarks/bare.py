@@ -33,7 +33,7 @@ def bare_migration(airflow: AirflowEnvironment, server: Server, home: Path) -> f
 
 
 def _measure(airflow: AirflowEnvironment, home: Path, dags_folder: Path, metadata_url: str, *arguments: str) -> float:
-    env = run_environment(airflow.python, home, dags_folder, metadata_url, {}, {})
+    env = run_environment(airflow, home, dags_folder, metadata_url, {}, {})
     with (home / "bare.log").open("wb") as log:
         began = time.monotonic()
         subprocess.run(

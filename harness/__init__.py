@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.airflow.environments import AirflowEnvironment
     from harness.airflow.facts import TaskResult
     from harness.airflow.history import EarlierRun
-    from harness.airflow.in_image import get_engine_socket_owner, read_dag_files, run_in_image
+    from harness.engine_socket import get_engine_socket_owner, mounted_socket
     from harness.errors import (
         EngineError,
         HarnessError,
@@ -55,7 +55,6 @@ _FROM = {
     "harness.airflow.environments": ("AirflowEnvironment",),
     "harness.airflow.facts": ("TaskResult",),
     "harness.airflow.history": ("EarlierRun",),
-    "harness.airflow.in_image": ("read_dag_files", "get_engine_socket_owner", "run_in_image"),
     "harness.errors": (
         *("EngineError", "HarnessError", "HostLostError", "ImageError", "MissingObjectError"),
         *("RunError", "RunOutcomeError", "RunRefusedError", "ServiceError", "SettingsError"),
@@ -66,6 +65,7 @@ _FROM = {
     "harness.evidence.evidence": ("Evidence",),
     "harness.evidence.objects": ("StoredObject",),
     "harness.evidence.tables": ("TableRows",),
+    "harness.engine_socket": ("get_engine_socket_owner", "mounted_socket"),
     "harness.run": ("Run",),
     "harness.services.containers": ("Spec",),
     "harness.services.extra": (
@@ -117,9 +117,8 @@ __all__ = [
     "WorldFactory",
     "catalogue_image",
     "get_engine_socket_owner",
-    "read_dag_files",
+    "mounted_socket",
     "run_container",
-    "run_in_image",
     "running_container",
 ]
 

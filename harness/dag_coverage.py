@@ -44,6 +44,9 @@ def measure_commands(
     """
     if settings is None:
         return execute
+    if airflow.image:
+        remark("coverage: no DAG code is measured in an Airflow image; leave out airflow_image to measure it")
+        return execute
     if "coverage" not in airflow.packages:
         remark(f"coverage: no DAG code is measured; to measure it, run `{airflow.python} -m pip install coverage`")
         return execute

@@ -11,10 +11,12 @@ from harness.airflow.dagbag import DagBag, read_dagbag
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.layout import find_layout
 from harness.airflow.run_environment import run_environment
-from harness.airflow.runners.process import execute
+from harness.airflow.runners import Execute, process
+from harness.airflow.runners.image import create_runner
 from harness.compatibility.find import find_in_broken_files, find_in_running_files
 from harness.compatibility.finding import CompatibilityFinding
 from harness.errors import RunError
+from harness.services.session import ServiceSession
 from harness.settings import Settings
 from harness.templating import PlaceholderValues, render_declarations, render_project
 
@@ -25,6 +27,7 @@ def read_dags(airflow: AirflowEnvironment, settings: Settings) -> DagBag:
     The names in pyproject's declarations have placeholder values. Raises RunError and SettingsError.
     """
     with offline_environment(airflow, settings) as (home, env):
+        execute = choose_execute(airflow, settings)
         folder = read_dagbag(airflow, settings.dags_folder, env, home, settings.run_timeout, execute)
         if folder is None:
             last = (home / "dagbag.log").read_text(errors="replace").strip().splitlines()[-1:]
@@ -41,6 +44,13 @@ def find_compatibility(
         *find_in_broken_files(folder.errors, folder.missing_imports, dags_folder, airflow),
         *find_in_running_files(read, folder.missing_imports, dags_folder, airflow),
     )
+
+
+def choose_execute(airflow: AirflowEnvironment, settings: Settings) -> Execute:
+    """Return the runner of commands that use no service: a process, or an offline container of Airflow's image."""
+    if airflow.image is None:
+        return process.execute
+    return create_runner(airflow.image, settings.root, ServiceSession(settings.root, None).labels).execute
 
 
 @contextmanager
@@ -60,4 +70,4 @@ def offline_environment(airflow: AirflowEnvironment, settings: Settings) -> Iter
         layout.link_config(home)
         # Airflow only parses this URL, so psycopg2 is not needed.
         url = f"sqlite:///{home}/airflow.db"
-        yield home, run_environment(airflow.python, home, settings.dags_folder, url, connections, extra)
+        yield home, run_environment(airflow, home, settings.dags_folder, url, connections, extra)

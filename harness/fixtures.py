@@ -98,11 +98,12 @@ def harness_settings(pytestconfig: pytest.Config) -> Settings:
 @pytest.fixture(scope="session")
 def harness_airflow(harness_settings: Settings, pytestconfig: pytest.Config) -> AirflowEnvironment:
     """The Airflow environment: the interpreter that runs `airflow`, and its packages."""
-    from harness.airflow.environments import find_environment
+    from harness.airflow.find import find_airflow
     from harness.progress import announce
 
-    with announce(_progress(pytestconfig), "Airflow environment", "reading its packages"):
-        return find_environment(harness_settings.airflow_python)
+    progress = _progress(pytestconfig)
+    with announce(progress, "Airflow environment", "reading its packages"):
+        return find_airflow(harness_settings, pytestconfig.stash[SERVICE_SESSION].labels, progress)
 
 
 @pytest.fixture(scope="session")
@@ -123,6 +124,7 @@ def harness_stack(
     from contextlib import ExitStack
 
     from harness.airflow.metadata import ensure_template
+    from harness.airflow.runners.choice import choose_plain
     from harness.progress import announce
     from harness.services.seeds import find_seeds
     from harness.services.selection import open_stack
@@ -139,9 +141,11 @@ def harness_stack(
             running = stack.enter_context(open_stack(session, harness_settings, databases, progress))
         pytestconfig.stash[STACK] = running
         running.passed_secrets.extend(find_passed_secrets(harness_settings))
-        folder = tmp_path_factory.mktemp("migration")
+        if harness_airflow.image:
+            running.images["airflow"]  # the image that evidence and report name
+        folder, execute = tmp_path_factory.mktemp("migration"), choose_plain(harness_airflow, harness_settings, running)
         with announce(progress, "metadata database", "migrating or restoring its template"):
-            ensure_template(harness_airflow, running.postgres, harness_settings.cache_dir, folder)
+            ensure_template(harness_airflow, running.postgres, harness_settings.cache_dir, folder, execute)
         yield running
 
 
@@ -162,19 +166,19 @@ def harness_execute(
 ) -> Iterator[Execute]:
     """The runner: a function that executes a command of Airflow."""
     from harness.airflow.metadata import fresh_database
-    from harness.airflow.runners import process
-    from harness.airflow.runners.choice import choose
+    from harness.airflow.runners.choice import choose, choose_plain
     from harness.airflow.runners.warm import WarmRunner
     from harness.dag_coverage import find_coverage, measure_commands, write_settings
     from harness.runtime_dir import hosts_folder
 
     current, start = find_coverage(pytestconfig), pytestconfig.invocation_params.dir
     coverage = write_settings(current, start, tmp_path_factory.mktemp("coverage")) if current else None
-    chosen, remark = choose(harness_settings.runner, harness_airflow.line)
+    chosen, remark = choose(harness_settings.runner, harness_airflow)
     if remark:
         harness_remarks.append(remark)
-    if chosen == "process":
-        yield measure_commands(process.execute, harness_airflow, coverage, harness_remarks.append)
+    if chosen != "warm":
+        execute = choose_plain(harness_airflow, harness_settings, harness_stack)
+        yield measure_commands(execute, harness_airflow, coverage, harness_remarks.append)
         return
     database = partial(fresh_database, harness_airflow, harness_stack.postgres)
     folder = hosts_folder(harness_settings.root)

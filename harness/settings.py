@@ -198,6 +198,11 @@ class Settings(BaseModel):
         return self.model_copy(update={"connections": connections, "environment": environment})
 
     @property
+    def airflow_image(self) -> str | None:
+        """The image in which every run is made; None: Airflow is on this machine."""
+        return self.image_overrides.get("airflow")
+
+    @property
     def fixed_ports(self) -> dict[str, int]:
         """The ports that are set, by the setting's name. Only one stack at a time can have them."""
         return {name: port for name in PORTS if (port := getattr(self, name)) is not None}

@@ -214,7 +214,7 @@ class World:
         variables = {"AWS_DEFAULT_REGION": self.settings.region, **find_layout(self.settings).variables}
         extra = {**variables, **self.declared, **self.environment, **self._fernet_key, **(environment or {})}
         known = self.connections if connections is None else connections
-        return run_environment(self.airflow.python, home, self.settings.dags_folder, metadata_url, known, extra)
+        return run_environment(self.airflow, home, self.settings.dags_folder, metadata_url, known, extra)
 
     def _clone_database(self) -> AbstractContextManager[str]:
         return fresh_database(self.airflow, self.stack.postgres, self.settings.pools, self.keep_metadata)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness import World, get_engine_socket_owner, read_dag_files, run_in_image
+from harness import World, get_engine_socket_owner, mounted_socket
 from scenarios.expected import assert_crunched
 from scenarios.listings import create_listings, load
 
@@ -29,31 +29,24 @@ def test_a_socket_given_to_airflow_works_and_changes_its_owner(world: World, rem
     world.run(DAG, "2021-01-01")  # The first way: through the relay.
     behind_the_relay = get_engine_socket_owner(world.stack)
 
-    run = run_in_image(
-        world.stack,
-        world.settings,
-        DAG,
-        "2021-02-01",
-        files=read_dag_files(world.settings.dags_folder, ["inside_airbnb"]),
-        connections=world.connections,
-        environment=world.environment,
-        timeout=world.settings.run_timeout,
-    )
+    with mounted_socket(world) as socket:
+        before = socket.read_owner()
+        run = socket.world.run(DAG, "2021-02-01")
+        after = socket.read_owner()
 
-    assert run.failure is None, f"{run.failure}\n{run.log[-3000:]}"
-    assert {task.task_id: task.state for task in run.snapshot.tasks.values()} == {
+    assert {name: task.state for name, task in run.tasks.items()} == {
         "download_from_postgres": "success",
         "crunch_numbers": "success",
     }
     assert_crunched(world, "results/biggest_increase.json", "results/biggest_decrease.json")
-    through_the_relay, by_the_socket = world.stack.relay.list_containers().sidecars
+    through_the_relay, by_the_socket = run.evidence.sidecars
     assert by_the_socket.image == through_the_relay.image == world.stack.images["numbercruncher"].reference
     assert by_the_socket.exit_code == 0
 
     # The mounted socket had the engine's owner and now has another one. On the engine's host, so would the engine's.
-    assert run.socket_before == engines
-    assert run.socket_after.uid == AIRFLOW_UID
+    assert before == engines
+    assert after.uid == AIRFLOW_UID
     assert behind_the_relay == get_engine_socket_owner(world.stack) == engines
 
-    remark(f"the socket given to airflow: {run.socket_before} -> {run.socket_after}")
+    remark(f"the socket given to airflow: {before} -> {after}")
     remark(f"the socket behind the relay: {engines} -> {behind_the_relay}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.airflow.environments import describe
 from harness.airflow.run_environment import run_environment
 
 PYTHON = Path(sys.executable)
@@ -15,7 +16,7 @@ URL = "postgresql://user:word@127.0.0.1:9/name"
 
 
 def get_environment(home: Path, **extra: str) -> dict[str, str]:
-    return run_environment(PYTHON, home, home, URL, {}, extra)
+    return run_environment(describe(PYTHON), home, home, URL, {}, extra)
 
 
 def test_the_base_interpreter_is_in_the_path(tmp_path: Path) -> None:

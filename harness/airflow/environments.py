@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from harness.errors import SettingsError
 
@@ -27,8 +28,9 @@ class AirflowEnvironment:
     """An Airflow installation, identified by its interpreter.
 
     `python` is not resolved, as the interpreter of a virtual environment is a link. `python_version` is like `3.12.1`,
-    `python_build` is `sys.version`, `packages` maps normalised name to version, and `folders` are those of `sys.path`.
-    `base_prefix` is the installation from which a virtual environment was created.
+    `python_build` is `sys.version`, `packages` maps normalised name to version. `folders` are those of `sys.path`, none
+    for an image. `base_prefix` is the installation from which a virtual environment was created. `image` is the
+    reference of the image that holds the interpreter, None for this machine.
     """
 
     python: Path
@@ -37,11 +39,15 @@ class AirflowEnvironment:
     packages: Mapping[str, str]
     folders: tuple[str, ...]
     base_prefix: Path = Path("/usr")
+    image: str | None = None
 
     @property
     def airflow_version(self) -> str:
-        """Version of apache-airflow, e.g. `3.3.2`."""
-        return _find_airflow_version(self.packages) or ""
+        """Version of apache-airflow, e.g. `3.3.2`; empty without Airflow.
+
+        In 3.x the empty distribution `apache-airflow` may be missing.
+        """
+        return self.packages.get("apache-airflow") or self.packages.get("apache-airflow-core") or ""
 
     @property
     def line(self) -> str:
@@ -87,14 +93,9 @@ def find_environment(python: Path | None) -> AirflowEnvironment:
     if python is None and find_spec("airflow") is None:
         raise SettingsError(f"{sys.executable}, which runs pytest, has no Airflow: {SET_IT}")
     environment = describe(python or Path(sys.executable))
-    if _find_airflow_version(environment.packages) is None:
+    if not environment.airflow_version:
         raise SettingsError(f"airflow_python {str(python)!r} has no Airflow: {SET_IT}")
     return environment
-
-
-def _find_airflow_version(packages: Mapping[str, str]) -> str | None:
-    """Return Airflow's version; in 3.x the empty distribution `apache-airflow` may be missing."""
-    return packages.get("apache-airflow") or packages.get("apache-airflow-core")
 
 
 @cache
@@ -115,11 +116,17 @@ def describe(python: Path) -> AirflowEnvironment:
         last_line = (getattr(error, "stderr", None) or "").strip().splitlines()[-1:]
         why = last_line[0] if last_line else getattr(error, "strerror", None) or error
         raise SettingsError(f"airflow_python {str(python)!r} does not run ({why}): {SET_IT}") from error
+    return from_facts(facts, python)
+
+
+def from_facts(facts: Mapping[str, Any], python: Path, image: str | None = None) -> AirflowEnvironment:
+    """Return the environment that the program `describe` has printed as `facts`."""
     return AirflowEnvironment(
         python=python,
         python_version=facts["version"],
         python_build=facts["build"],
         packages=facts["packages"],
-        folders=tuple(facts["folders"]),
+        folders=() if image else tuple(facts["folders"]),
         base_prefix=Path(facts["base"]),
+        image=image,
     )

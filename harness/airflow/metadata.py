@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.run_environment import run_environment
-from harness.airflow.runners.process import execute
+from harness.airflow.runners import Execute, process
 from harness.errors import RunError, ServiceError
 
 MIGRATION_TIMEOUT = 300.0
@@ -57,8 +57,14 @@ def _key(airflow: AirflowEnvironment, *more: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def ensure_template(airflow: AirflowEnvironment, server: Server, cache_dir: Path, work_dir: Path) -> None:
-    """Create the migrated template from the cached dump, else by `airflow db migrate`.
+def ensure_template(
+    airflow: AirflowEnvironment,
+    server: Server,
+    cache_dir: Path,
+    work_dir: Path,
+    execute: Execute = process.execute,
+) -> None:
+    """Create the migrated template from the cached dump, else by `airflow db migrate`, which `execute` runs.
 
     The template gets its name only when complete, because other workers use it as soon as the name exists. Raises
     RunError if the migration fails.
@@ -74,7 +80,7 @@ def ensure_template(airflow: AirflowEnvironment, server: Server, cache_dir: Path
         name = server.scratch_name()
         if not _restore(server, file, name):
             server.create(name)
-            _migrate(airflow, server, name, work_dir)
+            _migrate(airflow, server, name, work_dir, execute)
             partial = file.with_suffix(".partial")
             partial.write_bytes(server.dump(name))
             partial.replace(file)
@@ -121,10 +127,10 @@ def fresh_database(
         server.drop(name)
 
 
-def _migrate(airflow: AirflowEnvironment, server: Server, database: str, work_dir: Path) -> None:
+def _migrate(airflow: AirflowEnvironment, server: Server, database: str, work_dir: Path, execute: Execute) -> None:
     empty = work_dir / "no-dags"
     empty.mkdir(parents=True, exist_ok=True)
-    env = run_environment(airflow.python, work_dir, empty, server.direct_url(database), {}, {})
+    env = run_environment(airflow, work_dir, empty, server.direct_url(database), {}, {})
     result = execute(airflow.airflow("db", "migrate"), env, work_dir, work_dir / "migrate.log", MIGRATION_TIMEOUT)
     if result.exit_code != 0:
         server.drop(database)

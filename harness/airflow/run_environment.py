@@ -8,7 +8,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.airflow.environments import describe
+from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.installers import select_installer_variables
 
 # Nothing listens on this address: an AWS call without a configured endpoint fails here instead of reaching the cloud.
@@ -16,7 +16,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 def run_environment(
-    python: Path,
+    airflow: AirflowEnvironment,
     home: Path,
     dags_folder: Path,
     metadata_url: str,
@@ -25,12 +25,12 @@ def run_environment(
 ) -> dict[str, str]:
     """Return the variables of one `airflow` process.
 
-    `python` is Airflow's interpreter, whose folder comes first in PATH. `home` becomes HOME and AIRFLOW_HOME, with
+    The folder of Airflow's interpreter comes first in PATH. `home` becomes HOME and AIRFLOW_HOME, with
     TMPDIR in it; `metadata_url` is a libpq URL; `connections` maps a connection id to its URI or JSON; `extra` wins
     over all others. No variable of this process remains but those of installers.py: no AWS_*, no proxies, no ~/.aws.
     """
     # A task may name the version of a Python that is installed beside the virtual environment, not in it.
-    folders = (python.parent, describe(python).base_prefix / "bin", "/usr/local/bin", "/usr/bin", "/bin")
+    folders = (airflow.python.parent, airflow.base_prefix / "bin", "/usr/local/bin", "/usr/bin", "/bin")
     temporary = home / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     nothing = str(home / "no-such-file")

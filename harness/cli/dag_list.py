@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness.airflow.dagbag import DagBag, group_errors, summarise_errors
-from harness.airflow.environments import find_environment
+from harness.airflow.find import find_airflow
 from harness.airflow.preflight import check_folder
 from harness.compatibility import ruff_rules
 from harness.compatibility.finding import CompatibilityFinding, format_files
 from harness.dag_reading import find_compatibility, read_dags
 from harness.images.catalogue import BUILT_IN
 from harness.progress import announce, show_progress
+from harness.services.session import ServiceSession
 from harness.settings import Settings
 from harness.tables import plain_table
 
@@ -30,15 +31,16 @@ BROKEN = 1
 def add(commands: Any, image_names: Sequence[str]) -> None:
     parser = commands.add_parser("list", help="list the DAGs, and why a file does not load")
     parser.add_argument("--dags-folder", metavar="PATH", help="folder of the DAGs under test")
+    parser.add_argument("--airflow-image", metavar="REF", help="read the DAGs in this Airflow image, or build:RELEASE")
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
     parser.set_defaults(run=run)
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
-    settings = Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder})
+    settings = Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder, "airflow_image": chosen.airflow_image})
     check_folder(settings.dags_folder)
-    airflow = find_environment(settings.airflow_python)
     with show_progress() as progress, announce(progress, "Airflow", f"reading {settings.dags_folder}"):
+        airflow = find_airflow(settings, ServiceSession(root, None).labels, progress)
         folder = read_dags(airflow, settings)
     findings = find_compatibility(folder, airflow, settings.dags_folder)
     if chosen.json:

@@ -30,6 +30,7 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
     parser.add_argument(
         "--stack", choices=get_args(StackChoice), help="how the services run; auto (default): in containers if possible"
     )
+    parser.add_argument("--airflow-image", metavar="REF", help="run the DAG in this Airflow image, or build:RELEASE")
     parser.add_argument("--runner", choices=get_args(Runner), help="how `airflow dags test` runs (default: auto)")
     parser.add_argument(
         "--waits", choices=get_args(Waits), help="short: waits between retries, pokes and polls last at most a second"
@@ -58,7 +59,13 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     if chosen.debug and (chosen.json or chosen.runner):
         raise RunRefusedError("--debug runs at the terminal by a runner of its own: remove --json and --runner")
     check_date(chosen.date)
-    check_folder(Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder}).dags_folder)
+    given = {"dags_folder": chosen.dags_folder, "airflow_image": chosen.airflow_image}
+    settings = Settings.load(root, BUILT_IN, given)
+    check_folder(settings.dags_folder)
+    if chosen.debug and settings.airflow_image:
+        raise RunRefusedError(
+            f"--debug runs Airflow on this machine, but airflow_image is {settings.airflow_image!r}: remove one of them"
+        )
     if chosen.evidence:
         check_file("--evidence", chosen.evidence)
     out = sys.stderr if chosen.json else sys.stdout
@@ -122,6 +129,7 @@ def _options(chosen: argparse.Namespace) -> list[str]:
         "--harness-runner": chosen.runner,
         "--harness-waits": chosen.waits,
         "--harness-dags-folder": chosen.dags_folder,
+        "--harness-airflow-image": chosen.airflow_image,
     }
     options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
     return [*options, *(["--harness-reuse"] if chosen.reuse else [])]

@@ -35,6 +35,9 @@ def check_python(settings: Settings) -> Iterator[Finding]:
 
 
 def check_airflow(settings: Settings) -> Iterator[Finding]:
+    if settings.airflow_image:
+        yield Finding("Airflow", "ok", f"in the image {settings.airflow_image}: `harness list` reads its version")
+        return
     try:
         environment = find_environment(settings.airflow_python)
     except SettingsError as error:
@@ -50,6 +53,8 @@ def check_airflow(settings: Settings) -> Iterator[Finding]:
 
 def check_locks(settings: Settings) -> Iterator[Finding]:
     """Compare the Airflow environment with the checkout's lock for its line, if there is one."""
+    if settings.airflow_image:
+        return
     try:
         environment = find_environment(settings.airflow_python)
     except SettingsError:  # check_airflow() reports this error.

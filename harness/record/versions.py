@@ -18,11 +18,11 @@ if TYPE_CHECKING:  # xdist's controller has no stack, and should not import the 
 
 def find_versions(settings: Settings, stack: Stack | None) -> Versions:
     """Return the versions of the Airflow environment, if it is found, and of the stack, if there is one."""
-    from harness.airflow.environments import find_environment
+    from harness.airflow.find import find_airflow
 
     versions = Versions(harness=own_version(), **(_of_stack(stack) if stack else {}))
     try:
-        airflow = find_environment(settings.airflow_python)
+        airflow = find_airflow(settings, {})  # an image is described already, so no container is needed
     except HarnessError:
         return versions
     return versions.model_copy(

@@ -82,7 +82,7 @@ def run_container(
     with _create(stack, spec, files or {}, user) as container, engine_errors(f"running {spec.role}"):
         began = time.monotonic()
         start(container)
-        exit_code = _wait_for_exit(container, timeout)
+        exit_code = wait_for_exit(container, timeout)
         seconds = time.monotonic() - began
         if exit_code is None:
             with suppress(APIError):  # It has just exited.
@@ -143,7 +143,8 @@ def _put_files(container: Container, files: Mapping[str, bytes]) -> None:
     container.put_archive("/", archive.getvalue())
 
 
-def _wait_for_exit(container: Container, timeout: float) -> int | None:
+def wait_for_exit(container: Container, timeout: float) -> int | None:
+    """Return the exit code of a container; None if it runs for longer than `timeout` seconds."""
     try:
         return int(container.wait(timeout=timeout)["StatusCode"])
     except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError):

@@ -11,7 +11,7 @@ from harness.compare.accepted import Accepted
 from harness.compare.compare import compare_sides, find_unstable
 from harness.compare.model import Comparison, Section, SideSummary
 from harness.compare.read import read_side
-from harness.compare.unstable import UnstableFields, read_unstable, write_unstable
+from harness.compare.unstable import read_unstable, write_unstable
 from harness.dag_reading import read_dags
 from harness.errors import HarnessError, SettingsError
 from harness.evidence.document import SESSION_FILE, SessionDocument, Versions
@@ -137,10 +137,8 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
         return Comparison(**summaries, sections=sections, not_comparable="; ".join(failures))
     baseline, candidate = (read_side([run.evidence]) for run in runs)
     if observed.again and not observed.again.failed:
-        unstable: UnstableFields | None = find_unstable(baseline, read_side([observed.again.evidence]))
-        write_unstable(plan.evidence, unstable)
-    else:
-        unstable = read_unstable(plan.evidence, frozenset(baseline.scenarios))
+        write_unstable(plan.evidence, find_unstable(baseline, read_side([observed.again.evidence])))
+    unstable = read_unstable(plan.evidence, frozenset(baseline.scenarios))
     compared = compare_sides(
         baseline, candidate, None, plan.accepted, unstable, more=as_differences(observed.migration)
     )

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from harness.airflow.dagbag import DagBag
 from harness.airflow.environments import AirflowEnvironment
-from harness.airflow.runners.process import execute
 from harness.compare.model import Section
-from harness.dag_reading import find_compatibility, offline_environment, read_dags
+from harness.dag_reading import choose_execute, find_compatibility, offline_environment, read_dags
 from harness.errors import HarnessError
 from harness.evidence.document import ScenarioDocument
 from harness.settings import Settings
@@ -66,6 +65,7 @@ def lint_settings(airflow: AirflowEnvironment, settings: Settings) -> Section:
         return _not_done(SETTINGS, f"`airflow config lint` of {airflow.airflow_version} is about the move to Airflow 3")
     with offline_environment(airflow, settings) as (home, env):
         command, given = airflow.airflow("config", "lint"), {name: env[name] for name in env if name != OURS}
+        execute = choose_execute(airflow, settings)
         result = execute(command, given, home, home / "lint.log", LINT_TIMEOUT)
     if result.exit_code != 0:
         return _not_done(SETTINGS, f"`airflow config lint` exited with {result.exit_code}")

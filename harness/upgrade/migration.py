@@ -113,9 +113,7 @@ def migrate_in_session(
         harness_stack.postgres.restore(name, dump.read_bytes())
         url = harness_stack.postgres.direct_url(name)
         try:
-            env = run_environment(
-                harness_airflow.python, tmp_path, settings.dags_folder, url, {}, {**extra, **environment}
-            )
+            env = run_environment(harness_airflow, tmp_path, settings.dags_folder, url, {}, {**extra, **environment})
             command, log = harness_airflow.airflow(*arguments), tmp_path / "migrate.log"
             migrate = partial(harness_execute, command, env, tmp_path, log, MIGRATION_TIMEOUT)
             done = migrate_database(url, migrate, harness_stack.mask)

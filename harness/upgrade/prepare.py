@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.airflow.environments import AirflowEnvironment, find_environment
+from harness.airflow.find import NAME as AIRFLOW
+from harness.airflow.find import find_airflow
 from harness.airflow.making.current import current_side
 from harness.airflow.making.make import make_environment
 from harness.airflow.making.newest import name_newest
@@ -16,6 +18,7 @@ from harness.errors import HarnessError, SettingsError
 from harness.images.catalogue import load_catalogue
 from harness.progress import SILENT, Progress
 from harness.services.selection import stack_kind
+from harness.services.session import ServiceSession
 from harness.settings import Settings, SideName
 from harness.upgrade.sides import Side
 
@@ -77,10 +80,13 @@ def find_airflow_of(side: Side, settings: Settings) -> tuple[AirflowEnvironment 
     """Return the side's Airflow, or None and why there is no interpreter to ask."""
     if side.failed:
         return None, side.failed
-    if side.airflow_image:
-        return None, "Airflow is in an image"
+    overrides = {name: image for name, image in settings.image_overrides.items() if name != AIRFLOW}
+    if image := side.airflow_image or (None if side.python else settings.airflow_image):
+        overrides[AIRFLOW] = image
+    python = side.python or settings.airflow_python
+    own = settings.model_copy(update={"airflow_python": python, "image_overrides": overrides})
     try:
-        return find_environment(side.python or settings.airflow_python), ""
+        return find_airflow(own, ServiceSession(settings.root, None).labels), ""
     except HarnessError as error:
         return None, str(error)
 

@@ -105,7 +105,7 @@ def test_the_policy_comes_after_that_of_the_project(harness_airflow: AirflowEnvi
     """In a new process, with policies in the project's airflow_local_settings.py."""
     (tmp_path / "airflow_local_settings.py").write_text(LOCAL_SETTINGS)
     extra = {"PYTHONPATH": str(tmp_path)}
-    env = run_environment(harness_airflow.python, tmp_path, DAGS, f"sqlite:///{tmp_path}/airflow.db", {}, extra)
+    env = run_environment(harness_airflow, tmp_path, DAGS, f"sqlite:///{tmp_path}/airflow.db", {}, extra)
     log = shorten_waits(tmp_path)
     bag = read_dagbag(harness_airflow, DAGS, env, tmp_path, 120, process.execute)
     assert bag is not None, (tmp_path / "dagbag.log").read_text()

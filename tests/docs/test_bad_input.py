@@ -24,8 +24,11 @@ from harness.declarations import BUNDLES
 from harness.runtime_dir import hosts_folder
 from harness.services.embedded.processes import list_kept_stacks
 from harness.services.embedded.stack import list_kept_folders
+from harness.services.extra import catalogue_image
 from harness.services.selection import remove_kept
 from harness.services.session import ServiceSession, new_run
+from harness.settings import Settings
+from tests.airflow_image import other_architecture
 from tests.compare.builders import evidence, scenario
 from tests.compare.builders import run as run_document
 from tests.forked import call_in_fork
@@ -44,6 +47,7 @@ with DAG(dag_id="greets", start_date=dt.datetime(2020, 1, 1), schedule=None):
     EmptyOperator(task_id="greet")
 """
 SHOW_HOSTS = ("harness down", "harness clean", "harness status")
+SETTINGS = Settings(root=Path())
 NOTHING_LISTENS = "tcp://127.0.0.1:9"
 
 
@@ -149,6 +153,10 @@ def no_session(place: Place) -> None:
     (place.folder / "b" / "session.json").unlink()
 
 
+def use_airflow_image(place: Place, reference: str) -> None:
+    place.env.update(HARNESS_AIRFLOW_IMAGE=reference, HARNESS_STACK="containers")
+
+
 def used(place: Place) -> None:
     place.ends.enter_context(ServiceSession(place.folder, None).claim_slot())
 
@@ -223,6 +231,12 @@ GIVEN: dict[str, Callable[[Place], object]] = {
     "an archive that leads out of itself": archive_outside,
     "an accepted entry with a wrong date": lambda place: accepted_entry(place, "x", '"soon"'),
     "an accepted entry without a reason": lambda place: accepted_entry(place, "", "2027-01-31"),
+    "an image without Airflow": lambda place: use_airflow_image(place, catalogue_image(SETTINGS, "python")),
+    "an image for another architecture": lambda place: use_airflow_image(place, other_architecture.load_image()),
+    "an image whose entrypoint runs no Python": lambda place: use_airflow_image(
+        place, catalogue_image(SETTINGS, "relay")
+    ),
+    "an Airflow image that can't be pulled": lambda place: use_airflow_image(place, "127.0.0.1:9/airflow:1"),
     "no engine": lambda place: place.env.update(DOCKER_HOST=NOTHING_LISTENS),
     "a file where a folder is needed": a_file_in_the_way,
     "state files of an older version": write_old_state,

@@ -41,7 +41,7 @@ def explained(harness_airflow: AirflowEnvironment, tmp_path_factory: pytest.Temp
     dags = home / "dags"
     for name in EXPLAINED:
         shutil.copytree(FOLDERS / name, dags / name, ignore=shutil.ignore_patterns("__pycache__"))
-    env = run_environment(harness_airflow.python, home, dags, f"sqlite:///{home}/airflow.db", {}, {})
+    env = run_environment(harness_airflow, home, dags, f"sqlite:///{home}/airflow.db", {}, {})
     bag = read_dagbag(harness_airflow, dags, env, home, 120, execute)
     assert bag is not None, (home / "dagbag.log").read_text()
     return dags, bag

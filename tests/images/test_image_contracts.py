@@ -218,12 +218,13 @@ class TestMc:
 class TestAirflow:
     def test_container_runs_as_the_airflow_user(self, run: Run, images: dict[str, ResolvedImage]) -> None:
         script = (
-            'id -un; id -u; id -g; pwd; echo "$AIRFLOW_HOME"; touch /opt/airflow/x /opt/airflow/dags/x && echo writes'
+            'id -un; id -u; id -g; pwd; echo "$AIRFLOW_HOME"; umask; cat /proc/1/comm; '
+            "touch /opt/airflow/x /opt/airflow/dags/x && echo writes"
         )
         container = run(images["airflow"].reference, ["bash", "-c", script])
         assert container.wait(timeout=20)["StatusCode"] == 0, container.logs()
         output = container.logs().decode().split()
-        assert output == ["airflow", "50000", "0", "/opt/airflow", "/opt/airflow", "writes"]
+        assert output == ["airflow", "50000", "0", "/opt/airflow", "/opt/airflow", "0002", "dumb-init", "writes"]
 
     @pytest.mark.parametrize(
         "command", [["version"], pytest.param(["airflow", "version"], marks=pytest.mark.at_length)]
@@ -240,7 +241,7 @@ class TestAirflow:
             f"import airflow.providers.{name}"
             for name in ("amazon.aws.hooks.s3", "docker.operators.docker", "postgres.hooks.postgres")
         )
-        container = run(images["airflow"].reference, ["python3", "-c", imports])
+        container = run(images["airflow"].reference, ["python", "-c", imports])
         assert container.wait(timeout=60)["StatusCode"] == 0, container.logs()
 
 

@@ -39,7 +39,7 @@ def every(harness_airflow: AirflowEnvironment, tmp_path_factory: pytest.TempPath
     home = tmp_path_factory.mktemp("read")
     dags = home / "folders"
     shutil.copytree(FOLDERS, dags, ignore=shutil.ignore_patterns("helper_package", "__pycache__"))
-    env = run_environment(harness_airflow.python, home, dags, f"sqlite:///{home}/airflow.db", {}, {})
+    env = run_environment(harness_airflow, home, dags, f"sqlite:///{home}/airflow.db", {}, {})
     folder = read_dagbag(harness_airflow, dags, env, home, 120, execute)
     assert folder is not None, (home / "dagbag.log").read_text()
     return folder

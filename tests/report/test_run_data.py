@@ -43,7 +43,7 @@ def test_airflow_3_records_the_graph(examples: World) -> None:
 def test_the_dagbag_has_the_graph(examples: World, tmp_path: Path) -> None:
     """On Airflow 2.11 the graph is read from here."""
     with fresh_database(examples.airflow, examples.stack.postgres) as url:
-        env = run_environment(examples.airflow.python, tmp_path, EXAMPLES, url, {}, {})
+        env = run_environment(examples.airflow, tmp_path, EXAMPLES, url, {}, {})
         folder = read_dagbag(examples.airflow, EXAMPLES, env, tmp_path, 60, examples.execute)
     assert folder
     assert [tuple(edge) for edge in folder.dags["hello"].edges] == [("answer", "second_try")]

@@ -13,6 +13,7 @@ from harness.compare.verdicts import exit_code
 from harness.evidence.document import ScenarioDocument
 from harness.images.catalogue import BUILT_IN
 from harness.progress import SILENT
+from harness.services.session import ServiceSession
 from harness.settings import Settings
 from harness.upgrade import check
 from harness.upgrade.check import Plan, check_upgrade

@@ -92,9 +92,7 @@ class Place:
     def environment(self, home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
         path = {"PYTHONPATH": str(self.airflow)}
         dags = self.folder / "dags"
-        return run_environment(
-            HERE.python, home, dags, URL.format(name=home.name), {}, {**path, **self.extra, **(more or {})}
-        )
+        return run_environment(HERE, home, dags, URL.format(name=home.name), {}, {**path, **self.extra, **(more or {})})
 
     def run(self, script: str, *, timeout: float = 60, env: Mapping[str, str] | None = None) -> ProcessResult:
         home = self.home()

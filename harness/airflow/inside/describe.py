@@ -1,4 +1,4 @@
-"""Describe this interpreter as JSON: its version, its folders, each package's version."""
+"""Describe this interpreter as JSON: its path, its version, its folders, each package's version."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 
 
 def main(arguments: list[str]) -> None:
-    """Print as JSON: `version`, `build` (sys.version), `base` (prefix), `folders` (of sys.path), `packages`."""
-    folders = [folder for folder in sys.path if Path(folder).is_dir()]
+    """Print as JSON: `python` (path), `version`, `build` (sys.version), `base` (prefix), `folders`, `packages`."""
+    folders = [folder for folder in sys.path if folder and Path(folder).is_dir()]
     facts = {
+        "python": sys.executable,
         "version": platform.python_version(),
         "build": sys.version,
         "base": sys.base_prefix,

@@ -134,7 +134,7 @@ class WarmRunner:
         install_policy(home)  # in each host, because it serves runs with short and with real waits
         waiting = announce(self.progress, "warm host", f"starting Airflow {self.airflow.airflow_version}, once")
         with waiting, self.warm_up_database() as url, (slot / "log").open("wb") as log:
-            fresh = run_environment(self.airflow.python, home, dags_folder, url, {}, {})
+            fresh = run_environment(self.airflow, home, dags_folder, url, {}, {})
             command = self.airflow.inside("host", str(slot), str(self.idle))
             warm_up = point_slot_at_run(slot, {**fresh, **select_startup(env)})
             control, supervisor = process.start(command, warm_up, slot, log, detached=True)

@@ -1,19 +1,13 @@
-"""A run in Airflow's image: which addresses and files the image gets."""
+"""The addresses of services in the stack's network, and the owner of the engine's socket."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from harness.airflow.in_image import (
-    FileOwner,
-    get_engine_socket_owner,
-    map_addresses,
-    read_dag_files,
-    replace_addresses,
-)
+from harness.engine_socket import FileOwner, get_engine_socket_owner
+from harness.services.addresses import map_addresses, replace_addresses
 from harness.services.stack import Stack
 
 KNOWN = {"127.0.0.1:32768": "locals3:9000", "172.17.0.2:5432": "postgres:5432"}
@@ -37,16 +31,6 @@ KNOWN = {"127.0.0.1:32768": "locals3:9000", "172.17.0.2:5432": "postgres:5432"}
 )
 def test_addresses_are_replaced_by_those_of_the_network(outside: str, inside: str) -> None:
     assert replace_addresses(outside, KNOWN) == inside
-
-
-def test_only_sources_of_the_named_packages_are_read(tmp_path: Path) -> None:
-    for name in ("wanted/__init__.py", "wanted/deep/one.py", "other/two.py", "wanted/notes.txt"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
-    assert read_dag_files(tmp_path, ["wanted"]) == {
-        "wanted/__init__.py": b"wanted/__init__.py",
-        "wanted/deep/one.py": b"wanted/deep/one.py",
-    }
 
 
 @pytest.mark.engine
