@@ -42,5 +42,6 @@ differences has the verdict, service and field that the case expects. A case tha
 caught by a warning. A case that expects "no difference" is named rightly if nothing but `unstable` concerns it. A
 case whose break shows in the dags folder alone says `scenario = false` and has no run.
 
-`test_case.py` replaces the default scenario, `world.run(dag_id, date, expect="either")`.
+`test_case.py` replaces the default scenario: `world.run(dag_id, date)`, which passes too if the run fails, so that the
+comparison must find the failure in the run's evidence.
 """
