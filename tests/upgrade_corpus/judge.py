@@ -1,0 +1,85 @@
+"""Judge whether a comparison catches a case's break, and whether it names the break rightly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from harness.compare.model import FOLDER, Comparison, Difference
+from tests.upgrade_corpus.cases import NO_DIFFERENCE, Case, Expected
+
+NOT_A_BREAK = ("unstable", "warning")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How the comparison did on a case. `said`: the differences that concern the case."""
+
+    case: Case
+    caught: bool
+    named: bool
+    said: tuple[Difference, ...]
+
+    @property
+    def word(self) -> str:
+        return "named rightly" if self.named else "caught" if self.caught else "missed"
+
+
+def judge_cases(cases: Sequence[Case], comparison: Comparison) -> list[Judgement]:
+    """Judge each case by the differences that concern it."""
+    said = {case.name: [] for case in cases}
+    for difference in comparison.differences:
+        if (name := _find_case(difference, cases)) is not None:
+            said[name].append(difference)
+    return [judge_case(case, said[case.name]) for case in cases]
+
+
+def judge_case(case: Case, said: Sequence[Difference]) -> Judgement:
+    """Judge one case; `said` are the differences that concern it."""
+    counted = [one for one in said if one.verdict not in NOT_A_BREAK or one.verdict == case.expect.verdict]
+    if case.expect.verdict == NO_DIFFERENCE:
+        return Judgement(case, not counted, not counted, tuple(said))
+    named = any(_fits(difference, case.expect) for difference in counted)
+    return Judgement(case, bool(counted), named, tuple(said))
+
+
+def _fits(difference: Difference, expected: Expected) -> bool:
+    text = f"{difference.message} {difference.before} {difference.after} {' '.join(difference.detail)}"
+    return (
+        difference.verdict == expected.verdict
+        and fnmatchcase(difference.service, expected.service)
+        and fnmatchcase(difference.field, expected.field)
+        and (expected.task is None or difference.task == expected.task)
+        and all(word in text for word in expected.message)
+    )
+
+
+def _find_case(difference: Difference, cases: Sequence[Case]) -> str | None:
+    """Return the longest name of a case in the scenario, or in the field if that names a DAG of the dags folder."""
+    place = difference.field if difference.scenario == FOLDER else difference.scenario
+    names = [case.name for case in cases if case.name in place]
+    return max(names, key=len, default=None)
+
+
+def format_table(judgements: Mapping[str, Sequence[Judgement]]) -> str:
+    """Format the table: a line for each case, the differences of those not named rightly, and the sums."""
+    lines = []
+    for pair, ones in judgements.items():
+        lines.append(pair)
+        for one in ones:
+            lines.append(f"  {one.word:14}{one.case.name:32}{one.case.title}")
+            if not one.named:
+                expect = one.case.expect
+                lines.append(f"      expected: {expect.verdict}, {expect.service}, {expect.field}")
+                lines += [f"      said: {d.verdict}, {d.service}, {d.field}: {d.message}" for d in one.said]
+    every = [one for ones in judgements.values() for one in ones]
+    caught, named = (sum(getattr(one, word) for one in every) for word in ("caught", "named"))
+    missed = len(every) - caught
+    return "\n".join([*lines, f"{len(every)} cases: {caught} caught, {named} named rightly, {missed} missed"])
+
+
+def is_enough(judgements: Mapping[str, Sequence[Judgement]]) -> bool:
+    """Return whether at least nine in ten of all cases are named rightly."""
+    every = [one for ones in judgements.values() for one in ones]
+    return bool(every) and 10 * sum(one.named for one in every) >= 9 * len(every)
