@@ -1,4 +1,4 @@
-"""Checks of the data that a project declares: seed objects, watched tables."""
+"""Checks of the data that a project declares: seed objects, watched tables, rules for evidence."""
 
 from __future__ import annotations
 
@@ -40,3 +40,15 @@ def check_watched_databases(watched: Iterable[str], databases: Iterable[str]) ->
                 f"watch {name!r} {SOURCE}: the declared databases are {', '.join(declared) or '(none)'}: declare the "
                 "database, or correct the name"
             )
+
+
+def check_rules(rules: Iterable[tuple[str, str]]) -> None:
+    """Raise SettingsError unless each rule has a regular expression and a word that can replace its matches."""
+    for pattern, word in rules:
+        source = f"normalise {pattern!r} in pyproject's [[tool.harness.normalise]]"
+        try:
+            matches_nothing = re.compile(pattern).sub(word, "") != "" or re.search(pattern, "")
+        except (re.error, IndexError) as error:
+            raise SettingsError(f"{source}: not a regular expression with a word ({error}): correct it") from error
+        if matches_nothing:
+            raise SettingsError(f"{source}: it matches an empty text, which is everywhere: make it longer")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from harness.airflow.environments import AirflowEnvironment
     from harness.airflow.runners import Execute
     from harness.progress import Progress
+    from harness.report.recorder import Recorder
     from harness.services.stack import Stack
     from harness.settings import Settings, StackKind
     from harness.world import World
@@ -200,20 +201,25 @@ def world_factory(
     harness_stack: Stack,
     harness_execute: Execute,
     tmp_path_factory: pytest.TempPathFactory,
-) -> WorldFactory:
+) -> Iterator[WorldFactory]:
     """A function that opens a world (harness.WorldFactory), for your fixtures of a module, a class or the session."""
     requests = pytestconfig.stash[REQUESTS]
-    return WorldFactory(
+    recorder = find_recorder(pytestconfig)
+    factory = WorldFactory(
         harness_settings,
         harness_stack,
         harness_airflow,
         harness_execute,
         declared=render_project(harness_settings, *_values(harness_settings, harness_stack)),
         graph=bool(pytestconfig.getoption("--harness-report")),
+        record=recorder is not None,
         echo=print if _shows_output(pytestconfig) else None,
         requests=requests,
         make_folder=tmp_path_factory.mktemp,
     )
+    yield factory
+    if recorder and factory.newest:
+        recorder.complete(factory.newest, tmp_path_factory.mktemp)
 
 
 @pytest.fixture
@@ -270,15 +276,22 @@ def _report_scenario(
     error: BaseException | None,
     show: Callable[[str], str],
 ) -> None:
-    from harness.record import write_record
     from harness.report.gather import build_part
     from harness.report.sections import attach_sections
 
     if report.when == "call" or (report.when == "setup" and not report.passed):
         whole = bool(item.config.getoption("--harness-report"))
         attach_sections(report, build_part(item, world, report, error, whole, show))
-    if world is not None and report.when == "call" and (folder := item.config.getoption("--harness-evidence")):
-        write_record(folder, item.nodeid, world.runs, show)
+    if recorder := find_recorder(item.config):
+        from harness.report.recorder import Ended
+
+        stack = world.stack if world else item.config.stash.get(STACK, None)
+        recorder.end_phase(item.nodeid, Ended(world.runs if world else (), stack, error, show))
+
+
+def find_recorder(config: pytest.Config) -> Recorder | None:
+    """Return the plugin of `--harness-evidence`, if the option is given."""
+    return cast("Recorder | None", config.pluginmanager.get_plugin("harness-recorder"))
 
 
 def harness_error(error: BaseException) -> HarnessError | None:

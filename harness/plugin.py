@@ -95,8 +95,11 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.root, None if settings.reuse else _run_id(config, settings.root)
     )
     config.pluginmanager.register(LongestFirst(config), NAME)
-    if not hasattr(config, "workerinput"):
+    worker = hasattr(config, "workerinput")
+    if not worker:
         _collect(config)
+    if folder := config.getoption("--harness-evidence"):
+        _record(config, folder, worker)
 
 
 def _run_id(config: pytest.Config, root: Path) -> str:
@@ -117,6 +120,16 @@ def _collect(config: pytest.Config) -> None:
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(Collector(config.getoption("--harness-report")), "harness-report")
+
+
+def _record(config: pytest.Config, folder: Path, worker: bool) -> None:
+    from harness.report.recorder import NAME as RECORDER
+    from harness.report.recorder import Recorder
+
+    try:
+        config.pluginmanager.register(Recorder(folder, config.stash[SETTINGS], worker), RECORDER)
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 @pytest.hookimpl(optionalhook=True)

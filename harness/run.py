@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from harness.airflow.facts import RunFacts
 from harness.evidence.evidence import Evidence
@@ -51,6 +52,9 @@ class Run(RunFacts):
     refused: str | None = None
     """Why there is no result: the run was refused before any task ran, or was interrupted. All fields but DAG and date
     are then empty. None for a completed run."""
+
+    recorded: Annotated[Path | None, Field(exclude=True)] = field(default=None, compare=False, repr=False)
+    """The file with the run's document (harness.record.build.RecordedRun), if the world records its runs."""
 
     @property
     def succeeded(self) -> bool:

@@ -12,7 +12,7 @@ import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from harness.declarations import check_config, check_environment, check_pass_environment, check_variables
-from harness.declared_data import check_object_names, check_watched_names
+from harness.declared_data import check_object_names, check_rules, check_watched_names
 from harness.errors import SettingsError
 from harness.names import check_aliases, check_buckets, check_databases, check_images
 
@@ -68,6 +68,15 @@ class ProjectImage(BaseModel):
     files: tuple[Path, ...] = ()
 
 
+class NormalisingRule(BaseModel):
+    """A rule of a project for recorded evidence: what `pattern` matches is replaced by `word`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pattern: str
+    word: str
+
+
 class Settings(BaseModel):
     """The settings of a project.
 
@@ -95,6 +104,8 @@ class Settings(BaseModel):
     """Name of each Postgres database -> its seeds, SQL and CSV files in their order, relative to the root."""
     watch: tuple[str, ...] = ()
     """Tables whose rows are evidence: DATABASE.TABLE, or DATABASE.SCHEMA.TABLE."""
+    normalise: tuple[NormalisingRule, ...] = ()
+    """Further rules for texts in recorded evidence that differ in every run."""
     # Airflow connections by id, and variables of a run. harness.templating lists the names that they can refer to.
     connections: Mapping[str, str] = Field(default_factory=dict, repr=False)
     environment: Mapping[str, str] = Field(default_factory=dict, repr=False)
@@ -214,6 +225,7 @@ class Settings(BaseModel):
         check_object_names("objects", settings.objects, "buckets", settings.buckets)
         check_object_names("aws_objects", settings.aws_objects, "aws_buckets", settings.aws_buckets)
         check_watched_names(settings.watch)
+        check_rules((rule.pattern, rule.word) for rule in settings.normalise)
         python = settings.airflow_python
         return settings.model_copy(
             update={

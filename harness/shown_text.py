@@ -27,6 +27,11 @@ def shown_text(text: str, secrets: Iterable[str] = ()) -> str:
     if UNSAFE.search(text):
         text = ESCAPES.sub("", re.sub(r"\r\n?", "\n", text))
         text = re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", text).encode("utf-8", "backslashreplace").decode()
+    return hide_secrets(text, secrets)
+
+
+def hide_secrets(text: str, secrets: Iterable[str]) -> str:
+    """Return `text` with each of the `secrets` masked, and nothing else changed."""
     for secret in filter(None, secrets):
         text = _mask(text, secret)
     return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -40,6 +40,7 @@ from harness.evidence.evidence import Evidence, find_warnings
 from harness.evidence.objects import gather_objects, read_object
 from harness.evidence.tables import gather_tables, read_rows
 from harness.explain import explain
+from harness.record.write import record_run
 from harness.run import Run
 from harness.services.aws import AwsService
 from harness.services.stack import Stack
@@ -84,6 +85,8 @@ class World:
     """Environment variables of Airflow's variables and settings in pyproject; `environment` wins over them."""
     graph: bool = False
     """Whether runs have their DAG's graph, even if this costs a start of Airflow: see runner.RunRequest."""
+    record: bool = False
+    """Whether each run leaves its document for `--harness-evidence`."""
     echo: Callable[[str], None] | None = None
     """Receives each line of a run's log as soon as the run prints it."""
     lease: Lease = field(default_factory=Lease)
@@ -155,10 +158,7 @@ class World:
         check_timeout(timeout)
         home.mkdir(parents=True)
         check_environment([*self.environment, *environment])
-        layout = find_layout(self.settings)
-        layout.link_config(home)
-        declared = {"AWS_DEFAULT_REGION": self.settings.region, **layout.variables, **self.declared}
-        extra = {**declared, **self.environment, **self._fernet_key, **environment}
+        find_layout(self.settings).link_config(home)
         capped = shorten_waits(home) if (waits or self.settings.waits) == "short" else None
         dags_folder, shared = self.settings.dags_folder, self._metadata_url
         with nullcontext(shared) if shared else self._clone_database() as url:
@@ -168,7 +168,7 @@ class World:
                 date=date,
                 dags_folder=dags_folder,
                 home=home,
-                env=run_environment(self.airflow.python, home, dags_folder, url, connections, extra),
+                env=self.build_environment(home, url, connections, environment),
                 metadata_url=url,
                 timeout=self.settings.run_timeout if timeout is None else timeout,
                 conf=conf,
@@ -181,12 +181,13 @@ class World:
             with follow_log(home / "run.log", self._echo_line) if self.echo else nullcontext():
                 facts = run_dag(request, self.execute)
             failure = explain(facts, request, self.execute)
-        objects = gather_objects(self.stack.minio.client(), self.stack.mask)
-        aws = AwsState.from_document(self.stack.aws.state())
+        hide = self.stack.hide if self.record else None
+        gathered = gather_objects(self.stack.minio.client(), self.stack.mask, hide)
+        state = self.stack.aws.state(whole=self.record)
         seen = self.stack.relay.list_containers()  # last, because the engine reports a start with a delay
         evidence = Evidence(
-            objects=objects,
-            aws=aws,
+            objects={bucket: {key: one.stored for key, one in keys.items()} for bucket, keys in gathered.items()},
+            aws=AwsState.from_document(state),
             sidecars=seen.sidecars,
             warnings=find_warnings(facts.log, home),
             containers_past_relay=seen.past_relay,
@@ -195,7 +196,23 @@ class World:
         )
         if failure and (unobtained := self.stack.images.explain(facts.log)):
             failure = f"{failure}; {unobtained}"
-        return Run(**{**vars(facts), "failure": failure}, evidence=evidence)
+        run = Run(**{**vars(facts), "failure": failure}, evidence=evidence)
+        if not self.record:
+            return run
+        return replace(run, recorded=record_run(run, home, self.settings, self.stack, gathered, state))
+
+    def build_environment(
+        self,
+        home: Path,
+        metadata_url: str,
+        connections: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """Return the variables of a run with this home; the arguments extend or replace the declarations."""
+        variables = {"AWS_DEFAULT_REGION": self.settings.region, **find_layout(self.settings).variables}
+        extra = {**variables, **self.declared, **self.environment, **self._fernet_key, **(environment or {})}
+        known = self.connections if connections is None else connections
+        return run_environment(self.airflow.python, home, self.settings.dags_folder, metadata_url, known, extra)
 
     def _clone_database(self) -> AbstractContextManager[str]:
         return fresh_database(self.airflow, self.stack.postgres, self.settings.pools)

@@ -44,7 +44,11 @@ class WorldFactory:
     make_folder: Callable[[str], Path]
     declared: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of Airflow's variables and settings in pyproject."""
+    record: bool = False
+    """Whether each run leaves its document for `--harness-evidence`."""
     echo: Callable[[str], None] | None = None
+    newest: World | None = field(default=None, init=False)
+    """The world that was opened last, which may have ended."""
     _current: World | None = field(default=None, init=False)
 
     def __call__(self) -> AbstractContextManager[World]:
@@ -75,11 +79,12 @@ class WorldFactory:
             folder,
             declared=self.declared,
             graph=self.graph,
+            record=self.record,
             echo=self.echo,
             lease=Lease(owner),
         )
         register_world(request, world)
-        self._current = world
+        self._current = self.newest = world
         try:
             yield world
         finally:

@@ -25,13 +25,6 @@ def test_the_mocks_state_becomes_plain_data() -> None:
     assert list(state.models) == ["right"]
 
 
-def test_values_that_differ_between_runs_are_dropped() -> None:
-    calls = [call("DescribeEndpoint", 200)] * 3 + [call("CreateModel", 200)]
-    document = AwsState.from_document({**STATE, "calls": calls}).as_json()
-    assert document["logs"] == {"group": {"job/algo-1-TIME": ["began TIME"]}}
-    assert document["calls"] == ["sagemaker CreateModel 200", "sagemaker DescribeEndpoint 200"]
-
-
 def test_a_config_for_a_missing_model_gives_one_hint() -> None:
     parameters = {"ProductionVariants": [{"ModelName": "right"}, {"ModelName": "wrong"}]}
     error = {"code": "ValidationException", "message": "Could not find model"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from harness.evidence.evidence import Evidence
 from harness.evidence.objects import PREVIEW_CHARACTERS, PREVIEW_LINES, StoredObject, preview_text
 from harness.shown_text import shown_text
 
@@ -27,6 +26,4 @@ def test_binary_and_blank_objects_have_no_preview() -> None:
 
 
 def test_a_preview_is_no_part_of_the_compared_evidence() -> None:
-    stored = StoredObject(3, "ab", "abc")
-    assert stored == StoredObject(3, "ab")
-    assert Evidence({"data": {"key": stored}}).as_json()["objects"] == {"data": {"key": {"size": 3, "sha256": "ab"}}}
+    assert StoredObject(3, "ab", "abc") == StoredObject(3, "ab")

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.engine
 SCENARIOS = """
 import io, json, pytest
 from pathlib import Path
+from pydantic_core import to_jsonable_python
 
 @pytest.mark.parametrize("number", range(2))
 def test_it(world, number):
@@ -29,7 +30,7 @@ def test_it(world, number):
         seen = connection.execute("SELECT array_agg(n) FROM seen").fetchone()[0]
     left = {
         "seen": seen,
-        "evidence": world.evidence.as_json(),
+        "evidence": to_jsonable_python(world.evidence),
         "tasks": {name: [task.state, task.tries] for name, task in run.tasks.items()},
         "xcoms": {"/".join(key): value for key, value in run.xcoms.items()},
     }

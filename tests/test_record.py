@@ -1,100 +1,316 @@
-"""The exact record that `--harness-evidence` writes of a run, because two sets of records are compared."""
+"""The exact documents that `--harness-evidence` writes, because two sets of them are compared."""
 
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
+import re
+from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from harness.airflow.facts import TaskResult
-from harness.evidence.aws_state import AwsState
 from harness.evidence.capped_waits import CappedWait
+from harness.evidence.contents import LARGEST_CONTENT, describe_object, encode_content
+from harness.evidence.document import FOLDER_FILE, FolderDocument, RunDocument, ScenarioDocument, Versions
 from harness.evidence.evidence import Evidence
-from harness.evidence.objects import StoredObject
+from harness.evidence.normalise import Normaliser
+from harness.evidence.objects import GatheredObject, StoredObject
 from harness.evidence.tables import TableRows
-from harness.record import write_record
+from harness.record.build import RecordedRun, build_run
+from harness.record.folder import complete_evidence, summarise_error
+from harness.record.write import UNFINISHED, format_json, scenario_file, write_scenario
 from harness.run import Run
 from harness.services.sidecars import ContainerPastRelay, Sidecar
+from harness.shown_text import hide_secrets, shown_text
 
+NOW = "2026-01-02T03:04:05Z"
 AT = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+DATE = dt.datetime(2021, 1, 1, tzinfo=dt.UTC)
+VERSIONS = Versions(harness="1")
+SECRET = "0123456789abcdef0123"
 RUN = Run(
     dag_id="d",
     date="2021-01-01",
     state="failed",
     exit_code=1,
-    tasks={"b": TaskResult("b", "failed", 2, 1.5, AT, AT), "a[0]": TaskResult("a[0]", "success", 1, 0.5, AT, AT)},
+    tasks={
+        "b": TaskResult("b", "failed", 2, 1.5, AT, AT, "PythonOperator", {"op_kwargs": {"ts": str(DATE)}}),
+        "a[0]": TaskResult("a[0]", "success", 1, 0.5, AT - dt.timedelta(1), AT, "BashOperator"),
+        "c": TaskResult("c", "upstream_failed", 0, None),
+    },
     xcoms={
         ("b", "return_value"): {"ResponseMetadata": {"RequestId": "x"}, "Name": "n", "TrainingTimeInSeconds": 3},
-        ("a[0]", "return_value"): ["at 2026-01-02T03:04:05Z", 1, None],
-        ("b", "decoded"): (AT, {"c", "a", "b"}, ("at 2026-01-02T03:04:05Z",)),
+        ("a[0]", "return_value"): [f"at {NOW}", 1, None],
+        ("b", "decoded"): (DATE, {"c", "a", "b"}, (f"at {NOW}", SECRET)),
     },
     log="a log",
     seconds=2.5,
     failure="the run failed: b failed",
     dag_files={"d": "/d.py"},
-    edges=(("a", "b"),),
+    run_type="manual",
+    logical_date=DATE,
+    data_interval=(DATE - dt.timedelta(days=1), DATE),
     evidence=Evidence(
-        objects={"data": {"z": StoredObject(3, "ab"), "k": StoredObject(2, "ef")}, "aside": {}},
-        aws=AwsState(
-            objects={"models": {"m": StoredObject(1, "cd")}},
-            training_jobs={"j": {"TrainingJobStatus": "Completed"}},
-            logs={"g": {"j/algo-1-1234567890": ["began 2021-01-01T00:00:00Z"]}},
-            calls=[{"service": "sagemaker", "action": "CreateModel", "region": "r", "status": 200}] * 2,
-        ),
-        sidecars=(Sidecar("id", "name", "image:1", 7, "done 2026-01-02T03:04:05Z"),),
-        warnings=("TIME a warning",),
+        sidecars=(Sidecar("id", "name", "image:1", 7, f"done {NOW}"),),
         capped_waits=(CappedWait("b", "retry_delay", 300.0),),
         containers_past_relay=(ContainerPastRelay("i", "theirs", "busybox"),),
-        tables={"shop.totals": TableRows(({"day": "2026-01-02T03:04:05", "n": 3},), 1)},
+        tables={"shop.totals": TableRows(({"day": NOW, "n": 3},), 1)},
     ),
 )
-RECORD = {
+NO_AWS: dict[str, Any] = {"objects": {}, "sagemaker": {}, "logs": {}, "calls": []}
+SAGEMAKER: dict[str, Any] = {"training_jobs": {}, "models": {}, "endpoint_configs": {}, "endpoints": {}}
+
+
+def call(action: str, **rest: Any) -> dict[str, Any]:
+    return {"service": "sagemaker", "action": action, "region": "r", "status": 200, **rest}
+
+
+AWS: dict[str, Any] = {
+    "objects": {
+        "models": {"m": {"size": 1, "sha256": "cd", "content": b64encode(b"m").decode(), "headers": {}, "tags": {}}}
+    },
+    "sagemaker": {**SAGEMAKER, "training_jobs": {"j": {"TrainingJobStatus": "Completed"}}},
+    "resources": {"sqs/queues": {"q": {"name": "q", "id": "01a20607-6795-7a78-9b77-84fd53d8999f"}}},
+    "logs": {"g": {"j/algo-1-1234567890": [f"began {NOW}"]}},
+    "calls": [call("Describe"), call("Create", parameters={"Name": "n", "At": NOW}), call("Describe")],
+}
+DOCUMENT = {
     "dag_id": "d",
     "date": "2021-01-01",
+    "refused": None,
     "state": "failed",
     "exit_code": 1,
     "failure": "the run failed: b failed",
-    "tasks": {"a[0]": {"state": "success", "tries": 1}, "b": {"state": "failed", "tries": 2}},
-    "xcoms": {
-        "a[0]/return_value": ["at TIME", 1, None],
-        "b/return_value": {"Name": "n"},
-        "b/decoded": ["TIME", ["a", "b", "c"], ["at TIME"]],
+    "run_type": "manual",
+    "interval": {
+        "logical_date": "2021-01-01T00:00:00+00:00",
+        "start": "2020-12-31T00:00:00+00:00",
+        "end": "2021-01-01T00:00:00+00:00",
     },
-    "evidence": {
-        "schema_version": 3,
-        "objects": {"aside": {}, "data": {"k": {"size": 2, "sha256": "ef"}, "z": {"size": 3, "sha256": "ab"}}},
-        "aws": {
-            "objects": {"models": {"m": {"size": 1, "sha256": "cd"}}},
-            "training_jobs": {"j": {"TrainingJobStatus": "Completed"}},
-            "models": {},
-            "endpoint_configs": {},
-            "endpoints": {},
-            "logs": {"g": {"j/algo-1-TIME": ["began TIME"]}},
-            "calls": ["sagemaker CreateModel 200"],
+    "schedule": None,
+    "tasks": {
+        "a[0]": {"state": "success", "tries": 1, "operator": "BashOperator", "rendered": {}},
+        "b": {
+            "state": "failed",
+            "tries": 2,
+            "operator": "PythonOperator",
+            "rendered": {"op_kwargs": {"ts": "2021-01-01 00:00:00+00:00"}},
         },
-        "sidecars": [{"image": "image:1", "exit_code": 7, "output": "done TIME"}],
-        "warnings": ["TIME a warning"],
-        "capped_waits": [{"task": "b", "argument": "retry_delay", "from": 300.0, "to": 1.0}],
-        "containers_past_relay": [{"image": "busybox", "name": "theirs"}],
-        "tables": {
-            "shop.totals": {
-                "rows": [{"day": "2026-01-02T03:04:05", "n": 3}],
-                "total": 1,
-                "truncated": False,
-                "unreadable": None,
+        "c": {"state": "upstream_failed", "tries": 0, "operator": None, "rendered": {}},
+    },
+    "order": ["a[0]", "b"],
+    "xcoms": {
+        "a[0]": {"return_value": ["at TIME", 1, None]},
+        "b": {
+            "decoded": ["2021-01-01 00:00:00+00:00", ["a", "b", "c"], ["at TIME", "***"]],
+            "return_value": {"Name": "n"},
+        },
+    },
+    "objects": {
+        "aside": {},
+        "data": {
+            "k": {
+                "size": 2,
+                "sha256": "ef",
+                "content_type": None,
+                "metadata": {},
+                "tags": {},
+                "text": "42",
+                "base64": None,
+                "table": None,
             }
         },
     },
+    "aws": {
+        "objects": {
+            "models": {
+                "m": {
+                    "size": 1,
+                    "sha256": "cd",
+                    "content_type": None,
+                    "metadata": {},
+                    "tags": {},
+                    "text": "m",
+                    "base64": None,
+                    "table": None,
+                }
+            }
+        },
+        "resources": {
+            "sagemaker/training_jobs": {"j": {"TrainingJobStatus": "Completed"}},
+            "sqs/queues": {"q": {"name": "q", "id": "UUID"}},
+        },
+        "logs": {"g": {"j/algo-1-TIME": ["began TIME"]}},
+        "calls": [
+            {
+                "service": "sagemaker",
+                "action": "Create",
+                "status": 200,
+                "parameters": {"Name": "n", "At": "TIME"},
+                "error": None,
+            },
+            {"service": "sagemaker", "action": "Describe", "status": 200, "parameters": None, "error": None},
+        ],
+    },
+    "tables": {"shop.totals": {"rows": [{"day": NOW, "n": 3}], "total": 1, "truncated": False, "unreadable": None}},
+    "sidecars": [{"image": "image:1", "exit_code": 7, "output": "done TIME"}],
+    "warnings": [],
+    "containers_past_relay": ["busybox theirs"],
+    "capped_waits": [{"task": "b", "argument": "retry_delay", "declared": 300.0, "used": 1.0}],
 }
 
 
-def test_a_record_contains_the_completed_runs(tmp_path: Path) -> None:
-    refused = Run("d", "2021-01-01", refused="it is not in the dags folder")
-    write_record(
-        tmp_path, "scenarios/test_it.py::test_all[x y]", [refused, RUN], lambda text: text.replace("theirs", "***")
-    )
-    (file,) = tmp_path.iterdir()
+def show(text: str) -> str:
+    return shown_text(text, [SECRET])
+
+
+def hide(text: str) -> str:
+    return hide_secrets(text, [SECRET])
+
+
+def build(run: Run = RUN, aws: dict[str, Any] = AWS) -> RecordedRun:
+    document, incomplete = describe_object(2, "ef", io.BytesIO(b"42"), {}, {}, "k", hide)
+    objects = {"data": {"k": GatheredObject(StoredObject(2, "ef"), document, incomplete)}, "aside": {}}
+    return build_run(run, objects, aws, (), Normaliser(today=AT.date(), show=show), show, hide)
+
+
+def test_the_document_of_a_run() -> None:
+    recorded = build()
+    assert recorded.incomplete == ()
+    assert recorded.run.model_dump(mode="json") == DOCUMENT
+
+
+def test_equal_runs_have_equal_documents() -> None:
+    shuffled = replace(RUN, tasks=dict(reversed(RUN.tasks.items())), xcoms=dict(reversed(RUN.xcoms.items())))
+    calls = [*AWS["calls"][1:], AWS["calls"][0]]
+    assert format_json(build(shuffled, {**AWS, "calls": calls})) == format_json(build())
+
+
+def test_a_projects_rules_follow_ours() -> None:
+    normalise = Normaliser({"/run/home": "HOME"}, [(re.compile(r"job-\d+"), "JOB")], AT.date())
+    values = {"job-1": ["job-17", f"/run/home/{NOW}"], "job-2": 2021}
+    assert normalise.names_and_values(values) == {"JOB": ["JOB", "HOME/TIME"], "JOB (2)": 2021}
+
+
+def test_times_far_from_today_are_data() -> None:
+    normalise = Normaliser(today=AT.date())
+    assert normalise("from 2025-12-01T00:00:00Z to 2026-01-03 00:00:00") == "from 2025-12-01T00:00:00Z to TIME"
+    assert normalise("DateTime(2026, 1, 2, 3, 4, tzinfo=Timezone('UTC'))") == "TIME"
+    assert normalise("2026-99-99T00:00:00") == "2026-99-99T00:00:00"
+
+
+def describe(
+    content: bytes, key: str = "k", headers: dict[str, str] | None = None
+) -> tuple[dict[str, Any], str | None]:
+    document, incomplete = describe_object(len(content), "ab", io.BytesIO(content), headers or {}, {}, key, hide)
+    return document.model_dump(exclude_defaults=True), incomplete
+
+
+def test_a_text_keeps_its_line_ends_and_has_no_secret() -> None:
+    headers = {"Content-Type": "text/csv", "X-Amz-Meta-Who": SECRET, "Date": NOW}
+    document, incomplete = describe(f"n\r\n{SECRET}\r\n".encode(), "a.csv", headers)
+    assert document["text"] == "n\r\n***\r\n"
+    assert document["metadata"] == {"who": "***"}
+    assert document["content_type"] == "text/csv"
+    assert document["table"]["columns"] == {"n": "text"}
+    assert incomplete is None
+
+
+def test_binary_content_is_base64_and_left_out_if_it_has_a_secret() -> None:
+    assert encode_content(b"\xff\x00", hide) == (None, "/wA=")
+    assert encode_content(b"a\0b", hide) == (None, "YQBi")
+    document, incomplete = describe(b"\xff" + SECRET.encode())
+    assert document == {"size": 21, "sha256": "ab"}
+    assert incomplete == "its content has a secret and is no text, so it is left out"
+
+
+def test_a_large_object_has_no_content_but_a_table() -> None:
+    content = b"n\n" + b"1\n" * (LARGEST_CONTENT // 2)
+    document, incomplete = describe(content, "a.csv")
+    assert (document["table"]["rows"], len(document["table"]["row_digests"])) == (LARGEST_CONTENT // 2, 100_000)
+    assert "text" not in document
+    assert incomplete is None
+    document, incomplete = describe(b"n\n\xff" + content, "a.csv")
+    assert incomplete
+    assert incomplete.startswith("no summary of its table, because it is not CSV: 'utf-8' codec")
+
+
+def write(folder: Path, run: Run = RUN) -> Path:
+    home = folder / "run-1"
+    home.mkdir()
+    (home / "recorded-run.json").write_text(format_json(build(run)))
+    refused = Run("d", "2021-01-01", refused=f"it is not in {SECRET}")
+    runs = [refused, replace(run, recorded=home / "recorded-run.json")]
+    return write_scenario(folder, "scenarios/test_it.py::test_all[x y]", "passed", VERSIONS, runs, show)
+
+
+def test_a_scenario_has_all_runs_and_is_incomplete_until_the_session_ends(tmp_path: Path) -> None:
+    file = write(tmp_path)
     assert file.name == "scenarios-test_it.py-test_all-x-y.json"
-    text = file.read_text()
-    assert json.loads(text.replace("***", "theirs")) == [RECORD]
-    assert text.count("***") == 1
+    scenario = ScenarioDocument.model_validate_json(file.read_bytes())
+    assert scenario.incomplete == (UNFINISHED,)
+    assert [run.refused for run in scenario.runs] == ["it is not in ***", None]
+    assert scenario.runs[1] == RunDocument.model_validate(DOCUMENT)
+
+
+def test_a_removed_document_of_a_run_is_named(tmp_path: Path) -> None:
+    runs = [replace(RUN, recorded=tmp_path / "gone.json")]
+    file = write_scenario(tmp_path, "t", "passed", VERSIONS, runs, show)
+    scenario = ScenarioDocument.model_validate_json(file.read_bytes())
+    assert scenario.incomplete[0] == "the run of d for 2021-01-01: the scenario removed the folder with its evidence"
+    assert scenario.runs[0].state == "failed"
+
+
+SCHEDULE = {"timetable": "T", "anchor": "2021-01-01", "next": [{"logical_date": NOW, "start": None, "end": None}]}
+
+
+def complete(folder: Path, found: dict[str, Any] | None) -> tuple[ScenarioDocument, FolderDocument]:
+    asked: list[Any] = []
+
+    def read(runs: Any) -> Any:
+        asked.extend(runs)
+        return found
+
+    file = write(folder)
+    complete_evidence(folder, [file], read, Path("/dags"), Normaliser(today=AT.date()), show)
+    assert asked == [("d", "2021-01-01")]
+    scenario = ScenarioDocument.model_validate_json(file.read_bytes())
+    return scenario, FolderDocument.model_validate_json((folder / FOLDER_FILE).read_bytes())
+
+
+def test_the_end_of_a_session_adds_the_schedules(tmp_path: Path) -> None:
+    trace = f'Traceback:\n  File "/lib/x.py", line 1, in f\n  File "/dags/a/b.py", line 7, in <module>\nE: {SECRET}\n'
+    found = {"errors": {"/dags/a/b.py": trace}, "tasks": {"d": ["a", "b"]}, "schedules": {"d": SCHEDULE}}
+    scenario, folder = complete(tmp_path, {**found, "runs": [SCHEDULE]})
+    assert scenario.incomplete == ()
+    assert scenario.runs[0].schedule is None
+    assert scenario.runs[1].schedule
+    assert scenario.runs[1].schedule.next[0].logical_date == NOW
+    assert folder.tasks == {"d": ("a", "b")}
+    assert folder.schedules["d"].timetable == "T"
+    assert folder.import_errors == {"a/b.py": "E: *** (a/b.py:7)"}
+
+
+def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:
+    scenario, folder = complete(tmp_path, None)
+    assert scenario.incomplete == folder.incomplete == ("Airflow could not read the dags folder",)
+    assert scenario.runs[1].schedule is None
+
+
+def test_an_error_outside_the_folder_has_no_place() -> None:
+    assert summarise_error("", Path("/dags")) == "(no message)"
+    assert summarise_error('  File "/lib/x.py", line 1\nE: x', Path("/dags")) == "E: x"
+
+
+@pytest.mark.parametrize("name", ["a/b.py::t[1]", "a/b.py::t[../../x]"])
+def test_the_file_of_a_scenario_stays_in_the_folder(tmp_path: Path, name: str) -> None:
+    assert scenario_file(tmp_path, name).parent == tmp_path
+
+
+def test_a_document_keeps_its_characters() -> None:
+    assert json.loads(format_json(Versions(harness="é"))) == Versions(harness="é").model_dump(mode="json")

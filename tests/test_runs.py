@@ -14,6 +14,7 @@ import pytest
 from harness.airflow import metadata
 from harness.airflow.environments import AirflowEnvironment
 from harness.errors import RunOutcomeError, RunRefusedError
+from harness.evidence.objects import StoredObject
 from harness.run import Run
 from harness.services.stack import Stack
 from harness.settings import Settings
@@ -200,9 +201,8 @@ def test_an_interrupted_attempt_is_listed(examples: World) -> None:
 def test_evidence_holds_sizes_and_digests(examples: World) -> None:
     examples.s3().put_object("data", "a/b", io.BytesIO(b"abc"), 3)
     run = examples.run("hello", "2021-01-01")
-    assert run.evidence.as_json()["objects"]["data"] == {
-        "a/b": {"size": 3, "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
-    }
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert run.evidence.objects["data"] == {"a/b": StoredObject(3, digest)}
 
 
 def test_rows_of_watched_tables_are_evidence(examples: World) -> None:

@@ -21,6 +21,10 @@ class TaskResult:
     duration: float | None
     start: dt.datetime | None = None
     end: dt.datetime | None = None
+    operator: str | None = None
+    """Name of the operator's class."""
+    rendered: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Template fields as Airflow stores them after rendering; empty for a task that was not executed."""
 
 
 @dataclass(frozen=True)
@@ -43,5 +47,10 @@ class RunFacts:
     """Reason of the failure in one line; None if the run succeeded."""
     dag_files: Mapping[str, str] = field(default_factory=dict)
     """DAG id -> file, for every DAG in the folder. Empty up to Airflow 3.0, which records no files."""
+    run_type: str | None = None
+    """How Airflow classifies the run, e.g. `manual`."""
+    logical_date: dt.datetime | None = None
+    data_interval: tuple[dt.datetime | None, dt.datetime | None] = (None, None)
+    """Start and end."""
     edges: tuple[tuple[str, str], ...] | None = None
     """The DAG's graph, each edge from a task to a downstream task; None if the graph is unknown."""

@@ -73,6 +73,9 @@ def run_dag(request: RunRequest, execute: Execute) -> RunFacts:
         seconds=result.seconds,
         failure=judge(result, snapshot, request.timeout, find_place(result.log, request.dags_folder)),
         dag_files=snapshot.dag_files,
+        run_type=snapshot.run_type,
+        logical_date=snapshot.logical_date,
+        data_interval=snapshot.data_interval,
         edges=edges,
     )
 

@@ -24,6 +24,9 @@ class MetadataSnapshot:
     xcoms: Mapping[tuple[str, str], Any]
     dag_files: Mapping[str, str] = field(default_factory=dict)
     edges: tuple[tuple[str, str], ...] | None = None
+    run_type: str | None = None
+    logical_date: dt.datetime | None = None
+    data_interval: tuple[dt.datetime | None, dt.datetime | None] = (None, None)
 
 
 # One query reads the files of all DAGs and the graph of the DAG that was run (newest version), to save a round trip.
@@ -53,13 +56,16 @@ def read_snapshot(metadata_url: str, dag_id: str, log: str, after: int = 0) -> M
     printed = {(task, int(index)): dt.datetime.fromisoformat(at) for at, task, index in STARTED.findall(log)}
     with psycopg.connect(metadata_url, row_factory=dict_row) as connection:
         run = connection.execute(
-            "SELECT run_id, state FROM dag_run WHERE dag_id = %s AND id > %s ORDER BY id LIMIT 1", [dag_id, after]
+            # All columns, because 3.0 renamed execution_date to logical_date.
+            "SELECT * FROM dag_run WHERE dag_id = %s AND id > %s ORDER BY id LIMIT 1",
+            [dag_id, after],
         ).fetchone()
         if run is None:
             return MetadataSnapshot(None, {}, {})
         key = [dag_id, run["run_id"]]
         tasks = connection.execute(
-            "SELECT task_id, map_index, state, try_number, start_date, end_date FROM task_instance"
+            "SELECT task_id, map_index, state, try_number, start_date, end_date, operator, rendered_fields"
+            " FROM task_instance LEFT JOIN rendered_task_instance_fields USING (dag_id, task_id, run_id, map_index)"
             " WHERE dag_id = %s AND run_id = %s ORDER BY start_date NULLS LAST, task_id, map_index",
             key,
         ).fetchall()
@@ -73,6 +79,9 @@ def read_snapshot(metadata_url: str, dag_id: str, log: str, after: int = 0) -> M
         {(_format_name(row), row["key"]): decode_xcom(row["value"]) for row in xcoms},
         {row["dag_id"]: row["fileloc"] for row in files},
         next((_read_edges(row["tasks"]) for row in files if row["tasks"] is not None), None),
+        run["run_type"],
+        run["logical_date"] if "logical_date" in run else run["execution_date"],
+        (run["data_interval_start"], run["data_interval_end"]),
     )
 
 
@@ -90,4 +99,13 @@ def _format_name(row: Mapping[str, Any]) -> str:
 def _read_task(row: Mapping[str, Any], printed_start: dt.datetime | None) -> TaskResult:
     start, end = row["start_date"] or printed_start, row["end_date"]
     duration = (end - start).total_seconds() if start and end else None
-    return TaskResult(_format_name(row), row["state"], row["try_number"] or 0, duration, start, end)
+    return TaskResult(
+        _format_name(row),
+        row["state"],
+        row["try_number"] or 0,
+        duration,
+        start,
+        end,
+        row["operator"],
+        row["rendered_fields"] or {},
+    )

@@ -1,7 +1,7 @@
 """The mock's own calls, next to AWS's.
 
-GET /mock/, GET /mock/state, POST /mock/configuration and POST /mock/enforce-iam. `POST /moto-api/reset` also clears
-what these calls set.
+GET /mock/, GET /mock/state (`?whole`: with contents and all resources), POST /mock/configuration and
+POST /mock/enforce-iam. `POST /moto-api/reset` also clears what these calls set.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
+import moto
 from moto.core.config import default_user_config
 from moto.moto_api import recorder, state_manager
 from moto.moto_api._internal.models import MotoAPIBackend
@@ -53,9 +54,9 @@ def install() -> None:
 def _handle(request: Request) -> Response:
     match request.method, request.path.removeprefix(PREFIX):
         case "GET", "":
-            return _json({"mock": True})
+            return _json({"mock": True, "moto": moto.__version__})
         case "GET", "state":
-            return _json(collect_state())
+            return _json(collect_state(whole="whole" in request.args))
         case "POST", "configuration":
             try:
                 configuration.update(json.loads(request.get_data()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from base64 import b64encode
 from typing import Any, cast
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -13,30 +14,47 @@ from moto.s3.models import FakeKey, s3_backends
 from moto.sagemaker.models import sagemaker_backends
 
 from . import calls
+from .resources import list_resources
 
 RESOURCES = ("training_jobs", "models", "endpoint_configs", "endpoints")
+LARGEST_CONTENT = 1 << 20
+"""Bytes of the largest object whose content the state has."""
 
 
-def collect_state() -> dict[str, Any]:
+def collect_state(whole: bool = False) -> dict[str, Any]:
     """Return all resources, logs and calls since the last reset.
 
     `objects`: bucket -> key -> size, sha256. `sagemaker`: kind (RESOURCES) -> name -> description without times.
-    `logs`: group -> stream -> messages. `calls`: see calls.list_calls().
+    `logs`: group -> stream -> messages. `calls`: see calls.list_calls(). With `whole` an object also has headers, tags
+    and, if it is at most LARGEST_CONTENT, its content as base64; and `resources` has those of other services: see
+    resources.list_resources().
     """
-    return {"objects": _objects(), "sagemaker": _sagemaker(), "logs": _logs(), "calls": calls.list_calls()}
+    more = {"resources": list_resources()} if whole else {}
+    return {"objects": _objects(whole), "sagemaker": _sagemaker(), "logs": _logs(), "calls": calls.list_calls(), **more}
 
 
-def _objects() -> dict[str, dict[str, dict[str, Any]]]:
+def _objects(whole: bool) -> dict[str, dict[str, dict[str, Any]]]:
     buckets = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets
     return {
-        name: {key: _describe_object(value) for key, value in sorted(bucket.keys.items()) if isinstance(value, FakeKey)}
+        name: {
+            key: _describe_object(value, whole)
+            for key, value in sorted(bucket.keys.items())
+            if isinstance(value, FakeKey)
+        }
         for name, bucket in sorted(buckets.items())
     }
 
 
-def _describe_object(key: FakeKey) -> dict[str, Any]:
+def _describe_object(key: FakeKey, whole: bool) -> dict[str, Any]:
     content = key.value
-    return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    described = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    if not whole:
+        return described
+    if len(content) <= LARGEST_CONTENT:
+        described["content"] = b64encode(content).decode()
+    headers = {str(name): str(value) for name, value in cast(Any, key.metadata).items()}
+    tags = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].tagger.get_tag_dict_for_resource(key.arn)
+    return {**described, "headers": headers, "tags": tags}
 
 
 def _sagemaker() -> dict[str, dict[str, Any]]:

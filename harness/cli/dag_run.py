@@ -46,7 +46,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     from harness.airflow.runners import foreground
     from harness.cli.endpoints import format_start_times
     from harness.errors import RunOutcomeError, RunRefusedError
-    from harness.record import as_record
+    from harness.record.write import read_runs
     from harness.report.model import Part
     from harness.report.sections import explain_sections
     from harness.run_command.result_tables import show_result, show_sections
@@ -66,10 +66,20 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     failure: str | None = None
     worlds: list[World] = []
     parts: list[Part] = []
+    recorded: dict[str, Any] = {}
 
     def work(world: World) -> None:
         worlds.append(world)
+        world.record = bool(chosen.json or chosen.evidence)
         progress.step("services", format_start_times(world.stack), last=True)
+        try:
+            run_dag(world)
+        finally:  # the folder with the document is removed with the session
+            if world.record:
+                (document,), incomplete = read_runs(world.runs, world.stack.mask)
+                recorded.update(document.model_dump(mode="json"), incomplete=incomplete)
+
+    def run_dag(world: World) -> None:
         if chosen.debug:
             world.execute = foreground.execute
             with pause(progress):
@@ -92,7 +102,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     (result,) = world.runs
     sections = explain_sections(parts[-1]) if failure else []
     explanation = [{"title": title, "text": text} for title, text in sections]
-    text = world.stack.mask(json.dumps({**as_record(result), "explanation": explanation}, indent=1, default=str))
+    text = json.dumps({**recorded, "explanation": explanation}, indent=1)
     if chosen.json:
         print(text)
     else:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
-from harness.evidence.normalise import normalise
 from harness.evidence.objects import Objects, StoredObject
 
 Described = Mapping[str, Mapping[str, Any]]
 """Name -> answer of AWS's `Describe...`, without times."""
-
-STREAM = re.compile(r"(?<=/algo-\d-)\d{10}$")
 
 
 @dataclass(frozen=True)
@@ -36,25 +32,10 @@ class AwsState:
     def from_document(cls, state: Mapping[str, Any]) -> Self:
         """Create the state from the AWS mock's document (harness/aws_mock/state.py)."""
         objects = {
-            bucket: {key: StoredObject(**stored) for key, stored in keys.items()}
+            bucket: {key: StoredObject(stored["size"], stored["sha256"]) for key, stored in keys.items()}
             for bucket, keys in state["objects"].items()
         }
         return cls(objects=objects, logs=state["logs"], calls=state["calls"], **state["sagemaker"])
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the state without values that differ in every run, and each call once."""
-        document = asdict(self)
-        document["objects"] = {
-            bucket: {key: stored.as_json() for key, stored in keys.items()} for bucket, keys in self.objects.items()
-        }
-        document["logs"] = {
-            group: {
-                STREAM.sub("TIME", stream): [normalise(m) for m in messages] for stream, messages in streams.items()
-            }
-            for group, streams in self.logs.items()
-        }
-        document["calls"] = sorted({f"{call['service']} {call['action']} {call['status']}" for call in self.calls})
-        return document
 
     def hints(self) -> tuple[str, ...]:
         """Return one line for each failed call whose cause the rest of the state shows."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -19,10 +18,6 @@ class CappedWait:
     argument: str
     declared: float | None
     used: float = 1.0
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the wait with the keys `task`, `argument`, `from` and `to`."""
-        return {"task": self.task_id, "argument": self.argument, "from": self.declared, "to": self.used}
 
 
 def read_capped_waits(file: Path, dag_id: str) -> tuple[CappedWait, ...]:

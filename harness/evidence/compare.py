@@ -15,8 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-NOT_COMPARED = {"containers_past_relay"}
-"""Keys that depend on other users of the same engine."""
+from harness.evidence.document import FOLDER_FILE, SESSION_FILE
+
+NOT_COMPARED = {"containers_past_relay", "order"}
+"""Keys that depend on other users of the same engine, or on the scheduler of the operating system."""
+NO_SCENARIOS = {SESSION_FILE, FOLDER_FILE}
 
 
 def find_differences(before: Path, after: Path, of_first: bool = False) -> list[str]:
@@ -25,9 +28,14 @@ def find_differences(before: Path, after: Path, of_first: bool = False) -> list[
     A scenario that one side lacks counts as a difference; with `of_first`, only if AFTER lacks the scenario.
     """
     folders = (before,) if of_first else (before, after)
-    names = sorted({file.name for folder in folders for file in folder.glob("*.json")})
+    names = sorted({file.name for folder in folders for file in list_files(folder)})
     pairs = ((name.removesuffix(".json"), before / name, after / name) for name in names)
     return [f"{scenario}: {line}" for scenario, old, new in pairs for line in _compare_files(old, new)]
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Return the files of scenarios."""
+    return [file for file in folder.glob("*.json") if file.name not in NO_SCENARIOS]
 
 
 def _compare_files(before: Path, after: Path) -> Iterator[str]:
@@ -55,7 +63,7 @@ def _format(value: Any) -> str:
 
 
 def main(before: Path, after: Path, of_first: bool = False) -> int:
-    counts = [len(list(folder.glob("*.json"))) for folder in (before, after)]
+    counts = [len(list_files(folder)) for folder in (before, after)]
     lines = find_differences(before, after, of_first)
     for line in lines:
         print(line)

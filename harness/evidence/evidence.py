@@ -1,12 +1,11 @@
-"""The evidence of a run as plain data, without clients, and its JSON document."""
+"""The evidence of a run as plain data, without clients."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from harness.evidence.aws_state import AwsState
 from harness.evidence.capped_waits import CappedWait
@@ -15,7 +14,6 @@ from harness.evidence.objects import Objects
 from harness.evidence.tables import TableRows
 from harness.services.sidecars import ContainerPastRelay, Sidecar
 
-SCHEMA_VERSION = 3
 NOISE = re.compile(
     "Could not import graphviz"
     "|Using `httpx` with `starlette.testclient` is deprecated"
@@ -41,34 +39,6 @@ class Evidence:
     containers_past_relay: tuple[ContainerPastRelay, ...] = ()
     capped_waits: tuple[CappedWait, ...] = ()
     tables: Mapping[str, TableRows] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the evidence without values that differ in every run: ids, names, times.
-
-        Rows of watched tables are unchanged, because a time or an id in a table is data.
-        """
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "objects": {
-                bucket: {key: stored.as_json() for key, stored in sorted(entries.items())}
-                for bucket, entries in sorted(self.objects.items())
-            },
-            "aws": self.aws.as_json(),
-            "sidecars": [
-                {
-                    "image": sidecar.image,
-                    "exit_code": sidecar.exit_code,
-                    "output": normalise(sidecar.output),
-                }
-                for sidecar in self.sidecars
-            ],
-            "warnings": list(self.warnings),
-            # compare.py ignores this key, because other users of the engine create containers too.
-            "containers_past_relay": [{"image": each.image, "name": each.name} for each in self.containers_past_relay],
-            # Without such values the keys are absent, so that evidence of earlier releases stays comparable.
-            **({"capped_waits": [wait.as_json() for wait in self.capped_waits]} if self.capped_waits else {}),
-            **({"tables": {name: asdict(table) for name, table in self.tables.items()}} if self.tables else {}),
-        }
 
 
 def find_warnings(log: str, home: Path) -> tuple[str, ...]:

@@ -2,23 +2,92 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+TIMES = (
+    re.compile(
+        r"(?:datetime\.datetime|DateTime)"
+        r"\((?P<year>\d{4}), (?P<month>\d+), (?P<day>\d+)[\d, ]*(?:, \w+=\w+\([^)]*\))?\)"
+    ),
+    re.compile(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"),
+)
+NEAR = dt.timedelta(days=2)
+"""How far from today a time is data, such as the interval of a run."""
 CHANGING = (
-    (re.compile(r"datetime\.datetime\([\d, ]+(, tzinfo=\w+\([^)]*\))?\)"), "TIME"),
-    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:?\d\d)?"), "TIME"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),
     (re.compile(r"\b[0-9a-fA-F]{16,}\b"), "ID"),
     (re.compile(r"\b0x[0-9a-f]+\b"), "ADDRESS"),
     (re.compile(r"(?<=127\.0\.0\.1:)\d+\b|(?<=127\.0\.0\.1%3A)\d+\b"), "PORT"),
+    (re.compile(r"\bscratch_\d+_[0-9a-f]{12}\b"), "DATABASE"),  # the metadata database of a run
+    (re.compile(r"/[^\s'\":]*/pytest-of-[^/\s]+/pytest-\d+(/popen-gw\d+)?"), "PYTEST"),
+    (re.compile(r"(?<=/)tmp[a-z0-9_]{8}(?![a-z0-9_])"), "TEMPORARY"),
+    (re.compile(r"(?<=:secret:)([\w/+=.@-]+)-\w{6}\b"), r"\1-ID"),  # the ARN of a secret in AWS
+    (re.compile(r"(?<=/algo-\d-)\d{10}$"), "TIME"),  # a stream of logs of a training job
 )
+AWS_ANSWER = ("ResponseMetadata", "TrainingTimeInSeconds", "BillableTimeInSeconds")
+"""Keys of AWS's answers with request ids and durations."""
 
 
 def normalise(text: str, names: Mapping[str, str] | None = None) -> str:
     """Replace times, ids, addresses and ports by words, and the texts in `names` by theirs."""
-    for name, word in (names or {}).items():
-        text = text.replace(name, word)
-    for pattern, word in CHANGING:
-        text = pattern.sub(word, text)
-    return text
+    return Normaliser(names or {})(text)
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """The rules of this file, with `names` before them and a project's `rules` behind them.
+
+    `today` is the date near which times are replaced, because other times are data; None: all times are replaced.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    rules: Sequence[tuple[re.Pattern[str], str]] = ()
+    today: dt.date | None = None
+    show: Callable[[str], str] = str
+    """Masks secrets before any rule, which could change a part of a secret."""
+
+    def __call__(self, text: str) -> str:
+        """Return the text with all rules applied."""
+        text = self.show(text)
+        for name, word in self.names.items():
+            text = text.replace(name, word)
+        for pattern in TIMES:
+            text = pattern.sub(self._replace_time, text)
+        for pattern, word in (*CHANGING, *self.rules):
+            text = pattern.sub(word, text)
+        return text
+
+    def value(self, value: Any) -> Any:
+        """Return a JSON value with the rules applied to its texts, and without AWS_ANSWER."""
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, list | tuple):
+            return [self.value(part) for part in value]
+        if isinstance(value, Mapping):
+            return self.names_and_values({name: part for name, part in value.items() if name not in AWS_ANSWER})
+        return value
+
+    def names_and_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Apply the rules to names too. A name that occurs again gets a number."""
+        done: dict[str, Any] = {}
+        for name, part in values.items():
+            word = self(name)
+            number = 1
+            while word in done:
+                number += 1
+                word = f"{self(name)} ({number})"
+            done[word] = self.value(part)
+        return done
+
+    def _replace_time(self, found: re.Match[str]) -> str:
+        if self.today is None:
+            return "TIME"
+        try:
+            date = dt.date(int(found["year"]), int(found["month"]), int(found["day"]))
+        except ValueError:
+            return found[0]
+        return "TIME" if abs(date - self.today) <= NEAR else found[0]

@@ -75,6 +75,7 @@ def _report_run(run: Run, failed: bool, whole: bool) -> model.ReportedRun:
     carried = replace(
         run,
         log=run.log[-WHOLE_LOG:] if whole else "",
+        tasks={name: task if whole else replace(task, rendered={}) for name, task in run.tasks.items()},
         xcoms=run.xcoms if whole else {},
         dag_files={},
         evidence=run.evidence if failed or whole else Evidence(),

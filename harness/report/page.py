@@ -77,8 +77,9 @@ def log_lines(run: Run) -> tuple[str, int]:
 
 
 def aws_state(evidence: Evidence) -> dict[str, Any]:
-    """Return the AWS mock's state without objects; empty if it holds nothing else."""
-    found = {name: value for name, value in evidence.aws.as_json().items() if name != "objects"}
+    """Return the AWS mock's state without objects, and each call once; empty if it holds nothing else."""
+    found = {name: value for name, value in vars(evidence.aws).items() if name != "objects"}
+    found["calls"] = sorted({f"{call['service']} {call['action']} {call['status']}" for call in evidence.aws.calls})
     return found if any(found.values()) else {}
 
 

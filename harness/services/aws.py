@@ -74,10 +74,17 @@ class AwsService(ABC):
         """Require a user's credentials and permissions for every call, until the next scenario."""
         self._call("POST", "/mock/enforce-iam")
 
-    def state(self) -> dict[str, Any]:
-        """Return all resources, logs and calls since the last reset (harness/aws_mock/state.py)."""
-        state: dict[str, Any] = self._call("GET", "/mock/state").json()
+    def state(self, whole: bool = False) -> dict[str, Any]:
+        """Return all resources, logs and calls since the last reset (harness/aws_mock/state.py).
+
+        With `whole`, objects have their contents, and other services than SageMaker their resources.
+        """
+        state: dict[str, Any] = self._call("GET", f"/mock/state{'?whole' if whole else ''}").json()
         return state
+
+    def version(self) -> str:
+        """Return the version of moto, e.g. `moto 5.2.5`."""
+        return f"moto {self._call('GET', '/mock/').json()['moto']}"
 
     def client(self, service: str, access_key: str = "testing", secret_key: str = "testing") -> Any:  # noqa: S107
         """Return a boto3 client of the mock, in the region of the settings."""

@@ -155,6 +155,10 @@ class PostgresService:
     def major(self) -> int:
         return self._server.version() // 10000
 
+    def server_version(self) -> str:
+        """Return the version as the server gives it, e.g. `17.5`."""
+        return str(self._server.execute(sql.SQL("SHOW {}").format(sql.SQL("server_version")))[0][0])
+
     def dump(self, database: str) -> bytes:
         """Return a dump of the database in pg_dump's custom format."""
         return self._server.run_tool(["pg_dump", "-Fc", database])

@@ -30,7 +30,7 @@ from harness.services.relay import RelayService
 from harness.services.service import Service
 from harness.services.session import ServiceSession
 from harness.settings import Settings, StackKind
-from harness.shown_text import shown_text
+from harness.shown_text import hide_secrets, shown_text
 
 THREADS = 8
 """At least one for each job of a start, because some jobs wait for others."""
@@ -75,9 +75,14 @@ class Stack:
 
     def mask(self, text: str) -> str:
         """Return `text` as it may be shown, with the secrets of this stack replaced by `***`."""
-        return shown_text(
-            text, [*self.passed_secrets, *(secret for service in self.services for secret in service.secrets())]
-        )
+        return shown_text(text, self._secrets())
+
+    def hide(self, text: str) -> str:
+        """Return `text` with the secrets of this stack replaced by `***`, and nothing else changed."""
+        return hide_secrets(text, self._secrets())
+
+    def _secrets(self) -> list[str]:
+        return [*self.passed_secrets, *(secret for service in self.services for secret in service.secrets())]
 
 
 @contextmanager

@@ -145,6 +145,9 @@ GIVEN: dict[str, Callable[[Place], object]] = {
         'buckets = ["reports"]\nobjects = {"reports/../a" = "a"}'
     ),
     "a watched table without a database": lambda place: place.pyproject('watch = ["totals"]'),
+    "a rule for evidence with a wrong pattern": lambda place: place.pyproject(
+        'normalise = [{pattern = "job-(", word = "JOB"}]'
+    ),
     "a CSV seed without a header": lambda place: write_seed(place, "empty.csv", ""),
     "a CSV seed whose table does not exist": lambda place: write_seed(place, "rows.csv", "a\n1\n"),
     "a missing seed object": lambda place: place.pyproject('buckets = ["reports"]\nobjects = {"reports/a" = "none"}'),

@@ -85,7 +85,7 @@ def test_seed_objects_are_in_both_stores_and_leave_no_call(
 
         found = gather_objects(stack.minio.client(), stack.mask)
         aws = AwsState.from_document(stack.aws.state())
-        assert {bucket: {key: one.size for key, one in keys.items()} for bucket, keys in found.items()} == {
+        assert {bucket: {key: one.stored.size for key, one in keys.items()} for bucket, keys in found.items()} == {
             "landing": {"2026/a b.csv": 1, "copies/a b.csv": 1, "one.csv": 2, "z.csv": 2}
         }
         assert {bucket: {key: one.size for key, one in keys.items()} for bucket, keys in aws.objects.items()} == {

@@ -17,16 +17,21 @@ EXPRESSIONS = ("expression", "_expression", "delta", "_delta", "summary")
 def main(arguments: list[str]) -> None:
     """Print MARK and JSON of the given folder: `dags` by id, `errors` (traceback) and `missing_imports` by file."""
     (folder,) = arguments
+    bag = load_bag(folder)
+    dags = {dag.dag_id: describe_dag(dag) for dag in bag.dags.values()}
+    errors = dict(bag.import_errors)
+    missing = {file: find_missing_imports(file) for file in list_files(folder, dags, errors)}
+    print(MARK + json.dumps({"dags": dags, "errors": errors, "missing_imports": missing}))
+
+
+def load_bag(folder: str) -> Any:
+    """Return Airflow's DagBag of the folder."""
     sys.path.append(folder)  # Airflow does this too, so DAG files can import the modules beside them
     try:
         from airflow.dag_processing.dagbag import DagBag
     except ImportError:
         from airflow.models import DagBag
-    bag = DagBag(dag_folder=folder)
-    dags = {dag.dag_id: describe_dag(dag) for dag in bag.dags.values()}
-    errors = dict(bag.import_errors)
-    missing = {file: find_missing_imports(file) for file in list_files(folder, dags, errors)}
-    print(MARK + json.dumps({"dags": dags, "errors": errors, "missing_imports": missing}))
+    return DagBag(dag_folder=folder)
 
 
 def list_files(folder: str, dags: dict[str, Any], errors: dict[str, str]) -> list[str]:

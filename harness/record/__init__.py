@@ -1,0 +1,1 @@
+"""The evidence that `--harness-evidence DIR` and `harness run --json` write."""

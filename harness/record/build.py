@@ -1,0 +1,192 @@
+"""Build the document of a run."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from io import BytesIO
+from typing import Any
+
+from harness.evidence.contents import describe_object
+from harness.evidence.document import (
+    AwsCall,
+    AwsDocument,
+    CappedWaitDocument,
+    Document,
+    Interval,
+    ObjectDocument,
+    RunDocument,
+    SidecarDocument,
+    TableDocument,
+    TaskDocument,
+    WarningDocument,
+)
+from harness.evidence.normalise import Normaliser
+from harness.evidence.objects import GatheredObject
+from harness.run import Run, json_value
+from harness.shown_text import show_values
+
+Text = Callable[[str], str]
+SAGEMAKER = ("training_jobs", "models", "endpoint_configs", "endpoints")
+
+
+class RecordedRun(Document):
+    """A run's document, and what it lacks."""
+
+    run: RunDocument
+    incomplete: tuple[str, ...] = ()
+
+
+def build_refused(run: Run, show: Text) -> RunDocument:
+    """Return the document of a run that was refused or interrupted."""
+    return RunDocument(dag_id=run.dag_id, date=run.date, refused=show(run.refused or ""))
+
+
+def build_run(
+    run: Run,
+    objects: Mapping[str, Mapping[str, GatheredObject]],
+    aws_state: Mapping[str, Any],
+    warnings: tuple[WarningDocument, ...],
+    normalise: Normaliser,
+    show: Text,
+    hide: Text,
+) -> RecordedRun:
+    """Return the document of a completed run.
+
+    `aws_state` is the AWS mock's whole state. `show` makes a text fit to show; `hide` masks secrets and changes nothing
+    else, for contents of objects.
+    """
+    aws_objects = _describe_aws_objects(aws_state, hide)
+    incomplete = [
+        one.incomplete
+        for buckets in (objects, aws_objects)
+        for _, keys in sorted(buckets.items())
+        for _, one in sorted(keys.items())
+        if one.incomplete
+    ]
+    evidence = run.evidence
+    plain = RunDocument(
+        dag_id=run.dag_id,
+        date=run.date,
+        state=run.state,
+        exit_code=run.exit_code,
+        failure=run.failure and normalise(run.failure),
+        run_type=run.run_type,
+        interval=_format_interval(run) if run.state is not None else None,
+        tasks={
+            name: TaskDocument(
+                state=task.state,
+                tries=task.tries,
+                operator=task.operator,
+                rendered=normalise.value(json_value(task.rendered)),
+            )
+            for name, task in sorted(run.tasks.items())
+        },
+        order=_order_tasks(run),
+        xcoms=_nest_xcoms(run, normalise),
+        aws=AwsDocument(
+            resources=_list_resources(aws_state, normalise),
+            logs=normalise.value(aws_state["logs"]),
+            calls=_list_calls(aws_state, normalise),
+        ),
+        tables={name: TableDocument.model_validate(asdict(table)) for name, table in evidence.tables.items()},
+        sidecars=tuple(
+            SidecarDocument(image=each.image, exit_code=each.exit_code, output=normalise(each.output))
+            for each in evidence.sidecars
+        ),
+        warnings=warnings,
+        containers_past_relay=tuple(f"{each.image} {each.name}" for each in evidence.containers_past_relay),
+        capped_waits=tuple(
+            CappedWaitDocument(task=wait.task_id, argument=wait.argument, declared=wait.declared, used=wait.used)
+            for wait in evidence.capped_waits
+        ),
+    )
+    masked = RunDocument.model_validate(show_values(plain.model_dump(mode="json"), show))
+    document = masked.model_copy(
+        update={
+            "objects": _list_documents(objects, show),
+            "aws": masked.aws.model_copy(update={"objects": _list_documents(aws_objects, show)}),
+        }
+    )
+    return RecordedRun(run=document, incomplete=tuple(map(show, incomplete)))
+
+
+def _format_interval(run: Run) -> Interval:
+    start, end = run.data_interval
+    return Interval(logical_date=format_moment(run.logical_date), start=format_moment(start), end=format_moment(end))
+
+
+def format_moment(moment: dt.datetime | None) -> str | None:
+    """Return an ISO text in UTC."""
+    return moment.astimezone(dt.UTC).isoformat() if moment else None
+
+
+def _order_tasks(run: Run) -> tuple[str, ...]:
+    started = [(task.start, name) for name, task in run.tasks.items() if task.start]
+    return tuple(name for _, name in sorted(started))
+
+
+def _nest_xcoms(run: Run, normalise: Normaliser) -> dict[str, dict[str, Any]]:
+    nested: dict[str, dict[str, Any]] = {}
+    for (task_id, key), value in sorted(run.xcoms.items()):
+        nested.setdefault(task_id, {})[key] = normalise.value(json_value(value))
+    return nested
+
+
+def _list_resources(state: Mapping[str, Any], normalise: Normaliser) -> dict[str, dict[str, Any]]:
+    own = {f"sagemaker/{kind}": state["sagemaker"][kind] for kind in SAGEMAKER if state["sagemaker"][kind]}
+    found = {**own, **state.get("resources", {})}
+    return {kind: normalise.names_and_values(resources) for kind, resources in sorted(found.items())}
+
+
+def _list_calls(state: Mapping[str, Any], normalise: Normaliser) -> tuple[AwsCall, ...]:
+    """Return each call once, in an order that does not depend on parallel tasks or the number of polls."""
+    calls = [
+        {
+            "service": call["service"],
+            "action": normalise(call["action"]),
+            "status": call["status"],
+            "parameters": normalise.value(call.get("parameters")),
+            "error": normalise.value(call.get("error")),
+        }
+        for call in state["calls"]
+    ]
+    distinct = {json.dumps(call, sort_keys=True): call for call in calls}
+    return tuple(
+        AwsCall.model_validate(distinct[text])
+        for text in sorted(distinct, key=lambda text: _rank(distinct[text], text))
+    )
+
+
+def _rank(call: Mapping[str, Any], text: str) -> tuple[str, str, int, str]:
+    return call["service"], call["action"], call["status"], text
+
+
+def _describe_aws_objects(state: Mapping[str, Any], hide: Text) -> dict[str, dict[str, GatheredObject]]:
+    return {bucket: dict(_describe_bucket(bucket, keys, hide)) for bucket, keys in state["objects"].items()}
+
+
+def _describe_bucket(
+    bucket: str, keys: Mapping[str, Mapping[str, Any]], hide: Text
+) -> Iterator[tuple[str, GatheredObject]]:
+    from harness.evidence.objects import StoredObject
+
+    for key, stored in keys.items():
+        content = BytesIO(b64decode(stored["content"])) if "content" in stored else None
+        document, incomplete = describe_object(
+            stored["size"], stored["sha256"], content, stored["headers"], stored["tags"], key, hide
+        )
+        plain = StoredObject(stored["size"], stored["sha256"])
+        yield key, GatheredObject(plain, document, incomplete and f"AWS object {bucket}/{key}: {incomplete}")
+
+
+def _list_documents(
+    buckets: Mapping[str, Mapping[str, GatheredObject]], show: Text
+) -> dict[str, dict[str, ObjectDocument]]:
+    return {
+        show(bucket): {show(key): one.document for key, one in sorted(keys.items()) if one.document}
+        for bucket, keys in sorted(buckets.items())
+    }

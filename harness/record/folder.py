@@ -1,0 +1,92 @@
+"""Read the dags folder at the end of a session, and complete the evidence with the schedules of its DAGs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.evidence.document import FOLDER_FILE, FolderDocument
+from harness.evidence.normalise import Normaliser
+from harness.output import write
+from harness.record.write import UNFINISHED, change_scenario, format_json
+from harness.shown_text import show_values
+
+if TYPE_CHECKING:
+    from harness.airflow.environments import AirflowEnvironment
+    from harness.airflow.runners import Execute
+
+Read = Callable[[Sequence[tuple[str, str]]], Mapping[str, Any] | None]
+"""Reads the folder with the DAG id and date of runs (harness/airflow/inside/schedules.py); None if Airflow failed."""
+
+
+def read_folder(
+    airflow: AirflowEnvironment,
+    execute: Execute,
+    env: Mapping[str, str],
+    dags_folder: Path,
+    home: Path,
+    timeout: float,
+    runs: Sequence[tuple[str, str]],
+) -> Mapping[str, Any] | None:
+    """Return the result of the program harness/airflow/inside/schedules.py; None if it failed."""
+    request, result = home / "schedules-request.json", home / "schedules.json"
+    request.write_text(json.dumps(runs), encoding="utf-8")
+    command = airflow.inside("schedules", str(dags_folder), str(request), str(result))
+    execute(command, env, home, home / "schedules.log", timeout)
+    return json.loads(result.read_bytes()) if result.exists() else None
+
+
+def complete_evidence(
+    folder: Path,
+    files: Sequence[Path],
+    read: Read,
+    dags_folder: Path,
+    normalise: Normaliser,
+    show: Callable[[str], str],
+) -> None:
+    """Write FOLDER_FILE, and add the schedules to the scenarios' files. Raises OSError."""
+    runs = [run for file in files for run in json.loads(file.read_bytes())["runs"] if run["refused"] is None]
+    pairs = list(dict.fromkeys((run["dag_id"], run["date"]) for run in runs))
+    found = read(pairs)
+    if found is None:
+        why = "Airflow could not read the dags folder"
+        write(folder / FOLDER_FILE, format_json(FolderDocument(schedules={}, incomplete=(why,))))
+        schedules: dict[tuple[str, str], Any] = {}
+    else:
+        why = ""
+        found = show_values(found, show)
+        document = FolderDocument(
+            schedules=found["schedules"],
+            tasks=found["tasks"],
+            import_errors={
+                relative_to(file, dags_folder): normalise(summarise_error(trace, dags_folder))
+                for file, trace in sorted(found["errors"].items())
+            },
+        )
+        write(folder / FOLDER_FILE, format_json(document))
+        schedules = dict(zip(pairs, found["runs"], strict=True))
+
+    def change(document: dict[str, Any]) -> None:
+        document["incomplete"] = [why if text == UNFINISHED else text for text in document["incomplete"]]
+        document["incomplete"] = [text for text in document["incomplete"] if text]
+        for run in document["runs"]:
+            run["schedule"] = schedules.get((run["dag_id"], run["date"]))
+
+    for file in files:
+        change_scenario(file, change)
+
+
+def relative_to(file: str, dags_folder: Path) -> str:
+    """Return the file relative to the dags folder, if it lies there."""
+    return str(Path(file).relative_to(dags_folder)) if Path(file).is_relative_to(dags_folder) else file
+
+
+def summarise_error(trace: str, dags_folder: Path) -> str:
+    """Return the error of a traceback, and the last line of the folder's files that it names."""
+    lines = [line.strip() for line in trace.splitlines() if line.strip()]
+    inside = f'File "{dags_folder}/'
+    frames = [line.removeprefix(inside) for line in lines if line.startswith(inside)]
+    place = frames[-1].replace('", line ', ":").partition(",")[0] if frames else ""
+    return f"{lines[-1] if lines else '(no message)'}{f' ({place})' if place else ''}"
