@@ -7,9 +7,9 @@ from pathlib import Path
 
 from benchmarks.figures import BenchmarkError
 from benchmarks.inner import ROOT
-from tools.environments.commands import FailedError
+from harness.airflow.making.commands import FailedError
+from harness.airflow.making.pythons import NoPythonError
 from tools.environments.make import make
-from tools.environments.pythons import NoPythonError
 
 
 def python_of(line: str) -> Path:

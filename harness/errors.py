@@ -1,5 +1,9 @@
 """The exceptions of the harness. Each message is one line with the cause and what to do."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 
 class HarnessError(Exception):
     """An error that users can fix. They see only its message; the log has the traceback."""
@@ -15,6 +19,15 @@ class EngineError(HarnessError):
 
 class ImageError(HarnessError):
     """An image can't be found, pulled or built."""
+
+
+class AirflowEnvironmentError(HarnessError):
+    """An Airflow environment can't be resolved or installed. `log`, if any, has the output of uv."""
+
+    def __init__(self, reason: str, log: Path | None = None) -> None:
+        super().__init__(f"{reason} (log: {log})" if log else reason)
+        self.reason = reason
+        self.log = log
 
 
 class ServiceError(HarnessError):

@@ -14,10 +14,10 @@ from xml.etree import ElementTree
 from rich.console import Console
 from rich.table import Table
 
-from tools.environments.commands import FailedError
+from harness.airflow.making.commands import FailedError
+from harness.airflow.making.pythons import NoPythonError, probe
 from tools.environments.lines import LINES, ROOT
 from tools.environments.make import make
-from tools.environments.pythons import NoPythonError, probe
 
 FAILED = 1
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.environments.pip_settings import ALWAYS, parse, uv_environment
+from harness.airflow.making.pip_settings import ALWAYS, parse, uv_environment
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,9 @@ GET_UV = "pip {}/requirements/uv.txt"
 @pytest.fixture
 def project(place: Place) -> Place:
     place.take("Makefile", "tools/environment", "pyproject.toml", "tools/__init__.py")
-    place.take(*(str(file.relative_to(ROOT)) for file in (ROOT / "tools/environments").glob("*.py")))
+    place.take("harness/__init__.py", "harness/airflow/__init__.py")
+    for folder in ("tools/environments", "harness/airflow/making"):
+        place.take(*(str(file.relative_to(ROOT)) for file in (ROOT / folder).glob("*.py")))
     locks = place.folder / "requirements"
     locks.mkdir()
     for name in ("harness", "uv", "airflow-2.11", "airflow-3.2", "airflow-3.3"):

@@ -15,11 +15,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from tools.environments.commands import FailedError
+from harness.airflow.making.commands import FailedError
+from harness.airflow.making.pythons import NoPythonError
 from tools.environments.lines import HARNESS, ROOT, environment
 from tools.environments.locks import write_locks
 from tools.environments.make import choose, get_uv, make
-from tools.environments.pythons import NoPythonError
 
 
 def main(arguments: Sequence[str]) -> int:

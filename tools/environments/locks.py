@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.airflow.making.uv import Uv
 from tools.environments.lines import HARNESS, LINES
-from tools.environments.uv import Uv
 
 EXTRAS = ("aws-mock", "chapter", "compatibility", "dev", "docs", "embedded", "parallel", "watch")
 """The extras of pyproject that .venv has: all except Airflow."""

@@ -11,17 +11,18 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from harness.airflow.making.commands import FailedError, run
+from harness.airflow.making.pythons import NoPythonError, Python, find, probe
+from harness.airflow.making.uv import Uv
 from tools.environments import uv
-from tools.environments.commands import FailedError, run
 from tools.environments.lines import HARNESS, Environment, environment
-from tools.environments.pythons import NoPythonError, Python, find, probe
 
 STAMP = "made-from"
 PROJECT = "project-installed"
 PIP_INSTALL = ("-m", "pip", "--disable-pip-version-check", "install", "--no-deps")
 
 
-def get_uv(root: Path, env: Mapping[str, str]) -> uv.Uv:
+def get_uv(root: Path, env: Mapping[str, str]) -> Uv:
     """Return uv for other work than installing. Raises NoPythonError or FailedError."""
     python, _ = choose(environment(HARNESS, root), root, env)
     with locked(root):

@@ -1,4 +1,4 @@
-"""Install the pinned uv with pip into a separate folder, and run it with pip's settings."""
+"""Install the pinned uv with pip into a separate folder."""
 
 from __future__ import annotations
 
@@ -7,22 +7,12 @@ import os
 import shutil
 from pathlib import Path
 
-from tools.environments.commands import FailedError, run
-from tools.environments.pip_settings import uv_environment
-from tools.environments.pythons import Python
+from harness.airflow.making.commands import FailedError, run
+from harness.airflow.making.pip_settings import uv_environment
+from harness.airflow.making.pythons import Python
+from harness.airflow.making.uv import Uv
 
 LOCK = Path("requirements", "uv.txt")
-
-
-class Uv:
-    """The pinned uv and the environment to run it in."""
-
-    def __init__(self, program: Path, env: dict[str, str], log: Path) -> None:
-        self.program, self.env, self.log = program, env, log
-
-    def run(self, *arguments: str, cwd: Path | None = None) -> None:
-        """Run uv. Raises FailedError."""
-        run([str(self.program), *arguments], self.log, self.env, cwd)
 
 
 _GOT: dict[Path, Uv] = {}

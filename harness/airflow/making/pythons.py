@@ -48,11 +48,13 @@ def probe(command: str) -> Python | None:
     return Python(command, version, complete == "yes")
 
 
-def find(wanted: Sequence[str], first: Iterable[str], env: Mapping[str, str]) -> Python:
-    """Return the first interpreter of a wanted minor version.
+def find(
+    wanted: Sequence[str], first: Iterable[str], env: Mapping[str, str], needs_venv: bool = True, remedy: str = ""
+) -> Python:
+    """Return the first interpreter of a wanted version, such as 3.12 or 3.12.1.
 
     The order is: commands in `first`, PATH, pyenv's and uv's folders. PYTHON in `env` replaces the search. Raises
-    NoPythonError.
+    NoPythonError, whose message ends with `remedy`.
     """
     named = env.get("PYTHON")
     found = []
@@ -61,26 +63,27 @@ def find(wanted: Sequence[str], first: Iterable[str], env: Mapping[str, str]) ->
         if python is None:
             if named:
                 found.append(f"{named}, which does not run")
-        elif python.minor not in wanted:
+        elif not {python.minor, python.version} & set(wanted):
             found.append(f"{command} is Python {python.version}")
-        elif not python.has_venv:
+        elif needs_venv and not python.has_venv:
             found.append(f"{command} is Python {python.version} without the venv module (apt-get install python3-venv)")
         else:
             return python
     raise NoPythonError(
         f"Python {listed(wanted)} is needed; found: {'; '.join(dict.fromkeys(found)) or 'none'}. "
-        f"Name one with PYTHON=/path/to/python{wanted[0]}"
+        f"{remedy or f'Name one with PYTHON=/path/to/python{wanted[0]}'}"
     )
 
 
 def commands(wanted: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
     """Yield commands that may be interpreters of these versions, by preference."""
-    names = [f"python{minor}" for minor in wanted]
+    minors = [".".join(version.split(".")[:2]) for version in wanted]
+    names = [f"python{minor}" for minor in minors]
     yield from (name for name in [*names, "python3"] if shutil.which(name, path=env.get("PATH")))
     home = Path(env.get("HOME", "/nonexistent"))
     pyenv = Path(env.get("PYENV_ROOT", home / ".pyenv")) / "versions"
     uv = Path(env.get("UV_PYTHON_INSTALL_DIR", home / ".local" / "share" / "uv" / "python"))
-    for minor in wanted:
+    for minor in minors:
         for folder in [*newest_first(pyenv, f"{minor}.*"), *newest_first(uv, f"cpython-{minor}.*")]:
             yield str(folder / "bin" / "python3")
 

@@ -11,6 +11,7 @@ class FailedError(Exception):
     """A command failed; the message has the command and the end of its output."""
 
     def __init__(self, command: Sequence[str], output: str, exit_code: int = 1) -> None:
+        self.output = output
         lines = output.rstrip().splitlines()
         super().__init__("\n".join([f"exit code {exit_code}: {' '.join(command)}", *lines[-20:]]))
         errors = [line for line in lines if line.lower().startswith("error")]

@@ -1,0 +1,97 @@
+"""What the project has now: the packages of its Airflow environment, its Python, and its images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import Distribution, distributions
+from urllib.parse import unquote, urlsplit
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from harness.airflow.environments import AirflowEnvironment, find_environment
+from harness.airflow.making.locks import Lock
+from harness.images.catalogue import load_catalogue
+from harness.settings import Settings
+
+HARNESS = "airflow-scenario-harness"
+AIRFLOW_ITSELF = ("apache-airflow", "apache-airflow-core", "apache-airflow-task-sdk")
+
+
+@dataclass(frozen=True)
+class CurrentSide:
+    """The project as it is.
+
+    `lock` has the installed packages and `environment` describes the same interpreter. `images` maps each image of the
+    catalogue to the reference that is pulled, or `build:RELEASE` for an image that is always built.
+    """
+
+    environment: AirflowEnvironment
+    lock: Lock
+    images: Mapping[str, str]
+
+
+def current_side(settings: Settings) -> CurrentSide:
+    """Describe the project as it is. Raises SettingsError if it has no Airflow, ImageError for an invalid image."""
+    environment = find_environment(settings.airflow_python)
+    images = {
+        name: image.reference if image.reference and not image.forced else f"build:{image.release}"
+        for name, image in load_catalogue(settings).items()
+    }
+    return CurrentSide(environment, lock_environment(environment), images)
+
+
+def lock_environment(environment: AirflowEnvironment) -> Lock:
+    """Return the installed packages as a lock, without the harness itself, which no run needs."""
+    installed = _list_distributions(environment)
+    python = {"python_version": environment.python_minor, "python_full_version": environment.python_version}
+    required = {name for distribution in installed.values() for name in _list_required(distribution, python)}
+    lines = {name: _format_requirement(name, distribution) for name, distribution in sorted(installed.items())}
+    return Lock(
+        python=str(environment.python),
+        python_version=environment.python_version,
+        requirements=tuple(lines.values()),
+        top_level=tuple(
+            name if line.startswith(f"{name}==") else line
+            for name, line in lines.items()
+            if name not in required and name not in AIRFLOW_ITSELF
+        ),
+        source="installed",
+        interpreter=environment.python,
+    )
+
+
+def _list_distributions(environment: AirflowEnvironment) -> dict[str, Distribution]:
+    """Return the installed distributions by normalised name; of several with one name the first counts."""
+    found: dict[str, Distribution] = {}
+    for distribution in distributions(path=list(environment.folders)):
+        name = canonicalize_name(distribution.metadata["Name"] or "")
+        if name in environment.packages and name != HARNESS:
+            found.setdefault(name, distribution)
+    return found
+
+
+def _list_required(distribution: Distribution, python: Mapping[str, str]) -> set[str]:
+    found: set[str] = set()
+    for text in distribution.requires or []:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        if requirement.marker is None or requirement.marker.evaluate({**python, "extra": ""}):
+            found.add(canonicalize_name(requirement.name))
+    return found
+
+
+def _format_requirement(name: str, distribution: Distribution) -> str:
+    """Return the line of a requirements file: a folder and a repository stay what they are."""
+    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+    url = origin.get("url", "")
+    if "dir_info" in origin:
+        # Editable, so that the environment follows changes of the folder.
+        return f"-e {unquote(urlsplit(url).path)}"
+    if "vcs_info" in origin:
+        return f"{name} @ {origin['vcs_info']['vcs']}+{url}@{origin['vcs_info']['commit_id']}"
+    return f"{name} @ {url}" if url else f"{name}=={distribution.version}"

@@ -1,0 +1,74 @@
+"""Ask the package index for the releases of Airflow: when they were uploaded, and for which Pythons they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import requests
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+from packaging.version import Version
+
+from harness.errors import AirflowEnvironmentError
+
+TIMEOUT = 30.0
+"""Seconds without a byte from the index."""
+DEFAULT = ""
+JSON = "application/vnd.pypi.simple.v1+json"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release: when the first file was uploaded, if the index says so, and Requires-Python, or an empty text."""
+
+    uploaded: datetime | None
+    requires_python: str
+
+
+def list_releases(package: str, env: Mapping[str, str]) -> dict[Version, Release]:
+    """Return the releases of the package on uv's indexes; `env` are uv's variables.
+
+    Empty if no index answers in JSON, which some mirrors don't. Raises AirflowEnvironmentError if none answers at all.
+    """
+    found: dict[Version, Release] = {}
+    if env.get("UV_NO_INDEX"):
+        return found
+    errors: list[str] = []
+    addresses = [env.get("UV_DEFAULT_INDEX") or env.get("UV_INDEX_URL") or DEFAULT]
+    addresses += (env.get("UV_INDEX") or env.get("UV_EXTRA_INDEX_URL") or "").split()
+    for address in addresses:
+        try:
+            # An index in UV_INDEX may have a name: NAME=URL.
+            answer = requests.get(
+                f"{address.partition('=')[2] if '=' in address.partition(':')[0] else address}/{package}/",
+                headers={"Accept": JSON},
+                timeout=TIMEOUT,
+                verify=env.get("SSL_CERT_FILE") or True,
+            )
+            files = answer.json()["files"] if answer.ok and JSON in answer.headers.get("Content-Type", "") else []
+        except (requests.RequestException, ValueError, KeyError) as error:
+            errors.append(type(error).__name__)
+            continue
+        for file in files:
+            _add(found, file)
+    if len(errors) == len(addresses):
+        raise AirflowEnvironmentError(
+            f"the package index does not answer ({errors[0]}): check the network and pip's settings (`pip config list`)"
+        )
+    return found
+
+
+def _add(found: dict[Version, Release], file: Mapping[str, object]) -> None:
+    name = str(file.get("filename"))
+    try:
+        version = parse_wheel_filename(name)[1] if name.endswith(".whl") else parse_sdist_filename(name)[1]
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return
+    if file.get("yanked"):
+        return
+    uploaded = file.get("upload-time")
+    moment = datetime.fromisoformat(str(uploaded)) if uploaded else None
+    earlier = found.get(version)
+    if earlier is None or (moment and (earlier.uploaded is None or moment < earlier.uploaded)):
+        found[version] = Release(moment, str(file.get("requires-python") or ""))

@@ -1,0 +1,222 @@
+"""Decide which packages a side has: what `airflow==3.3.2` or `pandas==3.0` means for all other packages."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Container
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import requests
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from harness.airflow.making.commands import FailedError
+from harness.airflow.making.current import AIRFLOW_ITSELF
+from harness.airflow.making.index import list_releases
+from harness.airflow.making.locks import Lock, name_of, read_resolved
+from harness.airflow.making.pythons import NoPythonError, Python, find, probe
+from harness.airflow.making.targets import AIRFLOW, Wanted
+from harness.airflow.making.uv import Uv, explain, find_uv
+from harness.errors import AirflowEnvironmentError, SettingsError
+from harness.progress import SILENT, Progress, announce
+
+CONSTRAINTS = "https://raw.githubusercontent.com/apache/airflow/constraints-{airflow}/constraints-{python}.txt"
+"""The versions that Airflow's own tests passed with."""
+TIMEOUT = 15.0
+"""Seconds without a byte of the constraints."""
+NEVER = "9999-12-31T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where versions come from, if the user says so: `--resolved-at` and `--constraints` (a file or an address)."""
+
+    resolved_at: datetime | None = None
+    constraints: str | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What uv resolves.
+
+    `preferred` are pins that stay unless they conflict. Packages uploaded after `moment` are left out, except `exempt`.
+    """
+
+    requirements: tuple[str, ...]
+    preferred: tuple[str, ...] = ()
+    exempt: tuple[str, ...] = ()
+    moment: datetime | None = None
+    constraints: str = ""
+    source: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def parse_moment(text: str) -> datetime:
+    """Read the value of `--resolved-at`: the end of a day, or a time. Raises SettingsError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"--resolved-at {text!r} is not a date: write 2026-09-18 or 2026-09-18T12:00:00+00:00"
+        ) from error
+    if re.fullmatch(r"[\d-]+", text):
+        moment = moment.replace(hour=23, minute=59, second=59)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def resolve(
+    wanted: Wanted, before: Lock, cache_dir: Path, sources: Sources = Sources(), progress: Progress = SILENT
+) -> Lock:
+    """Return the packages of a side that is `before` with the wanted changes.
+
+    - A moved package: every other package keeps its version, unless it conflicts.
+    - A moved Airflow: the packages that no other package requires stay, and all versions are those of Airflow's
+      official constraints, or of the day after the release if the constraints can't be fetched.
+    - A requirements file: what pip makes of it today.
+
+    `sources` decide otherwise. Raises AirflowEnvironmentError if there is no such environment.
+    """
+    if not wanted.changes_environment:
+        return before
+    log = _create_log(cache_dir, repr((wanted, before, sources)))
+    uv = find_uv(log)
+    python = _find_python(wanted, before)
+    moved = wanted.airflow if wanted.file or wanted.airflow != before.airflow else None
+    with announce(progress, "environment", f"resolving the packages of {wanted.label}"):
+        uploaded = check_release(moved, python, uv) if moved else None
+        inputs = _choose_inputs(wanted, before, moved, uploaded, python, sources)
+        output = _compile(inputs, python, uv)
+    requirements, top_level = read_resolved(output)
+    top_level = tuple(line for line in top_level if name_of(line) not in AIRFLOW_ITSELF)
+    lock = Lock(python.command, python.version, requirements, top_level, inputs.source, inputs.notes)
+    if lock.airflow is None:
+        raise AirflowEnvironmentError(
+            f"{wanted.file} has no Airflow: add apache-airflow to the file, or airflow==VERSION as another target"
+        )
+    return lock
+
+
+def _create_log(cache_dir: Path, content: str) -> Path:
+    log = cache_dir / "logs" / f"environment-{hashlib.sha256(content.encode()).hexdigest()[:16]}.log"
+    log.unlink(missing_ok=True)
+    return log
+
+
+def _find_python(wanted: Wanted, before: Lock) -> Python:
+    """Return the interpreter of the wanted version, by default that of `before`."""
+    if wanted.python is None:
+        if python := probe(before.python):
+            return python
+        raise AirflowEnvironmentError(
+            f"the Python of the environment, {before.python}, does not run: name one, python==3.12"
+        )
+    # PYTHON would replace the search, and the two sides may need different Pythons.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHON"}
+    try:
+        return find([wanted.python], [before.python], env, needs_venv=False, remedy="Install it, or name another one")
+    except NoPythonError as error:
+        raise AirflowEnvironmentError(str(error)) from error
+
+
+def check_release(version: str, python: Python, uv: Uv) -> datetime | None:
+    """Return when this Airflow was uploaded, None if the index does not say.
+
+    Raises AirflowEnvironmentError if the index lacks it, or if it is not for this Python: uv ignores upper bounds.
+    """
+    releases = list_releases(AIRFLOW, uv.env)
+    release = releases.get(Version(version))
+    if releases and release is None:
+        newest = sorted(found for found in releases if not found.is_prerelease)[-3:]
+        raise AirflowEnvironmentError(
+            f"airflow=={version}: the package index has no such version; the newest are {', '.join(map(str, newest))}"
+        )
+    if release and not SpecifierSet(release.requires_python).contains(python.version, prereleases=True):
+        raise AirflowEnvironmentError(
+            f"airflow=={version} needs Python {release.requires_python}, and this one is {python.version} "
+            f"({python.command}): name another one, such as python==3.12"
+        )
+    return release.uploaded if release else None
+
+
+def _choose_inputs(
+    wanted: Wanted, before: Lock, moved: str | None, uploaded: datetime | None, python: Python, sources: Sources
+) -> Inputs:
+    named = {*wanted.packages, *(AIRFLOW_ITSELF if moved else ())}
+    if wanted.file:
+        kept = [f"-r {wanted.file}"]
+    else:
+        kept = [line for line in before.top_level if name_of(line) not in named]
+        kept += [line for line in before.requirements if name_of(line) in AIRFLOW_ITSELF and not moved]
+    requirements = (*kept, *([f"{AIRFLOW}=={moved}"] if moved else []), *wanted.packages.values())
+    exempt = tuple(wanted.packages)
+    if sources.constraints:
+        text = _drop(_read_constraints(sources.constraints), named)
+        source = f"constraints {sources.constraints}"
+        return Inputs(requirements, (), exempt, sources.resolved_at, text, source)
+    if sources.resolved_at:
+        return Inputs(
+            requirements, (), exempt, sources.resolved_at, source=f"resolved as of {sources.resolved_at:%Y-%m-%d}"
+        )
+    if not moved:
+        preferred = () if wanted.file else tuple(line for line in before.requirements if name_of(line) not in named)
+        return Inputs(requirements, preferred, source="the file" if wanted.file else "the packages before")
+    address = CONSTRAINTS.format(airflow=moved, python=python.minor)
+    try:
+        text = _fetch(address)
+    except requests.RequestException as error:
+        if uploaded is None:
+            raise AirflowEnvironmentError(
+                f"airflow=={moved}: its constraints can't be fetched ({type(error).__name__}), and the package index "
+                "does not say when files were uploaded: add --constraints FILE"
+            ) from error
+        # The files of Airflow's distributions are uploaded one after the other.
+        moment = uploaded + timedelta(days=1)
+        note = f"airflow=={moved}: its official constraints can't be fetched ({type(error).__name__}: {address})"
+        return Inputs(requirements, (), exempt, moment, "", f"resolved as of {moment:%Y-%m-%d}", (note,))
+    return Inputs(requirements, (), exempt, None, _drop(text, named), "Airflow's official constraints")
+
+
+def _read_constraints(source: str) -> str:
+    """Return the text of a file or an address."""
+    try:
+        return _fetch(source) if re.match("https?://", source) else Path(source).read_text()
+    except (OSError, UnicodeDecodeError) as error:  # requests' errors are OSErrors
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise AirflowEnvironmentError(f"--constraints {source}: it can't be read ({why}): correct its name") from error
+
+
+def _fetch(address: str) -> str:
+    answer = requests.get(address, timeout=TIMEOUT)
+    answer.raise_for_status()
+    return answer.text
+
+
+def _drop(constraints: str, names: Container[str]) -> str:
+    """Return the constraints without these packages, whose versions the user names."""
+    return "".join(f"{line}\n" for line in constraints.splitlines() if name_of(line) not in names)
+
+
+def _compile(inputs: Inputs, python: Python, uv: Uv) -> str:
+    """Return the output of `uv pip compile`, or raise AirflowEnvironmentError with the reason that uv gives."""
+    options = ["-q", "--no-header", "--annotation-style", "line", "--python", python.command]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = {"in.txt": inputs.requirements, "out.txt": inputs.preferred, "constraints.txt": (inputs.constraints,)}
+        for file, lines in files.items():
+            (folder / file).write_text("".join(f"{line}\n" for line in lines))
+        if inputs.constraints:
+            options += ["-c", str(folder / "constraints.txt")]
+        if inputs.moment:
+            options += ["--exclude-newer", inputs.moment.astimezone(UTC).isoformat()]
+            options += [word for package in inputs.exempt for word in ("--exclude-newer-package", f"{package}={NEVER}")]
+        try:
+            # uv keeps the versions that are in its output file.
+            uv.run("pip", "compile", *options, str(folder / "in.txt"), "-o", str(folder / "out.txt"))
+        except FailedError as error:
+            raise AirflowEnvironmentError(explain(error.output), uv.log) from error
+        return (folder / "out.txt").read_text()
