@@ -62,6 +62,10 @@ class WatchError(HarnessError):
     """File changes can't be detected, so `harness watch` stopped."""
 
 
+class NotComparableError(HarnessError):
+    """Evidence is damaged, incomplete or of other scenarios, so there is no comparison."""
+
+
 class OutputError(HarnessError):
     """A requested file can't be written."""
 

@@ -12,14 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from harness.cli import clean, dag_list, dag_run, doctor, down, images, init, logs, status, up, watch
+from harness.cli import clean, compare, dag_list, dag_run, doctor, down, images, init, logs, status, up, watch
 from harness.errors import HarnessError
 from harness.images.catalogue import BUILT_IN
 from harness.settings import Settings, find_root
 from harness.version import own_version
 
 REFUSED = 2
-COMMANDS = (init, dag_run, dag_list, watch, up, status, logs, down, clean, doctor, images)
+COMMANDS = (init, dag_run, dag_list, watch, compare, up, status, logs, down, clean, doctor, images)
 """Modules with `add(commands, image_names)`, which adds a parser whose default `run` is `run(root, chosen) -> int`."""
 
 

@@ -1,0 +1,1 @@
+"""Compare the evidence of two sides: what changed in what the DAGs did, as plain data."""

@@ -1,0 +1,82 @@
+"""Report a failure once: the task that failed first, with all that follows from it as its detail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.compare.model import Difference
+from harness.compare.verdicts import Verdict
+from harness.evidence.document import RunDocument
+
+STATUSES = ("state", "exit_code")
+
+
+def fold_causes(
+    differences: Sequence[Difference], failed_runs: Mapping[tuple[Verdict, str], RunDocument]
+) -> list[Difference]:
+    """Return the differences of one scenario with each failure as one difference.
+
+    `failed_runs`: for a regression the candidate's runs, for what is fixed the baseline's, by the run's name.
+    """
+    found = list(differences)
+    for verdict, vanished in (("regression", "missing"), ("fixed", "new")):
+        first = True
+        for run in dict.fromkeys(one.run for one in found if one.run):
+            statuses = [one for one in found if one.run == run and one.verdict == verdict and _is_status(one)]
+            document = failed_runs.get((verdict, run))  # type: ignore[call-overload]
+            if not statuses or document is None:
+                continue
+            lead = _find_cause(statuses, document)
+            never_started = {one.task for one in statuses if one.task and document.tasks[one.task].state != "failed"}
+            failed = {one.task for one in statuses if one.task}
+            followed = [
+                one
+                for one in found
+                if one is not lead
+                and (
+                    (one in statuses and (one.task is None or one.task in never_started))
+                    or (one.run == run and one.verdict == vanished and one.task in failed and one.service == "airflow")
+                    or (first and not one.run and one.field == "outcome" and one.verdict == verdict)
+                    or (first and one.run and one.field == "run" and one.verdict == vanished)
+                )
+            ]
+            folded = _fold(lead, followed, document)
+            found = [folded if one is lead else one for one in found if one not in followed]
+            first = False
+    return _fold_broken(found)
+
+
+def _is_status(one: Difference) -> bool:
+    return one.field in STATUSES or (one.task is not None and one.field == f"tasks.{one.task}.state")
+
+
+def _find_cause(statuses: Sequence[Difference], run: RunDocument) -> Difference:
+    """Return the failed task that started first, else the first task, else the state or exit code of the run."""
+    tasks = [one for one in statuses if one.task]
+    failed = [one for one in tasks if run.tasks[one.task or ""].state == "failed"]
+    order = {task: place for place, task in enumerate(run.order)}
+    return min(failed or tasks or statuses, key=lambda one: order.get(one.task or "", len(order)))
+
+
+def _fold(lead: Difference, followed: Sequence[Difference], run: RunDocument) -> Difference:
+    lines = [
+        f"{f'{one.run}: ' if one.run != lead.run and one.run else ''}{one.field}: {one.message}" for one in followed
+    ]
+    why = run.failure.strip().splitlines()[0] if run.failure and run.failure.strip() else ""
+    message = f"{lead.message}: {why}" if why else lead.message
+    alike = f"{lead.alike} {why}"
+    return lead.model_copy(update={"message": message, "alike": alike, "detail": (*lead.detail, *lines)})
+
+
+def _fold_broken(found: Sequence[Difference]) -> list[Difference]:
+    """Add the statuses that are bad on both sides to the scenario's own difference."""
+    lead = next((one for one in found if one.field == "outcome" and one.verdict == "broken on both"), None)
+    if lead is None:
+        return list(found)
+    followed = [one for one in found if one is not lead and one.verdict == "broken on both"]
+    lines = tuple(f"{one.run}: {one.field}: {one.message}" for one in followed)
+    return [
+        lead.model_copy(update={"detail": (*lead.detail, *lines)}) if one is lead else one
+        for one in found
+        if one not in followed
+    ]

@@ -1,0 +1,364 @@
+"""Compare two sides: every difference with its verdict, and what was not exercised."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from harness.compare.accepted import Accepted, apply_accepted
+from harness.compare.causes import fold_causes
+from harness.compare.change import Change
+from harness.compare.limits import LIMITS
+from harness.compare.model import FOLDER, Comparison, Difference, NotExercised, Service
+from harness.compare.read import Side
+from harness.compare.runs import NEVER_STARTED, compare_runs, compare_schedules, differs_in_order, find_scheduled
+from harness.compare.unstable import (
+    UnstableField,
+    UnstableFields,
+    UnstableIndex,
+    UnstableNames,
+    find_unstable_names,
+    index_fields,
+    without_positions,
+)
+from harness.compare.values import keep, show
+from harness.compare.verdicts import ABSENT, NOT_RUN, Verdict, find_rule
+from harness.errors import NotComparableError
+from harness.evidence.document import FolderDocument, RunDocument, ScenarioDocument
+
+NO_REPEAT: Final = (
+    "no unstable fields are known, because there is no second run of the baseline: a field that differs in every run "
+    "is shown as changed"
+)
+SERVICES: Final[Mapping[str, Service]] = {"objects": "minio", "aws": "aws"}
+Runs = dict[str, RunDocument]
+"""The runs of a scenario by their names: `DAG DATE`, and ` (2)` for the second run of the same DAG and date."""
+
+
+def compare_sides(
+    baseline: Side,
+    candidate: Side,
+    repeat: Side | None = None,
+    accepted: Accepted | None = None,
+    unstable: UnstableFields | None = None,
+    only_of_baseline: bool = False,
+    today: dt.date | None = None,
+) -> Comparison:
+    """Return the comparison of the candidate with the baseline.
+
+    `repeat` is a second run of the baseline, from which unstable fields are learned; `unstable` has those of an earlier
+    comparison. `only_of_baseline`: scenarios that only the candidate has are no difference. Raises NotComparableError
+    if the sides have no scenario in common.
+    """
+    common = sorted(baseline.scenarios.keys() & candidate.scenarios.keys())
+    if not common:
+        raise NotComparableError(
+            f"{baseline.label} and {candidate.label} have no scenario in common: compare evidence of the same scenarios"
+        )
+    if repeat is not None:
+        unstable = find_unstable(baseline, repeat)
+    index = index_fields(unstable or UnstableFields())
+    found = list(_compare_folders(baseline.folder, candidate.folder, index))
+    for name in sorted(_all_scenarios(baseline) | (set() if only_of_baseline else _all_scenarios(candidate))):
+        found += _compare_scenario(name, baseline, candidate, index)
+    found += _unstable_differences(unstable, found, common)
+    compared = (FOLDER, *common)
+    versions = baseline.versions, candidate.versions
+    judged, problems = apply_accepted(found, accepted, compared, versions, today or dt.date.today())
+    return Comparison(
+        baseline=baseline.summary(),
+        candidate=candidate.summary(),
+        scenarios=tuple(common),
+        differences=tuple(judged),
+        problems=problems,
+        notes=tuple(_list_notes(baseline, candidate, common, unstable)),
+        not_exercised=tuple(find_not_exercised(baseline, candidate)),
+        limits=LIMITS,
+    )
+
+
+def _all_scenarios(side: Side) -> set[str]:
+    return {*side.scenarios, *side.without_evidence}
+
+
+def name_runs(document: ScenarioDocument) -> Runs:
+    runs: Runs = {}
+    for run in document.runs:
+        name = base = f"{run.dag_id} {run.date}"
+        number = 1
+        while name in runs:
+            number += 1
+            name = f"{base} ({number})"
+        runs[name] = run
+    return runs
+
+
+def _compare_scenario(name: str, baseline: Side, candidate: Side, index: UnstableIndex) -> list[Difference]:
+    without = [side for side, one in (("baseline", baseline), ("candidate", candidate)) if name in one.without_evidence]
+    if without:
+        message = f"the session of the {' and the '.join(without)} collected this scenario and left no evidence of it"
+        values = (ABSENT if side in without else "evidence" for side in ("baseline", "candidate"))
+        return [_judge(name, "", Change(("evidence",), *values, message=message), index)]
+    old, new = baseline.scenarios.get(name), candidate.scenarios.get(name)
+    if old is None or new is None:
+        values = (ABSENT if one is None else one.outcome for one in (old, new))
+        message = "only the candidate has this scenario" if old is None else "the candidate does not have this scenario"
+        one = new or old
+        return (
+            [_judge(name, "", Change(("scenario",), *values, message=f"{message} ({one.outcome})"), index)]
+            if one
+            else []
+        )
+    found = [_judge(name, "", change, index) for change in _compare_outcomes(old, new)]
+    if NOT_RUN in (old.outcome, new.outcome):
+        return found
+    runs, new_runs = name_runs(old), name_runs(new)
+    for run in dict.fromkeys((*runs, *new_runs)):
+        found += [
+            _judge(name, run, change, index)
+            for change in _compare_pair(name, run, runs, new_runs, baseline, candidate, index)
+        ]
+    failed: dict[tuple[Verdict, str], RunDocument] = {("regression", run): one for run, one in new_runs.items()}
+    return fold_causes(found, failed | {("fixed", run): one for run, one in runs.items()})
+
+
+def _compare_outcomes(old: ScenarioDocument, new: ScenarioDocument) -> Iterator[Change]:
+    reasons = (old.failure or old.reason, new.failure or new.reason)
+    if old.outcome == new.outcome == "failed":
+        # The outcomes are equal, so the failures are the values: --strict tells different ones apart.
+        lines = tuple(
+            f"{side}: {show(why)}" for side, why in zip(("baseline", "candidate"), reasons, strict=True) if why
+        )
+        yield Change(("outcome",), "failed", "failed", message="failed on both sides", detail=lines)
+    elif old.outcome != new.outcome:
+        why = reasons[0] if new.outcome == "passed" else reasons[1]
+        message = f"{old.outcome} -> {new.outcome}{f': {why.strip().splitlines()[0]}' if why and why.strip() else ''}"
+        yield Change(("outcome",), old.outcome, new.outcome, message=message)
+    if old.incomplete or new.incomplete:
+        values = (", ".join(one.incomplete) or ABSENT for one in (old, new))
+        yield Change(
+            ("incomplete",), *values, message="the evidence is incomplete", detail=(*old.incomplete, *new.incomplete)
+        )
+
+
+def _compare_pair(
+    scenario: str, run: str, runs: Runs, new_runs: Runs, baseline: Side, candidate: Side, index: UnstableIndex
+) -> Iterator[Change]:
+    old, new = runs.get(run), new_runs.get(run)
+    if old is None or new is None:
+        yield Change(("run",), *(ABSENT if one is None else one.state for one in (old, new)))
+        return
+    if old == new and repr(old) == repr(new):
+        return
+    known = [side.folder.schedules if side.folder else {} for side in (baseline, candidate)]
+    yield from compare_runs(
+        old,
+        new,
+        lambda name: index.is_unstable(scenario, run, name),
+        lambda container: index.patterns(scenario, run, container),
+        with_schedule=not all(old.dag_id in schedules for schedules in known),
+    )
+
+
+def _judge(scenario: str, run: str, change: Change, index: UnstableIndex) -> Difference:
+    rule = find_rule(change.path, change.before, change.after)
+    unstable = rule.filtered and index.is_unstable(scenario, run, change.field)
+    message = change.message
+    if not message and change.before is ABSENT:
+        message = f"appears: {show(change.after)}"
+    elif not message and change.after is ABSENT:
+        message = f"vanishes: {show(change.before)}"
+    last = change.path[-1] if rule.field.endswith("*") else ""
+    message = message or f"{show(change.before)} -> {show(change.after)}"
+    return Difference(
+        scenario=scenario,
+        run=run,
+        service=change.service,
+        task=change.task,
+        field=change.field,
+        verdict="unstable" if unstable else rule.verdict,
+        fails=rule.fails and not unstable,
+        filtered=rule.filtered,
+        before=keep(change.before),
+        after=keep(change.after),
+        absent="baseline" if change.before is ABSENT else "candidate" if change.after is ABSENT else None,
+        message=message,
+        detail=change.detail,
+        alike=" ".join((rule.field, last, message)),
+        above=".".join(change.path[:-1]),
+    )
+
+
+def _compare_folders(
+    before: FolderDocument | None, after: FolderDocument | None, index: UnstableIndex
+) -> Iterator[Difference]:
+    if before is None or after is None:
+        return
+    for change in _compare_dags(before, after):
+        yield _judge(FOLDER, "", change, index)
+
+
+def _compare_dags(before: FolderDocument, after: FolderDocument) -> Iterator[Change]:
+    for file in sorted(before.import_errors.keys() | after.import_errors.keys()):
+        values = (before.import_errors.get(file, ABSENT), after.import_errors.get(file, ABSENT))
+        lines = tuple(str(value).strip().splitlines()[-1] for value in values if str(value).strip())
+        word = "imports again" if ABSENT in values[1:] else "fails to import"
+        message = (
+            f"{word}{'' if ABSENT in values else ' on both sides'}: {lines[-1] if ABSENT in values[:1] else lines[0]}"
+        )
+        yield Change(("import_errors", file), *values, "dags folder", message=message)
+    old, new = ({**dict.fromkeys(one.schedules, ()), **one.tasks} for one in (before, after))
+    for dag in sorted(old.keys() | new.keys()):
+        if dag not in old or dag not in new:
+            values = (f"{len(one[dag])} tasks" if dag in one else ABSENT for one in (old, new))
+            yield Change(("dags", dag), *values, "dags folder")
+            continue
+        for task in sorted(set(old[dag]) ^ set(new[dag])):
+            values = ("task" if task in one[dag] else ABSENT for one in (old, new))
+            yield Change(("dags", dag, "tasks", task), *values, "dags folder", task=task)
+        if dag in before.schedules and dag in after.schedules:
+            yield from compare_schedules(
+                ("dags", dag, "schedule"), before.schedules[dag], after.schedules[dag], "dags folder"
+            )
+
+
+def find_unstable(baseline: Side, repeat: Side) -> UnstableFields:
+    """Return what differs between the baseline and its repeat."""
+    common = sorted(baseline.scenarios.keys() & repeat.scenarios.keys())
+    if not common:
+        raise NotComparableError(
+            f"{baseline.label} and {repeat.label} have no scenario in common: repeat the same ones"
+        )
+    names = tuple(
+        UnstableNames(scenario=scenario, run=run, container=container, pattern=pattern)
+        for scenario in common
+        for run, old, new in _pair_runs(baseline.scenarios[scenario], repeat.scenarios[scenario])
+        for container, pattern in find_unstable_names(old, new)
+    )
+    index = index_fields(UnstableFields(names=names))
+    found = list(_compare_folders(baseline.folder, repeat.folder, index))
+    for scenario in common:
+        found += _compare_scenario(scenario, baseline, repeat, index)
+    fields = tuple(
+        UnstableField(scenario=one.scenario, run=one.run, service=one.service, field=one.field, message=one.message)
+        for one in found
+        if one.filtered
+    )
+    flaky = tuple(
+        f"{one.scenario}: {one.field}: {one.message}"
+        for one in found
+        if not one.filtered and one.verdict != "broken on both"
+    )
+    return UnstableFields(scenarios=tuple(common), fields=fields, names=names, flaky=flaky)
+
+
+def _pair_runs(old: ScenarioDocument, new: ScenarioDocument) -> Iterator[tuple[str, RunDocument, RunDocument]]:
+    runs, new_runs = name_runs(old), name_runs(new)
+    for name in runs.keys() & new_runs.keys():
+        yield name, runs[name], new_runs[name]
+
+
+def _unstable_differences(
+    unstable: UnstableFields | None, found: Sequence[Difference], common: Sequence[str]
+) -> Iterator[Difference]:
+    """Yield what differs between the baseline and its repeat, and is the same on the candidate."""
+    known = {(one.scenario, one.run, without_positions(one.field)) for one in found}
+    compared = {FOLDER, *common}
+    fields = unstable.fields if unstable else ()
+    names = unstable.names if unstable else ()
+    listed = [(one.scenario, one.run, one.service, one.field, one.message) for one in fields]
+    listed += [
+        (
+            one.scenario,
+            one.run,
+            SERVICES.get(one.container.partition(".")[0], "airflow"),
+            f"{one.container}.{one.pattern}",
+            "",
+        )
+        for one in names
+    ]
+    for scenario, run, service, name, message in listed:
+        if scenario in compared and (scenario, run, without_positions(name)) not in known:
+            text = (
+                f"differs between two runs of the baseline: {message}" if message else "has another name in every run"
+            )
+            yield Difference(
+                scenario=scenario, run=run, service=service, field=name, verdict="unstable", fails=False, message=text,
+                filtered=True, alike=f"{name} {text}", above=name.rpartition(".")[0],
+            )  # fmt: skip
+
+
+def _list_notes(
+    baseline: Side, candidate: Side, common: Sequence[str], unstable: UnstableFields | None
+) -> Iterator[str]:
+    if unstable is None:
+        yield NO_REPEAT
+    else:
+        unknown = [name for name in common if name not in unstable.scenarios]
+        if unknown:
+            yield f"{len(unknown)} scenarios have no second run of the baseline, among them {unknown[0]}"
+        yield from (
+            f"not filtered, although it differs between two runs of the baseline: {one}" for one in unstable.flaky
+        )
+    for word, side in (("baseline", baseline), ("candidate", candidate)):
+        if side.folder is None:
+            yield f"the {word} has no list of its DAGs, so DAGs, import errors and schedules were not compared"
+        incomplete = (
+            *(side.folder.incomplete if side.folder else ()),
+            *(one for each in side.sessions for one in each.incomplete),
+        )
+        yield from (f"the {word} is incomplete: {reason}" for reason in dict.fromkeys(incomplete))
+    skipped = [
+        name for name in common if all(side.scenarios[name].outcome == NOT_RUN for side in (baseline, candidate))
+    ]
+    yield from (
+        f"not run on both sides: {name}: {baseline.scenarios[name].reason or 'no reason given'}" for name in skipped
+    )
+    yield from _list_intervals(baseline, candidate, common)
+    for name in common:
+        for run, old, new in _pair_runs(baseline.scenarios[name], candidate.scenarios[name]):
+            if differs_in_order(old, new):
+                yield f"tasks started in another order (not judged): {name}: {run}: {', '.join(new.order)}"
+
+
+def _list_intervals(baseline: Side, candidate: Side, common: Sequence[str]) -> Iterator[str]:
+    """Yield a line for each DAG to which `dags test` gave another interval than a scheduler gives for the same date."""
+    lines: dict[tuple[str, str], str] = {}
+    for word, side in (("baseline", baseline), ("candidate", candidate)):
+        for name in common:
+            for run in side.scenarios[name].runs:
+                scheduled = find_scheduled(run)
+                if scheduled is not None and run.interval is not None and scheduled != run.interval:
+                    lines.setdefault(
+                        (word, run.dag_id),
+                        f"on the {word}, `dags test` gave {run.dag_id} for {run.interval.logical_date} the interval "
+                        f"{run.interval.start} .. {run.interval.end}, and a scheduler gives {scheduled.start} .. {scheduled.end}",
+                    )
+    yield from lines.values()
+
+
+def find_not_exercised(baseline: Side, candidate: Side) -> Iterator[NotExercised]:
+    """Yield the DAGs and tasks of the dags folders that no scenario executed on both sides."""
+    defined: dict[str, set[str]] = {}
+    for side in (baseline, candidate):
+        for dag, tasks in (side.folder.tasks if side.folder else {}).items():
+            defined.setdefault(dag, set()).update(tasks)
+    executed = [_list_executed(side) for side in (baseline, candidate)]
+    for dag in sorted(defined):
+        if not all(dag in side for side in executed):
+            yield NotExercised(dag_id=dag, whole=True)
+            continue
+        left = sorted(task for task in defined[dag] if not all(task in side[dag] for side in executed))
+        if left:
+            yield NotExercised(dag_id=dag, tasks=tuple(left))
+
+
+def _list_executed(side: Side) -> Mapping[str, set[str]]:
+    executed: dict[str, set[str]] = {}
+    for scenario in side.scenarios.values():
+        for run in scenario.runs:
+            tasks = (re.sub(r"\[\d+\]$", "", task) for task, one in run.tasks.items() if one.state not in NEVER_STARTED)
+            executed.setdefault(run.dag_id, set()).update(tasks)
+    return executed

@@ -1,0 +1,309 @@
+"""Read the evidence of a side from folders and archives, as untrusted input.
+
+An archive is never unpacked to a disk, and links are refused. The folder itself and each folder below it that holds
+documents is the evidence of one pytest session: a shard, if there are several.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from harness.compare.model import SideSummary
+from harness.errors import NotComparableError
+from harness.evidence.document import (
+    FOLDER_FILE,
+    SCHEMA_VERSION,
+    SESSION_FILE,
+    FolderDocument,
+    ScenarioDocument,
+    SessionDocument,
+    Versions,
+)
+
+UNSTABLE_FILE: Final = "unstable.json"
+DOCUMENT_BYTES, SIDE_BYTES, MEMBERS = 256 * 1024**2, 4 * 1024**3, 100_000
+"""Limits of one document, of all documents of a side, and of the members of an archive."""
+LARGE_EXPONENT: Final = re.compile(rb"[0-9][eE]\+?[0-9]{3}")
+KINDS: Final = {"session": SessionDocument, "dags folder": FolderDocument, "scenario": ScenarioDocument}
+
+
+@dataclass(frozen=True)
+class Side:
+    """The evidence of a side, of all its shards.
+
+    `without_evidence`: scenarios that a session collected and that left no document. `folder` is None if no session
+    wrote the DAGs of its dags folder. `root` is the folder that was given, None for an archive or several folders.
+    """
+
+    label: str
+    sessions: tuple[SessionDocument, ...]
+    folder: FolderDocument | None
+    scenarios: Mapping[str, ScenarioDocument]
+    without_evidence: tuple[str, ...] = ()
+    root: Path | None = None
+
+    @property
+    def versions(self) -> Versions:
+        first = self.sessions[0].versions
+        images = {name: image for one in self.sessions for name, image in one.versions.images.items()}
+        servers = {name: version for one in self.sessions for name, version in one.versions.servers.items()}
+        return first.model_copy(update={"images": images, "servers": servers})
+
+    def summary(self) -> SideSummary:
+        return SideSummary(
+            label=self.label, versions=self.versions, scenarios=len(self.scenarios), shards=len(self.sessions)
+        )
+
+
+@dataclass
+class _Session:
+    """The documents of one folder."""
+
+    name: str
+    session: SessionDocument | None = None
+    folder: FolderDocument | None = None
+    scenarios: list[ScenarioDocument] = field(default_factory=list)
+
+
+def read_side(paths: Sequence[Path]) -> Side:
+    """Return the evidence of a side. Raises NotComparableError, one line with the file and what to do."""
+    sessions = [session for path in paths for session in _read_sessions(path)]
+    label = ", ".join(map(str, paths))
+    if not sessions:
+        raise NotComparableError(f"{label} holds no evidence: write it with `pytest --harness-evidence DIR`")
+    documents: dict[str, ScenarioDocument] = {}
+    for session in sessions:
+        for scenario in session.scenarios:
+            if scenario.scenario in documents:
+                raise NotComparableError(
+                    f"{label}: scenario {scenario.scenario!r} is there twice, the second time in {session.name}: "
+                    "give each folder of the side once"
+                )
+            documents[scenario.scenario] = scenario
+    known = tuple(_session_of(session) for session in sessions)
+    _check_shards(label, known)
+    collected = sorted({name for session in known for name in session.scenarios} - documents.keys())
+    root = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
+    folders = [session.folder for session in sessions if session.folder is not None]
+    return Side(label, known, _merge(folders), dict(sorted(documents.items())), tuple(collected), root)
+
+
+def _session_of(session: _Session) -> SessionDocument:
+    if session.session is None:
+        raise NotComparableError(
+            f"{session.name} has no {SESSION_FILE}, so its pytest session did not end, or files are missing: "
+            "write the evidence again"
+        )
+    return session.session
+
+
+def _check_shards(label: str, sessions: Sequence[SessionDocument]) -> None:
+    shards = [session.shard for session in sessions]
+    numbered = [shard for shard in shards if shard is not None]
+    if not numbered:
+        return
+    total = numbered[0].total
+    if len(numbered) < len(shards) or any(shard.total != total or shard.number > total for shard in numbered):
+        raise NotComparableError(f"{label} mixes shards of different sessions: give the folders of one session")
+    numbers = [shard.number for shard in numbered]
+    twice = next((number for number in numbers if numbers.count(number) > 1), None)
+    if twice:
+        raise NotComparableError(f"{label}: shard {twice} of {total} is there twice: give each folder once")
+    missing = ", ".join(str(number) for number in range(1, total + 1) if number not in numbers)
+    if missing:
+        raise NotComparableError(f"{label}: shard {missing} of {total} is missing: run it, or add its folder")
+    for session in sessions[1:]:
+        for what in ("airflow", "python", "packages"):
+            if getattr(session.versions, what) != getattr(sessions[0].versions, what):
+                raise NotComparableError(
+                    f"{label}: its shards ran with different versions of {what}: run all of them again"
+                )
+
+
+def _merge(folders: Sequence[FolderDocument]) -> FolderDocument | None:
+    if not folders:
+        return None
+    parts = ("schedules", "tasks", "import_errors")
+    merged = {part: {name: value for one in folders for name, value in getattr(one, part).items()} for part in parts}
+    incomplete = tuple(dict.fromkeys(reason for one in folders for reason in one.incomplete))
+    return folders[0].model_copy(update={**merged, "incomplete": incomplete})
+
+
+def _read_sessions(path: Path) -> list[_Session]:
+    sessions: dict[PurePosixPath, _Session] = {}
+    size = 0
+    for member, content in _list_documents(path):
+        size += len(content)
+        if size > SIDE_BYTES:
+            raise NotComparableError(
+                f"{path} holds more than {SIDE_BYTES // 1024**3} GiB of evidence: compare parts of it"
+            )
+        session = sessions.setdefault(member.parent, _Session(str(path / member.parent)))
+        document = _parse(str(path / member), content)
+        if isinstance(document, ScenarioDocument):
+            session.scenarios.append(document)
+        elif isinstance(document, SessionDocument):
+            session.session = document
+        else:
+            session.folder = document
+    return [sessions[name] for name in sorted(sessions)]
+
+
+def _list_documents(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """Yield the JSON documents below `path` by their relative names."""
+    try:
+        if path.is_dir():
+            yield from _list_folder(path)
+        elif zipfile.is_zipfile(path):
+            yield from _list_zip(path)
+        elif path.name.endswith((".tar.gz", ".tgz")):
+            yield from _list_tar(path)
+        elif path.exists():
+            raise NotComparableError(f"{path} is no folder, .zip or .tar.gz of evidence: name one")
+        else:
+            raise NotComparableError(f"{path} does not exist: name a folder or an archive of evidence")
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, RuntimeError, NotImplementedError) as error:
+        raise NotComparableError(
+            f"{path} is damaged or not readable as an archive ({error}): write it again"
+        ) from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise NotComparableError(f"{path} can't be read ({why}): name a folder or an archive of evidence") from error
+
+
+def _list_folder(folder: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
+    for parent_name, folders, files in os.walk(folder, onerror=_raise):
+        parent = Path(parent_name)
+        folders.sort()
+        for name in (*folders, *files):
+            _check_printable(folder, name)
+            if (parent / name).is_symlink():
+                raise NotComparableError(
+                    f"{parent / name} is a link: evidence consists of files, so replace or remove it"
+                )
+        for name in sorted(files):
+            if not _is_document(name):
+                continue
+            if not stat.S_ISREG((parent / name).stat().st_mode):
+                raise NotComparableError(f"{parent / name} is no regular file: remove it")
+            with (parent / name).open("rb") as file:
+                yield PurePosixPath((parent / name).relative_to(folder)), _read(file, parent / name)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _list_zip(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        _check_count(path, len(members))
+        for info in members:
+            member = _check_member(path, info.filename)
+            if stat.S_ISLNK(info.external_attr >> 16):
+                raise NotComparableError(f"{path}: {info.filename!r} is a link: pack the evidence without links")
+            if not info.is_dir() and _is_document(member.name):
+                with archive.open(info) as file:
+                    yield member, _read(file, path / member)
+
+
+def _list_tar(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
+    with tarfile.open(path, "r|gz") as archive:
+        for number, info in enumerate(archive, start=1):
+            _check_count(path, number)
+            member = _check_member(path, info.name)
+            if not info.isfile() and not info.isdir():
+                raise NotComparableError(f"{path}: {info.name!r} is a link or device: pack the evidence without it")
+            file = archive.extractfile(info) if info.isfile() and _is_document(member.name) else None
+            if file is not None:
+                yield member, _read(file, path / member)
+            archive.members = []  # tarfile keeps each member that it has read
+
+
+def _check_count(path: Path, members: int) -> None:
+    if members > MEMBERS:
+        raise NotComparableError(f"{path} has more than {MEMBERS} members: pack the evidence alone")
+
+
+def _check_printable(path: Path, name: str) -> None:
+    if not name.isprintable():
+        raise NotComparableError(f"{path}: name {name!r} has control characters: rename or remove that file")
+
+
+def _check_member(path: Path, name: str) -> PurePosixPath:
+    _check_printable(path, name)
+    member = PurePosixPath(name)
+    if member.is_absolute() or ".." in member.parts or "\\" in name:
+        raise NotComparableError(
+            f"{path}: member {name!r} leads out of the archive: pack the folder of evidence itself"
+        )
+    return member
+
+
+def _is_document(name: str) -> bool:
+    return name.endswith(".json") and name != UNSTABLE_FILE and not name.startswith(".")
+
+
+def _read(file: IO[bytes], name: Path) -> bytes:
+    content = file.read(DOCUMENT_BYTES + 1)
+    if len(content) > DOCUMENT_BYTES:
+        raise NotComparableError(
+            f"{name} is larger than {DOCUMENT_BYTES // 1024**2} MiB, so it is no evidence: remove it"
+        )
+    return content
+
+
+def parse_json(name: str, content: bytes) -> Any:
+    """Return the JSON value. Raises NotComparableError for invalid JSON, numbers without end and deep nesting."""
+    try:
+        value = from_json(content, allow_inf_nan=False)
+    except ValueError as error:
+        raise NotComparableError(f"{name} is truncated or no JSON ({error}): write the evidence again") from error
+    if LARGE_EXPONENT.search(content) and _has_infinity(value):
+        raise NotComparableError(f"{name} has a number that is too large: write the evidence again")
+    return value
+
+
+def _has_infinity(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_infinity, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_infinity, value))
+    return isinstance(value, float) and math.isinf(value)
+
+
+def _parse(name: str, content: bytes) -> SessionDocument | FolderDocument | ScenarioDocument:
+    value = parse_json(name, content)
+    kind, schema = (value.get("kind"), value.get("schema_version")) if isinstance(value, dict) else (None, None)
+    if schema != SCHEMA_VERSION or isinstance(schema, bool):
+        given = "no schema_version" if schema is None else f"schema {str(schema)[:20]}"
+        raise NotComparableError(
+            f"{name} has {given}, and this release reads schema {SCHEMA_VERSION}: write the evidence again with it"
+        )
+    model = KINDS.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        raise NotComparableError(f"{name} is of kind {str(kind)[:40]!r}, not evidence: remove it from the folder")
+    expected = {SESSION_FILE: SessionDocument, FOLDER_FILE: FolderDocument}.get(
+        PurePosixPath(name).name, ScenarioDocument
+    )
+    if model is not expected:
+        raise NotComparableError(f"{name} is of kind {kind!r}, which its name does not say: restore the file's name")
+    try:
+        return model.model_validate(value)
+    except (ValidationError, RecursionError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": "nested too deeply"}
+        where = ".".join(map(str, first["loc"]))[:100]
+        raise NotComparableError(f"{name}: field {where!r}: {first['msg']}: write the evidence again") from error

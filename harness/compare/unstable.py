@@ -1,0 +1,135 @@
+"""Fields that differ between two runs of the same versions: learned from the baseline and its repeat, and kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import ValidationError
+
+from harness.compare.model import Data
+from harness.compare.names import find_patterns
+from harness.compare.read import UNSTABLE_FILE, parse_json
+from harness.errors import NotComparableError
+from harness.evidence.document import RunDocument
+from harness.output import output_errors, write
+
+SCHEMA_VERSION: Final = 1
+
+
+class UnstableField(Data):
+    """A field that differs, with the two values as texts."""
+
+    scenario: str
+    run: str
+    service: str
+    field: str
+    message: str
+
+
+class UnstableNames(Data):
+    """A pattern of names in a container, such as the keys of a bucket, that differ in every run."""
+
+    scenario: str
+    run: str
+    container: str
+    pattern: str
+
+
+class UnstableFields(Data):
+    """What differs between a baseline and its repeat, in these scenarios.
+
+    `flaky`: differences in a status, an exit code or the like, which are never filtered.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    kind: Literal["unstable fields"] = "unstable fields"
+    scenarios: tuple[str, ...] = ()
+    fields: tuple[UnstableField, ...] = ()
+    names: tuple[UnstableNames, ...] = ()
+    flaky: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class UnstableIndex:
+    """Unstable fields by scenario and run."""
+
+    fields: Mapping[tuple[str, str], set[str]] = field(default_factory=dict)
+    names: Mapping[tuple[str, str], Mapping[str, list[str]]] = field(default_factory=dict)
+
+    def is_unstable(self, scenario: str, run: str, name: str) -> bool:
+        """Return whether the field or one above it is unstable. Positions in lists don't count."""
+        known = self.fields.get((scenario, run))
+        if not known:
+            return False
+        plain = without_positions(name)
+        return plain in known or any(plain[: match.start()] in known for match in re.finditer(r"[.\[]", plain))
+
+    def patterns(self, scenario: str, run: str, container: str) -> list[str]:
+        return list(self.names.get((scenario, run), {}).get(container, ()))
+
+
+def index_fields(unstable: UnstableFields) -> UnstableIndex:
+    fields: dict[tuple[str, str], set[str]] = {}
+    for one in unstable.fields:
+        fields.setdefault((one.scenario, one.run), set()).add(without_positions(one.field))
+    names: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for each in unstable.names:
+        names.setdefault((each.scenario, each.run), {}).setdefault(each.container, []).append(each.pattern)
+    return UnstableIndex(fields, names)
+
+
+def without_positions(name: str) -> str:
+    return re.sub(r"\[\d+\]", "[*]", name)
+
+
+def find_unstable_names(before: RunDocument, after: RunDocument) -> Iterator[tuple[str, str]]:
+    """Yield container and pattern of the names that differ between two runs of the same versions."""
+    old, new = dict(_list_containers(before)), dict(_list_containers(after))
+    for container in sorted(old.keys() & new.keys()):
+        gone = sorted(old[container].keys() - new[container].keys())
+        came = sorted(new[container].keys() - old[container].keys())
+        for pattern in find_patterns(gone, came) if gone and came else ():
+            yield container, pattern
+
+
+def _list_containers(run: RunDocument) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each part of a run whose names programs may generate."""
+    for above, containers in (
+        ("objects", run.objects),
+        ("aws.objects", run.aws.objects),
+        ("aws.resources", run.aws.resources),
+        ("aws.logs", run.aws.logs),
+        ("xcoms", run.xcoms),
+    ):
+        for name, entries in containers.items():
+            yield f"{above}.{name}", entries
+
+
+def read_unstable(folder: Path, scenarios: frozenset[str]) -> UnstableFields | None:
+    """Return the unstable fields that were kept beside the evidence, None unless they cover one of the scenarios.
+
+    Raises NotComparableError if the file is damaged.
+    """
+    file = folder / UNSTABLE_FILE
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise NotComparableError(f"{file} can't be read ({error.strerror}): remove it") from error
+    try:
+        unstable = UnstableFields.model_validate(parse_json(str(file), content))
+    except ValidationError as error:
+        raise NotComparableError(f"{file} has no unstable fields of this release: remove it") from error
+    return unstable if scenarios & set(unstable.scenarios) else None
+
+
+def write_unstable(folder: Path, unstable: UnstableFields) -> None:
+    """Keep the unstable fields beside the evidence. Raises OutputError."""
+    file = folder / UNSTABLE_FILE
+    with output_errors("unstable fields", file):
+        write(file, unstable.model_dump_json(indent=1) + "\n")
