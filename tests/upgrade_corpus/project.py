@@ -28,12 +28,15 @@ def test_case(world):
         world.run({dag_id!r}, {date!r}, conf={conf!r}, environment={environment!r})
 '''
 
+
 def create_project(folder: Path, cases: Sequence[Case]) -> Path:
     """Write the project of these cases, with a folder of the dags folder and a file of scenarios for each."""
     scenarios = folder / "scenarios"
     scenarios.mkdir(parents=True)
     for case in cases:
-        shutil.copytree(case.folder, folder / "dags" / case.name, ignore=shutil.ignore_patterns(*NOT_DAGS, "__pycache__"))
+        shutil.copytree(
+            case.folder, folder / "dags" / case.name, ignore=shutil.ignore_patterns(*NOT_DAGS, "__pycache__")
+        )
         own = case.folder / "test_case.py"
         if own.exists() or case.scenario:
             (scenarios / f"test_{case.name}.py").write_text(own.read_text() if own.exists() else _scenario(case))
