@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.upgrade_corpus.cases import read_cases, read_pairs
-from tests.upgrade_corpus.judge import format_table, is_enough, judge_cases
+from tests.upgrade_corpus.judge import format_table, is_enough, judge_differences
 from tests.upgrade_corpus.pairs import compare_pair
 
 
@@ -27,7 +27,7 @@ def main() -> int:
             wanted = pair.sample if arguments.sample else arguments.case
             cases = [case for case in read_cases(name) if wanted is None or case.name in wanted]
             if cases:
-                judgements[name] = judge_cases(cases, compare_pair(pair, cases, folder))
+                judgements[name] = judge_differences(cases, compare_pair(pair, cases, folder).differences)
     print(format_table(judgements))
     return 0 if is_enough(judgements) else 1
 
