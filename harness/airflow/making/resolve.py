@@ -29,7 +29,7 @@ CONSTRAINTS = "https://raw.githubusercontent.com/apache/airflow/constraints-{air
 """The versions that Airflow's own tests passed with."""
 TIMEOUT = 15.0
 """Seconds without a byte of the constraints."""
-NEVER = "9999-12-31T00:00:00Z"
+NEVER = "2999-12-31T00:00:00Z"
 
 
 @dataclass(frozen=True)
