@@ -16,7 +16,7 @@ import pytest
 
 from harness.declared_data import check_watched_databases
 from harness.errors import HarnessError
-from harness.plugin import SERVICE_SESSION, SETTINGS
+from harness.plugin import RECORDER, SERVICE_SESSION, SETTINGS
 from harness.report.collect import REMARK
 from harness.templating import find_passed_secrets, read_schemas, render_declarations, render_project, template_values
 from harness.world_factory import WorldFactory, check_declaration, combine_worlds, find_worlds, is_scenario
@@ -291,7 +291,7 @@ def _report_scenario(
 
 def find_recorder(config: pytest.Config) -> Recorder | None:
     """Return the plugin of `--harness-evidence`, if the option is given."""
-    return cast("Recorder | None", config.pluginmanager.get_plugin("harness-recorder"))
+    return cast("Recorder | None", config.pluginmanager.get_plugin(RECORDER))
 
 
 def harness_error(error: BaseException) -> HarnessError | None:

@@ -19,6 +19,8 @@ from harness.settings import ImageMode, Runner, Settings, StackChoice, Waits, fi
 
 pytest_plugins = ["harness.fixtures"]  # here, so that a project's plugins and conftests can override fixtures
 SETTINGS = pytest.StashKey[Settings]()
+RECORDER = "harness-recorder"
+"""The plugin of `--harness-evidence` (harness.report.recorder.Recorder)."""
 SERVICE_SESSION = pytest.StashKey[ServiceSession]()
 ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """Exit codes of a test run that was not interrupted."""
@@ -123,7 +125,6 @@ def _collect(config: pytest.Config) -> None:
 
 
 def _record(config: pytest.Config, folder: Path, worker: bool) -> None:
-    from harness.report.recorder import NAME as RECORDER
     from harness.report.recorder import Recorder
 
     try:

@@ -199,7 +199,7 @@ class World:
         run = Run(**{**vars(facts), "failure": failure}, evidence=evidence)
         if not self.record:
             return run
-        return replace(run, recorded=record_run(run, home, self.settings, self.stack, gathered, state))
+        return replace(run, recorded=record_run(run, home, self.settings, self.stack, self.airflow, gathered, state))
 
     def build_environment(
         self,

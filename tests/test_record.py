@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from harness.airflow.facts import TaskResult
+from harness.errors import RunError
 from harness.evidence.capped_waits import CappedWait
 from harness.evidence.contents import LARGEST_CONTENT, describe_object, encode_content
 from harness.evidence.document import FOLDER_FILE, FolderDocument, RunDocument, ScenarioDocument, Versions
@@ -192,9 +193,12 @@ def test_equal_runs_have_equal_documents() -> None:
 
 
 def test_a_projects_rules_follow_ours() -> None:
-    normalise = Normaliser({"/run/home": "HOME"}, [(re.compile(r"job-\d+"), "JOB")], AT.date())
-    values = {"job-1": ["job-17", f"/run/home/{NOW}"], "job-2": 2021}
-    assert normalise.names_and_values(values) == {"JOB": ["JOB", "HOME/TIME"], "JOB (2)": 2021}
+    normalise = Normaliser({"/run/home": "HOME", "/app": "PROJECT"}, [(re.compile(r"job-\d+"), "JOB")], AT.date())
+    values = {"job-1": ["job-17", f"/run/home/{NOW}"], "job-2": ["/app/a", "s3://b/app", "/apps"]}
+    assert normalise.names_and_values(values) == {
+        "JOB": ["JOB", "HOME/TIME"],
+        "JOB (2)": ["PROJECT/a", "s3://b/app", "/apps"],
+    }
 
 
 def test_times_far_from_today_are_data() -> None:
@@ -246,7 +250,9 @@ def write(folder: Path, run: Run = RUN) -> Path:
     (home / "recorded-run.json").write_text(format_json(build(run)))
     refused = Run("d", "2021-01-01", refused=f"it is not in {SECRET}")
     runs = [refused, replace(run, recorded=home / "recorded-run.json")]
-    return write_scenario(folder, "scenarios/test_it.py::test_all[x y]", "passed", VERSIONS, runs, show)
+    return write_scenario(
+        folder, "scenarios/test_it.py::test_all[x y]", "passed", VERSIONS, runs, Normaliser(today=AT.date(), show=show)
+    )
 
 
 def test_a_scenario_has_all_runs_and_is_incomplete_until_the_session_ends(tmp_path: Path) -> None:
@@ -260,7 +266,7 @@ def test_a_scenario_has_all_runs_and_is_incomplete_until_the_session_ends(tmp_pa
 
 def test_a_removed_document_of_a_run_is_named(tmp_path: Path) -> None:
     runs = [replace(RUN, recorded=tmp_path / "gone.json")]
-    file = write_scenario(tmp_path, "t", "passed", VERSIONS, runs, show)
+    file = write_scenario(tmp_path, "t", "passed", VERSIONS, runs, Normaliser(today=AT.date(), show=show))
     scenario = ScenarioDocument.model_validate_json(file.read_bytes())
     assert scenario.incomplete[0] == "the run of d for 2021-01-01: the scenario removed the folder with its evidence"
     assert scenario.runs[0].state == "failed"
@@ -269,11 +275,13 @@ def test_a_removed_document_of_a_run_is_named(tmp_path: Path) -> None:
 SCHEDULE = {"timetable": "T", "anchor": "2021-01-01", "next": [{"logical_date": NOW, "start": None, "end": None}]}
 
 
-def complete(folder: Path, found: dict[str, Any] | None) -> tuple[ScenarioDocument, FolderDocument]:
+def complete(folder: Path, found: dict[str, Any] | RunError) -> tuple[ScenarioDocument, FolderDocument]:
     asked: list[Any] = []
 
     def read(runs: Any) -> Any:
         asked.extend(runs)
+        if isinstance(found, RunError):
+            raise found
         return found
 
     file = write(folder)
@@ -297,8 +305,8 @@ def test_the_end_of_a_session_adds_the_schedules(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:
-    scenario, folder = complete(tmp_path, None)
-    assert scenario.incomplete == folder.incomplete == ("Airflow could not read the dags folder",)
+    scenario, folder = complete(tmp_path, RunError("it crashed"))
+    assert scenario.incomplete == folder.incomplete == ("Airflow could not read the dags folder: it crashed",)
     assert scenario.runs[1].schedule is None
 
 

@@ -70,7 +70,7 @@ def test_an_option_overrides_a_projects_image(tmp_path: Path) -> None:
             {},
             "normalise '(' in pyproject's [[tool.harness.normalise]]: not a",
         ),
-        ("normalise = [{pattern = 'a', word = '\\\\1'}]", {}, "invalid group reference 1"),
+        ("normalise = [{pattern = 'a', word = '\\1'}]", {}, "invalid group reference 1"),
         ("normalise = [{pattern = 'a*', word = 'X'}]", {}, "it matches an empty text, which is everywhere"),
         ("normalise = [{pattern = 'a'}]", {}, "normalise.0.word"),
         ("databases = {shop = 3}", {}, "databases.shop"),

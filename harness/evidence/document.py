@@ -83,8 +83,8 @@ class TaskDocument(Document):
 class TabularSummary(Document):
     """The content of a CSV, JSON, JSON lines or Parquet object as a table.
 
-    `columns`: name -> type (`integer`, `number`, `boolean`, `text`, `null`, `mixed`, `object`). `row_digests`: a digest
-    of each of the first 100,000 rows, in order.
+    `columns`: name -> type (`integer`, `number`, `boolean`, `text`, `null`, `mixed`, `object`) of the first 100,000
+    rows. `row_digests`: a digest of each of these rows, in order.
     """
 
     format: Literal["csv", "json", "json lines", "parquet"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ CHANGING = (
     (re.compile(r"(?<=127\.0\.0\.1:)\d+\b|(?<=127\.0\.0\.1%3A)\d+\b"), "PORT"),
     (re.compile(r"\bscratch_\d+_[0-9a-f]{12}\b"), "DATABASE"),  # the metadata database of a run
     (re.compile(r"/[^\s'\":]*/pytest-of-[^/\s]+/pytest-\d+(/popen-gw\d+)?"), "PYTEST"),
+    # The home of all runs in a warm host.
+    (re.compile(r"/[^\s'\":]*/airflow-scenario-harness(-\d+)?/[0-9a-f]{12}/hosts/[^/\s'\"]+/home\b"), "HOME"),
     (re.compile(r"(?<=/)tmp[a-z0-9_]{8}(?![a-z0-9_])"), "TEMPORARY"),
     (re.compile(r"(?<=:secret:)([\w/+=.@-]+)-\w{6}\b"), r"\1-ID"),  # the ARN of a secret in AWS
     (re.compile(r"(?<=/algo-\d-)\d{10}$"), "TIME"),  # a stream of logs of a training job
@@ -54,7 +57,8 @@ class Normaliser:
         """Return the text with all rules applied."""
         text = self.show(text)
         for name, word in self.names.items():
-            text = text.replace(name, word)
+            if name in text:  # not within a longer word: `/app` is no part of `s3://bucket/app`
+                text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", word, text)
         for pattern in TIMES:
             text = pattern.sub(self._replace_time, text)
         for pattern, word in (*CHANGING, *self.rules):
@@ -69,6 +73,8 @@ class Normaliser:
             return [self.value(part) for part in value]
         if isinstance(value, Mapping):
             return self.names_and_values({name: part for name, part in value.items() if name not in AWS_ANSWER})
+        if isinstance(value, float) and not math.isfinite(value):
+            return str(value)  # JSON has no such number
         return value
 
     def names_and_values(self, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice, zip_longest
 from typing import IO, Any, Literal
 
 from harness.evidence.document import TabularSummary
@@ -27,16 +27,21 @@ TYPES: Mapping[str, Format] = {
     "application/x-ndjson": "json lines",
     "application/jsonl": "json lines",
 }
-DIGESTS = 100_000
-"""Rows that have a digest."""
+LOOKED_AT = 100_000
+"""Rows that have a digest and whose values decide on the types of the columns; later rows are only counted."""
 LARGEST_JSON = 64 << 20
 """Bytes of the largest JSON document that is parsed, because the standard library can't read one in parts."""
 SAMPLE = 8192
 """Bytes of a CSV file's first line that are searched for its delimiter."""
 DELIMITERS = ",;\t|"
-INTEGER = re.compile(r"-?(?:0|[1-9]\d*)")
-NUMBER = re.compile(r"-?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?")
-LEADING_ZERO = re.compile(r"-?0\d")
+BLOCK = 1000
+"""Rows of a CSV file whose columns are matched together."""
+# Each value ends with a NUL. A number with a zero in front of it is a text, because the zero would be lost.
+COLUMNS = {
+    "integer": re.compile(r"(?:-?(?:0|[1-9]\d*)\0)*+"),
+    "number": re.compile(r"(?:-?(?!0\d)(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\0)*+"),
+    "boolean": re.compile(r"(?:(?:true|false)\0)*+", re.IGNORECASE),
+}
 
 
 class NoTableError(Exception):
@@ -84,42 +89,42 @@ class _Table:
         if header is None:
             raise NoTableError("it is empty")
         names = _name_columns(header)
-        types = ["null"] * len(names)
-        for row in rows:
-            if not row:  # an empty line
-                continue
-            for number, text in enumerate(row):
+        types: list[str] = []
+        rows = filter(None, rows)  # without empty lines
+        while block := list(islice(rows, min(BLOCK, LOOKED_AT - self._rows))):
+            for number, texts in enumerate(zip_longest(*block, fillvalue="")):
                 if number == len(types):
-                    names.append(f"column {number + 1}")
                     types.append("null")
-                # A text stays a text: few values must be looked at in a long file.
-                if types[number] != "text" and text:
-                    types[number] = _merge_texts(types[number], _type_of_text(text))
-            self._count("\0".join(row).encode("utf-8", "surrogatepass"))
-        self._columns = dict(zip(names, types, strict=True))
+                types[number] = _merge_texts(types[number], _type_of_texts(texts))
+            self._digests += [_digest("\0".join(row)) for row in block]
+            self._rows += len(block)
+        self._rows += sum(1 for _ in rows)
+        names += [f"column {number + 1}" for number in range(len(names), len(types))]
+        self._columns = dict(zip_longest(names, types, fillvalue="null"))
         return self._summary()
 
     def add_records(self, records: Iterable[Mapping[str, Any]]) -> TabularSummary:
         """Add rows of typed values by name."""
         for record in records:
-            for name, value in record.items():
-                known, found = self._columns.get(name, "null"), _type_of(value)
-                if known != found:
-                    self._columns[name] = _merge(known, found)
-            self._count(json.dumps(record, sort_keys=True, default=str).encode("utf-8", "surrogatepass"))
+            if self._rows < LOOKED_AT:
+                for name, value in record.items():
+                    known, found = self._columns.setdefault(name, "null"), _type_of(value)
+                    if known != found:
+                        self._columns[name] = _merge(known, found)
+                self._digests.append(_digest(json.dumps(record, sort_keys=True, default=str)))
+            self._rows += 1
         if not self._rows and not self._columns and self._form != "parquet":
             raise NoTableError("it has no row")
         return self._summary()
-
-    def _count(self, row: bytes) -> None:
-        self._rows += 1
-        if self._rows <= DIGESTS:
-            self._digests.append(hashlib.blake2b(row, digest_size=8).hexdigest())
 
     def _summary(self) -> TabularSummary:
         return TabularSummary(
             format=self._form, columns=self._columns, rows=self._rows, row_digests=tuple(self._digests)
         )
+
+
+def _digest(row: str) -> str:
+    return hashlib.blake2b(row.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def _read_csv(content: IO[bytes]) -> Iterator[list[str]]:
@@ -165,12 +170,12 @@ def _name_columns(header: list[str]) -> list[str]:
     ]
 
 
-def _type_of_text(text: str) -> str:
-    if text.lower() in ("true", "false"):
-        return "boolean"
-    if INTEGER.fullmatch(text):
-        return "integer"
-    return "number" if NUMBER.fullmatch(text) and not LEADING_ZERO.match(text) else "text"
+def _type_of_texts(texts: Sequence[str]) -> str:
+    """Return the type of a column's texts; empty texts count for any type."""
+    column = "".join(f"{text}\0" for text in texts if text)
+    if not column:
+        return "null"
+    return next((name for name, pattern in COLUMNS.items() if pattern.fullmatch(column)), "text")
 
 
 def _merge_texts(known: str, found: str) -> str:

@@ -6,7 +6,6 @@ import datetime as dt
 import json
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from io import BytesIO
 from typing import Any
 
@@ -25,7 +24,7 @@ from harness.evidence.document import (
     WarningDocument,
 )
 from harness.evidence.normalise import Normaliser
-from harness.evidence.objects import GatheredObject
+from harness.evidence.objects import GatheredObject, StoredObject
 from harness.run import Run, json_value
 from harness.shown_text import show_values
 
@@ -92,7 +91,7 @@ def build_run(
             logs=normalise.value(aws_state["logs"]),
             calls=_list_calls(aws_state, normalise),
         ),
-        tables={name: TableDocument.model_validate(asdict(table)) for name, table in evidence.tables.items()},
+        tables={name: TableDocument.model_validate(vars(table)) for name, table in evidence.tables.items()},
         sidecars=tuple(
             SidecarDocument(image=each.image, exit_code=each.exit_code, output=normalise(each.output))
             for each in evidence.sidecars
@@ -104,7 +103,7 @@ def build_run(
             for wait in evidence.capped_waits
         ),
     )
-    masked = RunDocument.model_validate(show_values(plain.model_dump(mode="json"), show))
+    masked = _mask(plain, show)
     document = masked.model_copy(
         update={
             "objects": _list_documents(objects, show),
@@ -112,6 +111,25 @@ def build_run(
         }
     )
     return RecordedRun(run=document, incomplete=tuple(map(show, incomplete)))
+
+
+def _mask(document: RunDocument, show: Text) -> RunDocument:
+    """Apply `show` to all texts. One call for all of them finds that most documents need no change."""
+    values = document.model_dump(mode="json")
+    texts = "\n".join(_list_texts(values))
+    return document if show(texts) == texts else RunDocument.model_validate(show_values(values, show))
+
+
+def _list_texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield name
+            yield from _list_texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _list_texts(part)
 
 
 def _format_interval(run: Run) -> Interval:
@@ -172,8 +190,6 @@ def _describe_aws_objects(state: Mapping[str, Any], hide: Text) -> dict[str, dic
 def _describe_bucket(
     bucket: str, keys: Mapping[str, Mapping[str, Any]], hide: Text
 ) -> Iterator[tuple[str, GatheredObject]]:
-    from harness.evidence.objects import StoredObject
-
     for key, stored in keys.items():
         content = BytesIO(b64decode(stored["content"])) if "content" in stored else None
         document, incomplete = describe_object(

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.evidence.document import FOLDER_FILE, FolderDocument
+from harness.errors import HarnessError, RunError
+from harness.evidence.document import FOLDER_FILE, FolderDocument, Schedule
 from harness.evidence.normalise import Normaliser
 from harness.output import write
 from harness.record.write import UNFINISHED, change_scenario, format_json
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from harness.airflow.environments import AirflowEnvironment
     from harness.airflow.runners import Execute
 
-Read = Callable[[Sequence[tuple[str, str]]], Mapping[str, Any] | None]
-"""Reads the folder with the DAG id and date of runs (harness/airflow/inside/schedules.py); None if Airflow failed."""
+Read = Callable[[Sequence[tuple[str, str]]], Mapping[str, Any]]
+"""Reads the folder with the DAG id and date of runs (harness/airflow/inside/schedules.py). Raises HarnessError."""
 
 
 def read_folder(
@@ -29,13 +30,18 @@ def read_folder(
     home: Path,
     timeout: float,
     runs: Sequence[tuple[str, str]],
-) -> Mapping[str, Any] | None:
-    """Return the result of the program harness/airflow/inside/schedules.py; None if it failed."""
+) -> dict[str, Any]:
+    """Return the result of the program harness/airflow/inside/schedules.py. Raises RunError."""
     request, result = home / "schedules-request.json", home / "schedules.json"
     request.write_text(json.dumps(runs), encoding="utf-8")
     command = airflow.inside("schedules", str(dags_folder), str(request), str(result))
-    execute(command, env, home, home / "schedules.log", timeout)
-    return json.loads(result.read_bytes()) if result.exists() else None
+    done = execute(command, env, home, home / "schedules.log", timeout)
+    try:
+        found: dict[str, Any] = json.loads(result.read_bytes())
+    except (OSError, ValueError) as error:
+        last = [line for line in done.log.splitlines() if line.strip()][-1:]
+        raise RunError(last[0].strip() if last else f"exit code {done.exit_code}") from error
+    return found
 
 
 def complete_evidence(
@@ -49,14 +55,15 @@ def complete_evidence(
     """Write FOLDER_FILE, and add the schedules to the scenarios' files. Raises OSError."""
     runs = [run for file in files for run in json.loads(file.read_bytes())["runs"] if run["refused"] is None]
     pairs = list(dict.fromkeys((run["dag_id"], run["date"]) for run in runs))
-    found = read(pairs)
-    if found is None:
-        why = "Airflow could not read the dags folder"
-        write(folder / FOLDER_FILE, format_json(FolderDocument(schedules={}, incomplete=(why,))))
-        schedules: dict[tuple[str, str], Any] = {}
+    document, why = FolderDocument(schedules={}), ""
+    schedules: dict[tuple[str, str], Any] = {}
+    try:
+        found = show_values(read(pairs), show)
+    except HarnessError as error:
+        why = normalise(f"Airflow could not read the dags folder: {error}")
+        document = document.model_copy(update={"incomplete": (why,)})
     else:
-        why = ""
-        found = show_values(found, show)
+        schedules = dict(zip(pairs, found["runs"], strict=True))
         document = FolderDocument(
             schedules=found["schedules"],
             tasks=found["tasks"],
@@ -65,14 +72,15 @@ def complete_evidence(
                 for file, trace in sorted(found["errors"].items())
             },
         )
+    if not (why and (folder / FOLDER_FILE).exists()):  # another worker of xdist may have read the folder
         write(folder / FOLDER_FILE, format_json(document))
-        schedules = dict(zip(pairs, found["runs"], strict=True))
 
-    def change(document: dict[str, Any]) -> None:
-        document["incomplete"] = [why if text == UNFINISHED else text for text in document["incomplete"]]
-        document["incomplete"] = [text for text in document["incomplete"] if text]
-        for run in document["runs"]:
-            run["schedule"] = schedules.get((run["dag_id"], run["date"]))
+    def change(scenario: dict[str, Any]) -> None:
+        missing = [why if text == UNFINISHED else text for text in scenario["incomplete"]]
+        scenario["incomplete"] = [text for text in missing if text]
+        for run in (run for run in scenario["runs"] if run["refused"] is None):
+            schedule = schedules.get((run["dag_id"], run["date"]))
+            run["schedule"] = schedule and Schedule.model_validate(schedule).model_dump(mode="json")
 
     for file in files:
         change_scenario(file, change)

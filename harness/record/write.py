@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import to_json
+
 from harness.evidence.document import Document, Outcome, RunDocument, ScenarioDocument, Versions
 from harness.evidence.log_warnings import find_warning_documents
 from harness.evidence.normalise import Normaliser
 from harness.output import write
 from harness.record.build import RecordedRun, build_refused, build_run
+from harness.record.rules import create_normaliser
 
 if TYPE_CHECKING:
+    from harness.airflow.environments import AirflowEnvironment
     from harness.evidence.objects import GatheredObject
     from harness.run import Run
     from harness.services.stack import Stack
@@ -31,6 +34,7 @@ def record_run(
     home: Path,
     settings: Settings,
     stack: Stack,
+    airflow: AirflowEnvironment,
     objects: Mapping[str, Mapping[str, GatheredObject]],
     aws_state: Mapping[str, Any],
 ) -> Path:
@@ -38,37 +42,22 @@ def record_run(
 
     The file keeps contents of objects out of the memory of a long session.
     """
-    normalise = create_normaliser(home, settings, stack)
+    environment = airflow.python.parent.parent
+    paths = {str(home): "HOME"} | ({str(environment): "AIRFLOW"} if (environment / "pyvenv.cfg").exists() else {})
+    normalise = create_normaliser(settings, stack.mask, stack, paths)
     warnings = find_warning_documents(run.log, settings.dags_folder, normalise)
     recorded = build_run(run, objects, aws_state, warnings, normalise, stack.mask, stack.hide)
     (home / FILE).write_text(format_json(recorded), encoding="utf-8")
     return home / FILE
 
 
-def create_normaliser(home: Path, settings: Settings, stack: Stack) -> Normaliser:
-    """Return the rules for a run with this home: those for texts of the run and the stack, ours, the project's."""
-    names = {
-        str(home): "HOME",
-        stack.network: "NETWORK",
-        stack.stack_id: "STACK",
-        stack.session_id: "SESSION",
-        stack.minio.endpoint.access_key: "USER",
-    }
-    return Normaliser(
-        {name: word for name, word in names.items() if name},
-        [(re.compile(rule.pattern), rule.word) for rule in settings.normalise],
-        dt.datetime.now(dt.UTC).date(),
-        stack.mask,
-    )
-
-
 def format_json(document: Document) -> str:
     """Return the document as JSON, in which equal documents are equal texts."""
-    return json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+    return document.model_dump_json(indent=1) + "\n"
 
 
 def read_runs(runs: Sequence[Run], show: Callable[[str], str]) -> tuple[tuple[RunDocument, ...], tuple[str, ...]]:
-    """Return the documents of the runs, and what they lack."""
+    """Return the documents of the runs, and what they lack. `show` is applied to the reasons of refused runs."""
     recorded = [_read_run(run, show) for run in runs]
     return tuple(one.run for one in recorded), tuple(dict.fromkeys(text for one in recorded for text in one.incomplete))
 
@@ -96,19 +85,19 @@ def write_scenario(
     outcome: Outcome,
     versions: Versions,
     runs: Sequence[Run],
-    show: Callable[[str], str],
+    normalise: Normaliser,
     failure: str | None = None,
     reason: str | None = None,
 ) -> Path:
     """Write a scenario's document; return its path. Raises OSError."""
-    documents, incomplete = read_runs(runs, show)
+    documents, incomplete = read_runs(runs, normalise)
     if any(run.refused is None for run in documents):
         incomplete = (*incomplete, UNFINISHED)
     document = ScenarioDocument(
-        scenario=show(scenario),
+        scenario=normalise.show(scenario),
         outcome=outcome,
-        failure=failure and show(failure),
-        reason=reason and show(reason),
+        failure=failure and normalise(failure),
+        reason=reason and normalise(reason),
         versions=versions,
         incomplete=incomplete,
         runs=documents,
@@ -122,4 +111,4 @@ def change_scenario(file: Path, change: Callable[[dict[str, Any]], None]) -> Non
     """Change a scenario's document in its file. Raises OSError."""
     document = json.loads(file.read_bytes())
     change(document)
-    write(file, format_json(ScenarioDocument.model_validate(document)))
+    write(file, to_json(document, indent=1).decode() + "\n")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
+from harness.evidence.document import RunDocument
 from harness.services.embedded.processes import list_kept_stacks
 from harness.services.embedded.supervisor import LOCK
 from harness.services.session import ServiceSession
@@ -97,9 +98,11 @@ def test_run_shows_tasks_and_writes_evidence(harness: Harness, folder: Path) -> 
     assert "greet: success" in done.stdout
     assert done.stdout.splitlines()[-1] == "greets for 2021-01-01: succeeded"
     left = json.loads((folder / "left.json").read_text())
-    assert left["tasks"] == {"greet": {"state": "success", "tries": 1}}
-    assert left["xcoms"] == {"greet/return_value": "from the conftest"}
-    assert list(left["evidence"]["objects"]) == ["first"]
+    document = RunDocument.model_validate({key: left[key] for key in RunDocument.model_fields})
+    assert document.tasks["greet"].state == "success"
+    assert document.xcoms == {"greet": {"return_value": "from the conftest"}}
+    assert list(document.objects) == ["first"]
+    assert left.keys() - RunDocument.model_fields.keys() == {"explanation", "incomplete"}
 
 
 def test_run_shows_a_failure(harness: Harness) -> None:

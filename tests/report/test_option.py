@@ -45,7 +45,7 @@ class FakeStack:
     stack_id, seconds, remarks = "session-0", {"minio": 1.5}, ()
     images = {"minio": ResolvedImage("minio", f"minio:{SECRET}", "built", "RELEASE.1", 1)}
     services = tuple(Service(name) for name in ("minio", "postgres", "aws", "relay"))
-    mask = Stack.mask
+    mask, _secrets = Stack.mask, Stack._secrets
 
 @pytest.fixture
 def harness_stack():
