@@ -17,10 +17,11 @@ from filelock import FileLock, Timeout
 from harness.cleanup.leftovers import Leftover
 from harness.errors import ImageError
 
-LOGS = re.compile(r"image-[\w.-]+\.log|traceback\.log")
+LOGS = re.compile(r"(image|environment)-[\w.-]+\.log|traceback\.log")
 ENTRIES = (
     (".", re.compile(r"go-\d[\w.]*|go-wheel"), ("", ".partial")),
     ("work", re.compile(r"[\w.-]+"), (f"-{8 * '?'}",)),
+    ("environments", re.compile(r"[0-9a-f]{16}"), ("", ".partial")),
     ("metadata", re.compile(r"[0-9a-f]{16}"), (".dump", ".partial")),
 )
 """Folder, stem of the lock's name, and the suffixes that follow this stem in the names of the entry's files."""

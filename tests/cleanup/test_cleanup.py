@@ -145,13 +145,16 @@ def test_command_fails_while_a_test_run_is_in_progress(
 
 def test_other_files_in_the_cache_folder_are_not_removed(tmp_path: Path) -> None:
     ours = {
-        *("logs/image-minio.log", "logs/traceback.log"),
+        *("logs/image-minio.log", "logs/environment-0123456789abcdef.log", "logs/traceback.log"),
+        *("environments/0123456789abcdef/bin/python", "environments/0123456789abcdef.partial/x"),
+        "environments/0123456789abcdef.lock",
         *("metadata/0123456789abcdef.dump", "metadata/0123456789abcdef.lock"),
         *("go-1.25.1/bin/go", "go-1.25.1.lock", "work/aws-abcdefgh/context/x", "work/aws.lock"),
     }
     users = {
         "logs/own.log",
         "metadata/photos.dump",
+        "environments/own/bin/python",
         "go-home/x",
         "work/thesis/x",
         "work/aws-thesis-of-me/x",

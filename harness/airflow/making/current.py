@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
-from urllib.parse import unquote, urlsplit
+from importlib.util import find_spec
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -18,6 +20,8 @@ from harness.settings import Settings
 
 HARNESS = "airflow-scenario-harness"
 AIRFLOW_ITSELF = ("apache-airflow", "apache-airflow-core", "apache-airflow-task-sdk")
+
+PROVIDERS = tuple(f"apache-airflow-providers-{name}" for name in ("amazon", "docker", "postgres", "standard"))
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,22 @@ def current_side(settings: Settings) -> CurrentSide:
     return CurrentSide(environment, lock_environment(environment), images)
 
 
+def current_lock(settings: Settings) -> Lock:
+    """Return the project's installed packages, from which both sides of a check are resolved.
+
+    A project without Airflow, which names no interpreter either, has this Python and the providers of the extra
+    `airflow`. Raises SettingsError if `airflow_python` is invalid.
+    """
+    if settings.airflow_python is None and find_spec("airflow") is None:
+        return Lock(sys.executable, platform.python_version(), (), PROVIDERS, "no Airflow is installed")
+    return lock_environment(find_environment(settings.airflow_python))
+
+
 def lock_environment(environment: AirflowEnvironment) -> Lock:
     """Return the installed packages as a lock, without the harness itself, which no run needs."""
     installed = _list_distributions(environment)
     python = {"python_version": environment.python_minor, "python_full_version": environment.python_version}
-    required = {name for distribution in installed.values() for name in _list_required(distribution, python)}
+    required = _list_required(installed, python)
     lines = {name: _format_requirement(name, distribution) for name, distribution in sorted(installed.items())}
     return Lock(
         python=str(environment.python),
@@ -73,16 +88,31 @@ def _list_distributions(environment: AirflowEnvironment) -> dict[str, Distributi
     return found
 
 
-def _list_required(distribution: Distribution, python: Mapping[str, str]) -> set[str]:
-    found: set[str] = set()
-    for text in distribution.requires or []:
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            continue
-        if requirement.marker is None or requirement.marker.evaluate({**python, "extra": ""}):
-            found.add(canonicalize_name(requirement.name))
-    return found
+def _list_required(installed: Mapping[str, Distribution], python: Mapping[str, str]) -> set[str]:
+    """Return the names that other packages require, with the extras that they ask for."""
+    parsed = {name: [_parse(text) for text in found.requires or []] for name, found in installed.items()}
+    required: set[str] = set()
+    seen = {(name, "") for name in installed}
+    pending = list(seen)
+    while pending:
+        name, extra = pending.pop()
+        for requirement in filter(None, parsed[name]):
+            other = canonicalize_name(requirement.name)
+            if requirement.marker and not requirement.marker.evaluate({**python, "extra": extra}):
+                continue
+            if other != name:
+                required.add(other)
+            more = {(other, wanted) for wanted in requirement.extras if other in installed} - seen
+            seen |= more
+            pending += more
+    return required
+
+
+def _parse(text: str) -> Requirement | None:
+    try:
+        return Requirement(text)
+    except InvalidRequirement:
+        return None
 
 
 def _format_requirement(name: str, distribution: Distribution) -> str:
@@ -91,7 +121,7 @@ def _format_requirement(name: str, distribution: Distribution) -> str:
     url = origin.get("url", "")
     if "dir_info" in origin:
         # Editable, so that the environment follows changes of the folder.
-        return f"-e {unquote(urlsplit(url).path)}"
+        return f"-e {url}"
     if "vcs_info" in origin:
         return f"{name} @ {origin['vcs_info']['vcs']}+{url}@{origin['vcs_info']['commit_id']}"
     return f"{name} @ {url}" if url else f"{name}=={distribution.version}"

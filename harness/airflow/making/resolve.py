@@ -15,6 +15,7 @@ import requests
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from harness.airflow.installers import CREDENTIALS
 from harness.airflow.making.commands import FailedError
 from harness.airflow.making.current import AIRFLOW_ITSELF
 from harness.airflow.making.index import list_releases
@@ -77,7 +78,7 @@ def resolve(
     - A moved package: every other package keeps its version, unless it conflicts.
     - A moved Airflow: the packages that no other package requires stay, and all versions are those of Airflow's
       official constraints, or of the day after the release if the constraints can't be fetched.
-    - A requirements file: what pip makes of it today.
+    - A requirements file: what pip makes of it today, if the file has Airflow; otherwise its packages are moved.
 
     `sources` decide otherwise. Raises AirflowEnvironmentError if there is no such environment.
     """
@@ -86,7 +87,7 @@ def resolve(
     log = _create_log(cache_dir, repr((wanted, before, sources)))
     uv = find_uv(log)
     python = _find_python(wanted, before)
-    moved = wanted.airflow if wanted.file or wanted.airflow != before.airflow else None
+    moved = wanted.airflow if wanted.airflow != before.airflow else None
     with announce(progress, "environment", f"resolving the packages of {wanted.label}"):
         uploaded = check_release(moved, python, uv) if moved else None
         inputs = _choose_inputs(wanted, before, moved, uploaded, python, sources)
@@ -96,7 +97,7 @@ def resolve(
     lock = Lock(python.command, python.version, requirements, top_level, inputs.source, inputs.notes)
     if lock.airflow is None:
         raise AirflowEnvironmentError(
-            f"{wanted.file} has no Airflow: add apache-airflow to the file, or airflow==VERSION as another target"
+            f"{wanted.file or wanted.label} has no Airflow: add airflow==VERSION as another target"
         )
     return lock
 
@@ -146,25 +147,31 @@ def check_release(version: str, python: Python, uv: Uv) -> datetime | None:
 def _choose_inputs(
     wanted: Wanted, before: Lock, moved: str | None, uploaded: datetime | None, python: Python, sources: Sources
 ) -> Inputs:
-    named = {*wanted.packages, *(AIRFLOW_ITSELF if moved else ())}
-    if wanted.file:
-        kept = [f"-r {wanted.file}"]
-    else:
-        kept = [line for line in before.top_level if name_of(line) not in named]
-        kept += [line for line in before.requirements if name_of(line) in AIRFLOW_ITSELF and not moved]
-    requirements = (*kept, *([f"{AIRFLOW}=={moved}"] if moved else []), *wanted.packages.values())
-    exempt = tuple(wanted.packages)
+    lines = wanted.file.read_text(errors="replace").splitlines() if wanted.file else []
+    in_file = set(filter(None, map(name_of, lines)))
+    named = {*wanted.packages, *in_file, *(AIRFLOW_ITSELF if moved else ())}
+    # A file with Airflow is a whole environment; other files list only what the project adds.
+    whole = not in_file.isdisjoint(AIRFLOW_ITSELF)
+    kept = [] if whole else [line for line in before.top_level if name_of(line) not in named]
+    if not moved and (wanted.airflow or not whole):
+        kept += [line for line in before.requirements if name_of(line) in AIRFLOW_ITSELF]
+    added = [f"{AIRFLOW}=={moved}"] if moved else []
+    added += [f"-r {wanted.file}"] if wanted.file else []
+    requirements = (*kept, *added, *wanted.packages.values())
+    pinned = (name_of(line) for line in lines if "==" in line)
+    exempt = tuple(filter(None, (*wanted.packages, *pinned)))
+    decided = {*exempt, *AIRFLOW_ITSELF}
     if sources.constraints:
-        text = _drop(_read_constraints(sources.constraints), named)
-        source = f"constraints {sources.constraints}"
+        text = _drop(_read_constraints(sources.constraints), decided)
+        source = f"constraints {_mask(sources.constraints)}"
         return Inputs(requirements, (), exempt, sources.resolved_at, text, source)
     if sources.resolved_at:
         return Inputs(
             requirements, (), exempt, sources.resolved_at, source=f"resolved as of {sources.resolved_at:%Y-%m-%d}"
         )
     if not moved:
-        preferred = () if wanted.file else tuple(line for line in before.requirements if name_of(line) not in named)
-        return Inputs(requirements, preferred, source="the file" if wanted.file else "the packages before")
+        preferred = () if whole else tuple(line for line in before.requirements if name_of(line) not in named)
+        return Inputs(requirements, preferred, source="the file" if whole else "the packages of the project")
     address = CONSTRAINTS.format(airflow=moved, python=python.minor)
     try:
         text = _fetch(address)
@@ -178,7 +185,7 @@ def _choose_inputs(
         moment = uploaded + timedelta(days=1)
         note = f"airflow=={moved}: its official constraints can't be fetched ({type(error).__name__}: {address})"
         return Inputs(requirements, (), exempt, moment, "", f"resolved as of {moment:%Y-%m-%d}", (note,))
-    return Inputs(requirements, (), exempt, None, _drop(text, named), "Airflow's official constraints")
+    return Inputs(requirements, (), exempt, None, _drop(text, decided), "Airflow's official constraints")
 
 
 def _read_constraints(source: str) -> str:
@@ -187,7 +194,13 @@ def _read_constraints(source: str) -> str:
         return _fetch(source) if re.match("https?://", source) else Path(source).read_text()
     except (OSError, UnicodeDecodeError) as error:  # requests' errors are OSErrors
         why = getattr(error, "strerror", None) or type(error).__name__
-        raise AirflowEnvironmentError(f"--constraints {source}: it can't be read ({why}): correct its name") from error
+        raise AirflowEnvironmentError(
+            f"--constraints {_mask(source)}: it can't be read ({why}): correct its name"
+        ) from error
+
+
+def _mask(address: str) -> str:
+    return CREDENTIALS.sub("//***@", address)
 
 
 def _fetch(address: str) -> str:

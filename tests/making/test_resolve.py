@@ -1,0 +1,184 @@
+"""What a version means: which other packages stay, and where the versions of the rest come from."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.airflow.making.current import current_lock
+from harness.airflow.making.locks import Lock, list_moved
+from harness.airflow.making.resolve import Sources, parse_moment, resolve
+from harness.airflow.making.targets import Wanted, merge_targets, parse_target
+from harness.errors import AirflowEnvironmentError, SettingsError
+from harness.settings import Settings
+from tests.making.conftest import BEFORE, NOWHERE, Index
+
+
+def wanted(*targets: str) -> Wanted:
+    return merge_targets(map(parse_target, targets))
+
+
+def moved(lock: Lock) -> dict[str, tuple[str | None, str | None]]:
+    return list_moved(BEFORE.packages, lock.packages)
+
+
+def test_a_side_without_targets_is_the_environment_itself(tmp_path: Path) -> None:
+    assert resolve(wanted("postgres=postgres:18"), BEFORE, tmp_path) is BEFORE
+
+
+def test_another_airflow_is_resolved_as_of_the_day_after_its_release(airflows: Index, tmp_path: Path) -> None:
+    lock = resolve(wanted("airflow==3.3.2"), BEFORE, tmp_path)
+    expected = {"apache-airflow": ("2.11.2", "3.3.2"), "fastapi": ("1.0", "1.1"), "pandas": ("2.0", "3.0")}
+    assert moved(lock) == expected
+    assert lock.top_level == ("apache-airflow-providers-amazon", "pandas")
+    assert lock.source == "resolved as of 2026-09-18"
+    (note,) = lock.notes
+    assert note.startswith("airflow==3.3.2: its official constraints can't be fetched (ConnectionError: ")
+    back = resolve(wanted("airflow==2.11.2"), lock, tmp_path)
+    assert moved(back) == {}
+
+
+def test_another_airflow_has_its_official_constraints(
+    airflows: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.airflow.making.resolve.CONSTRAINTS", f"{airflows.url}/{{airflow}}/{{python}}.txt")
+    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+    airflows.pages[f"/3.3.2/{minor}.txt"] = b"fastapi==1.2\nboto3==1.0\npandas==2.0\n"
+    lock = resolve(wanted("airflow==3.3.2", "pandas==3.0"), BEFORE, tmp_path)
+    assert (lock.source, lock.notes) == ("Airflow's official constraints", ())
+    assert lock.packages["fastapi"] == "1.2"
+    assert lock.packages["pandas"] == "3.0", "a named version takes precedence"
+    file = tmp_path / "requirements.txt"
+    file.write_text("pandas\n")
+    assert resolve(wanted("airflow==3.3.2", str(file)), BEFORE, tmp_path).packages["pandas"] == "2.0"
+
+
+def test_a_named_package_may_be_newer_than_the_release(airflows: Index, tmp_path: Path) -> None:
+    airflows.add("pandas", "4.0", "2026-11-01T00:00:00Z")
+    assert resolve(wanted("airflow==3.3.2", "pandas==4.0"), BEFORE, tmp_path).packages["pandas"] == "4.0"
+
+
+def test_a_moved_package_moves_only_what_conflicts(airflows: Index, tmp_path: Path) -> None:
+    lock = resolve(wanted("apache-airflow-providers-amazon==9.37.0"), BEFORE, tmp_path)
+    assert moved(lock) == {"apache-airflow-providers-amazon": ("9.36.0", "9.37.0"), "boto3": ("1.0", "2.0")}
+
+
+def test_a_date_and_constraints_decide_otherwise(airflows: Index, tmp_path: Path) -> None:
+    at = Sources(parse_moment("2026-09-30"))
+    assert resolve(wanted("airflow==3.3.2"), BEFORE, tmp_path, at).packages["fastapi"] == "1.2"
+    file = tmp_path / "constraints.txt"
+    file.write_text("fastapi==1.0\npandas==2.0\n")
+    lock = resolve(wanted("airflow==3.3.2", "pandas==3.0"), BEFORE, tmp_path, Sources(None, str(file)))
+    assert (lock.packages["fastapi"], lock.packages["pandas"], lock.source) == ("1.0", "3.0", f"constraints {file}")
+
+
+def test_a_requirements_file_is_what_pip_makes_of_it(airflows: Index, tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("apache-airflow==3.3.2\npandas<3  # until the reports are changed\n")
+    lock = resolve(wanted(str(file)), BEFORE, tmp_path)
+    assert lock.requirements == ("apache-airflow==3.3.2", "fastapi==1.2", "pandas==2.0")
+    assert lock.top_level == ("pandas",)
+
+
+def test_a_requirements_file_without_airflow_moves_its_packages(airflows: Index, tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("# ours\n\npandas>=3\n")
+    assert moved(resolve(wanted(str(file)), BEFORE, tmp_path)) == {"pandas": ("2.0", "3.0")}
+    airflows.add("pandas", "4.0", "2026-11-01T00:00:00Z")
+    both = wanted("airflow==3.3.2", str(file))
+    assert resolve(both, BEFORE, tmp_path).packages["pandas"] == "3.0"
+    file.write_text("pandas==4.0\n")
+    assert resolve(both, BEFORE, tmp_path).packages["pandas"] == "4.0", "a pin may be newer than the release"
+
+
+@pytest.mark.parametrize(
+    ("targets", "reason"),
+    [
+        (["airflow==9.9.9"], "airflow==9.9.9: the package index has no such version; the newest are 2.11.2, 3.3.2$"),
+        (["pandas==9.9"], r"Because there is no version of pandas==9\.9 and you require pandas==9\.9.*unsatisfiable\."),
+        (["boto3==1.0", "apache-airflow-providers-amazon==9.37.0"], "Because .* depends on boto3>=2 and you require"),
+        (["boat==1"], "Because boat was not found in the package registry and you require boat==1"),
+        (["python==3.99"], "Python 3.99 is needed; found: .*. Install it, or name another one$"),
+        (
+            ["airflow==1.10"],
+            r"airflow==1\.10 needs Python <3.8, and this one is 3\..*: name another one, such as python",
+        ),
+    ],
+)
+def test_a_side_that_does_not_resolve_has_a_reason(
+    airflows: Index, tmp_path: Path, targets: list[str], reason: str
+) -> None:
+    if "1.10" in targets[0]:
+        airflows.add("apache-airflow", "1.10", "2020-01-01T00:00:00Z", python="<3.8")
+    with pytest.raises(AirflowEnvironmentError, match=reason) as raised:
+        resolve(wanted(*targets), BEFORE, tmp_path)
+    assert "\n" not in str(raised.value)
+    if raised.value.log:
+        assert "uv pip compile" in raised.value.log.read_text()
+
+
+@pytest.mark.parametrize("target", ["airflow==3.3.2", "pandas==3.0"])
+def test_an_index_that_does_not_answer_is_the_reason(
+    airflows: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"{NOWHERE}/simple")
+    with pytest.raises(
+        AirflowEnvironmentError, match=r"index does not answer \(ConnectionE|Failed to fetch: .*refused"
+    ):
+        resolve(wanted(target), BEFORE, tmp_path)
+
+
+def test_an_index_without_dates_needs_constraints(airflows: Index, tmp_path: Path) -> None:
+    for entry in airflows.packages["apache-airflow"]:
+        del entry["upload-time"]
+    with pytest.raises(
+        AirflowEnvironmentError, match=r"does not say when files were uploaded: add --constraints FILE$"
+    ):
+        resolve(wanted("airflow==3.3.2"), BEFORE, tmp_path)
+
+
+def test_a_project_without_airflow_needs_a_version(
+    airflows: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.airflow.making.current.find_spec", lambda name: None)
+    monkeypatch.setattr("harness.airflow.making.current.PROVIDERS", ("apache-airflow-providers-amazon",))
+    lock = current_lock(Settings(root=tmp_path))
+    assert resolve(wanted("airflow==3.3.2"), lock, tmp_path).packages["apache-airflow-providers-amazon"] == "9.36.0"
+    file = tmp_path / "requirements.txt"
+    file.write_text("pandas\n")
+    with pytest.raises(AirflowEnvironmentError, match=r"txt has no Airflow: add airflow==VERSION as another target$"):
+        resolve(wanted(str(file)), lock, tmp_path)
+
+
+def test_missing_constraints_are_named(airflows: Index, tmp_path: Path) -> None:
+    with pytest.raises(AirflowEnvironmentError, match=r"^--constraints none.txt: it can't be read \(No such file"):
+        resolve(wanted("airflow==3.3.2"), BEFORE, tmp_path, Sources(None, "none.txt"))
+    address = f"{airflows.url}/none.txt".replace("//", "//me:secret@")
+    with pytest.raises(
+        AirflowEnvironmentError, match=r"^--constraints http://\*\*\*@.*: it can't be read \(HTTPError\)"
+    ):
+        resolve(wanted("airflow==3.3.2"), BEFORE, tmp_path, Sources(None, address))
+
+
+def test_a_machine_without_uv_is_told_how_to_install_it(
+    airflows: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sysconfig.get_path", lambda name: "/nowhere")
+    with pytest.raises(AirflowEnvironmentError, match=r"^no uv, .* was found: install it with `pip install"):
+        resolve(wanted("pandas==3.0"), BEFORE, tmp_path)
+
+
+def test_an_interpreter_that_is_gone_is_named(airflows: Index, tmp_path: Path) -> None:
+    with pytest.raises(AirflowEnvironmentError, match=r"^the Python of the environment, /no/python, does not run"):
+        resolve(wanted("pandas==3.0"), replace(BEFORE, python="/no/python"), tmp_path)
+
+
+def test_a_date_ends_with_its_day() -> None:
+    assert parse_moment("2026-09-18").isoformat() == "2026-09-18T23:59:59+00:00"
+    assert parse_moment("2026-09-18T12:00:00+02:00").isoformat() == "2026-09-18T12:00:00+02:00"
+    with pytest.raises(SettingsError, match=r"^--resolved-at 'soon' is not a date: write 2026-09-18"):
+        parse_moment("soon")
