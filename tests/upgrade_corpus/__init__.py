@@ -11,7 +11,7 @@ the pair's baseline, on its candidate, and on its baseline again; then the three
     [airflow-3.2-fastapi]
     baseline = ["airflow==3.2.2", "fastapi==0.136.3"]   # targets, as of `harness upgrade --to`
     candidate = ["airflow==3.2.2", "fastapi==0.137.1"]
-    python = "3.12"
+    python = "3.12"                                      # of both sides; optional if both name theirs as a target
     baseline_environment = "3.2"                         # optional: a line whose environment serves as it is
     candidate_environment = "3.2"
     embedded = false                                     # optional: needs the services in containers

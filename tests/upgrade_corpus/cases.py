@@ -22,7 +22,7 @@ class Pair:
     name: str
     baseline: tuple[str, ...]
     candidate: tuple[str, ...]
-    python: str
+    python: str | None = None
     baseline_environment: str | None = None
     candidate_environment: str | None = None
     embedded: bool = True

@@ -41,15 +41,16 @@ def compare_pair(pair: Pair, cases: Sequence[Case], folder: Path) -> Comparison:
 
 def select_side(pair: Pair, targets: Sequence[str], line: str | None) -> list[str]:
     """Return pytest's options of a side. `line`: an Airflow line whose environment has what the targets name."""
-    wanted = merge_targets(parse_target(text) for text in (*targets, f"python=={pair.python}"))
+    python = [f"python=={pair.python}"] if pair.python else []
+    wanted = merge_targets(parse_target(text) for text in (*targets, *python))
     if line is not None:
-        python = LINES / line / "bin" / "python"
+        interpreter = LINES / line / "bin" / "python"
     else:
         cache_dir = Settings.load(ROOT, (), {}, {}).cache_dir
         nothing = Lock(sys.executable, platform.python_version(), (), PACKAGES)
-        python = make_environment(resolve(wanted, nothing, cache_dir), cache_dir)
+        interpreter = make_environment(resolve(wanted, nothing, cache_dir), cache_dir)
     return [
         f"--harness-stack={'embedded' if pair.embedded else 'containers'}",
-        f"--harness-airflow-python={python}",
+        f"--harness-airflow-python={interpreter}",
         *(f"--harness-{name}-image={reference}" for name, reference in wanted.images.items()),
     ]
