@@ -25,7 +25,7 @@ ACTIONLINT := v1.7.12
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole equal-3.3 equal-2.11 folders embedded matrix lines examples locks docs images actionlint venv test-engine chromium bench bench-gate soak soak-ci
+.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole equal-3.3 equal-2.11 folders embedded matrix lines examples locks docs images actionlint venv test-engine chromium bench bench-gate soak soak-ci corpus
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -114,6 +114,9 @@ examples: images airflow-3.3 airflow-2.11 ## run Airflow's example DAGs with bot
 	        tests/airflow_examples -n $(WORKERS) --harness-runner warm --harness-stack embedded \
 	        --junitxml=$(JUNIT)/examples-airflow-$$line.xml $(ARGS) || exit; \
 	done
+
+corpus: airflow-3.3 airflow-2.11 ## run real breaks between versions, and count those that the comparison names rightly
+	@$(BIN)/python -m tests.upgrade_corpus $(ARGS)
 
 # Existing pins are kept unless an input changes or UPGRADE=1.
 locks: venv ## update the locks from pyproject.toml and every .in file

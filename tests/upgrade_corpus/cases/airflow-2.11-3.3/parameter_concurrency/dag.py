@@ -1,0 +1,14 @@
+"""A DAG with a parameter of Airflow 2."""
+
+from datetime import datetime
+
+from airflow import DAG
+from airflow.providers.standard.operators.python import PythonOperator
+
+
+def _work(ds: str) -> str:
+    return ds
+
+
+with DAG("parameter_concurrency", schedule=None, concurrency=2, start_date=datetime(2024, 1, 1)):
+    PythonOperator(task_id="work", python_callable=_work)
