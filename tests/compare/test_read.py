@@ -93,7 +93,7 @@ def tar_link(name: str) -> tarfile.TarInfo:
 @pytest.mark.parametrize("name", ["/etc/a.json", "../a.json", "a/../../b.json", "a\\b.json", "a\nb.json"])
 def test_a_member_outside_the_archive_is_refused(name: str, tmp_path: Path) -> None:
     for file in (pack_zip(tmp_path / "a.zip", **{name: b"{}"}), pack_tar(tmp_path / "a.tar.gz", tarfile.TarInfo(name))):
-        with pytest.raises(NotComparableError, match="leads out of the archive|control characters"):
+        with pytest.raises(NotComparableError, match=r"leads out of the archive|control characters"):
             read_side([file])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tar.gz", "a.zip"]
 

@@ -62,7 +62,11 @@ def call(action: str = "CreateModel", status: int = 200, **changes: Any) -> AwsC
         ({"xcoms": {"t": {"k": 1}}}, {"xcoms": {"t": {"k": 1.0}}}, [("changed", "xcoms.t.k")]),
         ({"xcoms": {"t": {"k": 1}}}, {"xcoms": {"t": {"k": True}}}, [("changed", "xcoms.t.k")]),
         ({"xcoms": {"t": {"k": [1, 2]}}}, {"xcoms": {"t": {"k": "(1, 2)"}}}, [("changed", "xcoms.t.k")]),
-        ({"xcoms": {"t": {"k": {"a": [1, 2]}}}}, {"xcoms": {"t": {"k": {"a": [1, 3]}}}}, [("changed", "xcoms.t.k.a[1]")]),
+        (
+            {"xcoms": {"t": {"k": {"a": [1, 2]}}}},
+            {"xcoms": {"t": {"k": {"a": [1, 3]}}}},
+            [("changed", "xcoms.t.k.a[1]")],
+        ),
         ({"xcoms": {"t": {"k": {"a": [1, 2]}}}}, {"xcoms": {"t": {"k": {"a": [1]}}}}, [("changed", "xcoms.t.k.a")]),
         ({"xcoms": {"t": {"k": 1}}}, {}, [("missing", "xcoms.t.k")]),
         ({}, {"xcoms": {"t": {"k": None}}}, [("new", "xcoms.t.k")]),
@@ -74,7 +78,11 @@ def call(action: str = "CreateModel", status: int = 200, **changes: Any) -> AwsC
             {"objects": {"b": {"k": stored("1", content_type="text/plain", tags={"a": "b"})}}},
             [("changed", "objects.b.k.content_type"), ("changed", "objects.b.k.tags.a")],
         ),
-        ({"tables": {"s.t": TableDocument()}}, {"tables": {"s.t": TableDocument(unreadable="no")}}, [("missing", "tables.s.t")]),
+        (
+            {"tables": {"s.t": TableDocument()}},
+            {"tables": {"s.t": TableDocument(unreadable="no")}},
+            [("missing", "tables.s.t")],
+        ),
         (
             {"aws": AwsDocument(resources={"sagemaker/models": {"m": {"Arn": "a", "Count": 1}}})},
             {"aws": AwsDocument(resources={"sagemaker/models": {"m": {"Arn": "a", "Count": 2}}})},
@@ -88,12 +96,29 @@ def call(action: str = "CreateModel", status: int = 200, **changes: Any) -> AwsC
         (
             {"aws": AwsDocument(calls=(call(parameters={"a": 1}), call("DeleteModel")))},
             {"aws": AwsDocument(calls=(call(parameters={"a": 2}),))},
-            [("changed", "aws.calls.sagemaker.CreateModel.parameters.a"), ("missing", "aws.calls.sagemaker.DeleteModel")],
+            [
+                ("changed", "aws.calls.sagemaker.CreateModel.parameters.a"),
+                ("missing", "aws.calls.sagemaker.DeleteModel"),
+            ],
         ),
-        ({"aws": AwsDocument(logs={"g": {"s": ["a"]}})}, {"aws": AwsDocument(logs={"g": {"s": ["b"]}})}, [("changed", "aws.logs.g.s")]),
         (
-            {"sidecars": (SidecarDocument(image="i", exit_code=0, output="a"), SidecarDocument(image="i", exit_code=0, output="b"))},
-            {"sidecars": (SidecarDocument(image="i", exit_code=0, output="b"), SidecarDocument(image="i", exit_code=1, output="c"))},
+            {"aws": AwsDocument(logs={"g": {"s": ["a"]}})},
+            {"aws": AwsDocument(logs={"g": {"s": ["b"]}})},
+            [("changed", "aws.logs.g.s")],
+        ),
+        (
+            {
+                "sidecars": (
+                    SidecarDocument(image="i", exit_code=0, output="a"),
+                    SidecarDocument(image="i", exit_code=0, output="b"),
+                )
+            },
+            {
+                "sidecars": (
+                    SidecarDocument(image="i", exit_code=0, output="b"),
+                    SidecarDocument(image="i", exit_code=1, output="c"),
+                )
+            },
             [("regression", "sidecars.i.exit_code"), ("changed", "sidecars.i.output")],
         ),
         (
@@ -114,7 +139,7 @@ def call(action: str = "CreateModel", status: int = 200, **changes: Any) -> AwsC
             [("changed", "schedule.timetable"), ("changed", "schedule.catchup")],
         ),
     ],
-)  # fmt: skip
+)
 def test_a_difference_in_a_run(before: Changes, after: Changes, expected: list[tuple[str, str]]) -> None:
     assert brief(compare(run(**before), run(**after))) == expected
 
