@@ -88,8 +88,10 @@ def compare_intervals(before: RunDocument, after: RunDocument) -> Iterator[Chang
 def compare_schedules(path: Path, before: Schedule, after: Schedule, service: Service = "airflow") -> Iterator[Change]:
     """Yield the changes of a schedule projection. The next runs are one field, since one change moves all of them."""
     old, new = before.model_dump(), after.model_dump()
+    # A schedule without runs, such as None, has nothing to catch up.
+    without_runs = not (before.next or after.next)
     for name in ("unreadable", "timetable", "expression", "catchup"):
-        if old[name] != new[name]:
+        if old[name] != new[name] and not (name == "catchup" and without_runs):
             yield Change((*path, name), old[name], new[name], service)
         if name == "unreadable" and (old[name] is not None or new[name] is not None):
             return
