@@ -140,7 +140,7 @@ def make_plan(root: Path, chosen: argparse.Namespace, folder: Path, progress: Pr
             prepare_side("baseline", before, settings, own, sources, progress),
             prepare_side("candidate", after, settings, edited or own, sources, progress),
             Scenarios(root, (*(str(Path.cwd() / path) for path in chosen.paths), *pytest_options(chosen))),
-            folder,
+            folder.absolute(),  # because pytest runs in the project's root
             date=chosen.date,
             repeat=not chosen.no_repeat,
             accepted=accepted,
