@@ -13,7 +13,6 @@ from harness.compare.verdicts import exit_code
 from harness.evidence.document import ScenarioDocument
 from harness.images.catalogue import BUILT_IN
 from harness.progress import SILENT
-from harness.services.session import ServiceSession
 from harness.settings import Settings
 from harness.upgrade import check
 from harness.upgrade.check import Plan, check_upgrade
@@ -42,9 +41,7 @@ def check_with(monkeypatch: pytest.MonkeyPatch, ran: list[str]) -> Check:
     """A check in which each session leaves the given evidence."""
 
     def check_sides(plan: Plan, documents: Mapping[str, ScenarioDocument]) -> Comparison:
-        def write_evidence(
-            side: Side, scenarios: Scenarios, folder: Path, services: ServiceSession, *_: object
-        ) -> SideRun:
+        def write_evidence(side: Side, _scenarios: Scenarios, folder: Path, *_: object) -> SideRun:
             ran.append(folder.name)
             if side.failed:
                 return SideRun(side, folder, side.failed)
