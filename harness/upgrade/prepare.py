@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.find import NAME as AIRFLOW
 from harness.airflow.find import find_airflow
-from harness.airflow.making.current import current_side
+from harness.airflow.making.current import current_lock
 from harness.airflow.making.make import make_environment
 from harness.airflow.making.newest import name_newest
 from harness.airflow.making.resolve import Sources, resolve
@@ -37,7 +37,7 @@ def prepare_side(
     if wanted.changes_environment:
         try:
             wanted = name_newest(wanted, settings.cache_dir)
-            lock = resolve(wanted, current_side(settings).lock, settings.cache_dir, sources or Sources(), progress)
+            lock = resolve(wanted, current_lock(settings), settings.cache_dir, sources or Sources(), progress)
             python, notes = make_environment(lock, settings.cache_dir, progress), (lock.source, *lock.notes)
         except HarnessError as error:
             failed = str(error)
