@@ -133,8 +133,12 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     sections = (describe_sides((plan.baseline, plan.candidate)), *forecast.sections)
     runs = (observed.baseline, observed.candidate)
     if failures := [f"{run.side.title}: {reason}" for run in runs if (reason := run.failed or explain_nothing(run))]:
-        summaries = {run.side.name: summarise(run) for run in runs}
-        return Comparison(**summaries, sections=sections, not_comparable="; ".join(failures))
+        return Comparison(
+            baseline=summarise(observed.baseline),
+            candidate=summarise(observed.candidate),
+            sections=sections,
+            not_comparable="; ".join(failures),
+        )
     baseline, candidate = (read_side([run.evidence]) for run in runs)
     if observed.again and not observed.again.failed:
         unstable: UnstableFields | None = find_unstable(baseline, read_side([observed.again.evidence]))
