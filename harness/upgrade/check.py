@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.compare.accepted import Accepted
 from harness.compare.compare import compare_sides, find_unstable
 from harness.compare.model import Comparison, Section, SideSummary
+from harness.compare.read import Side as Evidence
 from harness.compare.read import read_side
 from harness.compare.unstable import UnstableFields, read_unstable, write_unstable
 from harness.dag_reading import read_dags
@@ -140,11 +141,7 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
             not_comparable="; ".join(failures),
         )
     baseline, candidate = (read_side([run.evidence]) for run in runs)
-    if observed.again and not observed.again.failed:
-        unstable: UnstableFields | None = find_unstable(baseline, read_side([observed.again.evidence]))
-        write_unstable(plan.evidence, unstable)
-    else:
-        unstable = read_unstable(plan.evidence, frozenset(baseline.scenarios))
+    unstable = learn_unstable(plan, baseline, observed.again)
     compared = compare_sides(
         baseline, candidate, None, plan.accepted, unstable, more=as_differences(observed.migration)
     )
@@ -153,6 +150,15 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     if observed.again and observed.again.failed:
         sections = (*sections, Section(title="Repeat of the baseline", note=f"failed: {observed.again.failed}"))
     return compared.model_copy(update={"sections": (*sections, *compared.sections)})
+
+
+def learn_unstable(plan: Plan, baseline: Evidence, again: SideRun | None) -> UnstableFields | None:
+    """Return what differs between the baseline and its repeat, else what an earlier check of it has learned."""
+    if again is None or again.failed:
+        return read_unstable(plan.evidence, frozenset(baseline.scenarios))
+    unstable = find_unstable(baseline, read_side([again.evidence]))
+    write_unstable(plan.evidence, unstable)
+    return unstable
 
 
 def explain_nothing(run: SideRun) -> str | None:
