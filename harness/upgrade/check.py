@@ -169,7 +169,7 @@ def explain_nothing(run: SideRun) -> str | None:
     if any(one.outcome == "passed" or one.runs for one in scenarios):
         return None
     reasons = [(one.failure or one.reason or "").strip().splitlines() for one in scenarios]
-    return f"no scenario ran a DAG: {next((lines[0] for lines in reasons if lines), 'there is none')}"
+    return f"no scenario ran a DAG: {next((lines[0] for lines in reasons if lines), 'it has no scenario')}"
 
 
 def read_versions(evidence: Path) -> Versions:
