@@ -130,7 +130,7 @@ def create_runner(image: str, root: Path, labels: Mapping[str, str], stack: Stac
 
 @contextmanager
 def _copied_output(container: Container, log_file: Path) -> Iterator[None]:
-    """Write the container's output to the file while it runs, whatever log driver the engine has."""
+    """Write the container's output to the file while it runs, with any log driver of the engine."""
     stream = container.attach(stream=True, stdout=True, stderr=True)
 
     def copy() -> None:
