@@ -13,7 +13,7 @@ FILE = Path(tempfile.gettempdir()) / "sensor_polls_twice.csv"
 
 
 class ConsumingSensor(FileSensor):
-    """Another process takes the file away as soon as the sensor has seen it."""
+    """Another process takes the file away as soon as the sensor has seen it, and there is no triggerer."""
 
     def execute(self, context):
         FILE.touch()
@@ -23,6 +23,9 @@ class ConsumingSensor(FileSensor):
         found = super().poke(context)
         FILE.unlink(missing_ok=True)
         return found
+
+    def defer(self, **trigger):
+        raise RuntimeError("nothing runs the trigger")
 
 
 with DAG("sensor_polls_twice", schedule=None, start_date=datetime(2024, 1, 1)):
