@@ -60,7 +60,7 @@ embedded: airflow-3.3 ## run scenarios on the embedded stack
 equal-3.3 equal-2.11: equal-%: airflow-%
 	@$(call scenarios,$*) --harness-runner warm -m "$(if $(filter 3.3,$*),$(LEFT_OUT),not one_runner)" $(ARGS)
 	@$(call scenarios,$*,-process) --harness-runner process -m "$(FRESH)" $(ARGS)
-	@$(BIN)/python -m harness.evidence.compare --of-first $(EVIDENCE)/$*-process $(EVIDENCE)/$*
+	@$(BIN)/python -m harness compare --strict --of-first $(EVIDENCE)/$*-process $(EVIDENCE)/$*
 
 engine: ## install and start a Docker engine if none answers (Debian or Ubuntu, as root)
 	@tools/engine start

@@ -3,7 +3,7 @@
 `turns`: number of alternating measurements of both sides. `quick_turns`: the same for the gate in CI, 0 for rows that
 the gate skips. The gate's rows catch most regressions at the lowest cost: the clone (4) and both ways into a warm host
 (2, 3), with one bare command a turn. The gate skips rows that need another environment (2.11, in-a-box), rows that
-repeat another row at length (1, 7, 9), rows without a goal or with one in seconds (5, 6, 12, 13), and rows that two
+repeat another row at length (1, 7, 9), rows without a goal or with one in seconds (5, 6, 12, 13, 14), and rows that two
 minutes on two shared cores can't resolve (8, 11).
 """
 
@@ -12,7 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import export, in_a_box, many, metadata, plain_pytest, runners, scenarios, services, set_up, workers
+from benchmarks import (
+    compare_evidence,
+    export,
+    in_a_box,
+    many,
+    metadata,
+    plain_pytest,
+    runners,
+    scenarios,
+    services,
+    set_up,
+    workers,
+)
 from benchmarks.figures import Line
 
 
@@ -41,4 +53,5 @@ ROWS = (
     Row(11, "export of a million listings", export.million, turns=3),
     Row(12, "pytest without scenarios in a project that declares the harness", plain_pytest.later_start, turns=10),
     Row(13, "make scenarios on a fresh clone", set_up.fresh_clone, turns=1),
+    Row(14, "compare of 500 scenarios' evidence", compare_evidence.compare, turns=3),
 )

@@ -129,7 +129,7 @@ def make_plan(root: Path, chosen: argparse.Namespace, folder: Path, progress: Pr
             prepare_side("baseline", before, settings, own, sources, progress),
             prepare_side("candidate", after, settings, edited or own, sources, progress),
             Scenarios(root, pytest_arguments(chosen)),
-            folder,
+            folder.absolute(),  # because pytest runs in the project's root
             date=chosen.date,
             repeat=not chosen.no_repeat,
             accepted=accepted,

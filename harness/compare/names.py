@@ -1,8 +1,7 @@
-"""Names that differ in every run, such as an object's key with a random part, and what belongs together despite them."""
+"""Names that differ in every run, such as an object's key with a random part, and which entries belong together."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -10,15 +9,26 @@ from typing import Any, Final
 
 VARYING: Final = re.compile(r"[0-9a-fA-F]{6,}|\d+|[A-Za-z0-9]{16,}")
 """Parts of a name that programs generate."""
+COMPARED: Final = 200
+"""Names without such parts that are compared with each other."""
 
 
 def find_patterns(before: Sequence[str], after: Sequence[str]) -> list[str]:
     """Return a pattern for each pair of names, one of each side, that differ only in generated parts or in one part."""
-    patterns, left = [], list(after)
+    patterns: list[str] = []
+    by_shape: dict[str, list[str]] = {}
+    for name in reversed(after):
+        by_shape.setdefault(_shape(name), []).append(name)
+    single = []
     for name in before:
-        partner = next((other for other in left if _shape(other) == _shape(name)), None)
-        if partner is None:
-            partner = next((other for other in left if _differ_in_one_part(name, other)), None)
+        partners = by_shape.get(_shape(name))
+        if partners:
+            patterns.append(_pattern(name, partners.pop()))
+        else:
+            single.append(name)
+    left = [name for names in by_shape.values() for name in names][:COMPARED]
+    for name in single[:COMPARED]:
+        partner = next((other for other in left if _differ_in_one_part(name, other)), None)
         if partner is not None:
             left.remove(partner)
             patterns.append(_pattern(name, partner))
@@ -31,16 +41,22 @@ def _shape(name: str) -> str:
 
 def _differ_in_one_part(name: str, other: str) -> bool:
     """Return whether the names are equal but for a random part: same length, and at least half is the same."""
-    start = os.path.commonprefix([name, other])
-    end = os.path.commonprefix([name[::-1], other[::-1]])
+    start, end = _common_ends(name, other)
     return len(name) == len(other) and 2 * (len(start) + len(end)) >= len(name)
+
+
+def _common_ends(name: str, other: str) -> tuple[str, str]:
+    """Return the longest common start of two names, and the longest common end of what follows."""
+    most = min(len(name), len(other))
+    start = next((at for at in range(most) if name[at] != other[at]), most)
+    end = next((at for at in range(most - start) if name[-1 - at] != other[-1 - at]), most - start)
+    return name[:start], name[len(name) - end :]
 
 
 def _pattern(name: str, other: str) -> str:
     if _shape(name) == _shape(other) and "*" in _shape(name):
         return _escape(name, VARYING)
-    start = os.path.commonprefix([name, other])
-    end = os.path.commonprefix([name[len(start) :][::-1], other[len(start) :][::-1]])[::-1]
+    start, end = _common_ends(name, other)
     return f"{_literal(start)}*{_literal(end)}"
 
 
@@ -68,14 +84,17 @@ def pair_names(
     for pattern in patterns:
         old = [name for name in before if name not in after and name not in renamed[0] and fnmatchcase(name, pattern)]
         new = [name for name in after if name not in before and name not in renamed[1] and fnmatchcase(name, pattern)]
-        pairs = []
-        for name in list(old):
-            partner = next((other for other in new if content(after[other]) == content(before[name])), None)
-            if partner is not None:
-                pairs.append((name, partner))
-                old.remove(name)
-                new.remove(partner)
-        pairs += list(zip(sorted(old), sorted(new), strict=False))
+        pairs: list[tuple[str, str]] = []
+        by_content: dict[str, list[str]] = {}
+        for name in reversed(new):
+            by_content.setdefault(content(after[name]), []).append(name)
+        for name in old:
+            same = by_content.get(content(before[name]))
+            if same:
+                pairs.append((name, same.pop()))
+        paired = {name for pair in pairs for name in pair}
+        rest = (sorted(name for name in names if name not in paired) for names in (old, new))
+        pairs += list(zip(*rest, strict=False))
         for number, (name, partner) in enumerate(sorted(pairs), start=1):
             shown = pattern if len(pairs) == 1 else f"{pattern} ({number})"
             renamed[0][name] = renamed[1][partner] = shown

@@ -37,7 +37,11 @@ UNSTABLE_FILE: Final = "unstable.json"
 DOCUMENT_BYTES, SIDE_BYTES, MEMBERS = 256 * 1024**2, 4 * 1024**3, 100_000
 """Limits of one document, of all documents of a side, and of the members of an archive."""
 LARGE_EXPONENT: Final = re.compile(rb"[0-9][eE]\+?[0-9]{3}")
-KINDS: Final = {"session": SessionDocument, "dags folder": FolderDocument, "scenario": ScenarioDocument}
+KINDS: Final[dict[str, type[SessionDocument] | type[FolderDocument] | type[ScenarioDocument]]] = {
+    "session": SessionDocument,
+    "dags folder": FolderDocument,
+    "scenario": ScenarioDocument,
+}
 
 
 @dataclass(frozen=True)
@@ -167,6 +171,10 @@ def _list_documents(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
     try:
         if path.is_dir():
             yield from _list_folder(path)
+        elif path.exists() and not path.is_file():
+            raise NotComparableError(
+                f"{path} is no folder and no regular file: name a folder or an archive of evidence"
+            )
         elif zipfile.is_zipfile(path):
             yield from _list_zip(path)
         elif path.name.endswith((".tar.gz", ".tgz")):
@@ -221,16 +229,22 @@ def _list_zip(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
 
 
 def _list_tar(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
+    size = 0
     with tarfile.open(path, "r|gz") as archive:
         for number, info in enumerate(archive, start=1):
             _check_count(path, number)
+            size += info.size
+            if size > SIDE_BYTES:
+                raise NotComparableError(
+                    f"{path} unpacks to more than {SIDE_BYTES // 1024**3} GiB: pack the evidence alone"
+                )
             member = _check_member(path, info.name)
             if not info.isfile() and not info.isdir():
                 raise NotComparableError(f"{path}: {info.name!r} is a link or device: pack the evidence without it")
             file = archive.extractfile(info) if info.isfile() and _is_document(member.name) else None
             if file is not None:
                 yield member, _read(file, path / member)
-            archive.members = []  # tarfile keeps each member that it has read
+            archive.members = []  # type: ignore[attr-defined]  # tarfile keeps each member that it has read
 
 
 def _check_count(path: Path, members: int) -> None:
@@ -296,10 +310,8 @@ def _parse(name: str, content: bytes) -> SessionDocument | FolderDocument | Scen
     model = KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
         raise NotComparableError(f"{name} is of kind {str(kind)[:40]!r}, not evidence: remove it from the folder")
-    expected = {SESSION_FILE: SessionDocument, FOLDER_FILE: FolderDocument}.get(
-        PurePosixPath(name).name, ScenarioDocument
-    )
-    if model is not expected:
+    name_kind = {SESSION_FILE: "session", FOLDER_FILE: "dags folder"}.get(PurePosixPath(name).name, "scenario")
+    if kind != name_kind:
         raise NotComparableError(f"{name} is of kind {kind!r}, which its name does not say: restore the file's name")
     try:
         return model.model_validate(value)

@@ -39,6 +39,8 @@ def compare_rows(
 ) -> Iterator[Change]:
     """Yield the changes of a table. Columns for which `unstable` is true don't decide which rows belong together."""
     columns, new_columns = _columns(before, types[0]), _columns(after, types[1])
+    if not before or not after:  # without rows, no columns are known
+        columns, new_columns = columns or new_columns, new_columns or columns
     common = [column for column in columns if column in new_columns]
     yield from _compare_columns(path, service, columns, new_columns, types)
     stable = [column for column in common if not unstable(column)] or common
@@ -102,9 +104,9 @@ def _pair_rows(
     moved = not left and not right and order != sorted(order)
     key = _find_key(before, after, left, right, columns)
     if key is not None:
-        by_key = {json.dumps(after[index].get(key), default=str): index for index in right}
+        by_key = {_key(after[index], key): index for index in right}
         for index in left:
-            found = by_key.get(json.dumps(before[index].get(key), default=str))
+            found = by_key.get(_key(before[index], key))
             if found is not None:
                 matched[index] = found
     elif len(left) == len(right):
@@ -125,7 +127,7 @@ def _find_key(
     best, key = 0.5, None
     for column in columns if left and right else ():
         old, new = [_key(row, column) for row in before], [_key(row, column) for row in after]
-        if len(set(old)) < len(old) or len(set(new)) < len(new) or "null" in old or "null" in new:
+        if len(set(old)) < len(old) or len(set(new)) < len(new) or "None" in old or "None" in new:
             continue
         shared = {old[index] for index in left} & {new[index] for index in right}
         if len(shared) / min(len(left), len(right)) > best:
@@ -134,12 +136,15 @@ def _find_key(
 
 
 def _key(row: Row, column: str) -> str:
-    return json.dumps(row.get(column), default=str)
+    """Return a text that is equal for equal values of the same type, and `None` for null."""
+    value = row.get(column)
+    return json.dumps(value, sort_keys=True, default=str) if isinstance(value, dict | list) else repr(value)
 
 
 def _compare_values(
     path: Path, service: Service, pairs: Sequence[Pair], columns: Sequence[str], rows: Sequence[Row]
 ) -> Iterator[Change]:
+    keys = Keys(rows)
     for column in columns:
         changed = [pair for pair in pairs if not _equal(pair.before.get(column), pair.after.get(column))]
         if not changed:
@@ -153,7 +158,7 @@ def _compare_values(
         share = f"{len(changed)} of {len(pairs)} rows ({_percent(len(changed) / len(pairs))})"
         message = f"numeric drift in {share}" if drift else f"differs in {share}"
         others = [name for name in columns if name != column]
-        where = find_concentration([pair.before for pair in changed], rows, others, "changed")
+        where = find_concentration([pair.number - 1 for pair in changed], keys, others, "changed")
         detail = tuple(line for line in (where, drift) if line)
         yield Change(
             (*path, "values", column),
@@ -175,23 +180,40 @@ def _list_rows(
     word = path[-1].removesuffix("_rows")
     chosen = [rows[index] for index in indexes]
     columns = list(dict.fromkeys(name for row in chosen for name in row))
-    where = find_concentration(chosen, rows, columns, word)
+    where = find_concentration(indexes, Keys(rows), columns, word)
     examples = (f"row {index + 1}: {show(dict(rows[index]))}" for index in indexes[:EXAMPLES])
     message = f"{len(indexes)} row{'s' * (len(indexes) != 1)} {word} ({totals[0]} -> {totals[1]})"
     return Change(path, *totals, service, message=message, detail=((where,) if where else ()) + tuple(examples))
 
 
-def find_concentration(chosen: Sequence[Row], rows: Sequence[Row], columns: Sequence[str], word: str) -> str | None:
-    """Return a line that names the value which covers nearly all of the chosen rows, and not most of all rows."""
-    if len(chosen) < 2 or len(chosen) == len(rows):
+class Keys:
+    """The values of a table's columns as comparable texts, computed when a column is first used."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+        self._columns: dict[str, tuple[list[str], Counter[str]]] = {}
+
+    def of(self, column: str) -> tuple[list[str], Counter[str]]:
+        """Return the texts in the order of the rows, and how often each occurs."""
+        if column not in self._columns:
+            texts = [_key(row, column) for row in self.rows]
+            self._columns[column] = texts, Counter(texts)
+        return self._columns[column]
+
+
+def find_concentration(indexes: Sequence[int], keys: Keys, columns: Sequence[str], word: str) -> str | None:
+    """Return a line that names the value which covers nearly all rows at `indexes`, and not most of all rows."""
+    if len(indexes) < 2 or len(indexes) == len(keys.rows):
         return None
     best: tuple[float, float, str] | None = None
     for column in columns:
-        value, count = Counter(_key(row, column) for row in chosen).most_common(1)[0]
-        covered, overall = count / len(chosen), sum(_key(row, column) == value for row in rows) / len(rows)
+        texts, all_counts = keys.of(column)
+        text, count = Counter(texts[index] for index in indexes).most_common(1)[0]
+        covered, overall = count / len(indexes), all_counts[text] / len(texts)
         if covered >= MOST and overall < FEW and (best is None or (covered, -overall) > best[:2]):
-            who = f"all {count}" if count == len(chosen) else f"{count} of {len(chosen)}"
-            line = f"{who} {word} rows have {column} = {show(json.loads(value))}, as {_percent(overall)} of all rows do"
+            value = show(next(keys.rows[index].get(column) for index in indexes if texts[index] == text))
+            who = f"all {count}" if count == len(indexes) else f"{count} of {len(indexes)}"
+            line = f"{who} {word} rows have {column} = {value}, as {_percent(overall)} of all rows do"
             best = (covered, -overall, line)
     return best[2] if best else None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.compare.accepted import Accepted
 from harness.compare.compare import compare_sides, find_unstable
 from harness.compare.model import Comparison, Section, SideSummary
+from harness.compare.read import Side as Evidence
 from harness.compare.read import read_side
 from harness.compare.unstable import UnstableFields, read_unstable, write_unstable
 from harness.dag_reading import read_dags
@@ -133,14 +134,14 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     sections = (describe_sides((plan.baseline, plan.candidate)), *forecast.sections)
     runs = (observed.baseline, observed.candidate)
     if failures := [f"{run.side.title}: {reason}" for run in runs if (reason := run.failed or explain_nothing(run))]:
-        summaries = {run.side.name: summarise(run) for run in runs}
-        return Comparison(**summaries, sections=sections, not_comparable="; ".join(failures))
+        return Comparison(
+            baseline=summarise(observed.baseline),
+            candidate=summarise(observed.candidate),
+            sections=sections,
+            not_comparable="; ".join(failures),
+        )
     baseline, candidate = (read_side([run.evidence]) for run in runs)
-    if observed.again and not observed.again.failed:
-        unstable: UnstableFields | None = find_unstable(baseline, read_side([observed.again.evidence]))
-        write_unstable(plan.evidence, unstable)
-    else:
-        unstable = read_unstable(plan.evidence, frozenset(baseline.scenarios))
+    unstable = learn_unstable(plan, baseline, observed.again)
     compared = compare_sides(
         baseline, candidate, None, plan.accepted, unstable, more=as_differences(observed.migration)
     )
@@ -151,6 +152,15 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     return compared.model_copy(update={"sections": (*sections, *compared.sections)})
 
 
+def learn_unstable(plan: Plan, baseline: Evidence, again: SideRun | None) -> UnstableFields | None:
+    """Return what differs between the baseline and its repeat, else what an earlier check of it has learned."""
+    if again is None or again.failed:
+        return read_unstable(plan.evidence, frozenset(baseline.scenarios))
+    unstable = find_unstable(baseline, read_side([again.evidence]))
+    write_unstable(plan.evidence, unstable)
+    return unstable
+
+
 def explain_nothing(run: SideRun) -> str | None:
     """Return why no scenario of the baseline ran a DAG, if so: then nothing can be a regression."""
     if run.side.name == "candidate":
@@ -159,7 +169,7 @@ def explain_nothing(run: SideRun) -> str | None:
     if any(one.outcome == "passed" or one.runs for one in scenarios):
         return None
     reasons = [(one.failure or one.reason or "").strip().splitlines() for one in scenarios]
-    return f"no scenario ran a DAG: {next((lines[0] for lines in reasons if lines), 'there is none')}"
+    return f"no scenario ran a DAG: {next((lines[0] for lines in reasons if lines), 'it has no scenario')}"
 
 
 def read_versions(evidence: Path) -> Versions:

@@ -21,7 +21,7 @@ def test_dag(world, dag_id):
 def write_scenarios(dag_ids: Collection[str], date: str, folder: Path, root: Path) -> Scenarios:
     """Write a test module to `folder` that runs each DAG; return the scenarios for the project at `root`.
 
-    The module is outside the project, so pytest is told where the project's settings and conftest are.
+    The module is outside the project, so options of pytest name the project's settings and conftest.
     """
     (folder / FILE).write_text(TEST.format(dag_ids=sorted(dag_ids), date=date))
     settings = root / "pyproject.toml"

@@ -10,10 +10,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,8 @@ from harness.services.embedded.processes import list_kept_stacks
 from harness.services.embedded.stack import list_kept_folders
 from harness.services.selection import remove_kept
 from harness.services.session import ServiceSession, new_run
+from tests.compare.builders import evidence, scenario
+from tests.compare.builders import run as run_document
 from tests.mounts import with_mounts
 from tests.outer import environment
 
@@ -119,6 +123,31 @@ def full_disk(place: Place) -> None:
     place.env.update(TMPDIR="/mnt")
 
 
+def evidence_of_b(place: Place, old: str = "", new: str = "", **changes: Any) -> None:
+    """Write the folders a and b, and replace a text in b's scenario."""
+    for name in "ab":
+        evidence(place.folder / name, scenario(run_document()), **(changes if name == "b" else {}))
+    file = place.folder / "b" / "scenarios-test_prices.py--test_prices.json"
+    file.write_text(file.read_text().replace(old, new, 1))
+
+
+def accepted_entry(place: Place, reason: str, expires: str) -> None:
+    evidence_of_b(place)
+    lines = ("[[accepted]]", 'scenario = "*"', 'field = "state"', f'reason = "{reason}"', f"expires = {expires}")
+    (place.folder / "accepted.toml").write_text("\n".join(lines))
+
+
+def archive_outside(place: Place) -> None:
+    evidence_of_b(place)
+    with zipfile.ZipFile(place.folder / "b.zip", "w") as archive:
+        archive.writestr("../x.json", "{}")
+
+
+def no_session(place: Place) -> None:
+    evidence_of_b(place)
+    (place.folder / "b" / "session.json").unlink()
+
+
 def used(place: Place) -> None:
     place.ends.enter_context(ServiceSession(place.folder, None).claim_slot())
 
@@ -183,6 +212,16 @@ GIVEN: dict[str, Callable[[Place], object]] = {
     "a combination that leaves out a missing scenario": lambda place: place.pyproject(
         'matrix.next.without = {"test_no.py" = "no engine"}'
     ),
+    "evidence of another schema": lambda place: evidence_of_b(place, '"schema_version":4', '"schema_version":3'),
+    "truncated evidence": lambda place: evidence_of_b(place, "}]}", ""),
+    "evidence nested too deeply": lambda place: evidence_of_b(place, '"runs":[', '"runs":[' + "[" * 5000),
+    "evidence with a huge number": lambda place: evidence_of_b(place, '"exit_code":0', '"exit_code":1e999'),
+    "evidence of other scenarios": lambda place: evidence_of_b(place, "::test_prices", "::test_other"),
+    "evidence without its session": no_session,
+    "a missing shard": lambda place: evidence_of_b(place, shard=(1, 2)),
+    "an archive that leads out of itself": archive_outside,
+    "an accepted entry with a wrong date": lambda place: accepted_entry(place, "x", '"soon"'),
+    "an accepted entry without a reason": lambda place: accepted_entry(place, "", "2027-01-31"),
     "no engine": lambda place: place.env.update(DOCKER_HOST=NOTHING_LISTENS),
     "a file where a folder is needed": a_file_in_the_way,
     "state files of an older version": write_old_state,

@@ -165,19 +165,23 @@ supervisor_client.release()
 OWN = """
 import sys, time
 from filelock import FileLock
-FileLock(sys.argv[1]).acquire()
+lock = FileLock(sys.argv[1])
+lock.acquire()
 print("owned", flush=True)
 time.sleep(600)
 """
 
 
 def test_a_borrowed_stack_outlives_its_process_and_ends_with_its_owner(tmp_path: Path) -> None:
-    with subprocess.Popen([*python(OWN), str(tmp_path / "owner.lock")], stdout=subprocess.PIPE, text=True) as owner:
+    owner = subprocess.Popen([*python(OWN), str(tmp_path / "owner.lock")], stdout=subprocess.PIPE, text=True)
+    try:
         assert owner.stdout
         assert owner.stdout.readline() == "owned\n"
         borrowed = subprocess.run([*python(BORROW), str(tmp_path)], stdout=subprocess.PIPE, text=True, check=True)
         folder = Path(borrowed.stdout.strip())
         assert is_alive(folder)
         assert processes_in(folder)
+    finally:
         owner.kill()
+        owner.communicate()
     assert await_gone(folder)

@@ -24,7 +24,7 @@ def project(place: Place) -> Place:
         file = commands / name
         file.write_text(
             f"#!{place.bin}/sh\n{ON_LINE}\n"
-            f'echo "{name}$on $*" >>"$HOME/calls"\n[ "${{BREAK:-nothing}}" != "$1$2" ] || exit 5\n'
+            f'echo "{name}$on $*" >>"$HOME/calls"\ncase "${{BREAK:-nothing}}" in "$1$2" | "$1$2$3") exit 5 ;; esac\n'
         )
         file.chmod(0o755)
     place.script("go", "exit 0")
@@ -51,10 +51,10 @@ def test_the_suite_runs_in_order(project: Place) -> None:
         "python -m pytest tests -n 2",
         "python on 3.3 -m pytest scenarios -n 2",
         "python on 3.3 -m pytest scenarios -n 2",
-        "python -m harness.evidence.compare --of-first .harness/evidence/3.3-process .harness/evidence/3.3",
+        "python -m harness compare --strict --of-first .harness/evidence/3.3-process .harness/evidence/3.3",
         "python on 2.11 -m pytest scenarios -n 2",
         "python on 2.11 -m pytest scenarios -n 2",
-        "python -m harness.evidence.compare --of-first .harness/evidence/2.11-process .harness/evidence/2.11",
+        "python -m harness compare --strict --of-first .harness/evidence/2.11-process .harness/evidence/2.11",
         "python on 2.11 -m pytest -q tests/legacy tests/both_lines --harness-stack embedded",
         "python -m benchmarks.soak --workers 4 --times 5",
         "python -m benchmarks --quick --json .harness/bench/quick.json",
@@ -93,8 +93,8 @@ def test_a_step_creates_its_environments_first(
         ("format--check", "ruff format --check ."),
         ("-mpytest", "python -m pytest tests -n 2"),
         (
-            "-mharness.evidence.compare",
-            "python -m harness.evidence.compare --of-first .harness/evidence/3.3-process .harness/evidence/3.3",
+            "-mharnesscompare",
+            "python -m harness compare --strict --of-first .harness/evidence/3.3-process .harness/evidence/3.3",
         ),
     ],
 )

@@ -1,74 +1,117 @@
-"""The upgrade check from its plan to the comparison, with scenarios that need neither services nor Airflow."""
+"""The upgrade check from its plan to the comparison; folders of evidence stand in for the sides' pytests."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from harness.compare.model import Comparison
 from harness.compare.verdicts import exit_code
+from harness.evidence.document import ScenarioDocument
 from harness.images.catalogue import BUILT_IN
 from harness.progress import SILENT
 from harness.settings import Settings
 from harness.upgrade import check
 from harness.upgrade.check import Plan, check_upgrade
-from harness.upgrade.sides import Scenarios, Side
-from tests.upgrade.conftest import write_scenario
+from harness.upgrade.migration import Migration
+from harness.upgrade.sides import Scenarios, Side, SideRun
+from tests.compare.builders import evidence, run, scenario, versions
+
+PASSED = scenario(run(xcoms={"load": {"return_value": 1}}))
+FAILED = scenario(run(state="failed", exit_code=1), outcome="failed", failure="load failed")
+Check = Callable[..., Comparison]
 
 
 @pytest.fixture
-def plan(project: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
-    monkeypatch.setattr(check, "find_airflow_of", lambda side, settings: (None, "this project has no Airflow"))
-    settings = Settings.load(project, BUILT_IN)
-    sides = Side("A", "baseline"), Side("B", "candidate")
-    return Plan(settings, *sides, Scenarios(project), project / "report")
+def plan(tmp_path: Path) -> Plan:
+    settings = Settings.load(tmp_path, BUILT_IN)
+    return Plan(settings, Side("A", "baseline"), Side("B", "candidate"), Scenarios(tmp_path), tmp_path / "report")
 
 
-def test_a_check_runs_both_sides_and_the_baseline_again(plan: Plan) -> None:
-    write_scenario(plan.settings.root, "assert world == 'baseline'")
+@pytest.fixture
+def ran() -> list[str]:
+    return []
 
-    compared = check_upgrade(plan, SILENT)
 
-    (difference,) = compared.differences
-    assert (difference.verdict, difference.field) == ("regression", "outcome")
+@pytest.fixture
+def check_with(monkeypatch: pytest.MonkeyPatch, ran: list[str]) -> Check:
+    """A check in which each session leaves the given evidence."""
+
+    def check_sides(plan: Plan, documents: Mapping[str, ScenarioDocument]) -> Comparison:
+        def write_evidence(side: Side, _scenarios: Scenarios, folder: Path, *_: object) -> SideRun:
+            ran.append(folder.name)
+            if side.failed:
+                return SideRun(side, folder, side.failed)
+            airflow = {"a": "2.11.2", "b": "3.3.2"}[folder.name[0]]
+            evidence(folder, documents[folder.name], versions=versions(airflow=airflow))
+            return SideRun(side, folder)
+
+        monkeypatch.setattr(check, "run_side", write_evidence)
+        monkeypatch.setattr(check, "find_airflow_of", lambda side, settings: (None, "this project has no Airflow"))
+        return check_upgrade(plan, SILENT)
+
+    return check_sides
+
+
+def test_a_check_runs_both_sides_and_the_baseline_again(plan: Plan, check_with: Check, ran: list[str]) -> None:
+    compared = check_with(plan, {"a": PASSED, "b": FAILED, "a-repeat": PASSED})
+
+    assert ran == ["a", "b", "a-repeat"]
+    assert "regression" in {one.verdict for one in compared.differences}
     assert exit_code(compared) == 1
     notes = {section.title: section.note for section in compared.sections}
     assert notes["Forecast: Airflow settings"] == "not done: this project has no Airflow"
     assert [note for title, note in notes.items() if title.startswith("Metadata database")] == [
         "not done: the baseline executed no run"
     ]
-    folders = sorted(file.parent.name for file in plan.evidence.rglob("session.json"))
-    assert folders == ["a", "a-repeat", "b"]
-
-    # A second check without a repeat knows what was unstable, and that nothing failed on the baseline alone.
-    again = check_upgrade(replace(plan, repeat=False), SILENT)
-    assert [one.field for one in again.differences] == ["outcome"]
-    assert not any("no unstable fields are known" in note for note in again.notes)
 
 
-def test_without_a_repeat_a_first_check_says_that_no_noise_is_known(plan: Plan) -> None:
-    compared = check_upgrade(replace(plan, repeat=False), SILENT)
+def test_without_a_repeat_an_earlier_check_says_what_is_unstable(plan: Plan, check_with: Check, ran: list[str]) -> None:
+    other = scenario(run(xcoms={"load": {"return_value": 2}}))
+    once = replace(plan, repeat=False)
 
-    assert any("no unstable fields are known" in note for note in compared.notes)
-    assert not (plan.evidence / "a-repeat").exists()
+    first = check_with(once, {"a": PASSED, "b": other})
+    assert any("no unstable fields are known" in note for note in first.notes)
+    assert exit_code(first) == 1
+
+    check_with(plan, {"a": PASSED, "b": PASSED, "a-repeat": other})
+    again = check_with(once, {"a": PASSED, "b": other})
+    assert [(one.verdict, one.field) for one in again.differences] == [("unstable", "xcoms.load.return_value")]
+    assert exit_code(again) == 0
+    assert ran == ["a", "b", "a", "b", "a-repeat", "a", "b"]
 
 
-def test_a_candidate_that_can_not_be_installed_is_a_result(plan: Plan) -> None:
+def test_a_candidate_that_can_not_be_installed_is_a_result(plan: Plan, check_with: Check, ran: list[str]) -> None:
     broken = replace(plan.candidate, failed="airflow==99: the package index has no such version")
 
-    compared = check_upgrade(replace(plan, candidate=broken), SILENT)
+    compared = check_with(replace(plan, candidate=broken), {"a": PASSED})
 
     assert compared.not_comparable == "side B (candidate): airflow==99: the package index has no such version"
     assert exit_code(compared) == 2
-    assert compared.baseline.scenarios == 1, "the evidence of the other side stays"
-    assert not (plan.evidence / "a-repeat").exists()
+    assert (compared.baseline.scenarios, compared.candidate.scenarios) == (1, 0), "the evidence of A stays"
+    assert ran == ["a", "b"]
 
 
-def test_a_baseline_of_which_nothing_ran_is_not_comparable(plan: Plan) -> None:
-    write_scenario(plan.settings.root, "raise OSError('no engine')")
+def test_a_baseline_of_which_nothing_ran_is_not_comparable(plan: Plan, check_with: Check) -> None:
+    nothing = scenario(outcome="failed", failure="EngineError: no Docker engine answers\nmore")
 
-    compared = check_upgrade(replace(plan, repeat=False), SILENT)
+    compared = check_with(replace(plan, repeat=False), {"a": nothing, "b": nothing})
 
-    assert str(compared.not_comparable).startswith("side A (baseline): no scenario ran a DAG: ")
+    assert compared.not_comparable == (
+        "side A (baseline): no scenario ran a DAG: EngineError: no Docker engine answers"
+    )
     assert exit_code(compared) == 2
+
+
+def test_a_failed_migration_fails_the_check(plan: Plan, check_with: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = Migration(failed="KeyError: no such revision", command="airflow db migrate")
+    monkeypatch.setattr(check, "migrate", lambda *_: failed)
+
+    compared = check_with(replace(plan, repeat=False), {"a": PASSED, "b": PASSED})
+
+    (difference,) = compared.differences
+    assert (difference.scenario, difference.verdict) == ("metadata database", "regression")
+    assert exit_code(compared) == 1

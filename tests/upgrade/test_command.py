@@ -55,6 +55,7 @@ def upgrade(folder: Path, root: Path, *arguments: str, code: int) -> Comparison:
     return Comparison.model_validate_json((folder / ".harness" / "upgrade" / "comparison.json").read_text())
 
 
+@pytest.mark.at_length
 def test_equal_versions_have_no_difference(folder: Path, pytestconfig: pytest.Config) -> None:
     same = f"airflow-python={os.environ['HARNESS_AIRFLOW_PYTHON']}"
     compared = upgrade(folder, pytestconfig.rootpath, "--to", same, "--no-repeat", code=0)

@@ -52,12 +52,6 @@ def test_a_side_runs_the_scenarios_and_leaves_their_evidence(project: Path, serv
     assert "1 deselected" in (ended.evidence / LOG).read_text()
 
 
-def test_a_side_without_a_scenario_has_no_results(project: Path, services: ServiceSession) -> None:
-    ended = run(project, services, "-k", "nothing")
-
-    assert ended.failed == "pytest collected no scenario: name a file that has one, or run every DAG with --date DATE"
-
-
 def test_a_side_that_can_not_run_starts_nothing(project: Path, services: ServiceSession) -> None:
     ended = run(project, services, side=Side("B", "candidate", failed="pandas==99: no such version"))
 
@@ -103,6 +97,11 @@ def test_a_side_is_chosen_by_options_of_pytest() -> None:
         ),
         (4, "ERROR: unknown setting 'colour': remove it\n", "unknown setting 'colour': remove it"),
         (-9, "collecting\n", "collecting (pytest was ended by signal 9)"),
+        (
+            5,
+            "1 deselected",
+            "pytest collected no scenario: name a file that has one, or run every DAG with --date DATE",
+        ),
         (3, "", "(no output) (pytest exited with 3)"),
     ],
 )

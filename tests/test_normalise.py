@@ -1,0 +1,38 @@
+"""Normalise the values that differ in every run, and find the warnings of a log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.evidence.evidence import find_warnings
+from harness.evidence.normalise import normalise
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("2026-11-23T01:31:18.293234Z [info] x", "TIME [info] x"),
+        ("[2026-11-23 01:31:24,613] x", "[TIME] x"),
+        ("[2026-11-23T01:31:24.613+0000] x", "[TIME] x"),
+        ("run 01a20607-6795-7a78-9b77-84fd53d8999f", "run UUID"),
+        ("request_id: 18EA8A6BF133BCB8,", "request_id: ID,"),
+        ("at 0x7f3a90b1 on http://127.0.0.1:49153/x", "at ADDRESS on http://127.0.0.1:PORT/x"),
+        ("listing_2021-01-01.csv has 12 rows", "listing_2021-01-01.csv has 12 rows"),
+    ],
+)
+def test_times_ids_and_ports_become_words(text: str, same: str) -> None:
+    assert normalise(text) == same
+
+
+def test_warnings_of_both_airflow_lines_without_their_times(tmp_path: Path) -> None:
+    log = f"""2026-11-23T01:31:18.1Z [warning  ] Could not import {tmp_path}/x
+2026-11-23T01:31:18.2Z [info     ] fine
+[2026-11-23T01:31:24.613+0000] {{cli.py:283}} WARNING - Dag not found
+/lib/base.py:22 DeprecationWarning: old"""
+    assert find_warnings(log, tmp_path) == (
+        "TIME [warning  ] Could not import HOME/x",
+        "[TIME] {cli.py:283} WARNING - Dag not found",
+        "/lib/base.py:22 DeprecationWarning: old",
+    )
