@@ -200,6 +200,8 @@ def compare_tables(
     """Yield the changes of the watched tables. A table that can't be read is absent."""
     for name in sorted(before.keys() | after.keys()):
         path, (old, new) = ("tables", name), (before.get(name), after.get(name))
+        if old == new and repr(old) == repr(new):  # == alone does not tell 1 from 1.0
+            continue
         reasons = tuple(one.unreadable for one in (old, new) if one is not None and one.unreadable)
         if old is None or old.unreadable is not None:
             if new is not None and new.unreadable is None:
