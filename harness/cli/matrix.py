@@ -34,20 +34,22 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
-    # Other commands need neither pytest nor the clients of services, which take long to import.
+    from harness.upgrade.combinations import read_combinations
+
+    check_scenario_options(chosen)
+    settings = Settings.load(root, BUILT_IN, {"stack": chosen.stack})
+    combinations = read_combinations(settings, chosen.matrix, chosen.only)
+
+    # pytest and the clients of services take long to import, which an error does not wait for.
     from rich.console import Console
 
     from harness.output import output_errors, write
     from harness.progress import show_progress
-    from harness.upgrade.combinations import read_combinations
     from harness.upgrade.matrix_table import format_markdown, print_matrix
     from harness.upgrade.run_matrix import run_matrix
     from harness.upgrade.sides import Scenarios
     from harness.upgrade.write import REPORT, prepare_folder
 
-    check_scenario_options(chosen)
-    settings = Settings.load(root, BUILT_IN, {"stack": chosen.stack})
-    combinations = read_combinations(settings, chosen.matrix, chosen.only)
     folder = (chosen.report or root / REPORT_FOLDER).resolve()  # pytest runs in another folder
     prepare_folder(folder)
     with show_progress() as progress:

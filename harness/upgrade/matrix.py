@@ -75,7 +75,7 @@ class Matrix(Data):
 def make_column(
     name: str, to: Sequence[str], without: Mapping[str, str], side: Side | str, first: Side | None = None
 ) -> Column:
-    """Return the column of a combination from its evidence, or from the reason why there is none.
+    """Return the column of a combination from its evidence, or from the reason why it has no results.
 
     `first` is the evidence of the first column.
     """

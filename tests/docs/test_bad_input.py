@@ -216,7 +216,6 @@ GIVEN: dict[str, Callable[[Place], object]] = {
         "def test_it(world):\n    world.earlier_run('orders', '2021-01-01', state='ok')\n"
     ),
     "a combination with an invalid name": lambda place: place.pyproject('matrix."../next".to = []'),
-    "a combination with an unknown entry": lambda place: place.pyproject("matrix.next.too = []"),
     "a combination with an invalid target": lambda place: place.pyproject('matrix.next.to = ["3.3.2"]'),
     "a combination that leaves out a missing scenario": lambda place: place.pyproject(
         'matrix.next.without = {"test_no.py" = "no engine"}'
