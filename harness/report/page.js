@@ -1,4 +1,3 @@
-"use strict";
 (() => {
   const table = document.querySelector("table.scenarios");
   const rows = [...table.tBodies[0].rows];
@@ -8,7 +7,7 @@
   const form = document.querySelector("form.filter");
 
   const filter = () => {
-    const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = typedWords(words);
     const outcome = form.elements.outcome.value;
     let count = 0;
     for (const row of rows) {
@@ -36,26 +35,13 @@
     table.tBodies[0].append(...rows);
   };
 
-  // A link to a scenario opens the scenario and moves the keyboard focus there.
-  const open = () => {
-    const found = document.getElementById(location.hash.slice(1));
-    if (!found || !found.matches("details.scenario")) return;
-    found.open = true;
-    found.querySelector("summary").focus({ preventScroll: true });
-    found.scrollIntoView({ block: "start" });
-  };
-
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", filter);
   for (const button of table.querySelectorAll("button[data-sort]")) {
     button.addEventListener("click", () => sort(button));
   }
-  // A second click on the same link does not change the hash, so no hashchange event follows.
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest("a[href^='#s']");
-    if (link && link.hash === location.hash) open();
-  });
-  window.addEventListener("hashchange", open);
   filter(); // The browser may have kept the typed text.
-  open();
+  followLinks((found) => {
+    if (found.matches("details.scenario")) focusCard(found);
+  });
 })();

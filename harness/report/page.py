@@ -1,18 +1,12 @@
-"""The page: one HTML file that loads nothing, enforced by a content security policy."""
+"""The page of a test session: one HTML file that loads nothing."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from base64 import b64encode
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
-
 from harness.evidence.evidence import Evidence
+from harness.html_page import render_page
 from harness.report.charts import BOX_HEIGHT, gantt, graph
 from harness.report.model import Scenario, Session
 from harness.report.sections import stored_objects, version_lines
@@ -37,11 +31,9 @@ SIGNS = {
 
 def page(session: Session) -> str:
     """Return the session as HTML; all data is escaped, and only the page's own script runs."""
-    style, script = _asset("page.css"), _asset("page.js")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"size": size, "clock": clock, "pretty": pretty}
-    template = environment.from_string(_asset("page.html"))
-    return template.render(
+    return render_page(
+        "harness.report",
+        {"size": size, "clock": clock, "pretty": pretty},
         session=session,
         stacks={stack.stack_id: stack for stack in session.stacks},
         versions=version_lines(session.versions),
@@ -57,9 +49,6 @@ def page(session: Session) -> str:
         few_objects=FEW_OBJECTS,
         most_rows=ROWS,
         cell=cell,
-        style=Markup(style),  # noqa: S704 - our own file
-        script=Markup(script),  # noqa: S704 - our own file
-        policy=f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'",
     )
 
 
@@ -108,12 +97,3 @@ def clock(seconds: float | None) -> str:
 
 def pretty(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-@cache
-def _asset(name: str) -> str:
-    return (files("harness.report") / name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    return f"sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -38,7 +38,7 @@ def test_data_is_escaped() -> None:
 
 def test_a_failed_card_is_open_with_the_exception_on_top() -> None:
     text = page(a_session())
-    cards = [attrs for tag, attrs in Elements(text).found if tag == "details" and attrs.get("class") == "scenario"]
+    cards = [attrs for tag, attrs in Elements(text).found if tag == "details" and attrs.get("class") == "scenario card"]
     assert [attrs["id"] for attrs in cards if "open" in attrs] == ["s1", "s3"]
     cause = f"crunch: ValueError: {escape(HOSTILE)}"
     assert f'<span class="why">{cause}</span>' in text
