@@ -19,6 +19,7 @@ from harness.evidence.normalise import normalise
         ("run 01a20607-6795-7a78-9b77-84fd53d8999f", "run UUID"),
         ("request_id: 18EA8A6BF133BCB8,", "request_id: ID,"),
         ("at 0x7f3a90b1 on http://127.0.0.1:49153/x", "at ADDRESS on http://127.0.0.1:PORT/x"),
+        ("<airflow.utils.types.ArgNotSet object at 0x7f3a90b1>", "NOTSET"),
         ("listing_2021-01-01.csv has 12 rows", "listing_2021-01-01.csv has 12 rows"),
     ],
 )

@@ -208,6 +208,13 @@ def test_times_far_from_today_are_data() -> None:
     assert normalise("2026-99-99T00:00:00") == "2026-99-99T00:00:00"
 
 
+def test_numbers_that_json_lacks_are_texts() -> None:
+    numbers = [float("nan"), float("inf"), -float("inf"), {"a": float("nan")}]
+    document = build(replace(RUN, xcoms={("b", "return_value"): numbers})).run
+    written = json.loads(document.model_dump_json(), parse_constant=pytest.fail)
+    assert written["xcoms"]["b"]["return_value"] == ["NaN", "Infinity", "-Infinity", {"a": "NaN"}]
+
+
 def describe(
     content: bytes, key: str = "k", headers: dict[str, str] | None = None
 ) -> tuple[dict[str, Any], str | None]:

@@ -30,7 +30,7 @@ from harness.compare.unstable import (
     index_fields,
     without_positions,
 )
-from harness.compare.values import keep, show
+from harness.compare.values import count_nouns, keep, show
 from harness.compare.verdicts import ABSENT, NOT_RUN, Verdict, find_rule
 from harness.errors import NotComparableError
 from harness.evidence.document import FolderDocument, RunDocument, ScenarioDocument
@@ -310,7 +310,9 @@ def _list_notes(
     else:
         unknown = [name for name in common if name not in unstable.scenarios]
         if unknown:
-            yield f"{len(unknown)} scenarios have no second run of the baseline, among them {unknown[0]}"
+            have = "has" if len(unknown) == 1 else "have"
+            number = count_nouns(len(unknown), "scenario")
+            yield f"{number} {have} no second run of the baseline, among them {unknown[0]}"
         yield from (
             f"not filtered, although it differs between two runs of the baseline: {one}" for one in unstable.flaky
         )

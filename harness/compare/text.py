@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from harness.compare.accepted import list_versions
 from harness.compare.groups import Group, group_differences
 from harness.compare.model import FOLDER, Comparison
+from harness.compare.values import count_nouns
 from harness.compare.verdicts import BY_IMPORTANCE, exit_code
 from harness.shown_text import shown_text
 
 MOST, DETAILS, NAMES = 20, 4, 12
 """Differences, lines of detail of each, and changed versions that are shown without `--all`."""
+WIDEST = 60
+"""Characters of a cell to which the other cells of its column are aligned."""
 
 
 def format_text(comparison: Comparison, everything: bool = False, strict: bool = False) -> str:
@@ -23,14 +26,14 @@ def _lines(comparison: Comparison, everything: bool, strict: bool) -> Iterator[s
     for word, side in (("baseline ", comparison.baseline), ("candidate", comparison.candidate)):
         shards = f", {side.shards} shards" if side.shards > 1 else ""
         main = ", ".join(f"{name} {version}" for name, version in list(list_versions(side.versions).items())[:2])
-        yield f"{word}  {side.label}: {side.scenarios} scenarios{shards}{f', {main}' if main else ''}"
+        yield f"{word}  {side.label}: {count_nouns(side.scenarios, 'scenario')}{shards}{f', {main}' if main else ''}"
     yield from _list_changed_versions(comparison, everything)
     if comparison.not_comparable is not None:
         yield f"not comparable: {comparison.not_comparable}"
         return
     for section in comparison.sections:
         yield from ("", section.title, *((f"  {section.note}",) if section.note else ()))
-        yield from (f"  {'  '.join(row)}" for row in (section.header, *section.rows) if row)
+        yield from (f"  {row}" for row in _align([row for row in (section.header, *section.rows) if row]))
     yield from ("", summarise(comparison, strict))
     yield from (f"  FAILS  {problem}" for problem in comparison.problems)
     groups = group_differences([one for one in comparison.differences if one.accepted is None])
@@ -39,6 +42,16 @@ def _lines(comparison: Comparison, everything: bool, strict: bool) -> Iterator[s
     if len(groups) > MOST and not everything:
         yield f"... and {len(groups) - MOST} more: --all shows them"
     yield from _list_rest(comparison)
+
+
+def _align(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the rows of a table as lines with aligned columns. Cells wider than WIDEST don't widen their column."""
+    widths = [
+        max((len(row[column]) for row in rows if column < len(row) and len(row[column]) <= WIDEST), default=0)
+        for column in range(max(map(len, rows), default=0))
+    ]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
 
 
 def _list_changed_versions(comparison: Comparison, everything: bool) -> Iterator[str]:
@@ -64,7 +77,8 @@ def summarise(comparison: Comparison, strict: bool = False) -> str:
     if accepted:
         counts.append(f"{accepted} accepted")
     word = "FAILED" if exit_code(comparison, strict) else "passed"
-    return f"{word}: {len(comparison.scenarios)} scenarios compared, {', '.join(counts) or 'no difference'}"
+    compared = count_nouns(len(comparison.scenarios), "scenario")
+    return f"{word}: {compared} compared, {', '.join(counts) or 'no difference'}"
 
 
 def _format_group(number: int, group: Group, everything: bool) -> Iterator[str]:

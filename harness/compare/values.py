@@ -21,6 +21,11 @@ def show(value: Any, length: int = SHOWN) -> str:
     return text if len(text) <= length else f"{text[:length]}... ({len(text)} characters)"
 
 
+def count_nouns(number: int, noun: str) -> str:
+    """Return `1 scenario`, `2 scenarios`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def keep(value: Any) -> Any:
     """Return the value, or a cut text of it if it is large."""
     if value is ABSENT:

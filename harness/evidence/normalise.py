@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,8 @@ TIMES = (
 NEAR = dt.timedelta(days=2)
 """How far from today a time is data, such as the interval of a run."""
 CHANGING = (
+    # A value that is not set, which Airflow 3 writes as this word.
+    (re.compile(r"<[\w.]+\.ArgNotSet object at 0x[0-9a-f]+>"), "NOTSET"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),
     (re.compile(r"\b[0-9a-fA-F]{16,}\b"), "ID"),
     (re.compile(r"\b0x[0-9a-f]+\b"), "ADDRESS"),
@@ -74,7 +77,7 @@ class Normaliser:
         if isinstance(value, Mapping):
             return self.names_and_values({name: part for name, part in value.items() if name not in AWS_ANSWER})
         if isinstance(value, float) and not math.isfinite(value):
-            return str(value)  # JSON has no such number
+            return json.dumps(value)  # JSON has no such number, so it is the text "NaN", "Infinity" or "-Infinity"
         return value
 
     def names_and_values(self, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,8 @@ def test_twenty_lines_show_the_most_important_differences() -> None:
     sides = [side(scenario(run(xcoms=xcoms(n), tasks=tasks[n]))) for n in (0, 1)]
     comparison = compare_sides(*sides)
     lines = format_text(comparison).splitlines()
-    assert lines[4].startswith("FAILED: 1 scenarios compared, 1 regression, ")
+    assert lines[0] == "baseline   side: 1 scenario, airflow 2.11.2, python 3.12.3"
+    assert lines[4].startswith("FAILED: 1 scenario compared, 1 regression, ")
     assert lines[5].startswith("  1. regression")
     assert "... and 11 more: --all shows them" in lines
     assert "more: --all" not in format_text(comparison, everything=True)
@@ -75,6 +76,18 @@ def test_sections_come_before_the_differences() -> None:
     assert text.index("Forecast") < text.index("FAILS  accepted.toml") < text.index("  1. changed")
     assert "### Forecast" in format_markdown(comparison)
     assert read_xml(format_junit(comparison)).get("failures") == "2"
+
+
+def test_the_columns_of_a_section_are_aligned() -> None:
+    rows = (("a", "airflow 2.11.2", "-"), ("candidate", "x"))
+    section = Section(title="Sides", header=("side", "versions"), rows=rows)
+    lines = format_text(hostile().model_copy(update={"sections": (section,)})).splitlines()
+    at = lines.index("Sides")
+    assert lines[at + 1 : at + 4] == [
+        "  side       versions",
+        "  a          airflow 2.11.2  -",
+        "  candidate  x",
+    ]
 
 
 def test_a_side_that_can_not_be_compared() -> None:

@@ -109,7 +109,7 @@ def test_a_damaged_file_of_unstable_fields_is_one_line(tmp_path: Path) -> None:
 def test_the_report_says_that_there_is_no_second_run() -> None:
     one, other = side(scenario(run())), side(scenario(run(), name="b"), scenario(run()))
     assert compare_sides(one, one).notes[0].startswith("no unstable fields are known")
-    assert compare_sides(other, other, one).notes[0] == "1 scenarios have no second run of the baseline, among them b"
+    assert compare_sides(other, other, one).notes[0] == "1 scenario has no second run of the baseline, among them b"
     assert compare_sides(one, one, one).notes == (
         "the baseline has no list of its DAGs, so DAGs, import errors and schedules were not compared",
         "the candidate has no list of its DAGs, so DAGs, import errors and schedules were not compared",
