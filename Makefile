@@ -25,7 +25,7 @@ ACTIONLINT := v1.7.12
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole equal-3.3 equal-2.11 folders embedded matrix lines examples locks docs images actionlint venv test-engine chromium bench bench-gate soak soak-ci corpus
+.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole equal-3.3 equal-2.11 folders embedded matrix lines examples locks docs images actionlint venv test-engine chromium bench bench-gate soak soak-ci corpus identical
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -117,6 +117,13 @@ examples: images airflow-3.3 airflow-2.11 ## run Airflow's example DAGs with bot
 
 corpus: airflow-3.3 airflow-2.11 ## run real breaks between versions, and count those that the comparison names rightly
 	@$(BIN)/python -m tests.upgrade_corpus $(ARGS)
+
+PAIRS ?= 10
+identical: images airflow-3.3 airflow-2.11 ## compare sides with identical versions (PAIRS=10), on two Airflow lines
+	@for line in 3.3 2.11; do \
+	    $(BIN)/python -m tests.identical --airflow-python .harness/airflow/$$line/bin/python --pairs $(PAIRS) \
+	        --folder .harness/identical/$$line -n $(WORKERS) || exit; \
+	done
 
 # Existing pins are kept unless an input changes or UPGRADE=1.
 locks: venv ## update the locks from pyproject.toml and every .in file

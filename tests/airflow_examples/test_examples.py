@@ -1,13 +1,11 @@
 """Airflow's example DAGs: both runners end with the exit code of the bare command.
 
-`make examples` runs these tests on two Airflow lines. Left out are examples that need the internet, another service, a
-virtual environment or a person, and examples that wait for a run of another DAG.
+`make examples` runs these tests on two Airflow lines.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -21,55 +19,9 @@ from harness.airflow.metadata import fresh_database
 from harness.airflow.runners import Execute, process
 from harness.errors import RunOutcomeError
 from harness.world import World
+from tests.airflow_examples import DATE, ON_BOTH_LINES, ONLY_IN_AIRFLOW_2, SINCE_AIRFLOW_3, copy_examples
 
-DATE = "2026-03-02"
 BARE_TIMEOUT = 300
-PACKAGES = ("airflow/example_dags", "airflow/providers/standard/example_dags")
-ON_BOTH_LINES = [
-    "example_bash_operator",
-    "example_branch_datetime_operator",
-    "example_branch_dop_operator_v3",
-    "example_branch_labels",
-    "example_complex",
-    "example_display_name",
-    "example_dynamic_task_mapping",
-    "example_dynamic_task_mapping_with_no_taskflow_operators",
-    "example_nested_branch_dag",
-    "example_params_trigger_ui",
-    "example_params_ui_tutorial",
-    "example_passing_params_via_test_command",
-    "example_sensor_decorator",
-    "example_setup_teardown",
-    "example_setup_teardown_taskflow",
-    "example_short_circuit_operator",
-    "example_skip_dag",
-    "example_task_group",
-    "example_task_group_decorator",
-    "example_trigger_controller_dag",
-    "example_trigger_target_dag",
-    "example_weekday_branch_operator",
-    "example_workday_timetable",
-    "example_xcom",
-    "example_xcom_args",
-    "example_xcom_args_with_operators",
-    "latest_only",
-    "latest_only_with_trigger",
-    "tutorial",
-    "tutorial_dag",
-    "tutorial_taskflow_api",
-    "tutorial_taskflow_templates",
-]
-SINCE_AIRFLOW_3 = [
-    "asset_consumes_1",
-    "asset_produces_1",
-    "asset_with_extra_by_yield",
-    "example_custom_weight",
-    "example_failed_dag",
-    "example_simplest_dag",
-    "example_task_group_mapping",
-    "example_task_mapping_second_order",
-]
-ONLY_IN_AIRFLOW_2 = ["dataset_consumes_1", "dataset_produces_1", "dataset_with_extra_by_yield", "example_sla_dag"]
 
 pytestmark = pytest.mark.at_length
 
@@ -77,11 +29,7 @@ pytestmark = pytest.mark.at_length
 @pytest.fixture(scope="session")
 def examples(harness_airflow: AirflowEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dags folder with the examples of the Airflow environment."""
-    folder = tmp_path_factory.mktemp("examples")
-    for package in PACKAGES if harness_airflow.major >= 3 else PACKAGES[:1]:
-        (source,) = [path for root in harness_airflow.folders if (path := Path(root) / package).is_dir()]
-        shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
+    return copy_examples(harness_airflow, tmp_path_factory.mktemp("examples"))
 
 
 @pytest.fixture

@@ -1,0 +1,77 @@
+"""Compare sides with identical versions: all that differs must be unstable.
+
+`python -m tests.identical --airflow-python PYTHON --pairs 10`
+
+The chapter's scenarios and 20 of Airflow's example DAGs run in pairs + 2 sessions. Each session is compared with the
+next one, and the session after that is the repeat. Exits with 1 if a comparison has a difference that is not unstable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.airflow.environments import find_environment
+from harness.compare.compare import compare_sides
+from harness.compare.read import read_side
+from harness.progress import show_progress
+from harness.upgrade.every_dag import write_scenarios
+from harness.upgrade.services import share_services
+from harness.upgrade.sides import Scenarios, Side, run_side
+from tests.airflow_examples import DATE, ON_BOTH_LINES, copy_examples
+
+ROOT = Path(__file__).parents[1]
+CHAPTER = ("scenarios", "-m", "not one_runner and not at_length")
+EXAMPLES = 20
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.identical")
+    parser.add_argument("--airflow-python", type=Path, required=True)
+    parser.add_argument("--pairs", type=int, default=10)
+    parser.add_argument("--folder", type=Path, default=ROOT / ".harness" / "identical")
+    parser.add_argument("-n", dest="workers", default="2")
+    chosen = parser.parse_args()
+    python = chosen.airflow_python.absolute()
+    with tempfile.TemporaryDirectory() as temporary, share_services(ROOT) as services_of, show_progress() as progress:
+        examples = copy_examples(find_environment(python), Path(temporary, "dags"))
+        dags = write_scenarios(ON_BOTH_LINES[:EXAMPLES], DATE, Path(temporary), ROOT)
+        sides = {
+            "chapter": (Side("A", "baseline", python), Scenarios(ROOT, (*CHAPTER, "-n", chosen.workers))),
+            "examples": (
+                Side("A", "baseline", python, dags_folder=examples),
+                Scenarios(ROOT, (*dags.arguments, "-n", chosen.workers)),
+            ),
+        }
+        for number in range(chosen.pairs + 2):
+            for name, (side, scenarios) in sides.items():
+                folder = chosen.folder / name / str(number)
+                folder.mkdir(parents=True, exist_ok=True)
+                run = run_side(side, scenarios, folder, services_of(side), progress, f"{name}, session {number + 1}")
+                if run.failed:
+                    print(f"{name}, session {number + 1}: {run.failed}", file=sys.stderr)
+                    return 2
+    lines = [line for name in sides for line in find_differences(chosen.folder / name, chosen.pairs)]
+    print("\n".join(lines) or f"{chosen.pairs} pairs: no difference but unstable fields")
+    return 1 if lines else 0
+
+
+def find_differences(folder: Path, pairs: int) -> Iterator[str]:
+    """Yield one line for each difference of a pair that is not unstable; print what each pair has."""
+    sessions = [read_side([folder / str(number)]) for number in range(pairs + 2)]
+    for number in range(pairs):
+        compared = compare_sides(*sessions[number : number + 3])
+        others = [one for one in compared.differences if one.verdict != "unstable"]
+        unstable = sorted({one.field for one in compared.differences if one.verdict == "unstable"})
+        print(
+            f"{folder.name}, pair {number + 1}: {len(compared.scenarios)} scenarios compared, "
+            f"unstable: {', '.join(unstable) or 'nothing'}"
+        )
+        yield from (f"{folder.name}, pair {number + 1}: {one.scenario}: {one.field}: {one.message}" for one in others)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
