@@ -75,6 +75,14 @@ def test_every_block_of_a_tutorial_works(
     assert done == expected
 
 
+def test_the_readme_shows_the_check_of_the_tutorial(pytestconfig: pytest.Config) -> None:
+    shown = blocks(pytestconfig.rootpath / "README.md")[0].text
+    command, output = shown.removeprefix("$ ").split("\n", 1)
+    page = blocks(pytestconfig.rootpath / "docs" / "upgrade.md")
+    assert command == UPGRADE
+    assert missing(output, "".join(block.text for block in page)) is None
+
+
 def test_missing_finds_the_first_line_that_differs() -> None:
     output = "==== test ====\n x.py  .   [100%]\n took 3 s\nend\n"
     assert missing("= test =\nx.py .  [100%]\n...\ntook ... s\n", output) is None
