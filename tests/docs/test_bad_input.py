@@ -220,6 +220,11 @@ GIVEN: dict[str, Callable[[Place], object]] = {
     "a combination that leaves out a missing scenario": lambda place: place.pyproject(
         'matrix.next.without = {"test_no.py" = "no engine"}'
     ),
+    "the lock of another tool": lambda place: (place.folder / "poetry.lock").touch(),
+    "a package index that does not answer": lambda place: place.env.update(
+        UV_DEFAULT_INDEX="http://127.0.0.1:9/simple", UV_HTTP_RETRIES="0"
+    ),
+    "no package index": lambda place: place.env.update(UV_NO_INDEX="1", UV_OFFLINE="1"),
     "evidence of another schema": lambda place: evidence_of_b(place, '"schema_version":4', '"schema_version":3'),
     "truncated evidence": lambda place: evidence_of_b(place, "}]}", ""),
     "evidence nested too deeply": lambda place: evidence_of_b(place, '"runs":[', '"runs":[' + "[" * 5000),
