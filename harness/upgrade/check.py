@@ -12,7 +12,7 @@ from harness.compare.compare import compare_sides, find_unstable
 from harness.compare.model import Comparison, Section, SideSummary
 from harness.compare.read import Side as Evidence
 from harness.compare.read import read_side
-from harness.compare.unstable import read_unstable, write_unstable
+from harness.compare.unstable import UnstableFields, read_unstable, write_unstable
 from harness.dag_reading import read_dags
 from harness.errors import HarnessError, SettingsError
 from harness.evidence.document import SESSION_FILE, SessionDocument, Versions

@@ -23,6 +23,7 @@ from harness.evidence.document import (
 from tests.compare.builders import SCENARIO, brief, compare, run, scenario, side, stored, task, versions
 
 JUNE, MAY = "2021-06-01T00:00:00+00:00", "2021-05-01T00:00:00+00:00"
+NEXT = (Interval(logical_date=JUNE, start=MAY, end=JUNE),)
 Changes = dict[str, Any]
 
 
@@ -134,8 +135,8 @@ def call(action: str = "CreateModel", status: int = 200, **changes: Any) -> AwsC
         ({"order": ("a", "b")}, {"order": ("b", "a")}, []),
         ({"containers_past_relay": ("a",)}, {"containers_past_relay": ()}, []),
         (
-            {"schedule": Schedule(timetable="CronDataIntervalTimetable", anchor="x", catchup=True)},
-            {"schedule": Schedule(timetable="CronTriggerTimetable", anchor="x", catchup=False)},
+            {"schedule": Schedule(timetable="CronDataIntervalTimetable", anchor="x", catchup=True, next=NEXT)},
+            {"schedule": Schedule(timetable="CronTriggerTimetable", anchor="x", catchup=False, next=NEXT)},
             [("changed", "schedule.timetable"), ("changed", "schedule.catchup")],
         ),
     ],

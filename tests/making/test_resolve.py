@@ -135,9 +135,7 @@ def test_an_index_that_does_not_answer_is_the_reason(
     airflows: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", f"{NOWHERE}/simple")
-    with pytest.raises(
-        AirflowEnvironmentError, match=r"index does not answer \(ConnectionE|Failed to fetch: .*refused"
-    ):
+    with pytest.raises(AirflowEnvironmentError, match=r"index does not answer \(ConnectionE|Failed to fetch:.*refused"):
         resolve(wanted(target), BEFORE, tmp_path)
 
 

@@ -127,7 +127,7 @@ def test_services_answer_at_the_fixed_ports_with_the_fixed_credentials(fixed: Se
         assert connection.execute("SELECT count(*) FROM seen").fetchone() == (0,)
     with fixed_stack.postgres.connect("listings") as connection:
         assert connection.info.password == POSTGRES_PASSWORD
-    assert requests.get(f"http://localhost:{fixed.aws_port}/mock/", timeout=10).json() == {"mock": True}
+    assert requests.get(f"http://localhost:{fixed.aws_port}/mock/", timeout=10).json()["mock"] is True
     assert docker.DockerClient(base_url=f"tcp://localhost:{fixed.relay_port}").ping()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.airflow.making.uv import Uv
 from tools.environments.lines import HARNESS, LINES
 
-EXTRAS = ("aws-mock", "chapter", "compatibility", "dev", "docs", "embedded", "parallel", "upgrade", "watch")
+EXTRAS = ("aws-mock", "chapter", "compatibility", "dev", "docs", "embedded", "parallel", "parquet", "upgrade", "watch")
 """The extras of pyproject that .venv has: all except Airflow."""
 
 
