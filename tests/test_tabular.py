@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
+import sys
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from harness.evidence.tabular import Format, NoTableError, find_format, summarise
 
@@ -73,17 +77,23 @@ def test_formats() -> None:
     assert find_format("a.txt", "text/plain") is None
 
 
-def test_parquet_is_an_extra() -> None:
-    try:
-        import pyarrow
-    except ImportError:
-        with pytest.raises(NoTableError, match=r"Parquet needs the extra: pip install 'airflow-scenario-harness\[parq"):
-            summarise(io.BytesIO(b"PAR1"), "parquet", 4)
-        return
-    from pyarrow import parquet
+def test_parquet_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # as if it were not installed
+    with pytest.raises(NoTableError, match=r"Parquet needs the extra: pip install 'airflow-scenario-harness\[parquet"):
+        summarise(io.BytesIO(b"PAR1"), "parquet", 4)
 
-    content = io.BytesIO()
-    parquet.write_table(pyarrow.table({"a": [1, None], "b": ["x", "y"]}), content)
-    content.seek(0)
-    table = summarise(content, "parquet", 100)
-    assert (table.columns, table.rows) == ({"a": "integer", "b": "text"}, 2)
+
+def test_parquet() -> None:
+    file = io.BytesIO()
+    columns = {"item": ["pen", "ink"], "price": [1.5, None], "sold": [dt.date(2026, 3, 1), dt.date(2026, 3, 2)]}
+    parquet.write_table(pyarrow.table(columns), file)
+    size = file.tell()
+    file.seek(0)
+    summary = summarise(file, "parquet", size)
+    assert (summary.rows, len(set(summary.row_digests))) == (2, 2)
+    assert summary.columns == {"item": "text", "price": "number", "sold": "text"}
+
+
+def test_a_file_that_is_not_parquet_has_no_table() -> None:
+    with pytest.raises(NoTableError, match="it is not Parquet"):
+        summarise(io.BytesIO(b"PAR1"), "parquet", 4)
