@@ -83,6 +83,7 @@ store = "aws://${minio.access_key}:${minio.secret_key}@/?endpoint_url=${minio.ur
 """
 
 
+@pytest.mark.at_length  # in CI, the scenario of the mounted socket uses the same runner
 def test_a_run_in_an_image_leaves_the_evidence_of_one_on_this_machine(
     tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
