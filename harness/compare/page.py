@@ -26,7 +26,7 @@ WORDS: Final = 20_000
 """Characters of a group that the filter searches."""
 SIGNS: Final = {
     "regression": "✗",
-    "missing": "−",
+    "missing": "-",
     "changed": "≠",
     "new": "+",
     "warning": "!",

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
-from os.path import commonprefix
 from typing import Any, Final, NamedTuple
 
 from harness.compare.model import Difference
@@ -15,6 +14,8 @@ LINES: Final = 300
 """Lines of a value that are compared, which takes quadratic time at worst."""
 LENGTH: Final = 2000
 """Characters of a line."""
+WIDTH: Final = 60
+"""Characters of a JSON value that is shown in one line, unless it has no members."""
 CONTEXT: Final = 3
 """Equal lines that are shown before and after a line that differs."""
 CUT: Final = re.compile(r"\.\.\. \(\d+ characters\)\Z")
@@ -104,8 +105,23 @@ def _split(value: Any, as_text: bool) -> list[str]:
     if isinstance(value, str) and CUT.search(value):
         value = _read_cut(value)
     elif not isinstance(value, str) or not as_text or not value:
-        value = json.dumps(value, indent=2, ensure_ascii=False)
+        return list(_format_json(value))
     return [str(line) for line in value.split("\n")]
+
+
+def _format_json(value: Any, indent: str = "", name: str = "", comma: str = "") -> Iterator[str]:
+    """Yield the lines of a value; what fits into one line is not split."""
+    text = json.dumps(value, ensure_ascii=False)
+    if len(text) <= WIDTH or not isinstance(value, dict | list):
+        yield f"{indent}{name}{text}{comma}"
+        return
+    yield f"{indent}{name}{text[0]}"
+    names = [f"{json.dumps(key, ensure_ascii=False)}: " for key in value] if isinstance(value, dict) else []
+    members = list(value.values() if isinstance(value, dict) else value)
+    for number, member in enumerate(members):
+        more = "," if number < len(members) - 1 else ""
+        yield from _format_json(member, f"{indent}  ", names[number] if names else "", more)
+    yield f"{indent}{text[-1]}{comma}"
 
 
 def _read_cut(value: str) -> str:
@@ -145,12 +161,18 @@ def _shorten(lines: Sequence[str], first: bool, last: bool) -> Iterator[Line]:
 def _mark(before: str, after: str) -> tuple[Text, Text]:
     """Return both lines with what differs between their common start and end."""
     before, after = _cut(before), _cut(after)
-    start = len(commonprefix((before, after)))
-    end = len(commonprefix((before[start:][::-1], after[start:][::-1])))
+    start = _count_equal(before, after)
+    end = _count_equal(before[start:][::-1], after[start:][::-1])
     one, other = (
         Text(text[:start], text[start : len(text) - end], text[len(text) - end :]) for text in (before, after)
     )
     return one, other
+
+
+def _count_equal(before: str, after: str) -> int:
+    """Return the length of the common start."""
+    most = min(len(before), len(after))
+    return next((at for at in range(most) if before[at] != after[at]), most)
 
 
 def _whole(line: str) -> Text:
