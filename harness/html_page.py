@@ -1,6 +1,6 @@
 """Pages: one HTML file each that loads nothing, enforced by a content security policy.
 
-A package with a page has page.html, page.css and page.js; html_page.* beside this file are what all pages share.
+A package with a page has page.html, page.css and page.js. The files html_page.* are the parts that all pages share.
 """
 
 from __future__ import annotations

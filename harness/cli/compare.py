@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.compare.model import Comparison
 
 ACCEPTED_FILE = "accepted.toml"
+FORMS = ("html", "markdown", "json", "junit")
 
 
 def add(commands: Any, image_names: Sequence[str]) -> None:
@@ -45,7 +46,7 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
     )
     parser.add_argument("--date", type=_date, metavar="DATE", help="the day on which entries expire (default: today)")
     parser.add_argument("--all", action="store_true", help="show every difference with all of its detail")
-    for name in ("markdown", "json", "junit"):
+    for name in FORMS:
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write the comparison as {name}")
     parser.set_defaults(run=run)
 
@@ -59,7 +60,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     from harness.compare.verdicts import exit_code
 
     today = chosen.date or dt.date.today()
-    for name in ("markdown", "json", "junit", "accept"):
+    for name in (*FORMS, "accept"):
         if getattr(chosen, name):
             check_file(f"--{name}", getattr(chosen, name))
     file = chosen.accepted or (root / ACCEPTED_FILE if (root / ACCEPTED_FILE).exists() else None)
@@ -111,9 +112,11 @@ def _write(chosen: argparse.Namespace, comparisons: Sequence[Comparison]) -> Non
     """Write the outputs. With several candidates, each but the first has a number in its file's name."""
     from harness.compare.junit import format_junit
     from harness.compare.markdown import format_markdown
+    from harness.compare.page import format_page
 
     for number, comparison in enumerate(comparisons, start=1):
         outputs: dict[str, Callable[[Comparison], str]] = {
+            "html": lambda one: format_page(one, chosen.strict),
             "markdown": lambda one: format_markdown(one, chosen.strict),
             "json": lambda one: one.model_dump_json(indent=1) + "\n",
             "junit": lambda one: format_junit(one, chosen.strict),

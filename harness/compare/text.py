@@ -62,12 +62,17 @@ def _list_changed_versions(comparison: Comparison, everything: bool) -> Iterator
 
 
 def list_changed_versions(comparison: Comparison) -> list[str]:
-    """Return `NAME OLD -> NEW` of each version that differs, packages of Airflow before other packages."""
+    """Return `NAME OLD -> NEW` of each version that differs."""
+    return [f"{name} {old} -> {new}" for name, old, new in find_changed_versions(comparison)]
+
+
+def find_changed_versions(comparison: Comparison) -> list[tuple[str, str, str]]:
+    """Return name, old and new of each version that differs, packages of Airflow before other packages."""
     old, new = list_versions(comparison.baseline.versions), list_versions(comparison.candidate.versions)
     packages = {*comparison.baseline.versions.packages, *comparison.candidate.versions.packages}
     names = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
     names.sort(key=lambda name: (name in packages) + (name in packages and not name.startswith("apache-airflow-")))
-    return [f"{name} {old.get(name, '(none)')} -> {new.get(name, '(none)')}" for name in names]
+    return [(name, old.get(name, "(none)"), new.get(name, "(none)")) for name in names]
 
 
 def summarise(comparison: Comparison, strict: bool = False) -> str:

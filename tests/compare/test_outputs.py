@@ -103,14 +103,15 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         evidence(tmp_path / name, scenario(run(xcoms={"t": {"k": value}})), versions=versions(airflow=f"3.{value}"))
     assert main(["compare", "a", "c"]) == 0
     assert "no unstable fields are known" in capsys.readouterr().out
-    assert main(["compare", "a", "c", "b", "--repeat", "repeat", "--json", "out.json", "--junit", "j.xml"]) == 1
+    assert main(["compare", "a", "c", "b", "--repeat", "repeat", "--json", "out.json", "--html", "p.html"]) == 1
     assert (tmp_path / "a/unstable.json").exists()
     assert Comparison.model_validate_json((tmp_path / "out-2.json").read_text()).differences
     assert not Comparison.model_validate_json((tmp_path / "out.json").read_text()).differences
-    assert read_xml((tmp_path / "j-2.xml").read_text()).get("failures") == "1"
+    assert "FAILED: " in (tmp_path / "p-2.html").read_text()
     assert (
-        main(["compare", "--baseline", "a", "--candidate", "b", "--accept", "accepted.toml", "--markdown", "m.md"]) == 1
+        main(["compare", "--baseline", "a", "--candidate", "b", "--accept", "accepted.toml", "--junit", "j.xml"]) == 1
     )
+    assert read_xml((tmp_path / "j.xml").read_text()).get("failures") == "1"
     capsys.readouterr()
     assert main(["compare", "a", "b"]) == 2
     assert "the reason to accept" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The page in a headless Chromium: by mouse and by keyboard, wide and narrow, light and dark.
+"""The pages in a headless Chromium: by mouse and by keyboard, wide and narrow, light and dark.
 
 Screenshots are kept in .harness/screenshots.
 """
@@ -19,8 +19,10 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
+from harness.compare.page import format_page
 from harness.report.write import write_report
 from harness.settings import Settings
+from tests.compare.test_page import a_comparison, a_difference
 from tests.report.sessions import a_session
 
 WIDE, NARROW = 1280, 400
@@ -199,6 +201,58 @@ def test_the_page_is_readable(page: webdriver.Chrome, harness_settings: Settings
         height = page.execute_script("return document.documentElement.scrollHeight")
         show(page, width, scheme, min(height, TALLEST))
         assert page.save_screenshot(str(folder / f"{opened}-{width}-{scheme}.png"))
+
+
+def list_fields(browser: webdriver.Chrome) -> list[str]:
+    """Return the fields of the visible differences."""
+    found = browser.find_elements(By.CSS_SELECTOR, "details.difference > summary .name code")
+    return [field.text for field in found if field.is_displayed()]
+
+
+def test_the_page_of_a_comparison(chromium: webdriver.Chrome, tmp_path: Path, harness_settings: Settings) -> None:
+    differences = a_comparison().differences
+    accepted = a_difference(field="xcoms.accepted", accepted="since 3.3")
+    comparison = a_comparison(*differences, accepted, a_difference(field="warnings.w", verdict="warning", fails=False))
+    file = tmp_path / "index.html"
+    file.write_text(format_page(comparison))
+    chromium.get_log("browser")
+    show(chromium, WIDE, "light")
+    chromium.get(file.as_uri())
+    fields = ["xcoms.t.k", "objects.out.a.txt.text", "objects.out.b.csv.values.n", "warnings.w"]
+    assert list_fields(chromium) == fields, "accepted ones are folded"
+    assert chromium.find_element(By.CSS_SELECTOR, ".summary").text.endswith(
+        "FAILED: 1 scenarios compared, 3 changed, 1 warning, 1 accepted"
+    )
+    text = next(one for one in chromium.find_elements(By.CSS_SELECTOR, ".difference") if "a.txt" in one.text)
+    before, after = (text.find_element(By.CSS_SELECTOR, f"td.{tag}") for tag in ("del", "ins"))
+    assert (before.text, after.text) == ("number 1", "number 2")
+    assert before.rect["y"] == after.rect["y"]
+    assert before.rect["x"] < after.rect["x"]
+
+    chromium.find_element(By.ID, "words").send_keys("MINIO csv")
+    assert list_fields(chromium) == fields[2:3]
+    assert chromium.find_element(By.ID, "shown").text == "1 of 5 shown"
+    chromium.find_element(By.ID, "words").clear()
+    for kind, expected in (("warning 1", fields[3:]), ("accepted 1", ["xcoms.accepted"]), ("all", fields)):
+        chromium.find_element(By.XPATH, f"//label[normalize-space()='{kind}']").click()
+        assert list_fields(chromium) == expected
+
+    linked = chromium.find_element(By.XPATH, "//details[contains(@data-words, 'xcoms.accepted')]").get_attribute("id")
+    chromium.get("about:blank")
+    chromium.get(f"{file.as_uri()}#{linked}")
+    assert list_fields(chromium) == [*fields, "xcoms.accepted"], "a deep link opens the list"
+    assert await_focus(chromium).is_displayed()
+    assert chromium.find_element(By.CSS_SELECTOR, f"#{linked} .reason").is_displayed()
+    assert chromium.get_log("browser") == []
+
+    for width, scheme in ((WIDE, "dark"), (NARROW, "light")):
+        show(chromium, width, scheme)
+        wide, visible = chromium.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+        assert (wide, visible) == (width, width), "no sideways scrolling"
+        assert chromium.execute_script(CONTRASTS) == []
+        folder = harness_settings.root / ".harness" / "screenshots"
+        folder.mkdir(parents=True, exist_ok=True)
+        assert chromium.save_screenshot(str(folder / f"comparison-{width}-{scheme}.png"))
 
 
 # Elements whose text has a contrast ratio below 4.5 to 1 (WCAG AA).
