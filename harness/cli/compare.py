@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import NotComparableError
-from harness.output import check_file
+from harness.output import check_file, output_errors, write
 
 if TYPE_CHECKING:
     from harness.compare.model import Comparison
@@ -24,8 +24,8 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
         description="Compare evidence that `pytest --harness-evidence DIR` wrote. Exit code 1: a regression or a change "
         "that is not accepted; 2: not comparable.",
     )
-    place = "folder, .zip or .tar.gz of evidence; sub-folders are shards"
-    parser.add_argument("sides", nargs="*", metavar="SIDE", help=f"the baseline, then each candidate: {place}")
+    sides = "folder, .zip or .tar.gz of evidence; sub-folders are shards"
+    parser.add_argument("sides", nargs="*", metavar="SIDE", help=f"the baseline, then each candidate: {sides}")
     parser.add_argument("--baseline", nargs="+", type=Path, metavar="DIR", help="several folders of the baseline")
     parser.add_argument("--candidate", nargs="+", type=Path, metavar="DIR", help="several folders of one candidate")
     parser.add_argument(
@@ -33,7 +33,7 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
         nargs="+",
         type=Path,
         metavar="DIR",
-        help="a second run of the baseline: what differs there is unstable",
+        help="second run of the baseline: what differs there is unstable",
     )
     parser.add_argument("--of-first", action="store_true", help="compare only the scenarios of the baseline")
     parser.add_argument("--strict", action="store_true", help="fail for every difference, also for warnings")
@@ -55,7 +55,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     from harness.compare.compare import compare_sides, find_unstable
     from harness.compare.read import read_side
     from harness.compare.text import format_text
-    from harness.compare.unstable import read_unstable, write_unstable
+    from harness.compare.unstable import UnstableFields, read_unstable, write_unstable
     from harness.compare.verdicts import exit_code
 
     today = chosen.date or dt.date.today()
@@ -66,12 +66,13 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     accepted = read_accepted(file) if file else None
     before, after = _choose_sides(chosen)
     baseline = read_side(before)
+    unstable: UnstableFields | None = None
     if chosen.repeat:
         unstable = find_unstable(baseline, read_side(chosen.repeat))
         if baseline.root is not None:
             write_unstable(baseline.root, unstable)
-    else:
-        unstable = read_unstable(baseline.root, frozenset(baseline.scenarios)) if baseline.root else None
+    elif baseline.root is not None:
+        unstable = read_unstable(baseline.root, frozenset(baseline.scenarios))
     comparisons = []
     for paths in after:
         comparison = compare_sides(
@@ -107,4 +108,19 @@ def _choose_sides(chosen: argparse.Namespace) -> tuple[list[Path], list[list[Pat
 
 
 def _write(chosen: argparse.Namespace, comparisons: Sequence[Comparison]) -> None:
-    pass
+    """Write the outputs. With several candidates, each but the first has a number in its file's name."""
+    from harness.compare.junit import format_junit
+    from harness.compare.markdown import format_markdown
+
+    for number, comparison in enumerate(comparisons, start=1):
+        outputs = {
+            "markdown": lambda one: format_markdown(one, chosen.strict),
+            "json": lambda one: one.model_dump_json(indent=1) + "\n",
+            "junit": lambda one: format_junit(one, chosen.strict),
+        }
+        for name, format_comparison in outputs.items():
+            file: Path | None = getattr(chosen, name)
+            if file is not None:
+                place = file if number == 1 else file.with_stem(f"{file.stem}-{number}")
+                with output_errors(f"--{name}", place):
+                    write(place, format_comparison(comparison))

@@ -86,9 +86,8 @@ def _read_entry(file: Path, line: int, table: dict[str, Any]) -> Entry:
         if key not in table:
             raise NotComparableError(f"{where}: {key} is missing: add it")
     if type(table["expires"]) is not dt.date:
-        raise NotComparableError(
-            f"{where}: expires is {str(table['expires'])[:40]!r}, no date: write a date such as 2027-01-31, without quotes"
-        )
+        given = repr(str(table["expires"])[:40])
+        raise NotComparableError(f"{where}: expires is {given}, no date: write 2027-01-31, without quotes")
     wrong = next((key for key in KEYS if key != "expires" and not isinstance(table.get(key, ""), str)), None)
     if wrong is not None:
         raise NotComparableError(f"{where}: {wrong} is {str(table[wrong])[:40]}, no text: put it in quotes")
@@ -142,7 +141,7 @@ def list_versions(versions: Versions) -> dict[str, str]:
     images = {name: image.version or image.reference for name, image in versions.images.items()}
     listed = {"airflow": versions.airflow, "python": versions.python}
     for more in (versions.servers, images, versions.packages):
-        listed.update((name, version) for name, version in more.items() if name not in listed)
+        listed.update((name, version) for name, version in more.items() if name not in (*listed, "apache-airflow"))
     return {name: version for name, version in listed.items() if version}
 
 

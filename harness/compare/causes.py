@@ -19,11 +19,12 @@ def fold_causes(
     `failed_runs`: for a regression the candidate's runs, for what is fixed the baseline's, by the run's name.
     """
     found = list(differences)
-    for verdict, vanished in (("regression", "missing"), ("fixed", "new")):
+    verdicts: tuple[tuple[Verdict, Verdict], ...] = (("regression", "missing"), ("fixed", "new"))
+    for verdict, vanished in verdicts:
         first = True
         for run in dict.fromkeys(one.run for one in found if one.run):
             statuses = [one for one in found if one.run == run and one.verdict == verdict and _is_status(one)]
-            document = failed_runs.get((verdict, run))  # type: ignore[call-overload]
+            document = failed_runs.get((verdict, run))
             if not statuses or document is None:
                 continue
             lead = _find_cause(statuses, document)
@@ -43,7 +44,20 @@ def fold_causes(
             folded = _fold(lead, followed, document)
             found = [folded if one is lead else one for one in found if one not in followed]
             first = False
+        if first:
+            found = _fold_runs(found, verdict, vanished)
     return _fold_broken(found)
+
+
+def _fold_runs(found: list[Difference], verdict: Verdict, vanished: Verdict) -> list[Difference]:
+    """Add the runs that did not take place to the outcome of a scenario that failed outside its runs."""
+    lead = next((one for one in found if one.field == "outcome" and one.verdict == verdict), None)
+    followed = [one for one in found if one.field == "run" and one.verdict == vanished]
+    if lead is None or not followed:
+        return found
+    lines = tuple(f"{one.run}: {one.field}: {one.message}" for one in followed)
+    folded = lead.model_copy(update={"detail": (*lead.detail, *lines)})
+    return [folded if one is lead else one for one in found if one not in followed]
 
 
 def _is_status(one: Difference) -> bool:
@@ -73,7 +87,7 @@ def _fold_broken(found: Sequence[Difference]) -> list[Difference]:
     lead = next((one for one in found if one.field == "outcome" and one.verdict == "broken on both"), None)
     if lead is None:
         return list(found)
-    followed = [one for one in found if one is not lead and one.verdict == "broken on both"]
+    followed = [one for one in found if one is not lead and one.verdict == "broken on both" and one.field != "failure"]
     lines = tuple(f"{one.run}: {one.field}: {one.message}" for one in followed)
     return [
         lead.model_copy(update={"detail": (*lead.detail, *lines)}) if one is lead else one

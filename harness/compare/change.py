@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.compare.model import Service
-from harness.compare.verdicts import Path
+from harness.compare.verdicts import ABSENT, Path
 
+T = TypeVar("T")
 IsUnstable = Callable[[str], bool]
 """Whether a field of the same scenario and run is unstable."""
 
@@ -28,3 +29,13 @@ class Change:
     @property
     def field(self) -> str:
         return ".".join(self.path)
+
+
+def both(of: Callable[[T], Any], before: T, after: T) -> tuple[Any, Any]:
+    """Return `of` each side, the values of a change."""
+    return of(before), of(after)
+
+
+def count(entries: Mapping[str, Sized], name: str, word: str) -> Any:
+    """Return `12 tasks` for an entry with 12 members, or ABSENT."""
+    return f"{len(entries[name])} {word}" if name in entries else ABSENT

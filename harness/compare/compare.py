@@ -5,15 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from harness.compare.accepted import Accepted, apply_accepted
 from harness.compare.causes import fold_causes
-from harness.compare.change import Change
+from harness.compare.change import Change, both, count
 from harness.compare.limits import LIMITS
 from harness.compare.model import FOLDER, Comparison, Difference, NotExercised, Service
 from harness.compare.read import Side
-from harness.compare.runs import NEVER_STARTED, compare_runs, compare_schedules, differs_in_order, find_scheduled
+from harness.compare.runs import (
+    NEVER_STARTED,
+    compare_runs,
+    compare_schedules,
+    differs_in_order,
+    find_scheduled,
+    format_interval,
+)
 from harness.compare.unstable import (
     UnstableField,
     UnstableFields,
@@ -99,11 +106,11 @@ def _compare_scenario(name: str, baseline: Side, candidate: Side, index: Unstabl
     without = [side for side, one in (("baseline", baseline), ("candidate", candidate)) if name in one.without_evidence]
     if without:
         message = f"the session of the {' and the '.join(without)} collected this scenario and left no evidence of it"
-        values = (ABSENT if side in without else "evidence" for side in ("baseline", "candidate"))
+        values = both(lambda side: ABSENT if side in without else "evidence", "baseline", "candidate")
         return [_judge(name, "", Change(("evidence",), *values, message=message), index)]
     old, new = baseline.scenarios.get(name), candidate.scenarios.get(name)
     if old is None or new is None:
-        values = (ABSENT if one is None else one.outcome for one in (old, new))
+        values = both(lambda one: ABSENT if one is None else one.outcome, old, new)
         message = "only the candidate has this scenario" if old is None else "the candidate does not have this scenario"
         one = new or old
         return (
@@ -127,20 +134,23 @@ def _compare_scenario(name: str, baseline: Side, candidate: Side, index: Unstabl
 def _compare_outcomes(old: ScenarioDocument, new: ScenarioDocument) -> Iterator[Change]:
     reasons = (old.failure or old.reason, new.failure or new.reason)
     if old.outcome == new.outcome == "failed":
-        # The outcomes are equal, so the failures are the values: --strict tells different ones apart.
-        lines = tuple(
-            f"{side}: {show(why)}" for side, why in zip(("baseline", "candidate"), reasons, strict=True) if why
-        )
-        yield Change(("outcome",), "failed", "failed", message="failed on both sides", detail=lines)
+        why = _first_line(reasons[0])
+        yield Change(("outcome",), "failed", "failed", message=f"failed on both sides{why}")
+        if old.failure != new.failure:
+            yield Change(("failure",), old.failure, new.failure)
     elif old.outcome != new.outcome:
-        why = reasons[0] if new.outcome == "passed" else reasons[1]
-        message = f"{old.outcome} -> {new.outcome}{f': {why.strip().splitlines()[0]}' if why and why.strip() else ''}"
+        why = _first_line(reasons[0] if new.outcome == "passed" else reasons[1])
+        message = f"{old.outcome} -> {new.outcome}{why}"
         yield Change(("outcome",), old.outcome, new.outcome, message=message)
     if old.incomplete or new.incomplete:
-        values = (", ".join(one.incomplete) or ABSENT for one in (old, new))
+        values = both(lambda one: ", ".join(one.incomplete) or ABSENT, old, new)
         yield Change(
             ("incomplete",), *values, message="the evidence is incomplete", detail=(*old.incomplete, *new.incomplete)
         )
+
+
+def _first_line(text: str | None) -> str:
+    return f": {text.strip().splitlines()[0]}" if text and text.strip() else ""
 
 
 def _compare_pair(
@@ -148,7 +158,7 @@ def _compare_pair(
 ) -> Iterator[Change]:
     old, new = runs.get(run), new_runs.get(run)
     if old is None or new is None:
-        yield Change(("run",), *(ABSENT if one is None else one.state for one in (old, new)))
+        yield Change(("run",), *both(lambda one: ABSENT if one is None else one.state, old, new))
         return
     if old == new and repr(old) == repr(new):
         return
@@ -202,21 +212,21 @@ def _compare_folders(
 
 def _compare_dags(before: FolderDocument, after: FolderDocument) -> Iterator[Change]:
     for file in sorted(before.import_errors.keys() | after.import_errors.keys()):
-        values = (before.import_errors.get(file, ABSENT), after.import_errors.get(file, ABSENT))
-        lines = tuple(str(value).strip().splitlines()[-1] for value in values if str(value).strip())
-        word = "imports again" if ABSENT in values[1:] else "fails to import"
-        message = (
-            f"{word}{'' if ABSENT in values else ' on both sides'}: {lines[-1] if ABSENT in values[:1] else lines[0]}"
-        )
+        values: tuple[Any, Any] = (before.import_errors.get(file, ABSENT), after.import_errors.get(file, ABSENT))
+        if ABSENT in values:
+            word, error = ("fails to import", values[1]) if values[0] is ABSENT else ("imports again", values[0])
+        else:
+            word, error = "fails to import on both sides", values[1]
+        message = f"{word}{_first_line(error)}"
         yield Change(("import_errors", file), *values, "dags folder", message=message)
     old, new = ({**dict.fromkeys(one.schedules, ()), **one.tasks} for one in (before, after))
     for dag in sorted(old.keys() | new.keys()):
         if dag not in old or dag not in new:
-            values = (f"{len(one[dag])} tasks" if dag in one else ABSENT for one in (old, new))
+            values = count(old, dag, "tasks"), count(new, dag, "tasks")
             yield Change(("dags", dag), *values, "dags folder")
             continue
         for task in sorted(set(old[dag]) ^ set(new[dag])):
-            values = ("task" if task in one[dag] else ABSENT for one in (old, new))
+            values = ("task", ABSENT) if task in old[dag] else (ABSENT, "task")
             yield Change(("dags", dag, "tasks", task), *values, "dags folder", task=task)
         if dag in before.schedules and dag in after.schedules:
             yield from compare_schedules(
@@ -334,7 +344,7 @@ def _list_intervals(baseline: Side, candidate: Side, common: Sequence[str]) -> I
                     lines.setdefault(
                         (word, run.dag_id),
                         f"on the {word}, `dags test` gave {run.dag_id} for {run.interval.logical_date} the interval "
-                        f"{run.interval.start} .. {run.interval.end}, and a scheduler gives {scheduled.start} .. {scheduled.end}",
+                        f"{format_interval(run.interval)}, and a scheduler gives {format_interval(scheduled)}",
                     )
     yield from lines.values()
 

@@ -33,8 +33,9 @@ class Difference(Data):
 
     `run` is `DAG DATE`, empty outside a run. `before` and `after` are the values, large ones cut to a text; `absent`
     is the side that has no value. `detail` has examples, where a change concentrates, and what follows from a failed
-    task. `fails`: an exit code of 1, unless the difference is accepted. `accepted` is the reason in accepted.toml.
-    `filtered`: the field can be unstable. Differences with equal `alike`, or with equal scenario, run and `above`, can be shown together.
+    task. `fails`: an exit code of 1, unless the difference is accepted. `filtered`: the field can be unstable.
+    `accepted` is the reason in accepted.toml. Differences with equal `alike`, or with equal scenario, run and `above`,
+    can be shown together.
     """
 
     scenario: str

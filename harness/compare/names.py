@@ -1,8 +1,7 @@
-"""Names that differ in every run, such as an object's key with a random part, and what belongs together despite them."""
+"""Names that differ in every run, such as an object's key with a random part, and which entries belong together."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -31,16 +30,22 @@ def _shape(name: str) -> str:
 
 def _differ_in_one_part(name: str, other: str) -> bool:
     """Return whether the names are equal but for a random part: same length, and at least half is the same."""
-    start = os.path.commonprefix([name, other])
-    end = os.path.commonprefix([name[::-1], other[::-1]])
+    start, end = _common_ends(name, other)
     return len(name) == len(other) and 2 * (len(start) + len(end)) >= len(name)
+
+
+def _common_ends(name: str, other: str) -> tuple[str, str]:
+    """Return the longest common start of two names, and the longest common end of what follows."""
+    most = min(len(name), len(other))
+    start = next((at for at in range(most) if name[at] != other[at]), most)
+    end = next((at for at in range(most - start) if name[-1 - at] != other[-1 - at]), most - start)
+    return name[:start], name[len(name) - end :]
 
 
 def _pattern(name: str, other: str) -> str:
     if _shape(name) == _shape(other) and "*" in _shape(name):
         return _escape(name, VARYING)
-    start = os.path.commonprefix([name, other])
-    end = os.path.commonprefix([name[len(start) :][::-1], other[len(start) :][::-1]])[::-1]
+    start, end = _common_ends(name, other)
     return f"{_literal(start)}*{_literal(end)}"
 
 

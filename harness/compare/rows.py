@@ -39,6 +39,8 @@ def compare_rows(
 ) -> Iterator[Change]:
     """Yield the changes of a table. Columns for which `unstable` is true don't decide which rows belong together."""
     columns, new_columns = _columns(before, types[0]), _columns(after, types[1])
+    if not before or not after:  # without rows, no columns are known
+        columns, new_columns = columns or new_columns, new_columns or columns
     common = [column for column in columns if column in new_columns]
     yield from _compare_columns(path, service, columns, new_columns, types)
     stable = [column for column in common if not unstable(column)] or common

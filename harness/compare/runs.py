@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from harness.compare.change import Change, IsUnstable
-from harness.compare.contents import compare_objects, compare_tables, describe, find_lines
+from harness.compare.change import Change, IsUnstable, both, count
+from harness.compare.contents import below, compare_objects, compare_tables, describe, find_lines
 from harness.compare.model import Service
 from harness.compare.names import pair_names
 from harness.compare.rows import compare_rows
@@ -29,8 +29,6 @@ NamePatterns = Callable[[str], Sequence[str]]
 """Field of a container, such as `objects.data` -> patterns of its unstable names."""
 NEVER_STARTED: Final = (None, "upstream_failed", "skipped", "removed", "scheduled", "queued")
 """States of a task that has not been executed, so its tries and rendered fields say nothing."""
-READS: Final = ("Describe", "Get", "List", "Head", "BatchGet")
-"""First words of the AWS actions that change nothing. How often they are called depends on time."""
 
 
 def compare_runs(
@@ -44,6 +42,8 @@ def compare_runs(
         old, new = getattr(before, name), getattr(after, name)
         if old != new:
             yield Change((name,), old, new)
+    if before.failure and after.failure and before.failure != after.failure:
+        yield Change(("failure",), before.failure, after.failure)
     yield from compare_intervals(before, after)
     if with_schedule and before.schedule is not None and after.schedule is not None:
         yield from compare_schedules(("schedule",), before.schedule, after.schedule)
@@ -76,8 +76,8 @@ def compare_intervals(before: RunDocument, after: RunDocument) -> Iterator[Chang
     if before.interval is None or after.interval is None:
         return
     detail = tuple(
-        f"on the {side}, a scheduler gives this date {scheduled.start} .. {scheduled.end}, not {run.interval.start} .. "
-        f"{run.interval.end} as `dags test`"
+        f"on the {side}, a scheduler gives this date {format_interval(scheduled)}, not {format_interval(run.interval)} "
+        "as `dags test`"
         for side, run in (("baseline", before), ("candidate", after))
         if (scheduled := find_scheduled(run)) is not None and run.interval is not None and scheduled != run.interval
     )
@@ -88,26 +88,39 @@ def compare_intervals(before: RunDocument, after: RunDocument) -> Iterator[Chang
 def compare_schedules(path: Path, before: Schedule, after: Schedule, service: Service = "airflow") -> Iterator[Change]:
     """Yield the changes of a schedule projection. The next runs are one field, since one change moves all of them."""
     old, new = before.model_dump(), after.model_dump()
+    # A schedule without runs, such as None, has nothing to catch up.
+    without_runs = not (before.next or after.next)
     for name in ("unreadable", "timetable", "expression", "catchup"):
-        if old[name] != new[name]:
+        if old[name] != new[name] and not (name == "catchup" and without_runs):
             yield Change((*path, name), old[name], new[name], service)
         if name == "unreadable" and (old[name] is not None or new[name] is not None):
             return
     if before.anchor == after.anchor and before.next != after.next:
         first = next((n for n, (a, b) in enumerate(zip(before.next, after.next, strict=False)) if a != b), None)
         at = min(len(before.next), len(after.next)) if first is None else first
-        lines = tuple(f"{word}: {_format_runs(one.next)}" for word, one in (("baseline", before), ("candidate", after)))
-        values = (_format_run(before.next, at), _format_run(after.next, at))
-        message = f"of the next runs from {before.anchor} on, number {at + 1} differs: {values[0]} -> {values[1]}"
+        dates = [[run.logical_date for run in one.next] for one in (before, after)]
+        sides = (("baseline", before), ("candidate", after)) if dates[0] != dates[1] else ()
+        lines = tuple(f"{word}: {_format_runs(one.next)}" for word, one in sides)
+        values = f"{_format_run(before.next, at)} -> {_format_run(after.next, at)}"
+        message = f"of the next runs from {_short(before.anchor)} on, number {at + 1} differs: {values}"
         yield Change((*path, "next"), old["next"], new["next"], service, message=message, detail=lines)
 
 
 def _format_run(runs: Sequence[Interval], at: int) -> str:
-    return f"{runs[at].logical_date} ({runs[at].start} .. {runs[at].end})" if at < len(runs) else "(no run)"
+    return f"{_short(runs[at].logical_date)} ({format_interval(runs[at])})" if at < len(runs) else "(no run)"
 
 
 def _format_runs(runs: Sequence[Interval]) -> str:
-    return ", ".join(str(run.logical_date) for run in runs) or "no run"
+    return ", ".join(_short(run.logical_date) for run in runs) or "no run"
+
+
+def format_interval(interval: Interval) -> str:
+    return f"{_short(interval.start)} .. {_short(interval.end)}"
+
+
+def _short(moment: str | None) -> str:
+    """Return the date alone of a midnight in UTC."""
+    return "none" if moment is None else moment.removesuffix("T00:00:00+00:00").removesuffix("T00:00:00Z")
 
 
 def _compare_tasks(before: RunDocument, after: RunDocument) -> Iterator[Change]:
@@ -115,8 +128,7 @@ def _compare_tasks(before: RunDocument, after: RunDocument) -> Iterator[Change]:
         old, new = before.tasks.get(task), after.tasks.get(task)
         path: Path = ("tasks", task)
         if old is None or new is None:
-            values = [ABSENT if one is None else one.state for one in (old, new)]
-            yield Change(path, *values, task=task)
+            yield Change(path, *both(lambda one: ABSENT if one is None else one.state, old, new), task=task)
             continue
         if old.state != new.state:
             yield Change((*path, "state"), old.state, new.state, task=task)
@@ -157,10 +169,9 @@ def _compare_json(path: Path, service: Service, before: Any, after: Any, is_unst
             yield from _compare_json(
                 (*path, key), service, before.get(key, ABSENT), after.get(key, ABSENT), is_unstable
             )
-    elif _is_table(before) and _is_table(after):
+    elif _are_tables(before, after):
         if not is_same(before, after):
-            unstable: IsUnstable = lambda column: is_unstable(".".join((*path, "values", column)))  # noqa: E731
-            yield from compare_rows(path, service, before, after, unstable)
+            yield from compare_rows(path, service, before, after, below(path, is_unstable))
     elif isinstance(before, list) and isinstance(after, list) and len(before) != len(after):
         yield Change(path, before, after, service, message=f"{len(before)} -> {len(after)} items")
     else:
@@ -168,8 +179,10 @@ def _compare_json(path: Path, service: Service, before: Any, after: Any, is_unst
             yield Change(at, old, new, service)
 
 
-def _is_table(value: Any) -> bool:
-    return isinstance(value, list) and len(value) > 1 and all(isinstance(row, dict) for row in value)
+def _are_tables(before: Any, after: Any) -> bool:
+    if not isinstance(before, list) or not isinstance(after, list) or max(len(before), len(after)) < 2:
+        return False
+    return all(isinstance(row, dict) for row in (*before, *after))
 
 
 def _pair(
@@ -198,14 +211,14 @@ def _compare_stores(
 ) -> Iterator[Change]:
     for bucket in sorted(before.keys() | after.keys()):
         if bucket not in before or bucket not in after:
-            counts = (f"{len(side[bucket])} objects" if bucket in side else ABSENT for side in (before, after))
+            counts = count(before, bucket, "objects"), count(after, bucket, "objects")
             yield Change((*path, bucket), *counts, service)
             continue
         pairs = _pair((*path, bucket), before[bucket], after[bucket], patterns, lambda one: one.sha256)
         for key, old, new in pairs:
             at = (*path, bucket, key)
             if old is ABSENT or new is ABSENT:
-                yield Change(at, *(one if one is ABSENT else describe(one) for one in (old, new)), service)
+                yield Change(at, *both(lambda one: one if one is ABSENT else describe(one), old, new), service)
             elif old != new:
                 yield from compare_objects(at, service, old, new, is_unstable)
 
@@ -224,8 +237,8 @@ def _compare_aws(
         path = ("aws", "logs", group)
         for stream, one, other in _pair(path, old.logs.get(group, {}), new.logs.get(group, {}), patterns, show):
             if one is ABSENT or other is ABSENT:
-                values = (each if each is ABSENT else f"{len(each)} lines" for each in (one, other))
-                yield Change((*path, stream), *values, "aws")
+                counts = both(lambda each: each if each is ABSENT else f"{len(each)} lines", one, other)
+                yield Change((*path, stream), *counts, "aws")
             elif one != other:
                 lines = tuple(find_lines(one, other))
                 yield Change((*path, stream), None, None, "aws", message="log differs", detail=lines)
@@ -233,7 +246,7 @@ def _compare_aws(
 
 
 def _compare_calls(before: Sequence[AwsCall], after: Sequence[AwsCall]) -> Iterator[Change]:
-    """Compare the calls of each action as sets. Their order is not judged, and the number only of those that write."""
+    """Compare the calls of each action as sets, since the number of polls depends on time."""
     actions = sorted({(call.service, call.action) for call in (*before, *after)})
     for service, action in actions:
         old, new = (
@@ -241,7 +254,7 @@ def _compare_calls(before: Sequence[AwsCall], after: Sequence[AwsCall]) -> Itera
         )
         path: Path = ("aws", "calls", service, action)
         if not old or not new:
-            yield Change(path, *(f"{len(calls)} calls" if calls else ABSENT for calls in (old, new)), "aws")
+            yield Change(path, *both(lambda calls: f"{len(calls)} calls" if calls else ABSENT, old, new), "aws")
             continue
         for name in ("status", "error", "parameters"):
             values = [_distinct(getattr(call, name) for call in calls) for calls in (old, new)]
@@ -251,8 +264,6 @@ def _compare_calls(before: Sequence[AwsCall], after: Sequence[AwsCall]) -> Itera
                     yield Change(at, one, other, "aws")
             elif gone or came:
                 yield Change((*path, name), gone, came, "aws", message=f"{show(gone)} -> {show(came)}")
-        if len(old) != len(new) and not action.startswith(READS):
-            yield Change((*path, "count"), len(old), len(new), "aws", message=f"{len(old)} -> {len(new)} calls")
 
 
 def _distinct(values: Iterator[Any]) -> list[Any]:
@@ -270,8 +281,7 @@ def _compare_sidecars(before: Sequence[SidecarDocument], after: Sequence[Sidecar
         for number in range(max(len(old), len(new))):
             path: Path = ("sidecars", image if number == 0 else f"{image}[{number}]")
             if number >= len(old) or number >= len(new):
-                exits = (f"exit code {side[number].exit_code}" if number < len(side) else ABSENT for side in (old, new))
-                yield Change(path, *exits, "relay")
+                yield Change(path, *(_format_exit(side, number) for side in (old, new)), "relay")
                 continue
             one, other = old[number], new[number]
             if one.exit_code != other.exit_code:
@@ -281,6 +291,10 @@ def _compare_sidecars(before: Sequence[SidecarDocument], after: Sequence[Sidecar
                 yield Change(
                     (*path, "output"), one.output, other.output, "relay", message="output differs", detail=lines
                 )
+
+
+def _format_exit(sidecars: Sequence[SidecarDocument], number: int) -> Any:
+    return f"exit code {sidecars[number].exit_code}" if number < len(sidecars) else ABSENT
 
 
 def _compare_capped_waits(before: RunDocument, after: RunDocument) -> Iterator[Change]:
@@ -300,7 +314,7 @@ def _compare_warnings(before: RunDocument, after: RunDocument) -> Iterator[Chang
     for key in sorted(old.keys() ^ new.keys()):
         warning, appears = (new[key], True) if key in new else (old[key], False)
         place = f"{warning.file}:{warning.line}" if warning.file else ""
-        values = (ABSENT, warning.text) if appears else (warning.text, ABSENT)
+        values: tuple[Any, Any] = (ABSENT, warning.text) if appears else (warning.text, ABSENT)
         path: Path = ("warnings", warning.category, *((warning.file,) if warning.file else ()))
         message = f"{'warns now' if appears else 'warns no more'}: {show(warning.text, 200)}"
         yield Change(path, *values, message=message, detail=(place,) if place else ())

@@ -49,8 +49,11 @@ def _list_changed_versions(comparison: Comparison, everything: bool) -> Iterator
 
 
 def list_changed_versions(comparison: Comparison) -> list[str]:
+    """Return `NAME OLD -> NEW` of each version that differs, packages of Airflow before other packages."""
     old, new = list_versions(comparison.baseline.versions), list_versions(comparison.candidate.versions)
+    packages = {*comparison.baseline.versions.packages, *comparison.candidate.versions.packages}
     names = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
+    names.sort(key=lambda name: (name in packages) + (name in packages and not name.startswith("apache-airflow-")))
     return [f"{name} {old.get(name, '(none)')} -> {new.get(name, '(none)')}" for name in names]
 
 
@@ -86,8 +89,13 @@ def _list_rest(comparison: Comparison) -> Iterator[str]:
     if comparison.notes:
         yield from ("", "Notes", *(f"  {note}" for note in comparison.notes))
     yield from ("", "Not exercised by these scenarios")
-    for one in comparison.not_exercised:
-        yield f"  DAG {one.dag_id}: {'no scenario runs it' if one.whole else ', '.join(one.tasks)}"
-    if not comparison.not_exercised:
-        yield "  every DAG and task that the dags folder lists was executed"
+    yield from (f"  {line}" for line in list_not_exercised(comparison))
     yield from ("  and what `airflow dags test` can't show:", *(f"  - {limit}" for limit in comparison.limits))
+
+
+def list_not_exercised(comparison: Comparison) -> list[str]:
+    """Return a line for each DAG with tasks that no scenario executed on both sides."""
+    return [
+        f"DAG {one.dag_id}: {'no scenario runs it on both sides' if one.whole else ', '.join(one.tasks)}"
+        for one in comparison.not_exercised
+    ]

@@ -103,6 +103,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("outcome", "is not run any more", "missing", fails=True),
     Rule("outcome", "was not run before", "new", fails=False),
     *_status("outcome"),
+    Rule("failure", "differs", "broken on both", fails=False, filtered=True),
     Rule("incomplete", "appears", "missing", fails=True),
     Rule("incomplete", "differs", "warning", fails=False),
     Rule("run", "vanishes", "missing", fails=True),
@@ -164,17 +165,18 @@ def _fits(parts: Sequence[str], path: Path) -> bool:
 def fails(difference: Difference, strict: bool = False) -> bool:
     """Return whether this difference makes the exit code 1.
 
-    With `strict` every difference does, except accepted and unstable ones. What is broken equally on both sides is no
-    difference.
+    With `strict` every difference does, except accepted and unstable ones. What is equally broken or incomplete on both
+    sides is no difference.
     """
     if difference.accepted is not None or difference.verdict == "unstable":
         return False
-    equal = difference.verdict == "broken on both" and difference.before == difference.after
+    equal = difference.absent is None and difference.before == difference.after
+    equal = equal and difference.verdict in ("broken on both", "warning")
     return difference.fails or (strict and not equal)
 
 
 def exit_code(comparison: Comparison, strict: bool = False) -> Literal[0, 1, 2]:
-    """Return 1 for a regression, an unaccepted change or an entry of accepted.toml to correct; 2 if nothing compares."""
+    """Return 1 for a regression, an unaccepted change or a wrong entry of accepted.toml, and 2 without a comparison."""
     if comparison.not_comparable is not None:
         return 2
     failing = any(fails(difference, strict) for difference in comparison.differences)

@@ -15,6 +15,7 @@ the pair's baseline, on its candidate, and on its baseline again; then the three
     baseline_environment = "3.2"                         # optional: a line whose environment serves as it is
     candidate_environment = "3.2"
     embedded = false                                     # optional: needs the services in containers
+    sample = ["cron_interval"]                           # optional: the cases that CI runs
 
 `case.toml`:
 

@@ -1,0 +1,113 @@
+"""accepted.toml: accepted differences, wrong entries, and the entries that `--accept` writes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from harness.compare.accepted import read_accepted, write_entries
+from harness.compare.compare import compare_sides
+from harness.compare.model import Comparison
+from harness.compare.verdicts import exit_code
+from harness.errors import NotComparableError
+from tests.compare.builders import run, scenario, side, versions
+
+TODAY = dt.date(2026, 6, 1)
+ENTRY = """[[accepted]]
+scenario = "scenarios/*"
+field = "xcoms.t.*"
+reason = "the new driver returns integers"
+expires = 2026-12-31
+"""
+
+
+def compare(tmp_path: Path, text: str, value: object = 2) -> Comparison:
+    file = tmp_path / "accepted.toml"
+    file.write_text(text, encoding="utf-8")
+    before, after = (side(scenario(run(xcoms={"t": {"k": one}}))) for one in (1, value))
+    after = side(*after.scenarios.values(), versions=versions(airflow="3.3.2"))
+    return compare_sides(before, after, accepted=read_accepted(file), today=TODAY)
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["", 'verdict = "changed"', 'pair = "airflow 2.11.2 -> 3.3.2"', 'pair = "airflow 2.* -> 3.*"', 'run = "prices *"'],
+)
+def test_an_accepted_difference_does_not_fail(more: str, tmp_path: Path) -> None:
+    comparison = compare(tmp_path, f"{ENTRY}{more}\n")
+    (found,) = comparison.differences
+    assert found.accepted == "the new driver returns integers"
+    assert exit_code(comparison) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (("2026-12-31", "2026-05-31"), "line 1: expired on 2026-05-31"),
+        (("xcoms.t.*", "xcoms.u.*"), "line 1: matches no difference"),
+        (('field = "xcoms.t.*"', 'field = "xcoms.t.*"\nverdict = "missing"'), "line 1: matches no difference"),
+    ],
+)
+def test_an_entry_that_expired_or_matches_nothing_fails(change: tuple[str, str], problem: str, tmp_path: Path) -> None:
+    comparison = compare(tmp_path, ENTRY.replace(*change))
+    assert [problem in each for each in comparison.problems] == [True]
+    assert exit_code(comparison) == 1
+
+
+def test_an_entry_of_another_scenario_or_pair_was_not_compared(tmp_path: Path) -> None:
+    other = ENTRY.replace("scenarios/*", "tests/*")
+    pair = ENTRY.replace("xcoms.t", "xcoms.u") + 'pair = "airflow 3.3.2 -> 2.11.2"\n'
+    comparison = compare(tmp_path, f"{ENTRY}\n{other}\n{pair}")
+    assert comparison.problems == ()
+
+
+def test_the_day_of_expiry_is_still_valid(tmp_path: Path) -> None:
+    assert exit_code(compare(tmp_path, ENTRY.replace("2026-12-31", "2026-06-01"))) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (ENTRY.replace("2026-12-31", '"2026-12-31"'), "line 1: expires is '2026-12-31', no date"),
+        (ENTRY.replace("2026-12-31", "2026-12-31T00:00:00"), "line 1: expires is '2026-12-31 00:00:00', no date"),
+        (ENTRY.replace("2026-12-31", "2026-13-31"), "can't be read as TOML"),
+        (ENTRY + "\n" + ENTRY.replace("the new driver returns integers", " "), "line 7: the reason to accept 'xcoms"),
+        (ENTRY.replace('field = "xcoms.t.*"\n', ""), "line 1: field is missing"),
+        (ENTRY.replace('"xcoms.t.*"', "3"), "line 1: field is 3, no text"),
+        (ENTRY + 'verdict = "ok"\n', "line 1: verdict 'ok': use one of regression"),
+        (ENTRY + 'pair = "airflow 3"\n', "line 1: pair 'airflow 3': write it as"),
+        (ENTRY + "colour = 1\n", "line 1: unknown key 'colour'"),
+        ("accepted = 1\n", "has something other than"),
+        ("[other]\n", "has something other than"),
+        ("accepted = [{}]\n", "scenario is missing"),
+    ],
+)
+def test_a_wrong_entry_is_one_line(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(NotComparableError) as caught:
+        compare(tmp_path, text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_entries_for_review_need_a_reason(tmp_path: Path) -> None:
+    file = tmp_path / "review.toml"
+    comparison = compare(tmp_path, "", value='a "quoted"\n\x7f text')
+    assert write_entries(file, [comparison], TODAY) == 1
+    with pytest.raises(NotComparableError, match=r"line 1: the reason to accept 'xcoms\.t\.k' is empty"):
+        read_accepted(file)
+    (entry,) = tomllib.loads(file.read_text())["accepted"]
+    assert entry["pair"] == "airflow 2.11.2 -> 3.3.2"
+    assert entry["expires"] == dt.date(2026, 8, 30)
+
+    written = file.read_text().replace('reason = ""', 'reason = "expected"')
+    accepted = compare(tmp_path, written, value='a "quoted"\n\x7f text')
+    assert exit_code(accepted) == 0
+    assert write_entries(file, [accepted], TODAY) == 0
+
+
+def test_a_field_with_brackets_is_no_pattern(tmp_path: Path) -> None:
+    comparison = compare(tmp_path, ENTRY.replace("xcoms.t.*", "xcoms.t.k[1]"), value=2)
+    assert comparison.problems

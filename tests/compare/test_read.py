@@ -1,0 +1,196 @@
+"""Evidence is read from folders and archives, and hostile or incomplete evidence is one line."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.compare.read import read_side
+from harness.errors import NotComparableError
+from harness.evidence.document import FolderDocument, Schedule
+from tests.compare.builders import SCENARIO, evidence, run, scenario, versions, write
+
+OTHER = "scenarios/test_other.py::test_other"
+FILE = "scenarios-test_prices.py--test_prices.json"
+
+
+def change(folder: Path, name: str = FILE, **changes: object) -> None:
+    """Change fields of a document."""
+    document = json.loads((folder / name).read_text())
+    (folder / name).write_text(json.dumps({**document, **changes}))
+
+
+def replace(old: str, new: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / FILE).write_text((folder / FILE).read_text().replace(old, new, 1))
+
+
+def make_fifo(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.json")
+
+
+HOSTILE: dict[str, Callable[[Path], object]] = {
+    "has schema 3": lambda folder: change(folder, schema_version=3),
+    "has schema True": lambda folder: change(folder, schema_version=True),
+    "has no schema_version": lambda folder: (folder / "a.json").write_text("[1]"),
+    "is truncated or no JSON": lambda folder: (folder / FILE).write_bytes((folder / FILE).read_bytes()[:200]),
+    "EOF while parsing": lambda folder: (folder / FILE).write_bytes(b""),
+    "recursion limit": replace('"runs":[', '"runs":[' + "[" * 5000),
+    "number out of range": replace('"exit_code":0', '"exit_code":' + "9" * 5000),
+    "no JSON": replace('"exit_code":0', '"exit_code":NaN'),
+    "number that is too large": replace('"exit_code":0', '"exit_code":1e999'),
+    "invalid unicode": lambda folder: (folder / FILE).write_bytes(b'{"kind":"\xff"}'),
+    "is of kind 'junit'": lambda folder: change(folder, kind="junit"),
+    "not evidence: remove it": lambda folder: change(folder, kind=["scenario"]),
+    "its name does not say": lambda folder: (folder / FILE).rename(folder / "dags-folder.json"),
+    "field 'runs.0.state'": replace('"state":"success"', '"state":{"a":1}'),
+    "field 'colour'": lambda folder: change(folder, colour="red"),
+    "is a link": lambda folder: (folder / "a.json").symlink_to("/etc/passwd"),
+    "link: evidence": lambda folder: (folder / "loop").symlink_to(folder),
+    "is no regular file": make_fifo,
+    "has control characters": lambda folder: (folder / "a\nb.json").write_text("{}"),
+    "has no session.json": lambda folder: (folder / "session.json").unlink(),
+    "is there twice": lambda folder: (folder / "copy.json").write_bytes((folder / FILE).read_bytes()),
+}
+
+
+@pytest.mark.parametrize("message", HOSTILE)
+def test_hostile_evidence_is_one_line(message: str, tmp_path: Path) -> None:
+    folder = evidence(tmp_path / "side", scenario(run()))
+    HOSTILE[message](folder)
+    with pytest.raises(NotComparableError) as caught:
+        read_side([folder])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def pack_zip(file: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file
+
+
+def pack_tar(file: Path, *members: tarfile.TarInfo) -> Path:
+    with tarfile.open(file, "w:gz") as archive:
+        for member in members:
+            archive.addfile(member, io.BytesIO(b"{}"[: member.size]))
+    return file
+
+
+def tar_link(name: str) -> tarfile.TarInfo:
+    link = tarfile.TarInfo(name)
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    return link
+
+
+@pytest.mark.parametrize("name", ["/etc/a.json", "../a.json", "a/../../b.json", "a\\b.json", "a\nb.json"])
+def test_a_member_outside_the_archive_is_refused(name: str, tmp_path: Path) -> None:
+    for file in (pack_zip(tmp_path / "a.zip", **{name: b"{}"}), pack_tar(tmp_path / "a.tar.gz", tarfile.TarInfo(name))):
+        with pytest.raises(NotComparableError, match=r"leads out of the archive|control characters"):
+            read_side([file])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tar.gz", "a.zip"]
+
+
+def test_links_and_devices_of_an_archive_are_refused(tmp_path: Path) -> None:
+    device = tarfile.TarInfo("a.json")
+    device.type = tarfile.CHRTYPE
+    for number, member in enumerate((tar_link("a.json"), device)):
+        with pytest.raises(NotComparableError, match="is a link or device"):
+            read_side([pack_tar(tmp_path / f"{number}.tar.gz", member)])
+    info = zipfile.ZipInfo("a.json")
+    info.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(info, "/etc/passwd")
+    with pytest.raises(NotComparableError, match="is a link"):
+        read_side([tmp_path / "a.zip"])
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.compare.read.DOCUMENT_BYTES", 10_000)
+    bomb = pack_zip(tmp_path / "a.zip", **{"a.json": b" " * 1_000_000})
+    assert bomb.stat().st_size < 10_000
+    with pytest.raises(NotComparableError, match="larger than"):
+        read_side([bomb])
+    monkeypatch.setattr("harness.compare.read.MEMBERS", 2)
+    with pytest.raises(NotComparableError, match="more than 2 members"):
+        read_side([pack_tar(tmp_path / "a.tar.gz", *map(tarfile.TarInfo, "abc"))])
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
+def test_a_damaged_archive_is_one_line(name: str, tmp_path: Path) -> None:
+    folder = evidence(tmp_path / "side", scenario(run()))
+    if name.endswith(".zip"):
+        file = pack_zip(tmp_path / name, **{each.name: each.read_bytes() for each in folder.iterdir()})
+        content = bytearray(file.read_bytes())
+        content[60:90] = bytes(30)
+    else:
+        with tarfile.open(tmp_path / name, "w:gz") as archive:
+            archive.add(folder, "side")
+        content = bytearray((tmp_path / name).read_bytes()[:-200])
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(NotComparableError, match=r"damaged|can't be read"):
+        read_side([tmp_path / name])
+
+
+def test_archives_give_the_same_side_as_their_folder(tmp_path: Path) -> None:
+    folder = evidence(tmp_path / "side", scenario(run()))
+    write(folder, {"notes.txt": "x", "unstable.json": "{}", ".hidden.json": "x"})
+    packed = pack_zip(tmp_path / "a.zip", **{f"x/{each.name}": each.read_bytes() for each in folder.iterdir()})
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        archive.add(folder, "side")
+    sides = [read_side([path]) for path in (folder, packed, tmp_path / "a.tar.gz")]
+    assert [one.scenarios for one in sides] == [sides[0].scenarios] * 3
+    assert [one.root for one in sides] == [folder, None, None]
+
+
+def test_shards_of_a_side_are_merged(tmp_path: Path) -> None:
+    first, second = scenario(run()), scenario(run(), name=OTHER)
+    evidence(tmp_path / "side/one", first, shard=(1, 2))
+    evidence(tmp_path / "side/two", second, shard=(2, 2))
+    schedules = {"a": Schedule(timetable="X")}
+    write(tmp_path / "side/two", {"dags-folder.json": FolderDocument(schedules=schedules)})
+    for paths in ([tmp_path / "side"], [tmp_path / "side/two", tmp_path / "side/one"]):
+        merged = read_side(paths)
+        assert list(merged.scenarios) == [OTHER, SCENARIO]
+        assert merged.summary().shards == 2
+        assert merged.folder is not None
+        assert merged.folder.schedules == schedules
+
+
+def test_shards_that_are_missing_or_do_not_belong_together(tmp_path: Path) -> None:
+    first, second = scenario(run()), scenario(run(), name=OTHER)
+    one = evidence(tmp_path / "one", first, shard=(1, 3))
+    three = evidence(tmp_path / "three", second, shard=(3, 3))
+    cases = {
+        "shard 2 of 3 is missing": [one, three],
+        "shard 1 of 3 is there twice": [one, evidence(tmp_path / "again", second, shard=(1, 3))],
+        "mixes shards": [one, evidence(tmp_path / "whole", second)],
+        "is there twice, the second time in": [one, evidence(tmp_path / "same", first, shard=(2, 3))],
+    }
+    for message, folders in cases.items():
+        with pytest.raises(NotComparableError, match=message):
+            read_side(folders)
+    evidence(tmp_path / "one", first, shard=(1, 2))
+    other = evidence(tmp_path / "two", second, shard=(2, 2), versions=versions(airflow="3.3.2"))
+    with pytest.raises(NotComparableError, match="different versions of airflow"):
+        read_side([one, other])
+
+
+def test_scenarios_that_left_no_evidence(tmp_path: Path) -> None:
+    folder = evidence(tmp_path / "side", scenario(run()), scenarios=(SCENARIO, OTHER))
+    assert read_side([folder]).without_evidence == (OTHER,)
+
+
+def test_no_evidence_at_all(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("x")
+    for name, message in (("empty", "holds no evidence"), ("none", "does not exist"), ("file", "is no folder")):
+        with pytest.raises(NotComparableError, match=message):
+            read_side([tmp_path / name])

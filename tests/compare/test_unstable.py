@@ -1,0 +1,116 @@
+"""What differs between two runs of the baseline is unstable: shown, and never the cause of a failure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.compare.compare import compare_sides, find_unstable
+from harness.compare.unstable import read_unstable, without_positions, write_unstable
+from harness.compare.verdicts import exit_code
+from harness.errors import NotComparableError
+from harness.evidence.document import RunDocument
+from tests.compare.builders import SCENARIO, brief, compare, csv_object, run, scenario, side, stored, task
+
+
+def xcom(value: object) -> RunDocument:
+    return run(xcoms={"t": {"k": value}})
+
+
+def keys(*names: str, content: str = "x") -> RunDocument:
+    return run(objects={"b": {name: stored(content) for name in names}})
+
+
+def test_a_field_that_differs_by_itself_does_not_fail() -> None:
+    baseline, repeat, candidate = (side(scenario(xcom({"at": n, "rows": n // 3}))) for n in (1, 2, 4))
+    comparison = compare_sides(baseline, candidate, repeat)
+    assert brief(comparison.differences) == [("unstable", "xcoms.t.k.at"), ("changed", "xcoms.t.k.rows")]
+    assert [one.fails for one in comparison.differences] == [False, True]
+
+
+def test_an_unstable_field_is_shown_although_the_candidate_has_the_baselines_value() -> None:
+    (found,) = compare(xcom(1), xcom(1), xcom(2))
+    assert (found.verdict, found.field, found.fails) == ("unstable", "xcoms.t.k", False)
+
+
+def test_positions_in_a_list_do_not_count() -> None:
+    baseline, repeat, candidate = ([{"at": n, "v": 1}] * count for n, count in ((1, 1), (2, 1), (3, 1)))
+    assert brief(compare(xcom(baseline), xcom(candidate), xcom(repeat))) == [("unstable", "xcoms.t.k[0].at")]
+    assert without_positions("a[12].b[0]") == "a[*].b[*]"
+    assert brief(compare(xcom([1, 5]), xcom([1, 7]), xcom([2, 5]))) == [("unstable", "xcoms.t.k[1]")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (run(tasks={"t": task()}), run(tasks={"t": task("failed")})),
+        (run(), run(exit_code=1)),
+        (keys("a"), keys()),
+        (run(tasks={"t": task()}), run()),
+    ],
+)
+def test_statuses_and_missing_things_are_never_filtered(before: RunDocument, after: RunDocument) -> None:
+    comparison = compare_sides(side(scenario(before)), side(scenario(after)), side(scenario(after)))
+    assert exit_code(comparison) == 1
+    assert any(note.startswith("not filtered, although it differs") for note in comparison.notes)
+
+
+def test_an_unstable_column_does_not_hide_other_columns() -> None:
+    baseline, repeat, candidate = (
+        run(objects={"b": {"k": csv_object("id,at,v", [f"{n},{at}{n},{value}" for n in range(4)])}})
+        for at, value in ((1, 1), (2, 1), (3, 7))
+    )
+    assert brief(compare(baseline, candidate, repeat)) == [
+        ("unstable", "objects.b.k.values.at"),
+        ("changed", "objects.b.k.values.v"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("baseline", "repeat", "candidate", "pattern"),
+    [
+        ("out/part-1f3a9c.csv", "out/part-aa01bc.csv", "out/part-77ddee.csv", "out/part-*.csv"),
+        ("20261130/x", "20261201/x", "20261202/x", "*/x"),
+        ("result-kqzrt.csv", "result-pwmbn.csv", "result-aaaaa.csv", "result-*.csv"),
+    ],
+)
+def test_a_name_that_differs_in_every_run(baseline: str, repeat: str, candidate: str, pattern: str) -> None:
+    found = compare(keys(baseline, "same"), keys(candidate, "same"), keys(repeat, "same"))
+    assert brief(found) == [("unstable", f"objects.b.{pattern}")]
+    found = compare(keys(baseline, "same"), keys("same"), keys(repeat, "same"))
+    assert ("missing", f"objects.b.{baseline}") in brief(found)
+    found = compare(keys(baseline), keys(candidate, content="other"), keys(repeat))
+    assert ("changed", f"objects.b.{pattern}.text") in brief(found)
+
+
+def test_other_names_are_missing_and_new() -> None:
+    found = compare(keys("prices.csv"), keys("totals.csv"), keys("report.txt"))
+    assert ("missing", "objects.b.prices.csv") in brief(found)
+    assert ("new", "objects.b.totals.csv") in brief(found)
+
+
+def test_unstable_fields_are_kept_beside_the_evidence(tmp_path: Path) -> None:
+    baseline, repeat, candidate = (side(scenario(xcom(n))) for n in (1, 2, 3))
+    write_unstable(tmp_path, find_unstable(baseline, repeat))
+    kept = read_unstable(tmp_path, frozenset({SCENARIO}))
+    assert brief(compare_sides(baseline, candidate, unstable=kept).differences) == [("unstable", "xcoms.t.k")]
+    assert read_unstable(tmp_path, frozenset({"other"})) is None
+    assert read_unstable(tmp_path / "none", frozenset({SCENARIO})) is None
+
+
+def test_a_damaged_file_of_unstable_fields_is_one_line(tmp_path: Path) -> None:
+    for text in ("{", '{"kind": "other"}', "[]"):
+        (tmp_path / "unstable.json").write_text(text)
+        with pytest.raises(NotComparableError, match=r"unstable\.json"):
+            read_unstable(tmp_path, frozenset())
+
+
+def test_the_report_says_that_there_is_no_second_run() -> None:
+    one, other = side(scenario(run())), side(scenario(run(), name="b"), scenario(run()))
+    assert compare_sides(one, one).notes[0].startswith("no unstable fields are known")
+    assert compare_sides(other, other, one).notes[0] == "1 scenarios have no second run of the baseline, among them b"
+    assert compare_sides(one, one, one).notes == (
+        "the baseline has no list of its DAGs, so DAGs, import errors and schedules were not compared",
+        "the candidate has no list of its DAGs, so DAGs, import errors and schedules were not compared",
+    )

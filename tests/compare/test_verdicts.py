@@ -1,0 +1,296 @@
+"""Each field and condition has the verdict of the table, and a failure is reported once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.compare.compare import compare_sides
+from harness.compare.verdicts import ABSENT, CONDITIONS, RULES, exit_code, find_rule
+from harness.evidence.document import (
+    AwsCall,
+    AwsDocument,
+    CappedWaitDocument,
+    FolderDocument,
+    Interval,
+    RunDocument,
+    Schedule,
+    SidecarDocument,
+    TableDocument,
+    WarningDocument,
+)
+from tests.compare.builders import SCENARIO, brief, compare, run, scenario, side, stored, task, versions
+
+JUNE, MAY = "2021-06-01T00:00:00+00:00", "2021-05-01T00:00:00+00:00"
+Changes = dict[str, Any]
+
+
+def tasks(**changes: Any) -> Changes:
+    return {"tasks": {"load": task(**changes)}}
+
+
+def call(action: str = "CreateModel", status: int = 200, **changes: Any) -> AwsCall:
+    return AwsCall(**{"service": "sagemaker", "action": action, "status": status, **changes})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({}, {}, []),
+        ({"run_type": "manual"}, {"run_type": "scheduled"}, [("changed", "run_type")]),
+        ({"exit_code": 0}, {"exit_code": 1}, [("regression", "exit_code")]),
+        ({"exit_code": 1}, {"exit_code": 0}, [("fixed", "exit_code")]),
+        ({"exit_code": 1}, {"exit_code": 3}, [("changed", "exit_code")]),
+        ({"refused": None}, {"refused": "no such DAG"}, [("regression", "refused")]),
+        (
+            {"interval": Interval(logical_date=JUNE, start=MAY, end=JUNE)},
+            {"interval": Interval(logical_date=JUNE, start=JUNE, end=JUNE)},
+            [("changed", "interval.start")],
+        ),
+        (tasks(), tasks(state="skipped"), [("changed", "tasks.load.state")]),
+        (tasks(), {"tasks": {}}, [("missing", "tasks.load")]),
+        ({"tasks": {}}, tasks(), [("new", "tasks.load")]),
+        (tasks(), tasks(tries=2), [("changed", "tasks.load.tries")]),
+        (tasks(operator="airflow.operators.bash.BashOperator"), tasks(operator="BashOperator"), []),
+        (tasks(operator="BashOperator"), tasks(operator="EmptyOperator"), [("changed", "tasks.load.operator")]),
+        (tasks(rendered={"op_args": ["a", 1]}), tasks(rendered={"op_args": "('a', 1)"}), []),
+        (tasks(rendered={"op_args": ["1"]}), tasks(rendered={"op_args": "['1']"}), []),
+        (tasks(rendered={"env": None, "sql": "x"}), tasks(rendered={"sql": "x", "cwd": "", "args": "[]"}), []),
+        (tasks(rendered={"sql": "a"}), tasks(rendered={"sql": "b"}), [("changed", "tasks.load.rendered.sql")]),
+        (tasks(rendered={}), tasks(rendered={"sql": "b"}), [("changed", "tasks.load.rendered.sql")]),
+        ({"xcoms": {"t": {"k": 1}}}, {"xcoms": {"t": {"k": 1.0}}}, [("changed", "xcoms.t.k")]),
+        ({"xcoms": {"t": {"k": 1}}}, {"xcoms": {"t": {"k": True}}}, [("changed", "xcoms.t.k")]),
+        ({"xcoms": {"t": {"k": [1, 2]}}}, {"xcoms": {"t": {"k": "(1, 2)"}}}, [("changed", "xcoms.t.k")]),
+        (
+            {"xcoms": {"t": {"k": {"a": [1, 2]}}}},
+            {"xcoms": {"t": {"k": {"a": [1, 3]}}}},
+            [("changed", "xcoms.t.k.a[1]")],
+        ),
+        ({"xcoms": {"t": {"k": {"a": [1, 2]}}}}, {"xcoms": {"t": {"k": {"a": [1]}}}}, [("changed", "xcoms.t.k.a")]),
+        ({"xcoms": {"t": {"k": 1}}}, {}, [("missing", "xcoms.t.k")]),
+        ({}, {"xcoms": {"t": {"k": None}}}, [("new", "xcoms.t.k")]),
+        ({"objects": {"b": {}}}, {}, [("missing", "objects.b")]),
+        ({"objects": {"b": {"x/y.z": stored("1")}}}, {"objects": {"b": {}}}, [("missing", "objects.b.x/y.z")]),
+        ({"objects": {"b": {}}}, {"objects": {"b": {"k": stored("1")}}}, [("new", "objects.b.k")]),
+        (
+            {"objects": {"b": {"k": stored("1", content_type="text/csv")}}},
+            {"objects": {"b": {"k": stored("1", content_type="text/plain", tags={"a": "b"})}}},
+            [("changed", "objects.b.k.content_type"), ("changed", "objects.b.k.tags.a")],
+        ),
+        (
+            {"tables": {"s.t": TableDocument()}},
+            {"tables": {"s.t": TableDocument(unreadable="no")}},
+            [("missing", "tables.s.t")],
+        ),
+        (
+            {"aws": AwsDocument(resources={"sagemaker/models": {"m": {"Arn": "a", "Count": 1}}})},
+            {"aws": AwsDocument(resources={"sagemaker/models": {"m": {"Arn": "a", "Count": 2}}})},
+            [("changed", "aws.resources.sagemaker/models.m.Count")],
+        ),
+        (
+            {"aws": AwsDocument(resources={"sagemaker/models": {"m": {}}})},
+            {"aws": AwsDocument()},
+            [("missing", "aws.resources.sagemaker/models.m")],
+        ),
+        (
+            {"aws": AwsDocument(calls=(call(parameters={"a": 1}), call("DeleteModel")))},
+            {"aws": AwsDocument(calls=(call(parameters={"a": 2}),))},
+            [
+                ("changed", "aws.calls.sagemaker.CreateModel.parameters.a"),
+                ("missing", "aws.calls.sagemaker.DeleteModel"),
+            ],
+        ),
+        (
+            {"aws": AwsDocument(logs={"g": {"s": ["a"]}})},
+            {"aws": AwsDocument(logs={"g": {"s": ["b"]}})},
+            [("changed", "aws.logs.g.s")],
+        ),
+        (
+            {
+                "sidecars": (
+                    SidecarDocument(image="i", exit_code=0, output="a"),
+                    SidecarDocument(image="i", exit_code=0, output="b"),
+                )
+            },
+            {
+                "sidecars": (
+                    SidecarDocument(image="i", exit_code=0, output="b"),
+                    SidecarDocument(image="i", exit_code=1, output="c"),
+                )
+            },
+            [("regression", "sidecars.i.exit_code"), ("changed", "sidecars.i.output")],
+        ),
+        (
+            {"capped_waits": (CappedWaitDocument(task="t", argument="poke_interval", declared=60, used=1),)},
+            {"capped_waits": (CappedWaitDocument(task="t", argument="poke_interval", declared=2, used=1),)},
+            [("changed", "capped_waits.t.poke_interval.declared")],
+        ),
+        (
+            {"warnings": (WarningDocument(text="a", category="X", file="d.py", line=1),)},
+            {"warnings": (WarningDocument(text="a", category="X", file="d.py", line=9), WarningDocument(text="b"))},
+            [("warning", "warnings.warning")],
+        ),
+        ({"order": ("a", "b")}, {"order": ("b", "a")}, []),
+        ({"containers_past_relay": ("a",)}, {"containers_past_relay": ()}, []),
+        (
+            {"schedule": Schedule(timetable="CronDataIntervalTimetable", anchor="x", catchup=True)},
+            {"schedule": Schedule(timetable="CronTriggerTimetable", anchor="x", catchup=False)},
+            [("changed", "schedule.timetable"), ("changed", "schedule.catchup")],
+        ),
+    ],
+)
+def test_a_difference_in_a_run(before: Changes, after: Changes, expected: list[tuple[str, str]]) -> None:
+    assert brief(compare(run(**before), run(**after))) == expected
+
+
+def test_a_failed_task_is_reported_once_with_what_follows_from_it() -> None:
+    before = run(tasks={"extract": task(), "load": task()}, xcoms={"load": {"return_value": 1}})
+    failed = {"extract": task("failed", tries=2), "load": task("upstream_failed")}
+    after = run(state="failed", exit_code=1, failure="extract: KeyError: 'a'", tasks=failed, order=("extract",))
+    sides = side(scenario(before)), side(scenario(after, outcome="failed", failure="the run failed"))
+
+    regression, tries = compare_sides(*sides).differences
+
+    assert (regression.verdict, regression.field, regression.task) == ("regression", "tasks.extract.state", "extract")
+    assert regression.message == '"success" -> "failed": extract: KeyError: \'a\''
+    assert [line.partition(":")[0] for line in regression.detail] == [
+        "outcome", "state", "exit_code", "tasks.load.state", "xcoms.load.return_value",
+    ]  # fmt: skip
+    assert (tries.verdict, tries.field) == ("changed", "tasks.extract.tries")
+    reverse = compare_sides(sides[1], sides[0])
+    assert brief(reverse.differences) == [("fixed", "tasks.extract.state"), ("changed", "tasks.extract.tries")]
+
+
+def test_a_run_that_did_not_take_place_belongs_to_the_failure_before_it() -> None:
+    before = scenario(run(), run(date="2021-07-01"))
+    after = scenario(run(state="failed", exit_code=1), outcome="failed")
+    (found,) = compare_sides(side(before), side(after)).differences
+    assert found.field == "state"
+    assert 'prices 2021-07-01: run: vanishes: "success"' in found.detail
+    (found,) = compare_sides(side(before), side(scenario(run(), outcome="failed", failure="E"))).differences
+    assert found.field == "outcome"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({}, {"outcome": "failed", "failure": "assert 1 == 2"}, [("regression", "outcome")]),
+        ({"outcome": "failed"}, {}, [("fixed", "outcome")]),
+        ({"outcome": "failed", "failure": "a"}, {"outcome": "failed", "failure": "a"}, [("broken on both", "outcome")]),
+        ({}, {"outcome": "not run", "reason": "skipped"}, [("missing", "outcome")]),
+        ({"outcome": "not run"}, {}, [("new", "outcome")]),
+        ({"outcome": "not run"}, {"outcome": "not run"}, []),
+        ({}, {"incomplete": ("no tables",)}, [("missing", "incomplete")]),
+        ({"incomplete": ("no tables",)}, {"incomplete": ("no tables",)}, [("warning", "incomplete")]),
+    ],
+)  # fmt: skip
+def test_a_difference_in_a_scenario(before: Changes, after: Changes, expected: list[tuple[str, str]]) -> None:
+    comparison = compare_sides(side(scenario(run(), **before)), side(scenario(run(), **after)))
+    assert brief(comparison.differences) == expected
+
+
+def test_what_is_broken_on_both_sides_still_shows_its_other_differences() -> None:
+    before, after = (
+        scenario(run(state="failed", exit_code=1, xcoms={"t": {"k": value}}), outcome="failed") for value in (1, 2)
+    )
+    found = compare_sides(side(before), side(after)).differences
+    assert brief(found) == [("broken on both", "outcome"), ("changed", "xcoms.t.k")]
+
+
+def test_a_scenario_of_one_side() -> None:
+    here, there = scenario(run()), scenario(run(), name="scenarios/test_new.py::test_new")
+    new = compare_sides(side(here), side(here, there))
+    assert brief(new.differences) == [("new", "scenario")]
+    assert exit_code(new) == 0
+    assert exit_code(compare_sides(side(here, there), side(here))) == 1
+    assert compare_sides(side(here), side(here, there), only_of_baseline=True).differences == ()
+
+
+def test_a_scenario_without_evidence() -> None:
+    lost = side(scenario(run()), without_evidence=("scenarios/test_lost.py::test_lost",))
+    (found,) = compare_sides(side(scenario(run())), lost).differences
+    assert (found.verdict, found.field, found.fails) == ("missing", "evidence", True)
+
+
+def test_the_dags_folder() -> None:
+    before = FolderDocument(
+        schedules={"a": Schedule(timetable="X"), "b": Schedule(timetable="X")},
+        tasks={"a": ("t", "u"), "b": ()},
+        import_errors={"old.py": "E"},
+    )
+    after = FolderDocument(
+        schedules={"a": Schedule(timetable="Y"), "c": Schedule(timetable="X")},
+        tasks={"a": ("t",), "c": ()},
+        import_errors={"b.py": "ImportError: no x"},
+    )
+    comparison = compare_sides(side(scenario(run()), folder=before), side(scenario(run()), folder=after))
+    assert brief(comparison.differences) == [
+        ("regression", "import_errors.b.py"),
+        ("fixed", "import_errors.old.py"),
+        ("missing", "dags.a.tasks.u"),
+        ("changed", "dags.a.schedule.timetable"),
+        ("missing", "dags.b"),
+        ("new", "dags.c"),
+    ]
+    assert {one.service for one in comparison.differences} == {"dags folder"}
+
+
+def test_dags_and_tasks_that_no_scenario_executed() -> None:
+    folder = FolderDocument(schedules={}, tasks={"prices": ("a", "b", "c"), "other": ("x",)})
+    ran = run(tasks={"a": task(), "b": task("skipped"), "c[0]": task()})
+    one = side(scenario(ran), folder=folder)
+    found = [(each.dag_id, each.tasks, each.whole) for each in compare_sides(one, one).not_exercised]
+    assert found == [("other", (), True), ("prices", ("b",), False)]
+
+
+def test_an_interval_that_a_scheduler_does_not_give_is_named() -> None:
+    """Airflow 2 gives `dags test` of a cron DAG the interval before the one of a scheduler."""
+    scheduled = Schedule(
+        timetable="C", next=(Interval(logical_date=JUNE, start=JUNE, end="2021-07-01T00:00:00+00:00"),)
+    )
+    before = run(interval=Interval(logical_date=JUNE, start=MAY, end=JUNE), schedule=scheduled)
+    after = run(interval=Interval(logical_date=JUNE, start=JUNE, end=JUNE))
+    comparison = compare_sides(side(scenario(before)), side(scenario(after)))
+    words = "a scheduler gives this date 2021-06-01 .. 2021-07-01, not 2021-05-01 .. 2021-06-01 as `dags test`"
+    assert comparison.differences[0].detail == (f"on the baseline, {words}",)
+    assert any("`dags test` gave prices" in note for note in comparison.notes)
+
+
+def test_strict_fails_for_every_difference() -> None:
+    warned = run(warnings=(WarningDocument(text="deprecated"),))
+    comparison = compare_sides(side(scenario(run())), side(scenario(warned)))
+    assert (exit_code(comparison), exit_code(comparison, strict=True)) == (0, 1)
+    broken = side(scenario(run(), outcome="failed", failure="a", incomplete=("b",)))
+    assert exit_code(compare_sides(broken, broken), strict=True) == 0
+    other = side(scenario(run(), outcome="failed", failure="b", incomplete=("b",)))
+    assert exit_code(compare_sides(broken, other), strict=True) == 1
+
+
+def test_every_rule_can_be_reached() -> None:
+    """A rule hidden by an earlier one would make the table in the docs wrong."""
+    values = {
+        "appears": (ABSENT, 1), "vanishes": (1, ABSENT), "is not run any more": ("passed", "not run"),
+        "was not run before": ("not run", "passed"), "fails now": ("success", "failed"),
+        "failed before": ("failed", "success"), "failed on both": ("failed", "failed"),
+        "is 0 no more": (0, 1), "is 0 now": (1, 0), "differs": (2, 3),
+    }  # fmt: skip
+    assert values.keys() == CONDITIONS.keys()
+    for rule in RULES:
+        path = tuple(part.replace("*", "below").lower() if part != "*" else "below" for part in rule.field.split("."))
+        assert find_rule(path, *values[rule.condition]) is rule
+
+
+def test_runs_of_the_same_dag_and_date_are_compared_in_order() -> None:
+    def twice(first: RunDocument, second: RunDocument) -> tuple[RunDocument, RunDocument]:
+        return first, second
+
+    before, after = twice(run(), run(run_type="a")), twice(run(), run(run_type="b"))
+    (found,) = compare_sides(side(scenario(*before)), side(scenario(*after))).differences
+    assert (found.scenario, found.run) == (SCENARIO, "prices 2021-06-01 (2)")
+
+
+def test_versions_are_shown_and_not_judged() -> None:
+    comparison = compare_sides(side(scenario(run())), side(scenario(run()), versions=versions(airflow="3.3.2")))
+    assert comparison.differences == ()
+    assert comparison.candidate.versions.airflow == "3.3.2"
