@@ -14,7 +14,6 @@ from harness.errors import AirflowEnvironmentError
 
 TIMEOUT = 30.0
 """Seconds without a byte from the index."""
-DEFAULT = ""
 JSON = "application/vnd.pypi.simple.v1+json"
 
 
@@ -26,6 +25,18 @@ class Release:
     requires_python: str
 
 
+def default_index() -> str:
+    """Return the index that pip and uv use where none is configured.
+
+    The name is a private one of pip, which has no public one. Raises AirflowEnvironmentError if pip has moved it.
+    """
+    try:
+        from pip._internal.models.index import PyPI
+    except ImportError as error:
+        raise AirflowEnvironmentError("no package index is configured: set index-url in pip's settings") from error
+    return str(PyPI.simple_url)
+
+
 def list_releases(package: str, env: Mapping[str, str]) -> dict[Version, Release]:
     """Return the releases of the package on uv's indexes; `env` are uv's variables.
 
@@ -35,7 +46,7 @@ def list_releases(package: str, env: Mapping[str, str]) -> dict[Version, Release
     if env.get("UV_NO_INDEX"):
         return found
     errors: list[str] = []
-    addresses = [env.get("UV_DEFAULT_INDEX") or env.get("UV_INDEX_URL") or DEFAULT]
+    addresses = [env.get("UV_DEFAULT_INDEX") or env.get("UV_INDEX_URL") or default_index()]
     addresses += (env.get("UV_INDEX") or env.get("UV_EXTRA_INDEX_URL") or "").split()
     for address in addresses:
         try:
