@@ -17,7 +17,14 @@ from harness.airflow.facts import TaskResult
 from harness.errors import RunError
 from harness.evidence.capped_waits import CappedWait
 from harness.evidence.contents import LARGEST_CONTENT, describe_object, encode_content
-from harness.evidence.document import FOLDER_FILE, FolderDocument, RunDocument, ScenarioDocument, Versions
+from harness.evidence.document import (
+    FOLDER_FILE,
+    FolderDocument,
+    RunDocument,
+    ScenarioDocument,
+    Versions,
+    WarningDocument,
+)
 from harness.evidence.evidence import Evidence
 from harness.evidence.normalise import Normaliser
 from harness.evidence.objects import GatheredObject, StoredObject
@@ -95,14 +102,15 @@ DOCUMENT = {
     },
     "schedule": None,
     "tasks": {
-        "a[0]": {"state": "success", "tries": 1, "operator": "BashOperator", "rendered": {}},
+        "a[0]": {"state": "success", "tries": 1, "operator": "BashOperator", "rendered": {}, "exception": None},
         "b": {
             "state": "failed",
             "tries": 2,
             "operator": "PythonOperator",
             "rendered": {"op_kwargs": {"ts": "2021-01-01 00:00:00+00:00"}},
+            "exception": None,
         },
-        "c": {"state": "upstream_failed", "tries": 0, "operator": None, "rendered": {}},
+        "c": {"state": "upstream_failed", "tries": 0, "operator": None, "rendered": {}, "exception": None},
     },
     "order": ["a[0]", "b"],
     "xcoms": {
@@ -184,6 +192,29 @@ def test_the_document_of_a_run() -> None:
     recorded = build()
     assert recorded.incomplete == ()
     assert recorded.run.model_dump(mode="json") == DOCUMENT
+
+
+@pytest.mark.parametrize("line", ["2.11", "3.3"])
+def test_a_failed_task_has_the_exception_of_its_newest_attempt(line: str) -> None:
+    log = (Path(__file__).parent / "report" / "logs" / f"airflow-{line}.txt").read_text()
+    names = {"good": "success", "bad": "failed", "group.mapped[1]": "failed", "gone": "failed"}
+    tasks = {name: TaskResult(name, state, 1, 1.0, AT, AT) for name, state in names.items()}
+    found = build(replace(RUN, tasks=tasks, xcoms={}, log=log)).run.tasks
+    assert {name: one.exception for name, one in found.items()} == {
+        "good": None,
+        "bad": "RuntimeError: attempt 2 is broken",
+        "group.mapped[1]": "ValueError: two is bad",
+        "gone": None,
+    }
+
+
+def test_the_exception_of_a_task_is_masked_normalised_and_cut() -> None:
+    lines = ["[DAG TEST] starting task_id=b map_index=-1", "Traceback (most recent call last):", '  File "a", line 1']
+    log = "\n".join([*lines, f"E: {SECRET} at {NOW} {'x ' * 2000}"])
+    exception = build(replace(RUN, log=log)).run.tasks["b"].exception
+    assert exception
+    assert exception.startswith("E: *** at TIME x x")
+    assert len(exception) == 1003
 
 
 def test_equal_runs_have_equal_documents() -> None:
@@ -301,14 +332,46 @@ def complete(folder: Path, found: dict[str, Any] | RunError) -> tuple[ScenarioDo
 def test_the_end_of_a_session_adds_the_schedules(tmp_path: Path) -> None:
     trace = f'Traceback:\n  File "/lib/x.py", line 1, in f\n  File "/dags/a/b.py", line 7, in <module>\nE: {SECRET}\n'
     found = {"errors": {"/dags/a/b.py": trace}, "tasks": {"d": ["a", "b"]}, "schedules": {"d": SCHEDULE}}
-    scenario, folder = complete(tmp_path, {**found, "runs": [SCHEDULE]})
+    more = {"files": {"d": "/dags/a/d.py"}, "log": ""}
+    scenario, folder = complete(tmp_path, {**found, **more, "runs": [SCHEDULE]})
     assert scenario.incomplete == ()
     assert scenario.runs[0].schedule is None
     assert scenario.runs[1].schedule
     assert scenario.runs[1].schedule.next[0].logical_date == NOW
     assert folder.tasks == {"d": ("a", "b")}
+    assert folder.files == {"d": "a/d.py"}
     assert folder.schedules["d"].timetable == "T"
     assert folder.import_errors == {"a/b.py": "E: *** (a/b.py:7)"}
+
+
+def test_a_warning_of_another_dags_file_belongs_to_the_folder(tmp_path: Path) -> None:
+    files = {"d": "/dags/a/d.py", "other": "/dags/b/other.py"}
+    log = "/dags/b/other.py:3: FutureWarning: old\n/venv/site-packages/x.py:1: FutureWarning: theirs"
+    warned = [
+        WarningDocument(text=name, category=category, file=name)
+        for name, category in [
+            ("a/d.py", "W"), ("b/other.py", "W"), ("broken.py", "W"), ("helper.py", "W"), ("b/other.py", "warning"),
+        ]
+    ]  # fmt: skip
+    file = write(tmp_path)
+    scenario = ScenarioDocument.model_validate_json(file.read_bytes())
+    runs = tuple(one.model_copy(update={"warnings": tuple(warned)}) for one in scenario.runs)
+    file.write_text(format_json(scenario.model_copy(update={"runs": runs})))
+    found = {
+        "errors": {"/dags/broken.py": "E"},
+        "tasks": {},
+        "schedules": {},
+        "runs": [None],
+        "files": files,
+        "log": log,
+    }
+
+    complete_evidence(tmp_path, [file], lambda _: found, Path("/dags"), Normaliser(today=AT.date()), show)
+
+    _, run = ScenarioDocument.model_validate_json(file.read_bytes()).runs
+    assert [one.file for one in run.warnings] == ["a/d.py", "helper.py", "b/other.py"]
+    folder = FolderDocument.model_validate_json((tmp_path / FOLDER_FILE).read_bytes())
+    assert folder.warnings == (WarningDocument(text="old", category="FutureWarning", file="b/other.py", line=3),)
 
 
 def test_an_unreadable_folder_is_named(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.compare.model import Difference
+from harness.compare.model import FOLDER, Difference
 from harness.compare.verdicts import Verdict
 from harness.evidence.document import RunDocument
 
@@ -18,7 +18,7 @@ def fold_causes(
 
     `failed_runs`: for a regression the candidate's runs, for what is fixed the baseline's, by the run's name.
     """
-    found = list(differences)
+    found = _fold_rendered(differences)
     verdicts: tuple[tuple[Verdict, Verdict], ...] = (("regression", "missing"), ("fixed", "new"))
     for verdict, vanished in verdicts:
         first = True
@@ -47,6 +47,63 @@ def fold_causes(
         if first:
             found = _fold_runs(found, verdict, vanished)
     return _fold_broken(found)
+
+
+def fold_import_errors(
+    differences: Sequence[Difference], files: Mapping[Verdict, Mapping[str, str]]
+) -> list[Difference]:
+    """Return the differences of all scenarios with each import error as one difference.
+
+    `files`: for a regression the files of the baseline's DAGs, for what is fixed the candidate's, by DAG id. A DAG of
+    such a file is missing or new, and its scenarios could not run it.
+    """
+    found = list(differences)
+    verdicts: tuple[tuple[Verdict, Verdict], ...] = (("regression", "missing"), ("fixed", "new"))
+    for verdict, vanished in verdicts:
+        for lead in [one for one in found if one.verdict == verdict and one.field.startswith("import_errors.")]:
+            file = lead.field.removeprefix("import_errors.")
+            dags = [dag for dag, place in files.get(verdict, {}).items() if place == file]
+            gone = [
+                one
+                for one in found
+                if one.scenario == FOLDER and one.verdict == vanished and one.field.removeprefix("dags.") in dags
+            ]
+            refused = [
+                one for one in found if one.field == "refused" and one.verdict == verdict and _find_dag(one) in dags
+            ]
+            scenarios = {one.scenario for one in refused}
+            outcomes = [
+                one for one in found if one.field == "outcome" and one.verdict == verdict and one.scenario in scenarios
+            ]
+            lines = [f"{one.field}: {one.message}" for one in gone]
+            could = "could not" if verdict == "regression" else "can"
+            lines += dict.fromkeys(f"so {one.scenario} {could} run DAG {_find_dag(one)}" for one in refused)
+            lines += [line for one in outcomes for line in one.detail]
+            folded = lead.model_copy(update={"detail": (*lead.detail, *lines)})
+            followed = {id(one) for one in (*gone, *refused, *outcomes)}
+            found = [folded if one is lead else one for one in found if id(one) not in followed]
+    return found
+
+
+def _find_dag(one: Difference) -> str:
+    """Return the DAG id in `DAG DATE`, the name of a difference's run."""
+    return one.run.partition(" ")[0]
+
+
+def _fold_rendered(differences: Sequence[Difference]) -> list[Difference]:
+    """Add the rendered fields that changed to the state of a task that fails now or is fixed."""
+    found = list(differences)
+    for lead in differences:
+        if lead.field != f"tasks.{lead.task}.state" or lead.verdict not in ("regression", "fixed"):
+            continue
+        start = f"tasks.{lead.task}.rendered."
+        followed = [
+            one for one in found if one.run == lead.run and one.field.startswith(start) and one.verdict == "changed"
+        ]
+        lines = tuple(f"{one.field}: {one.message}" for one in followed)
+        folded = lead.model_copy(update={"detail": (*lead.detail, *lines)})
+        found = [folded if one is lead else one for one in found if one not in followed]
+    return found
 
 
 def _fold_runs(found: list[Difference], verdict: Verdict, vanished: Verdict) -> list[Difference]:
@@ -83,12 +140,13 @@ def _fold(lead: Difference, followed: Sequence[Difference], run: RunDocument) ->
 
 
 def _fold_broken(found: Sequence[Difference]) -> list[Difference]:
-    """Add the statuses that are bad on both sides to the scenario's own difference."""
+    """Add the statuses that are bad on both sides, and exceptions that differ, to the scenario's own difference."""
     lead = next((one for one in found if one.field == "outcome" and one.verdict == "broken on both"), None)
     if lead is None:
         return list(found)
     followed = [one for one in found if one is not lead and one.verdict == "broken on both" and one.field != "failure"]
-    lines = tuple(f"{one.run}: {one.field}: {one.message}" for one in followed)
+    exceptions = [one for one in found if one.task and one.field == f"tasks.{one.task}.exception"]
+    lines = tuple(f"{one.run}: {one.field}: {one.message}" for one in (*followed, *exceptions))
     return [
         lead.model_copy(update={"detail": (*lead.detail, *lines)}) if one is lead else one
         for one in found

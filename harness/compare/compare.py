@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from harness.compare.accepted import Accepted, apply_accepted
-from harness.compare.causes import fold_causes
+from harness.compare.causes import fold_causes, fold_import_errors
 from harness.compare.change import Change, both, count
 from harness.compare.limits import LIMITS
 from harness.compare.model import FOLDER, Comparison, Difference, NotExercised, Service
@@ -17,6 +17,7 @@ from harness.compare.runs import (
     NEVER_STARTED,
     compare_runs,
     compare_schedules,
+    compare_warnings,
     differs_in_order,
     find_scheduled,
     format_interval,
@@ -71,8 +72,10 @@ def compare_sides(
     found = list(_compare_folders(baseline.folder, candidate.folder, index))
     for name in sorted(_all_scenarios(baseline) | (set() if only_of_baseline else _all_scenarios(candidate))):
         found += _compare_scenario(name, baseline, candidate, index)
-    found += _unstable_differences(unstable, found, common)
-    found += more
+    unstable_alone = list(_unstable_differences(unstable, found, common))
+    files = [side.folder.files if side.folder else {} for side in (baseline, candidate)]
+    found = fold_import_errors(_fold_warnings(found), {"regression": files[0], "fixed": files[1]})
+    found += [*unstable_alone, *more]
     compared = (FOLDER, *common, *(one.scenario for one in more))
     versions = baseline.versions, candidate.versions
     judged, problems = apply_accepted(found, accepted, compared, versions, today or dt.date.today())
@@ -182,6 +185,8 @@ def _judge(scenario: str, run: str, change: Change, index: UnstableIndex) -> Dif
         message = f"appears: {show(change.after)}"
     elif not message and change.after is ABSENT:
         message = f"vanishes: {show(change.before)}"
+    # The same state of two tasks may have two causes.
+    causes = change.detail if rule.field == "tasks.TASK.state" else ()
     last = change.path[-1] if rule.field.endswith("*") else ""
     message = message or f"{show(change.before)} -> {show(change.after)}"
     return Difference(
@@ -198,7 +203,7 @@ def _judge(scenario: str, run: str, change: Change, index: UnstableIndex) -> Dif
         absent="baseline" if change.before is ABSENT else "candidate" if change.after is ABSENT else None,
         message=message,
         detail=change.detail,
-        alike=" ".join((rule.field, last, message)),
+        alike=" ".join((rule.field, last, message, *causes)),
         above=".".join(change.path[:-1]),
     )
 
@@ -221,6 +226,7 @@ def _compare_dags(before: FolderDocument, after: FolderDocument) -> Iterator[Cha
             word, error = "fails to import on both sides", values[1]
         message = f"{word}{_first_line(error)}"
         yield Change(("import_errors", file), *values, "dags folder", message=message)
+    yield from compare_warnings(before.warnings, after.warnings, "dags folder")
     old, new = ({**dict.fromkeys(one.schedules, ()), **one.tasks} for one in (before, after))
     for dag in sorted(old.keys() | new.keys()):
         if dag not in old or dag not in new:
@@ -234,6 +240,16 @@ def _compare_dags(before: FolderDocument, after: FolderDocument) -> Iterator[Cha
             yield from compare_schedules(
                 ("dags", dag, "schedule"), before.schedules[dag], after.schedules[dag], "dags folder"
             )
+
+
+def _fold_warnings(found: Sequence[Difference]) -> list[Difference]:
+    """Return the differences without warnings of the dags folder that a scenario's run has too."""
+    shown = {(one.field, one.message) for one in found if one.run}
+    return [
+        one
+        for one in found
+        if one.scenario != FOLDER or not one.field.startswith("warnings.") or (one.field, one.message) not in shown
+    ]
 
 
 def find_unstable(baseline: Side, repeat: Side) -> UnstableFields:

@@ -140,10 +140,11 @@ def _check_shards(label: str, sessions: Sequence[SessionDocument]) -> None:
 def _merge(folders: Sequence[FolderDocument]) -> FolderDocument | None:
     if not folders:
         return None
-    parts = ("schedules", "tasks", "import_errors")
+    parts = ("schedules", "tasks", "files", "import_errors")
     merged = {part: {name: value for one in folders for name, value in getattr(one, part).items()} for part in parts}
     incomplete = tuple(dict.fromkeys(reason for one in folders for reason in one.incomplete))
-    return folders[0].model_copy(update={**merged, "incomplete": incomplete})
+    warnings = tuple(dict.fromkeys(one for each in folders for one in each.warnings))
+    return folders[0].model_copy(update={**merged, "warnings": warnings, "incomplete": incomplete})
 
 
 def _read_sessions(path: Path) -> list[_Session]:

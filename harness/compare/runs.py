@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -13,7 +14,7 @@ from harness.compare.contents import below, compare_objects, compare_tables, des
 from harness.compare.model import Service
 from harness.compare.names import pair_names
 from harness.compare.rows import compare_rows
-from harness.compare.values import find_leaves, find_rendered, is_same, show
+from harness.compare.values import SHOWN, find_leaves, find_rendered, is_same, show
 from harness.compare.verdicts import ABSENT, Path
 from harness.evidence.document import (
     AwsCall,
@@ -23,6 +24,7 @@ from harness.evidence.document import (
     Schedule,
     SidecarDocument,
     TaskDocument,
+    WarningDocument,
 )
 
 NamePatterns = Callable[[str], Sequence[str]]
@@ -54,7 +56,7 @@ def compare_runs(
     yield from _compare_aws(before, after, is_unstable, patterns)
     yield from _compare_sidecars(before.sidecars, after.sidecars)
     yield from _compare_capped_waits(before, after)
-    yield from _compare_warnings(before, after)
+    yield from compare_warnings(before.warnings, after.warnings)
 
 
 def _compare_field(name: str, before: BaseModel, after: BaseModel) -> Iterator[Change]:
@@ -131,10 +133,29 @@ def _compare_tasks(before: RunDocument, after: RunDocument) -> Iterator[Change]:
             yield Change(path, *both(lambda one: ABSENT if one is None else one.state, old, new), task=task)
             continue
         if old.state != new.state:
-            yield Change((*path, "state"), old.state, new.state, task=task)
+            yield Change((*path, "state"), old.state, new.state, task=task, detail=tuple(list_exceptions(old, new)))
+        exceptions = _name_class(old.exception), _name_class(new.exception)
+        if None not in exceptions and exceptions[0] != exceptions[1]:
+            lines = [str(exception).splitlines()[0][:SHOWN] for exception in exceptions]
+            message = f"failed on both sides: {lines[0]} -> {lines[1]}"
+            detail = tuple(list_exceptions(old, new))
+            yield Change((*path, "exception"), *exceptions, task=task, message=message, detail=detail)
         if old.state in NEVER_STARTED or new.state in NEVER_STARTED:
             continue
         yield from _compare_executions(path, task, old, new)
+
+
+def list_exceptions(before: TaskDocument, after: TaskDocument) -> Iterator[str]:
+    """Yield the lines of each side's exception, the first with the side."""
+    for word, exception in (("baseline", before.exception), ("candidate", after.exception)):
+        if exception:
+            first, *others = str(_name_class(exception)).splitlines()
+            yield from (f"{word}: {first}", *(f"  {line}" for line in others))
+
+
+def _name_class(exception: str | None) -> str | None:
+    """Return the exception without the module of its class, which differs between Airflow 2 and 3."""
+    return exception and re.sub(r"^(?:\w+\.)+(?=\w+(?::|\n|$))", "", exception)
 
 
 def _compare_executions(path: Path, task: str, old: TaskDocument, new: TaskDocument) -> Iterator[Change]:
@@ -308,16 +329,18 @@ def _compare_capped_waits(before: RunDocument, after: RunDocument) -> Iterator[C
             yield Change(path, one, other, task=task)
 
 
-def _compare_warnings(before: RunDocument, after: RunDocument) -> Iterator[Change]:
+def compare_warnings(
+    before: Sequence[WarningDocument], after: Sequence[WarningDocument], service: Service = "airflow"
+) -> Iterator[Change]:
     """Compare the warnings as sets. The line of a warning is shown and not compared, since lines move."""
-    old, new = ({(one.category, one.file or "", one.text): one for one in run.warnings} for run in (before, after))
+    old, new = ({(one.category, one.file or "", one.text): one for one in side} for side in (before, after))
     for key in sorted(old.keys() ^ new.keys()):
         warning, appears = (new[key], True) if key in new else (old[key], False)
         place = f"{warning.file}:{warning.line}" if warning.file else ""
         values: tuple[Any, Any] = (ABSENT, warning.text) if appears else (warning.text, ABSENT)
         path: Path = ("warnings", warning.category, *((warning.file,) if warning.file else ()))
         message = f"{'warns now' if appears else 'warns no more'}: {show(warning.text, 200)}"
-        yield Change(path, *values, message=message, detail=(place,) if place else ())
+        yield Change(path, *values, service, message=message, detail=(place,) if place else ())
 
 
 def differs_in_order(before: RunDocument, after: RunDocument) -> bool:

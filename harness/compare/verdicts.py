@@ -118,6 +118,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("schedule.*", "differs", "changed", fails=True, filtered=True),
     *_comes_and_goes("tasks.TASK"),
     *_status("tasks.TASK.state"),
+    Rule("tasks.TASK.exception", "differs", "changed", fails=True, filtered=True),
     Rule("tasks.TASK.*", "differs", "changed", fails=True, filtered=True),
     *_comes_and_goes("xcoms.TASK.KEY", filtered=True),
     Rule("xcoms.*", "differs", "changed", fails=True, filtered=True),

@@ -72,12 +72,16 @@ class Schedule(Document):
 
 
 class TaskDocument(Document):
-    """A task instance. `rendered` has its template fields, as Airflow stores them."""
+    """A task instance. `rendered` has its template fields, as Airflow stores them.
+
+    `exception`: the class and message that ended the newest attempt of a failed task, as in the log, without traceback.
+    """
 
     state: str | None
     tries: int
     operator: str | None = None
     rendered: dict[str, Json] = Field(default_factory=dict)
+    exception: str | None = None
 
 
 class TabularSummary(Document):
@@ -210,6 +214,7 @@ class ScenarioDocument(Document):
 
 class FolderDocument(Document):
     """The dags folder. `import_errors`: file, relative to the folder -> error. `tasks`: DAG id -> its task ids.
+    `files`: DAG id -> file, relative to the folder. `warnings`: Python's warnings while the files are imported.
 
     `schedules` are projections from a fixed date, the same in every folder of evidence.
     """
@@ -217,7 +222,9 @@ class FolderDocument(Document):
     schema_version: Literal[4] = SCHEMA_VERSION
     kind: Literal["dags folder"] = "dags folder"
     schedules: dict[str, Schedule]
+    warnings: tuple[WarningDocument, ...] = ()
     tasks: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
     import_errors: dict[str, str] = Field(default_factory=dict)
     incomplete: tuple[str, ...] = ()
 

@@ -40,6 +40,15 @@ def find_warning_documents(log: str, dags_folder: Path, normalise: Callable[[str
     return tuple(sorted(documents, key=lambda each: (each.text, each.file or "", each.line or 0)))
 
 
+def is_import_warning(warning: WarningDocument) -> bool:
+    """Return whether this is a warning of Python in a file of the dags folder.
+
+    A log line does not count, since it has the name of its file without the folder.
+    """
+    outside = ("/", "<", "site-packages/", "dist-packages/")
+    return warning.category != "warning" and warning.file is not None and not warning.file.startswith(outside)
+
+
 def _parse(lines: Sequence[str], number: int) -> WarningDocument | None:
     line = lines[number]
     if structured := STRUCTURED.match(line):

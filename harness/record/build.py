@@ -25,10 +25,13 @@ from harness.evidence.document import (
 )
 from harness.evidence.normalise import Normaliser
 from harness.evidence.objects import GatheredObject, StoredObject
+from harness.evidence.task_log import find_exception, newest_attempts
 from harness.run import Run, json_value
 from harness.shown_text import show_values
 
 Text = Callable[[str], str]
+LONGEST_EXCEPTION = 1000
+"""Characters of a task's exception that are kept."""
 SAGEMAKER = ("training_jobs", "models", "endpoint_configs", "endpoints")
 
 
@@ -67,6 +70,7 @@ def build_run(
         if one.incomplete
     ]
     evidence = run.evidence
+    exceptions = dict(_list_exceptions(run, normalise))
     plain = RunDocument(
         dag_id=run.dag_id,
         date=run.date,
@@ -81,6 +85,7 @@ def build_run(
                 tries=task.tries,
                 operator=task.operator,
                 rendered=normalise.value(json_value(task.rendered)),
+                exception=exceptions.get(name),
             )
             for name, task in sorted(run.tasks.items())
         },
@@ -145,6 +150,16 @@ def format_moment(moment: dt.datetime | None) -> str | None:
 def _order_tasks(run: Run) -> tuple[str, ...]:
     started = [(task.start, name) for name, task in run.tasks.items() if task.start]
     return tuple(name for _, name in sorted(started))
+
+
+def _list_exceptions(run: Run, normalise: Normaliser) -> Iterator[tuple[str, str]]:
+    """Yield each failed task and its exception, if the log has it."""
+    failed = [name for name, task in run.tasks.items() if task.state == "failed"]
+    attempts = newest_attempts(run.log) if failed else {}
+    for name in failed:
+        exception = normalise(find_exception(attempts.get(name, ())) or "")
+        if exception:
+            yield name, exception if len(exception) <= LONGEST_EXCEPTION else f"{exception[:LONGEST_EXCEPTION]}..."
 
 
 def _nest_xcoms(run: Run, normalise: Normaliser) -> dict[str, dict[str, Any]]:

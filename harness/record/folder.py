@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError, RunError
 from harness.evidence.document import FOLDER_FILE, FolderDocument, Schedule
+from harness.evidence.log_warnings import find_warning_documents, is_import_warning
 from harness.evidence.normalise import Normaliser
 from harness.output import write
 from harness.record.write import UNFINISHED, change_scenario, format_json
@@ -31,7 +32,7 @@ def read_folder(
     timeout: float,
     runs: Sequence[tuple[str, str]],
 ) -> dict[str, Any]:
-    """Return the result of the program harness/airflow/inside/schedules.py. Raises RunError."""
+    """Return the result of the program harness/airflow/inside/schedules.py, with its `log`. Raises RunError."""
     request, result = home / "schedules-request.json", home / "schedules.json"
     request.write_text(json.dumps(runs), encoding="utf-8")
     command = airflow.inside("schedules", str(dags_folder), str(request), str(result))
@@ -41,7 +42,7 @@ def read_folder(
     except (OSError, ValueError) as error:
         last = [line for line in done.log.splitlines() if line.strip()][-1:]
         raise RunError(last[0].strip() if last else f"exit code {done.exit_code}") from error
-    return found
+    return {**found, "log": done.log}
 
 
 def complete_evidence(
@@ -66,7 +67,9 @@ def complete_evidence(
         schedules = dict(zip(pairs, found["runs"], strict=True))
         document = FolderDocument(
             schedules=found["schedules"],
+            warnings=tuple(filter(is_import_warning, find_warning_documents(found["log"], dags_folder, normalise))),
             tasks=found["tasks"],
+            files={dag: relative_to(file, dags_folder) for dag, file in found["files"].items()},
             import_errors={
                 relative_to(file, dags_folder): normalise(summarise_error(trace, dags_folder))
                 for file, trace in sorted(found["errors"].items())
@@ -81,9 +84,23 @@ def complete_evidence(
         for run in (run for run in scenario["runs"] if run["refused"] is None):
             schedule = schedules.get((run["dag_id"], run["date"]))
             run["schedule"] = schedule and Schedule.model_validate(schedule).model_dump(mode="json")
+            others = list_other_files(document, run["dag_id"])
+            run["warnings"] = [
+                one for one in run["warnings"] if one["file"] not in others or one["category"] == "warning"
+            ]
 
     for file in files:
         change_scenario(file, change)
+
+
+def list_other_files(folder: FolderDocument, dag_id: str) -> set[str]:
+    """Return the files of other DAGs and those that fail to import; none if the folder does not have this DAG.
+
+    Airflow imports all files before each run, and `folder.warnings` has their warnings.
+    """
+    if dag_id not in folder.files:
+        return set()
+    return {*folder.files.values(), *folder.import_errors} - {folder.files[dag_id]}
 
 
 def relative_to(file: str, dags_folder: Path) -> str:

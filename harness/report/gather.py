@@ -9,9 +9,10 @@ import pytest
 
 from harness.errors import RunRefusedError
 from harness.evidence.evidence import Evidence
+from harness.evidence.task_log import find_exception, newest_attempts
 from harness.report import model
 from harness.report.outcome import failed_check, failure_line, find_place, get_outcome, get_reason
-from harness.report.task_log import build_excerpt, find_exception, find_warnings, newest_attempts
+from harness.report.task_log import build_excerpt, find_warnings
 from harness.report.versions import session_versions
 from harness.run import Run
 from harness.services.service import Service

@@ -145,7 +145,7 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     compared = compare_sides(
         baseline, candidate, None, plan.accepted, unstable, more=as_differences(observed.migration)
     )
-    deprecations = list_deprecations(baseline.scenarios.values())
+    deprecations = list_deprecations(baseline.scenarios.values(), baseline.folder)
     sections = (*sections, deprecations, as_section(observed.migration))
     if observed.again and observed.again.failed:
         sections = (*sections, Section(title="Repeat of the baseline", note=f"failed: {observed.again.failed}"))

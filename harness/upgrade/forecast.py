@@ -12,7 +12,7 @@ from harness.airflow.environments import AirflowEnvironment
 from harness.compare.model import Section
 from harness.dag_reading import choose_execute, find_compatibility, offline_environment, read_dags
 from harness.errors import HarnessError
-from harness.evidence.document import ScenarioDocument
+from harness.evidence.document import FolderDocument, ScenarioDocument
 from harness.settings import Settings
 
 LINT_TIMEOUT = 120.0
@@ -83,9 +83,15 @@ def parse_lint(output: str) -> list[str]:
     return findings
 
 
-def list_deprecations(scenarios: Iterable[ScenarioDocument]) -> Section:
-    """Return the deprecations in the baseline's evidence, each once, with the number of scenarios that show it."""
+def list_deprecations(scenarios: Iterable[ScenarioDocument], folder: FolderDocument | None = None) -> Section:
+    """Return the deprecations in the baseline's evidence, each once, with the number of scenarios that show it.
+
+    `folder` has those of files whose DAGs no scenario ran.
+    """
     seen: dict[tuple[str, str], set[str]] = {}
+    for warning in folder.warnings if folder else ():
+        if DEPRECATION.search(warning.category):
+            seen.setdefault((f"{warning.file}:{warning.line}", warning.text), set())
     for scenario in scenarios:
         for run in scenario.runs:
             for warning in run.warnings:

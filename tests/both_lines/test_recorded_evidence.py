@@ -10,6 +10,7 @@ import pytest
 
 from harness.airflow.metadata import fresh_database
 from harness.evidence.document import RunDocument
+from harness.evidence.log_warnings import find_warning_documents
 from harness.record.build import RecordedRun
 from harness.record.folder import read_folder
 from harness.record.versions import find_versions
@@ -38,6 +39,7 @@ with DAG("monthly", schedule="@monthly", start_date=START, catchup=False):
 ended = DAG("ended", schedule=dt.timedelta(days=1), start_date=START, end_date=START + dt.timedelta(days=1))
 never = DAG("never", schedule=None)
 once = DAG("once", schedule="@once", start_date=START)
+warnings.warn("from the file", FutureWarning)
 continuous = DAG("continuous", schedule="@continuous", start_date=START, max_active_runs=1)
 updated = DAG("updated", schedule=[Asset("s3://bucket/key")], start_date=START)
 """
@@ -87,7 +89,10 @@ def test_a_run_fills_its_document(recording: World) -> None:
     assert stored.table
     assert stored.table.columns == {"n": "integer"}
     warned = [one for one in run.warnings if one.category == "FutureWarning"]
-    assert [(one.text, one.file, one.line) for one in warned] == [("from the task", "monthly.py", 14)]
+    assert [(one.text, one.file, one.line) for one in warned] == [
+        ("from the file", "monthly.py", 24),
+        ("from the task", "monthly.py", 14),
+    ]
     versions = find_versions(recording.settings, recording.stack)
     assert versions.airflow == recording.airflow.airflow_version
     assert versions.servers.keys() == {"aws", "minio", "postgres"}
@@ -105,6 +110,9 @@ def test_schedules_start_at_the_given_date(recording: World, dags: Path, tmp_pat
     assert found
     assert [Path(file).name for file in found["errors"]] == ["broken.py"]
     assert found["tasks"]["monthly"] == ["work"]
+    assert found["files"]["monthly"] == str(dags / "monthly.py")
+    warned = [one for one in find_warning_documents(found["log"], dags, str) if one.category == "FutureWarning"]
+    assert [(one.text, one.file, one.line) for one in warned] == [("from the file", "monthly.py", 24)]
     monthly, gone = found["runs"]
     assert gone is None
     scheduled = "2021-07-01T00:00:00+00:00" if recording.airflow.major == 2 else "2021-06-01T00:00:00+00:00"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.compare.compare import compare_sides
+from harness.compare.groups import group_differences
 from harness.compare.verdicts import ABSENT, CONDITIONS, RULES, exit_code, find_rule
 from harness.evidence.document import (
     AwsCall,
@@ -163,6 +164,49 @@ def test_a_failed_task_is_reported_once_with_what_follows_from_it() -> None:
     assert brief(reverse.differences) == [("fixed", "tasks.extract.state"), ("changed", "tasks.extract.tries")]
 
 
+def test_a_failed_task_shows_its_exception() -> None:
+    error = "fastapi.exceptions.FastAPIError: no route\nfor GET"
+    failed = run(state="failed", exit_code=1, tasks=tasks(state="failed", exception=error)["tasks"])
+    (found,) = compare(run(**tasks()), failed)
+    assert found.detail[:2] == ("candidate: FastAPIError: no route", "  for GET")
+    (found,) = compare(failed, run(**tasks()))
+    assert (found.verdict, found.detail[0]) == ("fixed", "baseline: FastAPIError: no route")
+
+
+def test_a_template_that_fails_to_render_is_a_failed_task_alone() -> None:
+    before = run(tasks={"work": task(rendered={"bash_command": "echo"}), "other": task()})
+    after = run(tasks={"work": task("failed"), "other": task(rendered={"sql": "x"})})
+    other, failed = sorted(compare(before, after), key=lambda one: one.field)
+    assert brief([other, failed]) == [("changed", "tasks.other.rendered.sql"), ("regression", "tasks.work.state")]
+    assert failed.detail == ('tasks.work.rendered.bash_command: vanishes: "echo"',)
+
+
+def test_tasks_that_fail_for_different_reasons_are_shown_apart() -> None:
+    failed = {name: task("failed", exception=f"{name}: E") for name in ("a", "b")}
+    found = compare(run(tasks={"a": task(), "b": task()}), run(tasks=failed))
+    assert len(group_differences(found)) == 2
+
+
+def test_an_exception_that_differs_between_two_failed_runs_is_a_change() -> None:
+    one, same, other = (
+        run(state="failed", exit_code=1, **tasks(state="failed", exception=error))
+        for error in ("airflow.exceptions.AirflowException: a", "airflow.sdk.exceptions.AirflowException: a", "E: b")
+    )
+    assert compare(one, same) == ()
+    (found,) = compare(one, other)
+    assert (found.verdict, found.field, found.fails) == ("changed", "tasks.load.exception", True)
+    assert found.detail == ("baseline: AirflowException: a", "candidate: E: b")
+    (found,) = compare(one, other, repeat=other)
+    assert (found.verdict, found.fails) == ("unstable", False)
+    broken, _ = compare_sides(
+        *(side(scenario(each, outcome="failed", failure="the run failed")) for each in (one, other))
+    ).differences
+    assert (broken.verdict, broken.field) == ("broken on both", "outcome")
+    assert broken.detail == (
+        "prices 2021-06-01: tasks.load.exception: failed on both sides: AirflowException: a -> E: b",
+    )
+
+
 def test_a_run_that_did_not_take_place_belongs_to_the_failure_before_it() -> None:
     before = scenario(run(), run(date="2021-07-01"))
     after = scenario(run(state="failed", exit_code=1), outcome="failed")
@@ -235,6 +279,46 @@ def test_the_dags_folder() -> None:
         ("new", "dags.c"),
     ]
     assert {one.service for one in comparison.differences} == {"dags folder"}
+
+
+def test_an_import_error_is_reported_once() -> None:
+    schedule = {name: Schedule(timetable="X") for name in ("prices", "other")}
+    works = FolderDocument(schedules=schedule, files={"prices": "a/prices.py", "other": "other.py"})
+    error = {"a/prices.py": "ImportError: no x (a/prices.py:1)"}
+    broken = FolderDocument(schedules={"other": schedule["other"]}, files={"other": "other.py"}, import_errors=error)
+    refusal = RunDocument(dag_id="prices", date="2021-06-01", refused="a/prices.py fails to import")
+    other = scenario(run("other"), name="scenarios/test_other.py::test_other")
+    before = side(scenario(run(), run(date="2021-07-01")), other, folder=works)
+    refused = scenario(refusal, outcome="failed", failure="refused")
+    after = side(refused, other, folder=broken)
+
+    comparison = compare_sides(before, after)
+
+    (found,) = comparison.differences
+    assert (found.verdict, found.field, found.scenario) == ("regression", "import_errors.a/prices.py", "dags folder")
+    assert found.detail == (
+        'dags.prices: vanishes: "0 tasks"',
+        f"so {SCENARIO} could not run DAG prices",
+        'prices 2021-07-01: run: vanishes: "success"',
+    )
+    assert exit_code(comparison) == 1
+    fixed = compare_sides(after, before)
+    assert brief(fixed.differences) == [("fixed", "import_errors.a/prices.py")]
+    assert exit_code(fixed) == 0
+    without = compare_sides(side(scenario(run()), folder=works), side(refused, folder=works))
+    assert brief(without.differences) == [("regression", "outcome"), ("regression", "refused")]
+
+
+def test_a_warning_of_the_dags_folder_is_shown_once() -> None:
+    mine, theirs = (WarningDocument(text="old", category="W", file=file, line=1) for file in ("a.py", "b.py"))
+    before = FolderDocument(schedules={})
+    after = FolderDocument(schedules={}, warnings=(mine, theirs))
+    warned = run(warnings=(mine,))
+    found = compare_sides(side(scenario(run()), folder=before), side(scenario(warned), folder=after)).differences
+    assert [(one.scenario, one.service, one.verdict, one.field) for one in found] == [
+        ("dags folder", "dags folder", "warning", "warnings.W.b.py"),
+        (SCENARIO, "airflow", "warning", "warnings.W.a.py"),
+    ]
 
 
 def test_dags_and_tasks_that_no_scenario_executed() -> None:

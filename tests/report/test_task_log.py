@@ -8,7 +8,8 @@ import pytest
 
 from harness.airflow.inside.supervisor import STACKS
 from harness.evidence import evidence
-from harness.report.task_log import build_excerpt, find_exception, find_warnings, limit_lines, newest_attempts
+from harness.evidence.task_log import find_exception, newest_attempts
+from harness.report.task_log import build_excerpt, find_warnings, limit_lines
 
 LOGS = Path(__file__).parent / "logs"
 LINES = ("3.3", "2.11")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.evidence.document import RunDocument, ScenarioDocument, Versions, WarningDocument
+from harness.evidence.document import FolderDocument, RunDocument, ScenarioDocument, Versions, WarningDocument
 from harness.settings import Settings
 from harness.upgrade.forecast import list_deprecations, make_forecast, parse_lint
 
@@ -44,7 +44,9 @@ def test_the_baselines_deprecations_are_listed_once() -> None:
         ScenarioDocument(scenario=name, outcome="passed", versions=Versions(harness="1"), runs=(run,)) for name in "ab"
     ]
 
-    section = list_deprecations(scenarios)
+    unrun = old.model_copy(update={"file": "unrun.py"})
 
-    assert section.rows == (("orders.py:3", "use the SDK", "2"),)
+    section = list_deprecations(scenarios, FolderDocument(schedules={}, warnings=(old, unrun)))
+
+    assert section.rows == (("orders.py:3", "use the SDK", "2"), ("unrun.py:3", "use the SDK", "0"))
     assert list_deprecations([]).note == "nothing found"

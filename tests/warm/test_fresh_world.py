@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import RunRefusedError
-from harness.report.task_log import build_excerpt, newest_attempts
+from harness.evidence.task_log import newest_attempts
+from harness.report.task_log import build_excerpt
 from tests.warm.support import DATE, Runs, await_gone
 
 pytestmark = pytest.mark.engine

@@ -16,7 +16,7 @@ UNENDING = ("ContinuousTimetable",)
 
 
 def main(arguments: list[str]) -> None:
-    """Write the result as JSON: `errors` (traceback by file), `tasks` and `schedules` by DAG id, and `runs`.
+    """Write the result as JSON: `errors` (traceback by file), `tasks`, `files` and `schedules` by DAG id, and `runs`.
 
     The arguments are the folder, a file with a JSON list of DAG id and date for each run, and the file to write.
     `runs` has a schedule for each of them, from this date; None if the folder lacks the DAG.
@@ -28,6 +28,7 @@ def main(arguments: list[str]) -> None:
     found = {
         "errors": dict(bag.import_errors),
         "tasks": {dag_id: sorted(dag.task_ids) for dag_id, dag in dags.items()},
+        "files": {dag_id: dag.fileloc for dag_id, dag in dags.items()},
         "schedules": {dag_id: project(dag, choose_anchor(dag)) for dag_id, dag in dags.items()},
         "runs": [project(dags[dag_id], date) if dag_id in dags else None for dag_id, date in runs],
     }
