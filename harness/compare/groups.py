@@ -11,6 +11,8 @@ from harness.compare.verdicts import BY_IMPORTANCE
 
 TOGETHER: Final = 3
 """More differences than this below one field of a run are shown together."""
+SERVICES: Final = ("minio", "postgres", "aws", "relay", "airflow", "dags folder")
+"""In the order of importance: first what a DAG did, then how it came to that."""
 LISTED: Final = 10
 """Places that a group lists."""
 
@@ -30,7 +32,7 @@ class Group:
 
 
 def group_differences(differences: Sequence[Difference]) -> list[Group]:
-    """Return the groups by importance of their verdicts, else in the order of the differences."""
+    """Return the groups by importance of their verdicts and services, else in the order of the differences."""
     below: dict[Any, list[Difference]] = {}
     for one in differences:
         below.setdefault((one.scenario, one.run, one.service, one.verdict, one.accepted, one.above), []).append(one)
@@ -45,7 +47,12 @@ def group_differences(differences: Sequence[Difference]) -> list[Group]:
             for one in members:
                 merged.setdefault((False, *kind, one.alike), []).append(one)
     groups = [_below(members) if key[0] else _alike(members) for key, members in merged.items()]
-    return sorted(groups, key=lambda each: (BY_IMPORTANCE.index(each.first.verdict), not each.first.fails))
+    return sorted(groups, key=_rank)
+
+
+def _rank(group: Group) -> tuple[int, bool, int]:
+    first = group.first
+    return BY_IMPORTANCE.index(first.verdict), not first.fails, SERVICES.index(first.service)
 
 
 def _below(members: Sequence[Difference]) -> Group:
