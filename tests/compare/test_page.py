@@ -108,12 +108,12 @@ def test_the_policy_has_the_digests_of_style_and_script() -> None:
 
 def test_a_failed_comparison_says_so_first() -> None:
     text = format_page(a_comparison(problems=("accepted.toml, line 1: expired",)))
-    parts = ["airflow 2.11.2 → 3.3.2</h1>", "FAILED: 1 scenarios compared, 3 changed", "line 1: expired", "<main>"]
+    parts = ["airflow 2.11.2 → 3.3.2</h1>", "FAILED: 1 scenario compared, 3 changed", "line 1: expired", "<main>"]
     positions = [text.index(part) for part in parts]
     assert positions == sorted(positions)
     assert "<title>FAILED: airflow 2.11.2 → 3.3.2</title>" in text
     passed = format_page(a_comparison(a_difference(verdict="warning", fails=False)))
-    assert "passed: 1 scenarios compared, 1 warning" in passed
+    assert "passed: 1 scenario compared, 1 warning" in passed
     assert "FAILED: " in format_page(a_comparison(a_difference(verdict="warning", fails=False)), strict=True)
     not_comparable = format_page(
         a_comparison(a_difference()).model_copy(update={"not_comparable": "no uv", "differences": ()})

@@ -221,7 +221,7 @@ def test_the_page_of_a_comparison(chromium: webdriver.Chrome, tmp_path: Path, ha
     fields = ["xcoms.t.k", "objects.out.a.txt.text", "objects.out.b.csv.values.n", "warnings.w"]
     assert list_fields(chromium) == fields, "accepted ones are folded"
     assert chromium.find_element(By.CSS_SELECTOR, ".summary").text.endswith(
-        "FAILED: 1 scenarios compared, 3 changed, 1 warning, 1 accepted"
+        "FAILED: 1 scenario compared, 3 changed, 1 warning, 1 accepted"
     )
     text = next(one for one in chromium.find_elements(By.CSS_SELECTOR, ".difference") if "a.txt" in one.text)
     before, after = (text.find_element(By.CSS_SELECTOR, f"td.{tag}") for tag in ("del", "ins"))
