@@ -119,6 +119,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *_comes_and_goes("tasks.TASK"),
     *_status("tasks.TASK.state"),
     Rule("tasks.TASK.exception", "differs", "changed", fails=True, filtered=True),
+    Rule("tasks.TASK.rendered.FIELD", "appears", "new", fails=False, filtered=True),
     Rule("tasks.TASK.*", "differs", "changed", fails=True, filtered=True),
     *_comes_and_goes("xcoms.TASK.KEY", filtered=True),
     Rule("xcoms.*", "differs", "changed", fails=True, filtered=True),

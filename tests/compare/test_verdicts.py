@@ -60,7 +60,7 @@ def call(action: str = "CreateModel", status: int = 200, **changes: Any) -> AwsC
         (tasks(rendered={"op_args": ["1"]}), tasks(rendered={"op_args": "['1']"}), []),
         (tasks(rendered={"env": None, "sql": "x"}), tasks(rendered={"sql": "x", "cwd": "", "args": "[]"}), []),
         (tasks(rendered={"sql": "a"}), tasks(rendered={"sql": "b"}), [("changed", "tasks.load.rendered.sql")]),
-        (tasks(rendered={}), tasks(rendered={"sql": "b"}), [("changed", "tasks.load.rendered.sql")]),
+        (tasks(rendered={}), tasks(rendered={"sql": "b"}), [("new", "tasks.load.rendered.sql")]),
         ({"xcoms": {"t": {"k": 1}}}, {"xcoms": {"t": {"k": 1.0}}}, [("changed", "xcoms.t.k")]),
         ({"xcoms": {"t": {"k": 1}}}, {"xcoms": {"t": {"k": True}}}, [("changed", "xcoms.t.k")]),
         ({"xcoms": {"t": {"k": [1, 2]}}}, {"xcoms": {"t": {"k": "(1, 2)"}}}, [("changed", "xcoms.t.k")]),
@@ -177,7 +177,7 @@ def test_a_template_that_fails_to_render_is_a_failed_task_alone() -> None:
     before = run(tasks={"work": task(rendered={"bash_command": "echo"}), "other": task()})
     after = run(tasks={"work": task("failed"), "other": task(rendered={"sql": "x"})})
     other, failed = sorted(compare(before, after), key=lambda one: one.field)
-    assert brief([other, failed]) == [("changed", "tasks.other.rendered.sql"), ("regression", "tasks.work.state")]
+    assert brief([other, failed]) == [("new", "tasks.other.rendered.sql"), ("regression", "tasks.work.state")]
     assert failed.detail == ('tasks.work.rendered.bash_command: vanishes: "echo"',)
 
 

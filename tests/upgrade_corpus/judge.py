@@ -42,7 +42,9 @@ def judge_differences(cases: Sequence[Case], differences: Sequence[Difference]) 
 
 def judge_case(case: Case, said: Sequence[Difference]) -> Judgement:
     """Judge one case; `said` are the differences that concern it."""
-    counted = [one for one in said if one.verdict not in NOT_A_BREAK or one.verdict == case.expect.verdict]
+    counted = [
+        one for one in said if (one.fails and one.verdict not in NOT_A_BREAK) or one.verdict == case.expect.verdict
+    ]
     if case.expect.verdict == NO_DIFFERENCE:
         return Judgement(case, bool(counted), not counted, tuple(said))
     named = any(_fits(difference, case.expect) for difference in counted)
