@@ -119,6 +119,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[tuple[s
     )
     (tmp_path / "test_digits.py").touch()
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HARNESS_STACK", raising=False)
 
     def prepare_side(name: Any, wanted: Any, settings: Any, dags_folder: Any, *, progress: Any) -> Side:
         if wanted.airflow == "9.9":
