@@ -14,7 +14,7 @@ LINES: Final = 300
 """Lines of a value that are compared, which takes quadratic time at worst."""
 LENGTH: Final = 2000
 """Characters of a line."""
-WIDTH: Final = 60
+WIDTH: Final = 130
 """Characters of a JSON value that is shown in one line, unless it has no members."""
 CONTEXT: Final = 3
 """Equal lines that are shown before and after a line that differs."""
@@ -176,7 +176,7 @@ def _count_equal(before: str, after: str) -> int:
 
 
 def _whole(line: str) -> Text:
-    return Text("", _cut(line))
+    return Text(_cut(line))
 
 
 def _cut(line: str) -> str:

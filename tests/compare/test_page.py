@@ -162,7 +162,7 @@ def side_by_side(difference: Difference) -> list[tuple[str | None, ...]]:
     return found
 
 
-LONG = "x" * 60
+LONG = "x" * 130
 JSON_LINES = [
     ("", "{", "{"),
     ("", f'  "a": "{LONG}",', f'  "a": "{LONG}",'),
@@ -178,7 +178,7 @@ CUT_DETAIL = ("from line 7 on:", "-x1", "+x2", "size 1 -> 2 bytes")
     [
         ({"before": 42, "after": 0}, [("", "[42]", "[0]")]),
         ({"before": "1", "after": 1}, [("", '["1"]', "[1]")]),
-        ({"before": None, "after": "x", "absent": "baseline"}, [("", None, "[x]")]),
+        ({"before": None, "after": "x", "absent": "baseline"}, [("", None, "x")]),
         ({"before": "", "after": "x"}, [("", '[""]', "[x]")]),
         (
             {"before": "a\nb 1\nc", "after": "a\nb 2\nc\n"},
@@ -187,11 +187,11 @@ CUT_DETAIL = ("from line 7 on:", "-x1", "+x2", "size 1 -> 2 bytes")
         ({"before": {"a": LONG, "b": [2]}, "after": {"a": LONG, "b": [3]}}, JSON_LINES),
         ({"before": None, "after": None, "field": "objects.b.k.order"}, []),
         ({"detail": ("all 2 rows", "row 3: 1 -> 2", 'row 4: "a -> b" -> 2')}, [("row 3", "[1]", "[2]")]),
-        ({"field": "tables.t.removed_rows", "detail": ("row 3: {}",)}, [("row 3", "[{}]", None)]),
+        ({"field": "tables.t.removed_rows", "detail": ("row 3: {}",)}, [("row 3", "{}", None)]),
         ({**CUT_TEXTS, "detail": CUT_DETAIL}, [("from line 7 on", "x[1]", "x[2]")]),
         (
             {"before": '"a\\nb... (5000 characters)', "after": "a"},
-            [("", "a", "a"), ("", "[b... (5000 characters)]", None)],
+            [("", "a", "a"), ("", "b... (5000 characters)", None)],
         ),
     ],
 )

@@ -242,6 +242,8 @@ def test_the_page_of_a_comparison(chromium: webdriver.Chrome, tmp_path: Path, ha
     chromium.get(f"{file.as_uri()}#{linked}")
     assert list_fields(chromium) == [*fields, "xcoms.accepted"], "a deep link opens the list"
     assert chromium.find_element(By.CSS_SELECTOR, f"#{linked} .reason").is_displayed()
+    at = chromium.execute_script("return document.getElementById(arguments[0]).getBoundingClientRect().top", linked)
+    assert 0 <= at < HEIGHT, "the linked difference is in view"
     assert chromium.get_log("browser") == []
 
     for width, scheme in ((WIDE, "dark"), (NARROW, "light")):
