@@ -94,7 +94,7 @@ soak: images airflow-3.3 ## repeat scenarios in eight workers, a hundred times, 
 	@$(BIN)/python -m benchmarks.soak --workers 8 --times 20 --busy 2
 
 soak-ci: images airflow-3.3
-	@$(BIN)/python -m benchmarks.soak --workers 4 --times 5
+	@$(BIN)/python -m benchmarks.soak --workers 4 --times 3
 
 images: venv ## pull or build the missing images
 	@$(BIN)/python -m harness images --get

@@ -56,7 +56,7 @@ def test_the_suite_runs_in_order(project: Place) -> None:
         "python on 2.11 -m pytest scenarios -n 2",
         "python -m harness compare --strict --of-first .harness/evidence/2.11-process .harness/evidence/2.11",
         "python on 2.11 -m pytest -q tests/legacy tests/both_lines --harness-stack embedded",
-        "python -m benchmarks.soak --workers 4 --times 5",
+        "python -m benchmarks.soak --workers 4 --times 3",
         "python -m benchmarks --quick --json .harness/bench/quick.json",
         "python -m benchmarks gate .harness/bench/quick.json",
     ]
