@@ -98,7 +98,9 @@ def _fold_rendered(differences: Sequence[Difference]) -> list[Difference]:
             continue
         start = f"tasks.{lead.task}.rendered."
         followed = [
-            one for one in found if one.run == lead.run and one.field.startswith(start) and one.verdict == "changed"
+            one
+            for one in found
+            if one.run == lead.run and one.field.startswith(start) and one.verdict in ("changed", "new")
         ]
         lines = tuple(f"{one.field}: {one.message}" for one in followed)
         folded = lead.model_copy(update={"detail": (*lead.detail, *lines)})

@@ -179,6 +179,8 @@ def test_a_template_that_fails_to_render_is_a_failed_task_alone() -> None:
     other, failed = sorted(compare(before, after), key=lambda one: one.field)
     assert brief([other, failed]) == [("new", "tasks.other.rendered.sql"), ("regression", "tasks.work.state")]
     assert failed.detail == ('tasks.work.rendered.bash_command: vanishes: "echo"',)
+    (fixed,) = [one for one in compare(after, before) if one.task == "work"]
+    assert (fixed.verdict, fixed.detail) == ("fixed", ('tasks.work.rendered.bash_command: appears: "echo"',))
 
 
 def test_tasks_that_fail_for_different_reasons_are_shown_apart() -> None:
