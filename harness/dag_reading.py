@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.airflow.dagbag import DagBag, read_dagbag
 from harness.airflow.environments import AirflowEnvironment
-from harness.airflow.layout import find_layout
+from harness.airflow.layout import find_layout, list_variables
 from harness.airflow.run_environment import run_environment
 from harness.airflow.runners import Execute, process
 from harness.airflow.runners.image import create_runner
@@ -56,18 +56,17 @@ def choose_execute(airflow: AirflowEnvironment, settings: Settings) -> Execute:
 @contextmanager
 def offline_environment(airflow: AirflowEnvironment, settings: Settings) -> Iterator[tuple[Path, Mapping[str, str]]]:
     """Yield a temporary AIRFLOW_HOME and the variables of a command of Airflow that uses no service."""
-    values, layout = PlaceholderValues(settings), find_layout(settings)
+    values = PlaceholderValues(settings)
     connections = render_declarations(settings.connections, values, engine=True)
     environment = render_declarations(settings.environment, values, engine=True)
     extra = {
-        "AWS_DEFAULT_REGION": settings.region,
-        **layout.variables,
+        **list_variables(settings),
         **render_project(settings, values, engine=True),
         **environment,
     }
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
-        layout.link_config(home)
+        find_layout(settings).link_config(home)
         # Airflow only parses this URL, so psycopg2 is not needed.
         url = f"sqlite:///{home}/airflow.db"
         yield home, run_environment(airflow, home, settings.dags_folder, url, connections, extra)

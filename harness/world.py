@@ -25,7 +25,7 @@ from harness.airflow.history import (
     to_moment,
     write_history,
 )
-from harness.airflow.layout import find_layout
+from harness.airflow.layout import find_layout, list_variables
 from harness.airflow.metadata import fresh_database
 from harness.airflow.preflight import check_timeout, format_date
 from harness.airflow.run_environment import fernet_key, run_environment
@@ -211,8 +211,13 @@ class World:
         environment: Mapping[str, str] | None = None,
     ) -> dict[str, str]:
         """Return the variables of a run with this home; the arguments extend or replace the declarations."""
-        variables = {"AWS_DEFAULT_REGION": self.settings.region, **find_layout(self.settings).variables}
-        extra = {**variables, **self.declared, **self.environment, **self._fernet_key, **(environment or {})}
+        extra = {
+            **list_variables(self.settings),
+            **self.declared,
+            **self.environment,
+            **self._fernet_key,
+            **(environment or {}),
+        }
         known = self.connections if connections is None else connections
         return run_environment(self.airflow, home, self.settings.dags_folder, metadata_url, known, extra)
 

@@ -42,6 +42,11 @@ class Layout:
             link_config(home, self.config)
 
 
+def list_variables(settings: Settings) -> dict[str, str]:
+    """Return the variables of every command of Airflow that follow from the settings. Raises SettingsError."""
+    return {"AWS_DEFAULT_REGION": settings.region, **find_layout(settings).variables}
+
+
 def link_config(home: Path, config: Path) -> None:
     """Create the folder `config` of an AIRFLOW_HOME with a link to each entry of the project's folder.
 

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from harness.airflow.environments import AirflowEnvironment
 from harness.airflow.history import EarlierRun, write_history
-from harness.airflow.layout import find_layout
+from harness.airflow.layout import list_variables
 from harness.airflow.metadata import MIGRATION_TIMEOUT
 from harness.airflow.run_environment import run_environment
 from harness.airflow.runners import Execute, ProcessResult
@@ -108,7 +108,7 @@ def migrate_in_session(
     ) -> None:
         settings = world_factory.settings
         # The variables of a run, so that a warm host which served the runs fits.
-        extra = {"AWS_DEFAULT_REGION": settings.region, **find_layout(settings).variables, **world_factory.declared}
+        extra = {**list_variables(settings), **world_factory.declared}
         name = harness_stack.postgres.scratch_name()
         harness_stack.postgres.restore(name, dump.read_bytes())
         url = harness_stack.postgres.direct_url(name)

@@ -6,7 +6,6 @@ import hashlib
 import re
 from base64 import b64encode
 from html import unescape
-from html.parser import HTMLParser
 
 import pytest
 
@@ -15,19 +14,10 @@ from harness.compare.model import Comparison, Difference, Section
 from harness.compare.page import CARDS, OPEN_CARDS, format_page
 from harness.compare.side_by_side import put_side_by_side
 from tests.compare.builders import csv_object, run, scenario, side, stored, versions
+from tests.html_elements import Elements
 from tests.report.sessions import HOSTILE
 
 SAFE = "https://example.org/x.js"
-
-
-class Elements(HTMLParser):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
 
 
 def a_difference(**changes: object) -> Difference:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.airflow.making.current import current_lock
-from harness.airflow.making.locks import Lock, list_moved
+from harness.airflow.making.locks import Lock
 from harness.airflow.making.resolve import Sources, parse_moment, resolve
 from harness.airflow.making.targets import Wanted, merge_targets, parse_target
 from harness.errors import AirflowEnvironmentError, SettingsError
@@ -22,7 +22,10 @@ def wanted(*targets: str) -> Wanted:
 
 
 def moved(lock: Lock) -> dict[str, tuple[str | None, str | None]]:
-    return list_moved(BEFORE.packages, lock.packages)
+    """Return the packages whose versions differ: before and after, None where a side lacks the package."""
+    before, after = BEFORE.packages, lock.packages
+    names = sorted(before.keys() | after.keys())
+    return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
 
 
 def test_a_side_without_targets_is_the_environment_itself(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
@@ -14,17 +13,8 @@ from harness.report.charts import gantt, graph
 from harness.report.model import Stack
 from harness.report.page import page, size
 from harness.run import Run
+from tests.html_elements import Elements
 from tests.report.sessions import HOSTILE, LONG, a_session, by_id, failed_run, task
-
-
-class Elements(HTMLParser):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
 
 
 def test_data_is_escaped() -> None:

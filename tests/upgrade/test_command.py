@@ -72,7 +72,7 @@ def test_equal_versions_have_no_difference(folder: Path, pytestconfig: pytest.Co
 def test_every_dag_of_a_project_without_scenarios(folder: Path, pytestconfig: pytest.Config) -> None:
     python = pytestconfig.rootpath / OLD
     if not python.exists():
-        pytest.skip("needs the environment of Airflow 2.11: make scenarios")
+        pytest.skip("needs the environment of Airflow 2.11: make airflow-2.11")
     (folder / "test_it.py").unlink()
 
     compared = upgrade(

@@ -1,4 +1,4 @@
-"""What the project has now: the packages of its Airflow environment, its Python, and its images."""
+"""What the project has now: the packages of its Airflow environment, and its Python."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 from importlib.util import find_spec
 
@@ -15,36 +14,11 @@ from packaging.utils import canonicalize_name
 
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.making.locks import Lock
-from harness.images.catalogue import load_catalogue
 from harness.settings import Settings
 
 HARNESS = "airflow-scenario-harness"
 AIRFLOW_ITSELF = ("apache-airflow", "apache-airflow-core", "apache-airflow-task-sdk")
-
 PROVIDERS = tuple(f"apache-airflow-providers-{name}" for name in ("amazon", "docker", "postgres", "standard"))
-
-
-@dataclass(frozen=True)
-class CurrentSide:
-    """The project as it is.
-
-    `lock` has the installed packages and `environment` describes the same interpreter. `images` maps each image of the
-    catalogue to the reference that is pulled, or `build:RELEASE` for an image that is always built.
-    """
-
-    environment: AirflowEnvironment
-    lock: Lock
-    images: Mapping[str, str]
-
-
-def current_side(settings: Settings) -> CurrentSide:
-    """Describe the project as it is. Raises SettingsError if it has no Airflow, ImageError for an invalid image."""
-    environment = find_environment(settings.airflow_python)
-    images = {
-        name: image.reference if image.reference and not image.forced else f"build:{image.release}"
-        for name, image in load_catalogue(settings).items()
-    }
-    return CurrentSide(environment, lock_environment(environment), images)
 
 
 def current_lock(settings: Settings) -> Lock:

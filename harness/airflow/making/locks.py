@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,12 +54,6 @@ def name_of(line: str) -> str | None:
     """Return the normalised name of the package in a line of a requirements file, None for other lines."""
     match = NAME.match(line)
     return canonicalize_name(match["name"]) if match else None
-
-
-def list_moved(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str | None, str | None]]:
-    """Return the packages whose versions differ, by name: before and after; None where a side lacks the package."""
-    names = sorted(before.keys() | after.keys())
-    return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
 
 
 def read_resolved(output: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
