@@ -89,8 +89,8 @@ bench-gate: images airflow-3.3 airflow-2.11 ## compare the quick rows' ratios wi
 	@$(BIN)/python -m benchmarks --quick --json $(QUICK)
 	@$(BIN)/python -m benchmarks gate $(QUICK)
 
-soak: images airflow-3.3 ## repeat scenarios in eight workers, a hundred times, and twenty times beside two busy loops
-	@$(BIN)/python -m benchmarks.soak --workers 8 --times 100
+soak: images airflow-3.3 ## repeat scenarios in eight workers, forty times, and twenty times beside two busy loops
+	@$(BIN)/python -m benchmarks.soak --workers 8 --times 40
 	@$(BIN)/python -m benchmarks.soak --workers 8 --times 20 --busy 2
 
 soak-ci: images airflow-3.3

@@ -2,8 +2,9 @@
 
 `python -m tests.identical --airflow-python PYTHON --pairs 10`
 
-The chapter's scenarios and 20 of Airflow's example DAGs run in pairs + 2 sessions. Each session is compared with the
-next one, and the session after that is the repeat. Exits with 1 if a comparison has a difference that is not unstable.
+The chapter's scenarios and 20 of Airflow's example DAGs run in as many sessions as make up the pairs: 5 for 10 pairs.
+Each session is compared with each later one, and another session is the repeat. Exits with 1 if a comparison has a
+difference that is not unstable.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import combinations, count, islice
 from pathlib import Path
 
 from harness.airflow.environments import find_environment
@@ -46,7 +48,7 @@ def main() -> int:
                 Scenarios(ROOT, (*dags.arguments, "-n", chosen.workers)),
             ),
         }
-        for number in range(chosen.pairs + 2):
+        for number in range(count_sessions(chosen.pairs)):
             for name, (side, scenarios) in sides.items():
                 folder = chosen.folder / name / str(number)
                 folder.mkdir(parents=True, exist_ok=True)
@@ -59,18 +61,22 @@ def main() -> int:
     return 1 if lines else 0
 
 
+def count_sessions(pairs: int) -> int:
+    """Return the smallest number of sessions with so many pairs, at least three: a pair needs a repeat."""
+    return next(number for number in count(3) if number * (number - 1) // 2 >= pairs)
+
+
 def find_differences(folder: Path, pairs: int) -> Iterator[str]:
     """Yield one line for each difference of a pair that is not unstable; print what each pair has."""
-    sessions = [read_side([folder / str(number)]) for number in range(pairs + 2)]
-    for number in range(pairs):
-        compared = compare_sides(*sessions[number : number + 3])
+    sessions = [read_side([folder / str(number)]) for number in range(count_sessions(pairs))]
+    for baseline, candidate in islice(combinations(range(len(sessions)), 2), pairs):
+        repeat = next(number for number in range(len(sessions)) if number not in (baseline, candidate))
+        compared = compare_sides(sessions[baseline], sessions[candidate], sessions[repeat])
         others = [one for one in compared.differences if one.verdict != "unstable"]
         unstable = sorted({one.field for one in compared.differences if one.verdict == "unstable"})
-        print(
-            f"{folder.name}, pair {number + 1}: {len(compared.scenarios)} scenarios compared, "
-            f"unstable: {', '.join(unstable) or 'nothing'}"
-        )
-        yield from (f"{folder.name}, pair {number + 1}: {one.scenario}: {one.field}: {one.message}" for one in others)
+        pair = f"{folder.name}, sessions {baseline + 1} and {candidate + 1}"
+        print(f"{pair}: {len(compared.scenarios)} scenarios compared, unstable: {', '.join(unstable) or 'nothing'}")
+        yield from (f"{pair}: {one.scenario}: {one.field}: {one.message}" for one in others)
 
 
 if __name__ == "__main__":

@@ -95,7 +95,9 @@ def test_short_and_removed_tests_are_forgotten(tmp_path: Path, harness_settings:
     assert sorted(kept) == ["test_it.py::test_it[21]", "test_it.py::test_other"]
 
 
-@pytest.mark.parametrize("content", ["[]", '{"test_it.py::test_it[7]": "long"}'])
+@pytest.mark.parametrize(
+    "content", ["[]", pytest.param('{"test_it.py::test_it[7]": "long"}', marks=pytest.mark.at_length)]
+)
 def test_a_damaged_cache_is_ignored(folder: Path, harness_settings: Settings, content: str) -> None:
     store_durations(folder, {}).write_text(content)
     assert first(folder, harness_settings, CACHE, *WORKERS) == [0, 3]

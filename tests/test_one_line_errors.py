@@ -35,11 +35,10 @@ def test_it(world):
     ("test", "arguments", "message"),
     [
         (RUN.format(dag="hello", date="2021-02-30"), (), "'2021-02-30' is not a date: write 2021-01-31"),
-        (HELLO, ("--harness-dags-folder", "/no/such/folder"), "the dags folder /no/such/folder does not exist"),
         (HELLO, ("--harness-minio-image", "localhost:9/no/such:image"), "image minio"),
         (HELLO, ("--harness-minio-image", "{relay}"), "minio started from {relay} and exited with code 1"),
     ],
-    ids=["bad date", "no dags folder", "no such image", "an image that exits"],
+    ids=["bad date", "no such image", "an image that exits"],
 )
 def test_a_scenario_with_invalid_input_fails_in_one_line(
     tmp_path: Path,

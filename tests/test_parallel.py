@@ -93,6 +93,7 @@ def test_it(harness_stack, number):
 """
 
 
+@pytest.mark.at_length
 def test_the_next_worker_takes_over_a_crashed_workers_stack(tmp_path: Path, harness_settings: Settings) -> None:
     folder = project(tmp_path, CRASH, 'buckets = ["shared"]')
     done = run_pytest(folder, harness_settings.root, "-n", "1")

@@ -61,6 +61,7 @@ def test_the_policies_suffice(url: str) -> None:
     assert find_first_failure(create_account(url, load_policies())) is None
 
 
+@pytest.mark.at_length
 def test_the_pipeline_passes_without_the_unchecked_statements(url: str) -> None:
     given = load_policies()
     for sid in UNCHECKED:

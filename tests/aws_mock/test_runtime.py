@@ -237,6 +237,7 @@ def test_asynchronous_invocation_stays_motos(client: Client) -> None:
     assert response["OutputLocation"].startswith("s3://")
 
 
+@pytest.mark.at_length  # the chapter's scenarios deploy one
 def test_a_trained_model_can_be_deployed(client: Client) -> None:
     """The whole path, from records in S3 to predictions."""
     near = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [-1, -1, 0]], dtype=np.float32)

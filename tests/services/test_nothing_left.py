@@ -58,7 +58,7 @@ def running(folder: Path, settings: Settings, log: Path, *arguments: str) -> Ite
 @pytest.mark.parametrize(
     ("ending", "sent"),
     [
-        ("pass", ()),
+        pytest.param("pass", (), marks=pytest.mark.at_length),
         pytest.param("assert False", (), marks=pytest.mark.at_length),
         (WAIT, (signal.SIGINT,)),
         pytest.param(WAIT, (signal.SIGINT, signal.SIGINT), marks=pytest.mark.at_length),
@@ -226,7 +226,8 @@ def test_objects_that_the_engine_creates_after_an_interrupt_are_removed(
     _await_nothing(connect(), session_id)
 
 
-@pytest.mark.parametrize("killed", ["the controller", pytest.param("all processes", marks=pytest.mark.at_length)])
+@pytest.mark.at_length  # kill -9 of one process is tested above
+@pytest.mark.parametrize("killed", ["the controller", "all processes"])
 def test_killed_workers_leave_nothing(tmp_path: Path, harness_settings: Settings, killed: str) -> None:
     """xdist's controller, or also its workers, get kill -9 while both workers have a stack."""
     started = tmp_path / "started"

@@ -76,6 +76,7 @@ def test_variables_connections_and_environment_do_not_leak(warm: Runs) -> None:
     assert third[1] in ("AirflowNotFoundException", "AirflowRuntimeError")
 
 
+@pytest.mark.at_length  # a host of its own
 def test_startup_settings_take_effect(warm: Runs) -> None:
     """The changed settings need another host; the first host is unchanged."""
     warm.dag(
@@ -121,6 +122,7 @@ class Own(AirflowPlugin):
 """
 
 
+@pytest.mark.at_length  # a host of its own
 def test_a_changed_plugin_takes_effect(warm: Runs, tmp_path: Path) -> None:
     """Tests macros and listeners, and a plugins folder that another run does not have."""
     folder = tmp_path / "plugins"
