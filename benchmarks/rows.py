@@ -3,8 +3,8 @@
 `turns`: number of alternating measurements of both sides. `quick_turns`: the same for the gate in CI, 0 for rows that
 the gate skips. The gate's rows catch most regressions at the lowest cost: the clone (4) and both ways into a warm host
 (2, 3), with one bare command a turn. The gate skips rows that need another environment (2.11, in-a-box), rows that
-repeat another row at length (1, 7, 9), rows without a goal or with one in seconds (5, 6, 12, 13, 14), and rows that two
-minutes on two shared cores can't resolve (8, 11).
+repeat another row at length or run all scenarios (1, 7, 9, 15), rows without a goal or with one in seconds (5, 6, 12,
+13, 14, 16), and rows that two minutes on two shared cores can't resolve (8, 11).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from benchmarks import (
     scenarios,
     services,
     set_up,
+    upgrade,
     workers,
 )
 from benchmarks.figures import Line
@@ -54,4 +55,6 @@ ROWS = (
     Row(12, "pytest without scenarios in a project that declares the harness", plain_pytest.later_start, turns=10),
     Row(13, "make scenarios on a fresh clone", set_up.fresh_clone, turns=1),
     Row(14, "compare of 500 scenarios' evidence", compare_evidence.compare, turns=3),
+    Row(15, "upgrade check against its own pytests", upgrade.check, turns=2),
+    Row(16, "an environment from a warm package cache", upgrade.environment, turns=3),
 )
