@@ -3,8 +3,8 @@
 `turns`: number of alternating measurements of both sides. `quick_turns`: the same for the gate in CI, 0 for rows that
 the gate skips. The gate's rows catch most regressions at the lowest cost: the clone (4) and both ways into a warm host
 (2, 3), with one bare command a turn. The gate skips rows that need another environment (2.11, in-a-box), rows that
-repeat another row at length or run all scenarios (1, 7, 9, 15), rows without a goal or with one in seconds (5, 6, 12,
-13, 14, 16), and rows that two minutes on two shared cores can't resolve (8, 11).
+repeat another row at length or run all scenarios (1, 7, 9, 15, 17), rows without a goal or with one in seconds (5, 6,
+12, 13, 14, 16), and rows that two minutes on two shared cores can't resolve (8, 11).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from benchmarks import (
     compare_evidence,
+    evidence_schema,
     export,
     in_a_box,
     many,
@@ -57,4 +58,5 @@ ROWS = (
     Row(14, "compare of 500 scenarios' evidence", compare_evidence.compare, turns=3),
     Row(15, "upgrade check against its own pytests", upgrade.check, turns=2),
     Row(16, "an environment from a warm package cache", upgrade.environment, turns=3),
+    Row(17, "evidence of schema 4 against schema 3", evidence_schema.against_schema_3, turns=3),
 )
