@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
 from harness.evidence.evidence import find_warnings
-from harness.evidence.normalise import normalise
+from harness.evidence.normalise import Normaliser, normalise
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,12 @@ from harness.evidence.normalise import normalise
 )
 def test_times_ids_and_ports_become_words(text: str, same: str) -> None:
     assert normalise(text) == same
+
+
+def test_seconds_since_1970_become_a_word_near_today() -> None:
+    normaliser = Normaliser(today=dt.date(2026, 11, 30))
+    assert normaliser("digits-2021-03-04-1796022347/model_1796022347") == "digits-2021-03-04-TIME/model_TIME"
+    assert normaliser("order 1234567890, 17960223471, 1796022347.5") == "order 1234567890, 17960223471, 1796022347.5"
 
 
 def test_warnings_of_both_airflow_lines_without_their_times(tmp_path: Path) -> None:

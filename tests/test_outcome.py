@@ -20,7 +20,7 @@ def test_a_successful_run_has_no_failure() -> None:
 
 
 def test_a_failed_run_names_its_tasks() -> None:
-    failed = create_snapshot("failed", a="success", b="failed", c="upstream_failed")
+    failed = create_snapshot("failed", a="success", c="upstream_failed", b="failed")
     assert judge(ProcessResult(1, "", 1.0), failed, 9) == "the run failed: b failed, c upstream_failed"
 
 

@@ -30,7 +30,9 @@ def judge(result: ProcessResult, snapshot: MetadataSnapshot, timeout: float, pla
         )
     if snapshot.state is None:
         return f"Airflow made no run and exited with {result.exit_code}: {last_error(result.log)}"
-    bad = [f"{t.task_id} {t.state or 'not begun'}" for t in snapshot.tasks.values() if t.state not in GOOD]
+    # Failed tasks first: Airflow lists tasks in an order that depends on its version.
+    ordered = sorted(snapshot.tasks.values(), key=lambda task: (task.state != "failed", task.task_id))
+    bad = [f"{t.task_id} {t.state or 'not begun'}" for t in ordered if t.state not in GOOD]
     if result.exit_code != 0 and snapshot.state not in FINAL:
         return (
             f"airflow ended with exit code {result.exit_code} before the run was over: "

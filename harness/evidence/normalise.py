@@ -17,6 +17,8 @@ TIMES = (
     ),
     re.compile(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"),
 )
+EPOCH = re.compile(r"(?<![\d.])\d{10}(?![\d.])")
+"""Seconds since 1970, as Airflow's providers append them to a name that is taken."""
 NEAR = dt.timedelta(days=2)
 """How far from today a time is data, such as the interval of a run."""
 CHANGING = (
@@ -64,6 +66,8 @@ class Normaliser:
                 text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", word, text)
         for pattern in TIMES:
             text = pattern.sub(self._replace_time, text)
+        if self.today is not None:
+            text = EPOCH.sub(self._replace_epoch, text)
         for pattern, word in (*CHANGING, *self.rules):
             text = pattern.sub(word, text)
         return text
@@ -100,3 +104,7 @@ class Normaliser:
         except ValueError:
             return found[0]
         return "TIME" if abs(date - self.today) <= NEAR else found[0]
+
+    def _replace_epoch(self, found: re.Match[str]) -> str:
+        date = dt.datetime.fromtimestamp(int(found[0]), dt.UTC).date()
+        return "TIME" if self.today and abs(date - self.today) <= NEAR else found[0]
