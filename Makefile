@@ -25,7 +25,7 @@ ACTIONLINT := v1.7.12
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole equal-3.3 equal-2.11 folders embedded matrix lines examples locks docs images actionlint venv test-engine chromium bench bench-gate soak soak-ci corpus identical
+.PHONY: help scenarios test engine lint types unit unit-whole equal equal-whole equal-3.3 equal-2.11 folders embedded matrix lines examples locks docs images actionlint venv test-engine chromium bench bench-gate soak soak-ci upgrade corpus identical
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -89,9 +89,9 @@ bench-gate: images airflow-3.3 airflow-2.11 ## compare the quick rows' ratios wi
 	@$(BIN)/python -m benchmarks --quick --json $(QUICK)
 	@$(BIN)/python -m benchmarks gate $(QUICK)
 
-soak: images airflow-3.3 ## repeat scenarios in eight workers, forty times, and twenty times beside two busy loops
-	@$(BIN)/python -m benchmarks.soak --workers 8 --times 40
-	@$(BIN)/python -m benchmarks.soak --workers 8 --times 20 --busy 2
+soak: images airflow-3.3 ## repeat scenarios in eight workers, twenty times, and ten times beside two busy loops
+	@$(BIN)/python -m benchmarks.soak --workers 8 --times 20
+	@$(BIN)/python -m benchmarks.soak --workers 8 --times 10 --busy 2
 
 soak-ci: images airflow-3.3
 	@$(BIN)/python -m benchmarks.soak --workers 4 --times 3
@@ -114,6 +114,13 @@ examples: images airflow-3.3 airflow-2.11 ## run Airflow's example DAGs with bot
 	        tests/airflow_examples -n $(WORKERS) --harness-runner warm --harness-stack embedded \
 	        --junitxml=$(JUNIT)/examples-airflow-$$line.xml $(ARGS) || exit; \
 	done
+
+MINIO_COMMIT := v0.0.0-20260212201848-7aac2a2c5b7c
+upgrade: images airflow-3.3 airflow-2.11 ## check the chapter from Airflow 2.11 to 3.3, and with MinIO's last commit
+	@$(BIN)/python -m harness upgrade --from airflow-python=.harness/airflow/2.11/bin/python \
+	    --to airflow-python=.harness/airflow/3.3/bin/python scenarios -n $(WORKERS) --report .harness/upgrade/airflow
+	@$(call on,3.3) -m harness upgrade --to minio=build:$(MINIO_COMMIT) scenarios -n $(WORKERS) \
+	    --report .harness/upgrade/minio
 
 corpus: airflow-3.3 airflow-2.11 ## run real breaks between versions, and count those that the comparison names rightly
 	@$(BIN)/python -m tests.upgrade_corpus $(ARGS)

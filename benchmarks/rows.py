@@ -56,7 +56,7 @@ ROWS = (
     Row(12, "pytest without scenarios in a project that declares the harness", plain_pytest.later_start, turns=10),
     Row(13, "make scenarios on a fresh clone", set_up.fresh_clone, turns=1),
     Row(14, "compare of 500 scenarios' evidence", compare_evidence.compare, turns=3),
-    Row(15, "upgrade check against its own pytests", upgrade.check, turns=2),
+    Row(15, "upgrade check against its own pytests", upgrade.check, turns=1),
     Row(16, "an environment from a warm package cache", upgrade.environment, turns=3),
-    Row(17, "evidence of schema 4 against schema 3", evidence_schema.against_schema_3, turns=3),
+    Row(17, "evidence of schema 4 against schema 3", evidence_schema.against_schema_3, turns=2),
 )
