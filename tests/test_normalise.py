@@ -21,6 +21,10 @@ from harness.evidence.normalise import Normaliser, normalise
         ("request_id: 18EA8A6BF133BCB8,", "request_id: ID,"),
         ("at 0x7f3a90b1 on http://127.0.0.1:49153/x", "at ADDRESS on http://127.0.0.1:PORT/x"),
         ("<airflow.utils.types.ArgNotSet object at 0x7f3a90b1>", "NOTSET"),
+        (
+            "unrunnable: {<TaskInstance: b>, <TaskInstance: a [None]>}",
+            "unrunnable: {<TaskInstance: a [None]>, <TaskInstance: b>}",
+        ),
         ("listing_2021-01-01.csv has 12 rows", "listing_2021-01-01.csv has 12 rows"),
     ],
 )

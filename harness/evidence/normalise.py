@@ -36,6 +36,8 @@ CHANGING = (
     (re.compile(r"(?<=:secret:)([\w/+=.@-]+)-\w{6}\b"), r"\1-ID"),  # the ARN of a secret in AWS
     (re.compile(r"(?<=/algo-\d-)\d{10}$"), "TIME"),  # a stream of logs of a training job
 )
+SET = re.compile(r"(?<=\{)<[^{}<>]+>(?:, <[^{}<>]+>)+(?=\})")
+"""A set of objects, as Python prints it: in another order in every process."""
 AWS_ANSWER = ("ResponseMetadata", "TrainingTimeInSeconds", "BillableTimeInSeconds")
 """Keys of AWS's answers with request ids and durations."""
 
@@ -70,7 +72,7 @@ class Normaliser:
             text = EPOCH.sub(self._replace_epoch, text)
         for pattern, word in (*CHANGING, *self.rules):
             text = pattern.sub(word, text)
-        return text
+        return SET.sub(lambda found: ", ".join(sorted(re.findall(r"<[^<>]+>", found[0]))), text)
 
     def value(self, value: Any) -> Any:
         """Return a JSON value with the rules applied to its texts, and without AWS_ANSWER."""
