@@ -51,8 +51,8 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
     parser.add_argument(
         "--no-repeat", action="store_true", help="run the baseline once: the last check in DIR says what is unstable"
     )
-    parser.add_argument("--resolved-at", metavar="DATE", help="take the packages that were released on this day")
-    parser.add_argument("--constraints", metavar="FILE", help="file or address of constraints for the packages")
+    parser.add_argument("--resolved-at", metavar="DATE", help="take only packages that were uploaded by then")
+    parser.add_argument("--constraints", metavar="FILE", help="file or URL of constraints for the packages")
     parser.add_argument(
         "--accepted", metavar="FILE", type=Path, help=f"accepted differences (default: {ACCEPTED_FILE}, if it exists)"
     )
