@@ -20,6 +20,7 @@ def against_schema_3(turns: int) -> list[Line]:
     """Run the scenarios with this harness and with the earlier one, in turns, each with its own hosts and stack."""
     earlier = _check_out(inner.WORK / "schema-3")
     ours_in, theirs_in = copy_of_checkout("schema-4"), copy_of_checkout("with-schema-3")
+    shutil.copy(earlier / "pyproject.toml", theirs_in)  # settings that the earlier harness knows
     quiet = without_waiting(ours_in)
     ours: list[float] = []
     theirs: list[float] = []
@@ -40,10 +41,12 @@ def against_schema_3(turns: int) -> list[Line]:
 
 
 def _check_out(folder: Path) -> Path:
-    """Return the folder with the harness of BEFORE alone."""
+    """Return the folder with the harness and the settings of BEFORE."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    archive = subprocess.run(["git", "archive", BEFORE, "harness"], cwd=inner.ROOT, capture_output=True, check=False)
+    archive = subprocess.run(
+        ["git", "archive", BEFORE, "harness", "pyproject.toml"], cwd=inner.ROOT, capture_output=True, check=False
+    )
     if archive.returncode != 0:
         raise BenchmarkError(f"git has no commit {BEFORE}: fetch the whole history")
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)

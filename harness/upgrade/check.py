@@ -133,14 +133,16 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     """Return the comparison of the evidence, with the forecast and the migration beside it."""
     sections = (describe_sides((plan.baseline, plan.candidate)), *forecast.sections)
     runs = (observed.baseline, observed.candidate)
-    if failures := [f"{run.side.title}: {reason}" for run in runs if (reason := run.failed or explain_nothing(run))]:
+    baseline, candidate = (read_evidence(run) for run in runs)
+    reasons = (runs[0].failed or explain_nothing(baseline), runs[1].failed)
+    failures = [f"{run.side.title}: {reason}" for run, reason in zip(runs, reasons, strict=True) if reason]
+    if failures or baseline is None or candidate is None:
         return Comparison(
-            baseline=summarise(observed.baseline),
-            candidate=summarise(observed.candidate),
+            baseline=summarise(runs[0], baseline),
+            candidate=summarise(runs[1], candidate),
             sections=sections,
             not_comparable="; ".join(failures),
         )
-    baseline, candidate = (read_side([run.evidence]) for run in runs)
     unstable = learn_unstable(plan, baseline, observed.again)
     compared = compare_sides(
         baseline, candidate, None, plan.accepted, unstable, more=as_differences(observed.migration)
@@ -161,11 +163,19 @@ def learn_unstable(plan: Plan, baseline: Evidence, again: SideRun | None) -> Uns
     return unstable
 
 
-def explain_nothing(run: SideRun) -> str | None:
+def read_evidence(run: SideRun) -> Evidence | None:
+    """Return the evidence of a side; None if the side failed before it left any."""
+    try:
+        return read_side([run.evidence])
+    except HarnessError:
+        if run.failed:
+            return None
+        raise
+
+
+def explain_nothing(baseline: Evidence | None) -> str | None:
     """Return why no scenario of the baseline ran a DAG, if so: then nothing can be a regression."""
-    if run.side.name == "candidate":
-        return None
-    scenarios = read_side([run.evidence]).scenarios.values()
+    scenarios = baseline.scenarios.values() if baseline else ()
     if any(one.outcome == "passed" or one.runs for one in scenarios):
         return None
     reasons = [(one.failure or one.reason or "").strip().splitlines() for one in scenarios]
@@ -183,9 +193,8 @@ def settings_of(side: Side, settings: Settings) -> Settings:
     return settings.of_side(side.name).model_copy(update=folder)
 
 
-def summarise(run: SideRun) -> SideSummary:
+def summarise(run: SideRun, evidence: Evidence | None) -> SideSummary:
     """Return the summary of a side that may have failed before it left evidence."""
-    try:
-        return read_side([run.evidence]).summary()
-    except HarnessError:
-        return SideSummary(label=str(run.evidence), versions=Versions(harness=own_version()), scenarios=0)
+    if evidence is not None:
+        return evidence.summary()
+    return SideSummary(label=str(run.evidence), versions=Versions(harness=own_version()), scenarios=0)

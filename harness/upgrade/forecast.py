@@ -12,7 +12,7 @@ from harness.airflow.environments import AirflowEnvironment
 from harness.compare.model import Section
 from harness.dag_reading import choose_execute, find_compatibility, offline_environment, read_dags
 from harness.errors import HarnessError
-from harness.evidence.document import FolderDocument, ScenarioDocument
+from harness.evidence.document import FolderDocument, ScenarioDocument, WarningDocument
 from harness.settings import Settings
 
 LINT_TIMEOUT = 120.0
@@ -90,16 +90,26 @@ def list_deprecations(scenarios: Iterable[ScenarioDocument], folder: FolderDocum
     """
     seen: dict[tuple[str, str], set[str]] = {}
     for warning in folder.warnings if folder else ():
-        if DEPRECATION.search(warning.category):
+        if _is_deprecation(warning):
             seen.setdefault((f"{warning.file}:{warning.line}", warning.text), set())
     for scenario in scenarios:
         for run in scenario.runs:
             for warning in run.warnings:
-                if DEPRECATION.search(warning.category):
+                if _is_deprecation(warning):
                     place = f"{warning.file}:{warning.line}" if warning.file else "-"
                     seen.setdefault((place, warning.text), set()).add(scenario.scenario)
     rows = [(place, text, str(len(names))) for (place, text), names in sorted(seen.items())]
     return _section(DEPRECATIONS, ("where", "warning", "scenarios"), rows)
+
+
+def _is_deprecation(warning: WarningDocument) -> bool:
+    """Return whether a warning is of a deprecation, by its class or, for a UserWarning, by its text.
+
+    Airflow 3.3 repeats each warning of an imported DAG file as a UserWarning and so loses its class.
+    """
+    return bool(DEPRECATION.search(warning.category)) or (
+        warning.category == "UserWarning" and "deprecated" in warning.text.lower()
+    )
 
 
 def _section(title: str, header: Sequence[str], rows: Sequence[tuple[str, ...]], note: str = "") -> Section:

@@ -133,6 +133,11 @@ def call(action: str = "CreateModel", status: int = 200, **changes: Any) -> AwsC
             {"warnings": (WarningDocument(text="a", category="X", file="d.py", line=9), WarningDocument(text="b"))},
             [("warning", "warnings.warning")],
         ),
+        (
+            {"warnings": (WarningDocument(text="a", category="AirflowProviderDeprecationWarning", file="d.py"),)},
+            {"warnings": (WarningDocument(text="a", category="UserWarning", file="d.py"),)},
+            [],
+        ),
         ({"order": ("a", "b")}, {"order": ("b", "a")}, []),
         ({"containers_past_relay": ("a",)}, {"containers_past_relay": ()}, []),
         (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.compare.model import Comparison
+from harness.compare.read import Side as Evidence
+from harness.compare.read import read_side
 from harness.compare.verdicts import exit_code
 from harness.evidence.document import ScenarioDocument
 from harness.images.catalogue import BUILT_IN
@@ -67,6 +69,21 @@ def test_a_check_runs_both_sides_and_the_baseline_again(plan: Plan, check_with: 
     assert [note for title, note in notes.items() if title.startswith("Metadata database")] == [
         "not done: the baseline executed no run"
     ]
+
+
+def test_the_evidence_of_each_session_is_read_once(
+    plan: Plan, check_with: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def record(paths: Sequence[Path]) -> Evidence:
+        read.extend(path.name for path in paths)
+        return read_side(paths)
+
+    monkeypatch.setattr(check, "read_side", record)
+    check_with(plan, {"a": PASSED, "b": PASSED, "a-repeat": PASSED})
+
+    assert sorted(read) == ["a", "a-repeat", "b"]
 
 
 def test_without_a_repeat_an_earlier_check_says_what_is_unstable(plan: Plan, check_with: Check, ran: list[str]) -> None:

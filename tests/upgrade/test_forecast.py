@@ -39,7 +39,8 @@ def test_a_check_that_can_not_be_done_says_so(harness_settings: Settings) -> Non
 def test_the_baselines_deprecations_are_listed_once() -> None:
     old = WarningDocument(text="use the SDK", category="RemovedInAirflow4Warning", file="orders.py", line=3)
     other = WarningDocument(text="slow", category="UserWarning", file="orders.py", line=4)
-    run = RunDocument(dag_id="orders", date="2021-01-01", warnings=(old, other, old))
+    repeated = WarningDocument(text="`a.b` is deprecated.", category="UserWarning", file="orders.py", line=5)
+    run = RunDocument(dag_id="orders", date="2021-01-01", warnings=(old, other, repeated, old))
     scenarios = [
         ScenarioDocument(scenario=name, outcome="passed", versions=Versions(harness="1"), runs=(run,)) for name in "ab"
     ]
@@ -48,5 +49,9 @@ def test_the_baselines_deprecations_are_listed_once() -> None:
 
     section = list_deprecations(scenarios, FolderDocument(schedules={}, warnings=(old, unrun)))
 
-    assert section.rows == (("orders.py:3", "use the SDK", "2"), ("unrun.py:3", "use the SDK", "0"))
+    assert section.rows == (
+        ("orders.py:3", "use the SDK", "2"),
+        ("orders.py:5", "`a.b` is deprecated.", "2"),
+        ("unrun.py:3", "use the SDK", "0"),
+    )
     assert list_deprecations([]).note == "nothing found"

@@ -32,6 +32,7 @@ the pair's baseline, on its candidate, and on its baseline again; then the three
     task = "load"                           # optional
     message = ["2024-03-04"]                # optional: words of message, before, after or detail lines
 
+    why_missed = "The field is unstable"    # optional: above [expect], why the comparison misses the case
     conf = { rows = 3 }                     # optional: above [expect], given to the run
     environment = { REGION = "eu" }         # optional: likewise
 
@@ -40,9 +41,10 @@ the pair's baseline, on its candidate, and on its baseline again; then the three
 
 A case is caught if any difference that is neither `unstable` nor `warning` concerns it, and named rightly if one of its
 differences has the verdict, service and field that the case expects. A case that expects the verdict `warning` is
-caught by a warning. A case that expects "no difference" is named rightly if it is not caught. A case whose break shows
-in the dags folder alone says `scenario = false` and has no run. A difference of the dags folder belongs to the case
-whose name its field contains, so all DAG ids and files of a case begin with its name.
+caught by a warning. A case that expects "no difference" is named rightly if it is not caught. A missed case without
+`why_missed` fails the corpus. A case whose break shows in the dags folder alone says `scenario = false` and has no run.
+A difference of the dags folder belongs to the case whose name its field contains, so all DAG ids and files of a case
+begin with its name.
 
 `test_case.py` replaces the default scenario: `world.run(dag_id, date)`, which passes too if the run fails, so that the
 comparison must find the failure in the run's evidence.

@@ -49,6 +49,7 @@ class Case:
     date: str
     reproduced: str
     expect: Expected
+    why_missed: str = ""
     scenario: bool = True
     conf: Mapping[str, Any] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)

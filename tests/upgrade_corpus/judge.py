@@ -79,6 +79,8 @@ def format_table(judgements: Mapping[str, Sequence[Judgement]]) -> str:
             if not one.named:
                 expect = one.case.expect
                 lines.append(f"      expected: {expect.verdict}, {expect.service}, {expect.field}")
+                if one.case.why_missed:
+                    lines.append(f"      why: {one.case.why_missed}")
                 lines += [f"      said: {d.verdict}, {d.service}, {d.field}: {d.message}" for d in one.said]
     every = [one for ones in judgements.values() for one in ones]
     breaks = [one for one in every if one.case.expect.verdict != NO_DIFFERENCE]
@@ -90,6 +92,7 @@ def format_table(judgements: Mapping[str, Sequence[Judgement]]) -> str:
 
 
 def is_enough(judgements: Mapping[str, Sequence[Judgement]]) -> bool:
-    """Return whether at least nine in ten of all cases are named rightly."""
+    """Return whether at least nine in ten cases are named rightly and each missed case says why it is missed."""
     every = [one for ones in judgements.values() for one in ones]
-    return bool(every) and 10 * sum(one.named for one in every) >= 9 * len(every)
+    explained = all(one.case.why_missed for one in every if one.word == "missed")
+    return bool(every) and explained and 10 * sum(one.named for one in every) >= 9 * len(every)

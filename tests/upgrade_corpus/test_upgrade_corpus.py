@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,15 @@ def test_nine_in_ten_are_enough() -> None:
     table = format_table({"one": [right, wrong]})
     assert "said: regression, airflow, tasks.work.state: work failed" in table
     assert table.endswith("2 breaks: 2 caught, 1 named rightly, 0 missed; 0 cases without a difference: 0 false alarms")
+
+
+def test_a_missed_case_says_why() -> None:
+    right = Judgement(case(EXPECTED), caught=True, named=True, said=())
+    missed = Judgement(case(EXPECTED), caught=False, named=False, said=())
+    explained = replace(missed, case=replace(missed.case, why_missed="the field is unstable"))
+    assert not is_enough({"one": [right] * 9 + [missed]})
+    assert is_enough({"one": [right] * 9 + [explained]})
+    assert "why: the field is unstable" in format_table({"one": [explained]})
 
 
 def test_every_case_is_complete() -> None:
