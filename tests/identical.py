@@ -13,6 +13,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations, count, islice
 from pathlib import Path
 
@@ -27,7 +28,9 @@ from tests.airflow_examples import DATE, ON_BOTH_LINES, copy_examples
 
 ROOT = Path(__file__).parents[1]
 CHAPTER = ("scenarios", "-m", "not one_runner and not at_length")
-EXAMPLES = 20
+FAILS = ("example_params_ui_tutorial", "example_passing_params_via_test_command", "example_trigger_controller_dag")
+"""Examples that need a value for a param, or another DAG."""
+EXAMPLES = [dag_id for dag_id in ON_BOTH_LINES if dag_id not in FAILS][:20]
 
 
 def main() -> int:
@@ -35,30 +38,37 @@ def main() -> int:
     parser.add_argument("--airflow-python", type=Path, required=True)
     parser.add_argument("--pairs", type=int, default=10)
     parser.add_argument("--folder", type=Path, default=ROOT / ".harness" / "identical")
+    parser.add_argument("--only", choices=("chapter", "examples"), action="append")
     parser.add_argument("-n", dest="workers", default="2")
     chosen = parser.parse_args()
     python = chosen.airflow_python.absolute()
     with tempfile.TemporaryDirectory() as temporary, share_services(ROOT) as services_of, show_progress() as progress:
-        examples = copy_examples(find_environment(python), Path(temporary, "dags"))
-        dags = write_scenarios(ON_BOTH_LINES[:EXAMPLES], DATE, Path(temporary), ROOT)
-        sides = {
-            "chapter": (Side("A", "baseline", python), Scenarios(ROOT, (*CHAPTER, "-n", chosen.workers))),
-            "examples": (
-                Side("A", "baseline", python, dags_folder=examples),
-                Scenarios(ROOT, (*dags.arguments, "-n", chosen.workers)),
-            ),
-        }
+        side = Side("A", "baseline", python)
+        examples = write_examples(python, Path(temporary))
+        what = {"chapter": Scenarios(ROOT, CHAPTER), "examples": examples}
+        what = {name: what[name] for name in chosen.only or what}
         for number in range(count_sessions(chosen.pairs)):
-            for name, (side, scenarios) in sides.items():
+            for name, each in what.items():
+                scenarios = replace(each, arguments=(*each.arguments, "-n", chosen.workers))
                 folder = chosen.folder / name / str(number)
                 folder.mkdir(parents=True, exist_ok=True)
                 run = run_side(side, scenarios, folder, services_of(side), progress, f"{name}, session {number + 1}")
                 if run.failed:
                     print(f"{name}, session {number + 1}: {run.failed}", file=sys.stderr)
                     return 2
-    lines = [line for name in sides for line in find_differences(chosen.folder / name, chosen.pairs)]
+    lines = [line for name in what for line in find_differences(chosen.folder / name, chosen.pairs)]
     print("\n".join(lines) or f"{chosen.pairs} pairs: no difference but unstable fields")
     return 1 if lines else 0
+
+
+def write_examples(python: Path, project: Path) -> Scenarios:
+    """Write a project with Airflow's example DAGs and their plugins; return its scenarios."""
+    (project / "pyproject.toml").write_text("[tool.harness]\n")
+    dags = copy_examples(find_environment(python), project / "dags")
+    if (dags / "plugins").is_dir():
+        (dags / "plugins").rename(project / "plugins")
+    (project / "scenarios").mkdir()
+    return write_scenarios(EXAMPLES, DATE, project / "scenarios", project)
 
 
 def count_sessions(pairs: int) -> int:
@@ -75,7 +85,11 @@ def find_differences(folder: Path, pairs: int) -> Iterator[str]:
         others = [one for one in compared.differences if one.verdict != "unstable"]
         unstable = sorted({one.field for one in compared.differences if one.verdict == "unstable"})
         pair = f"{folder.name}, sessions {baseline + 1} and {candidate + 1}"
-        print(f"{pair}: {len(compared.scenarios)} scenarios compared, unstable: {', '.join(unstable) or 'nothing'}")
+        passed = sum(each.outcome == "passed" for each in sessions[candidate].scenarios.values())
+        print(
+            f"{pair}: {len(compared.scenarios)} scenarios compared, {passed} passed, "
+            f"unstable: {', '.join(unstable) or 'nothing'}"
+        )
         yield from (f"{pair}: {one.scenario}: {one.field}: {one.message}" for one in others)
 
 
