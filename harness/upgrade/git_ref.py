@@ -60,7 +60,7 @@ def extract_dags_folder(reference: str, dags_folder: Path, root: Path, to: Path)
     with tarfile.open(fileobj=io.BytesIO(archive)) as content:
         content.extractall(copy, filter="tar")  # which keeps links as a checkout does
     if not (copy / name).is_dir():
-        raise SettingsError(f"--to-ref {reference!r} does not have {dags_folder}: name a branch, tag or commit with it")
+        raise _refusal(reference, dags_folder, "it has no such folder")
     return copy / name
 
 
@@ -70,7 +70,10 @@ def _git(folder: Path, *arguments: str, reference: str) -> bytes:
     except OSError as error:
         raise SettingsError(f"--to-ref {reference!r} needs git ({error.strerror}): install git") from error
     except subprocess.CalledProcessError as error:
-        why = in_one_line(error.stderr.decode(errors="replace"))
-        raise SettingsError(
-            f"--to-ref {reference!r}: git can't give {folder} at it ({why}): name a branch, tag or commit that has it"
-        ) from error
+        raise _refusal(reference, folder, in_one_line(error.stderr.decode(errors="replace"))) from error
+
+
+def _refusal(reference: str, folder: Path, why: str) -> SettingsError:
+    return SettingsError(
+        f"--to-ref {reference!r}: git can't give {folder} at it ({why}): name a branch, tag or commit that has it"
+    )

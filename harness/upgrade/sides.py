@@ -61,7 +61,8 @@ class Side:
             "--harness-dags-folder": self.dags_folder,
             **{f"--harness-{name}-image": reference for name, reference in sorted(self.images.items())},
         }
-        return ["--harness-side", self.name, *(f"{option}={value}" for option, value in given.items() if value is not None)]
+        options = (f"{option}={value}" for option, value in given.items() if value is not None)
+        return ["--harness-side", self.name, *options]
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def test_a_copy_that_a_killed_check_left_is_removed(repository: Path) -> None:
 
 def test_a_dags_folder_that_the_reference_lacks_is_refused(repository: Path, tmp_path: Path) -> None:
     (repository / "new").mkdir()
-    with pytest.raises(SettingsError, match="^--to-ref 'HEAD' does not have .*/new: name a branch, tag or commit"):
+    with pytest.raises(SettingsError, match=r"^--to-ref 'HEAD': git can't give .*/new at it \(it has no such folder\)"):
         extract_dags_folder("HEAD", repository / "new", repository, tmp_path / "ref")
 
 
