@@ -251,6 +251,8 @@ class Settings(BaseModel):
                 continue
             if key in PLAIN:
                 values[key] = value
+            elif value == "":
+                continue  # as if no source had one
             elif isinstance(value, str):
                 overrides[key.removesuffix("_image")] = value
             else:

@@ -34,6 +34,14 @@ def test_an_option_overrides_a_projects_image(tmp_path: Path) -> None:
     assert settings.image_overrides == {"cruncher": "b/cruncher:2"}
 
 
+def test_an_empty_option_for_an_image_leaves_the_projects_image_out(tmp_path: Path) -> None:
+    root = project(tmp_path, 'airflow_image = "own/airflow:1"')
+
+    settings = Settings.load(root, ("airflow",), {"airflow_image": ""}, {"HARNESS_AIRFLOW_IMAGE": "own/airflow:2"})
+
+    assert settings.airflow_image is None
+
+
 @pytest.mark.parametrize(
     ("table", "environ", "message"),
     [

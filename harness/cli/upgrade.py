@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +100,7 @@ def make_plan(root: Path, chosen: argparse.Namespace, folder: Path, progress: Pr
     from harness.airflow.making.targets import merge_targets, parse_target
     from harness.compare.accepted import read_accepted
     from harness.upgrade.check import Plan
-    from harness.upgrade.git_ref import extract_dags_folder
+    from harness.upgrade.git_ref import dags_of_reference
     from harness.upgrade.prepare import check_wanted, prepare_side
     from harness.upgrade.sides import Scenarios
     from harness.upgrade.write import prepare_folder
@@ -114,12 +113,13 @@ def make_plan(root: Path, chosen: argparse.Namespace, folder: Path, progress: Pr
     sources = Sources(parse_moment(chosen.resolved_at) if chosen.resolved_at else None, chosen.constraints)
     file = chosen.accepted or (root / ACCEPTED_FILE if (root / ACCEPTED_FILE).exists() else None)
     accepted = read_accepted(file) if file else None
-    with tempfile.TemporaryDirectory() as temporary:
+    with ExitStack() as temporary:
         edited = chosen.to_dags_folder and chosen.to_dags_folder.resolve()
         if edited and not edited.is_dir():
             raise SettingsError(f"--to-dags-folder {chosen.to_dags_folder}: there is no such folder: correct its name")
-        if chosen.to_ref:
-            edited = extract_dags_folder(chosen.to_ref, settings.dags_folder, Path(temporary))
+        if chosen.to_ref is not None:
+            copy = dags_of_reference(chosen.to_ref, settings.dags_folder, root.resolve(), folder)
+            edited = temporary.enter_context(copy)
         if edited:
             check_folder(edited)
         prepare_folder(folder)

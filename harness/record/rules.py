@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from harness.services.stack import Stack
     from harness.settings import Settings
 
+COPY = re.compile(r"(?<=\bPROJECT)/\.harness/ref-\w{8}(?=/)")
+"""The copy of a git reference from which `harness upgrade --to-ref` runs the candidate."""
+
 
 def create_normaliser(
     settings: Settings,
@@ -28,7 +31,7 @@ def create_normaliser(
         **(_name_parts(stack) if stack else {}),
     }
     names = {name: word for name, word in names.items() if len(name) > 1}  # no root of a file system
-    rules = [(re.compile(rule.pattern), rule.word) for rule in settings.normalise]
+    rules = [(COPY, ""), *((re.compile(rule.pattern), rule.word) for rule in settings.normalise)]
     return Normaliser(names, rules, dt.datetime.now(dt.UTC).date(), show)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,10 +66,12 @@ def check_upgrade(plan: Plan, progress: Progress) -> Comparison:
 
     A side that fails as a whole is a result: the evidence of the other side stays, and the comparison says why.
     """
-    with tempfile.TemporaryDirectory() as temporary, share_services(plan.settings.root) as services_of:
+    with share_services(plan.settings.root) as services_of:
         forecast = predict(plan, progress)
-        plan = find_scenarios(plan, forecast, Path(temporary))
-        observed = observe(plan, Path(temporary, "metadata.dump"), services_of, progress)
+        # `harness clean` and later sessions remove the folder of a session whose process was killed.
+        folder = services_of(plan.baseline).folder
+        plan = find_scenarios(plan, forecast, folder)
+        observed = observe(plan, folder / "metadata.dump", services_of, progress)
     return compare(plan, forecast, observed)
 
 
@@ -81,7 +82,7 @@ def predict(plan: Plan, progress: Progress) -> Forecast:
         return make_forecast(airflow, settings_of(plan.candidate, plan.settings), why_not)
 
 
-def find_scenarios(plan: Plan, forecast: Forecast, temporary: Path) -> Plan:
+def find_scenarios(plan: Plan, forecast: Forecast, folder: Path) -> Plan:
     """Return the plan with a scenario for each DAG that either side reads, if it has a date."""
     if plan.date is None:
         return plan
@@ -91,7 +92,7 @@ def find_scenarios(plan: Plan, forecast: Forecast, temporary: Path) -> Plan:
     if not dag_ids:
         raise SettingsError(f"--date {plan.date}: neither side reads a DAG in {plan.settings.dags_folder}")
     root, options = plan.settings.root, plan.scenarios.arguments
-    every = write_scenarios(dag_ids, plan.date, temporary, root)
+    every = write_scenarios(dag_ids, plan.date, folder, root)
     return replace(plan, scenarios=Scenarios(root, (*every.arguments, *options)))
 
 

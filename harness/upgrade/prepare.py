@@ -60,12 +60,15 @@ def check_wanted(wanted: Wanted, settings: Settings) -> None:
     for image, reference in wanted.images.items():
         if image not in known:
             raise SettingsError(f"target {image}={reference}: there is no image {image!r}: use {', '.join(known)}")
-    if wanted.images and stack_kind(settings) == "embedded":
-        image, reference = next(iter(wanted.images.items()))
+    airflow = {AIRFLOW: wanted.airflow_image} if wanted.airflow_image else {}
+    named = {**{f"{name}-image": reference for name, reference in airflow.items()}, **wanted.images}
+    if named and stack_kind(settings) == "embedded":
+        image, reference = next(iter(named.items()))
         raise SettingsError(
             f"target {image}={reference}: the embedded stack uses no images: start an engine, or use --stack containers"
         )
-    load_catalogue(settings.model_copy(update={"image_overrides": {**settings.image_overrides, **wanted.images}}))
+    overrides = {**settings.image_overrides, **wanted.images, **airflow}
+    load_catalogue(settings.model_copy(update={"image_overrides": overrides}))
     if python := wanted.airflow_python:
         try:
             find_environment(python)

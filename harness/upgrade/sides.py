@@ -56,11 +56,13 @@ class Side:
         """Return pytest's options that select this side."""
         given = {
             "--harness-airflow-python": self.python,
-            "--harness-airflow-image": self.airflow_image,
+            # Empty, because an image that the project names would win over the interpreter.
+            "--harness-airflow-image": "" if self.python else self.airflow_image,
             "--harness-dags-folder": self.dags_folder,
             **{f"--harness-{name}-image": reference for name, reference in sorted(self.images.items())},
         }
-        return ["--harness-side", self.name, *(f"{option}={value}" for option, value in given.items() if value)]
+        options = (f"{option}={value}" for option, value in given.items() if value is not None)
+        return ["--harness-side", self.name, *options]
 
 
 @dataclass(frozen=True)

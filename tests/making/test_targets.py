@@ -25,6 +25,7 @@ from harness.errors import SettingsError
         ("minio==7.2", Target("package", "minio", "minio==7.2")),
         ("minio=quay.io/minio/minio:latest", Target("image", "minio", "quay.io/minio/minio:latest")),
         ("postgres=build:18", Target("image", "postgres", "build:18")),
+        ("airflow=own/airflow:1", Target("airflow-image", "airflow-image", "own/airflow:1")),
         (
             "airflow-image=registry:5000/own@sha256:12",
             Target("airflow-image", "airflow-image", "registry:5000/own@sha256:12"),

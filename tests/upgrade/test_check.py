@@ -58,6 +58,21 @@ def check_with(monkeypatch: pytest.MonkeyPatch, ran: list[str]) -> Check:
     return check_sides
 
 
+def test_a_killed_check_leaves_files_in_its_sessions_folder_alone(
+    plan: Plan, check_with: Check, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Because that folder is known to `harness clean`."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    left = []
+    monkeypatch.setattr(check, "migrate", lambda *_: left.extend((tmp_path / "temporary").iterdir()) or Migration())
+
+    check_with(replace(plan, repeat=False), {"a": PASSED, "b": PASSED})
+
+    assert left == []
+
+
 def test_a_check_runs_both_sides_and_the_baseline_again(plan: Plan, check_with: Check, ran: list[str]) -> None:
     compared = check_with(plan, {"a": PASSED, "b": FAILED, "a-repeat": PASSED})
 

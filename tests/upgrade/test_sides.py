@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from harness.cli.scenario_options import add_scenario_options, pytest_arguments
 from harness.progress import SILENT
 from harness.services.selection import own_session
 from harness.services.session import ServiceSession
@@ -73,6 +75,15 @@ def test_ctrl_c_ends_pytest(project: Path, pytestconfig: pytest.Config) -> None:
     assert "KeyboardInterrupt" in (project / "evidence" / LOG).read_text()
 
 
+def test_the_id_of_a_scenario_stays_as_pytest_writes_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    parser = ArgumentParser()
+    add_scenario_options(parser)
+    name = "test_it.py::test_it[s3://in//a]"
+
+    assert pytest_arguments(parser.parse_args([name, f"{tmp_path}/{name}"])) == (f"{tmp_path}/{name}",) * 2
+
+
 def test_a_side_is_chosen_by_options_of_pytest() -> None:
     side = Side("B", "candidate", Path("/a/python"), images={"postgres": "postgres:18", "minio": "build:v1"})
 
@@ -80,6 +91,7 @@ def test_a_side_is_chosen_by_options_of_pytest() -> None:
         "--harness-side",
         "candidate",
         "--harness-airflow-python=/a/python",
+        "--harness-airflow-image=",
         "--harness-minio-image=build:v1",
         "--harness-postgres-image=postgres:18",
     ]

@@ -128,7 +128,9 @@ def _parse_image(text: str, name: str, reference: str) -> Target:
         )
     if name == "airflow-python":  # not resolved, as the interpreter of a virtual environment is a link
         return Target("airflow-python", name, str(Path.cwd() / reference))
-    return Target("airflow-image" if name == "airflow-image" else "image", name, reference)
+    if name in ("airflow", "airflow-image"):
+        return Target("airflow-image", "airflow-image", reference)
+    return Target("image", name, reference)
 
 
 def _parse_file(path: Path) -> Target:
