@@ -133,5 +133,5 @@ BEFORE = Lock(
         "pandas==2.0",
     ),
     top_level=("apache-airflow-providers-amazon", "pandas"),
-    source="installed",
+    source="the packages of the project",
 )
