@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import certifi
 import pytest
+import requests
 
 from harness.airflow.making.current import current_lock
 from harness.airflow.making.locks import Lock
@@ -130,6 +133,23 @@ def test_the_line_of_a_named_package_yields(airflows: Index, tmp_path: Path, air
         "fastapi": "1.1",
         "pandas": "3.0",
     }
+
+
+def test_constraints_are_fetched_with_the_certificates_of_pip(
+    airflows: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch, used = requests.get, []
+
+    def get(address: str, **options: Any) -> requests.Response:
+        used.append(options.get("verify"))
+        return fetch(address, **options)
+
+    monkeypatch.setattr(requests, "get", get)
+    monkeypatch.setenv("PIP_CERT", certifi.where())
+    airflows.pages["/own.txt"] = b"fastapi==1.0\n"
+    resolve(wanted("airflow==3.3.2"), BEFORE, tmp_path)
+    resolve(wanted("pandas==3.0"), BEFORE, tmp_path, Sources(None, f"{airflows.url}/own.txt"))
+    assert used == [certifi.where()] * 3, "the index, official constraints, and own ones"
 
 
 @pytest.mark.parametrize(

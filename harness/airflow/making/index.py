@@ -37,6 +37,11 @@ def default_index() -> str:
     return str(PyPI.simple_url)
 
 
+def certificates(env: Mapping[str, str]) -> str | bool:
+    """Return the file of certificates that pip is set to trust, from uv's variables; True: those of requests."""
+    return env.get("SSL_CERT_FILE") or True
+
+
 def list_releases(package: str, env: Mapping[str, str]) -> dict[Version, Release]:
     """Return the releases of the package on uv's indexes; `env` are uv's variables.
 
@@ -55,7 +60,7 @@ def list_releases(package: str, env: Mapping[str, str]) -> dict[Version, Release
                 f"{address.partition('=')[2] if '=' in address.partition(':')[0] else address}/{package}/",
                 headers={"Accept": JSON},
                 timeout=TIMEOUT,
-                verify=env.get("SSL_CERT_FILE") or True,
+                verify=certificates(env),
             )
             files = answer.json()["files"] if answer.ok and JSON in answer.headers.get("Content-Type", "") else []
         except (requests.RequestException, ValueError, KeyError) as error:

@@ -18,7 +18,7 @@ from packaging.version import Version
 from harness.airflow.installers import CREDENTIALS
 from harness.airflow.making.commands import FailedError
 from harness.airflow.making.current import AIRFLOW_ITSELF
-from harness.airflow.making.index import list_releases
+from harness.airflow.making.index import certificates, list_releases
 from harness.airflow.making.locks import Lock, name_of, read_resolved
 from harness.airflow.making.pythons import NoPythonError, Python, find, probe
 from harness.airflow.making.requirements_file import read_lines, read_lock
@@ -97,7 +97,7 @@ def resolve(
     moved = wanted.airflow if wanted.airflow != before.airflow else None
     with announce(progress, "environment", f"resolving the packages of {wanted.label}"):
         uploaded = check_release(moved, python, uv) if moved else None
-        inputs = _choose_inputs(wanted, before, moved, uploaded, python, sources)
+        inputs = _choose_inputs(wanted, before, moved, uploaded, python, sources, uv)
         output = _compile(inputs, python, uv)
     requirements, top_level = read_resolved(output)
     top_level = tuple(line for line in top_level if name_of(line) not in AIRFLOW_ITSELF)
@@ -153,6 +153,7 @@ def _choose_inputs(
     uploaded: datetime | None,
     python: Python,
     sources: Sources,
+    uv: Uv,
 ) -> Inputs:
     lines = read_lines(wanted.file) if wanted.file else []
     in_file = set(filter(None, map(name_of, lines)))
@@ -181,7 +182,7 @@ def _choose_inputs(
     exempt = tuple(filter(None, (*wanted.packages, *pinned)))
     decided = {*exempt, *AIRFLOW_ITSELF}
     if sources.constraints:
-        text = _drop(_read_constraints(sources.constraints), decided)
+        text = _drop(_read_constraints(sources.constraints, uv), decided)
         source = f"constraints {_mask(sources.constraints)}"
         return Inputs(requirements, (), exempt, sources.resolved_at, text, source)
     if sources.resolved_at:
@@ -193,7 +194,7 @@ def _choose_inputs(
         return Inputs(requirements, preferred, source="the file" if whole else before.source)
     address = CONSTRAINTS.format(airflow=moved, python=python.minor)
     try:
-        text = _fetch(address)
+        text = _fetch(address, uv)
     except requests.RequestException as error:
         if uploaded is None:
             raise AirflowEnvironmentError(
@@ -207,10 +208,10 @@ def _choose_inputs(
     return Inputs(requirements, (), exempt, None, _drop(text, decided), "Airflow's official constraints")
 
 
-def _read_constraints(source: str) -> str:
+def _read_constraints(source: str, uv: Uv) -> str:
     """Return the text of a file or an address."""
     try:
-        return _fetch(source) if re.match("https?://", source) else Path(source).read_text()
+        return _fetch(source, uv) if re.match("https?://", source) else Path(source).read_text()
     except (OSError, UnicodeDecodeError) as error:  # requests' errors are OSErrors
         why = getattr(error, "strerror", None) or type(error).__name__
         raise AirflowEnvironmentError(
@@ -222,8 +223,8 @@ def _mask(address: str) -> str:
     return CREDENTIALS.sub("//***@", address)
 
 
-def _fetch(address: str) -> str:
-    answer = requests.get(address, timeout=TIMEOUT)
+def _fetch(address: str, uv: Uv) -> str:
+    answer = requests.get(address, timeout=TIMEOUT, verify=certificates(uv.env))
     answer.raise_for_status()
     return answer.text
 
