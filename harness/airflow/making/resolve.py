@@ -131,7 +131,7 @@ def check_release(version: str, python: Python, uv: Uv) -> datetime | None:
 
     Raises AirflowEnvironmentError if the index lacks it, or if it is not for this Python: uv ignores upper bounds.
     """
-    releases = list_releases(AIRFLOW, uv.env)
+    releases = list_releases(AIRFLOW, uv.env) or {}
     release = releases.get(Version(version))
     if releases and release is None:
         newest = sorted(found for found in releases if not found.is_prerelease)[-3:]
