@@ -61,6 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     # `harness upgrade` sets these for the sessions of its sides.
     group.addoption("--harness-side", choices=get_args(SideName), help=argparse.SUPPRESS)
+    group.addoption("--harness-around", type=Path, help=argparse.SUPPRESS)
     group.addoption("--harness-borrowed-session", help=argparse.SUPPRESS)
     group.addoption("--harness-keep-metadata", type=Path, help=argparse.SUPPRESS)
     group.addoption("--harness-image-mode", choices=get_args(ImageMode), help="how images are obtained (default: auto)")
@@ -85,6 +86,7 @@ def pytest_configure(config: pytest.Config) -> None:
         settings = Settings.load(find_root(config.rootpath), BUILT_IN, options)
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
+    settings = settings.model_copy(update={"around": config.getoption("harness_around")})
     config.stash[SETTINGS] = settings
     named = [name for name in options if name.endswith("_image") and options[name]]
     if options["stack"] == "embedded" and named:

@@ -158,6 +158,8 @@ class Settings(BaseModel):
     """Folders on the Python path of runs, relative to the root."""
     plugins_folder: Path | None = None
     """The folder of Airflow's plugins, relative to the root; None: `plugins` beside the dags folder, if it exists."""
+    around: Path | None = None
+    """The folder around edited DAGs, which an upgrade check gives a side; None: that around the dags folder."""
     pass_environment: tuple[str, ...] = ()
     """Variables of this machine that runs see, if they are set."""
     region: str = Field(
@@ -235,7 +237,7 @@ class Settings(BaseModel):
                 )
         image_keys = tuple(f"{name}_image" for name in (*image_names, *own_names))
         # The root is the folder of pyproject.toml, and overrides are set one by one, as image_keys.
-        for key in values.keys() - (cls.model_fields.keys() - {"root", "image_overrides"}) - set(image_keys):
+        for key in values.keys() - (cls.model_fields.keys() - {"root", "image_overrides", "around"}) - set(image_keys):
             raise SettingsError(
                 f"unknown setting {key!r} in {root / 'pyproject.toml'}, [{TABLE}]: correct its name, or remove it"
             )

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.airflow.layout import Layout, find_layout
+from harness.airflow.layout import Layout, choose_around, find_layout
 from harness.airflow.runners.host_key import find_config_folder, host_key, select_startup
 from harness.airflow.waits import shorten_waits
 from harness.errors import SettingsError
+from harness.record.rules import create_normaliser
 from harness.settings import Settings
 from tests.warm.stub import HERE
 
@@ -48,6 +49,22 @@ def test_declared_folders_win(tmp_path: Path) -> None:
 def test_folders_outside_the_project_are_not_searched(tmp_path: Path) -> None:
     assert find_layout(load(tmp_path / "project", 'dags_folder = "../dags"', ".", "../plugins", "../dags")) == Layout()
     assert find_layout(load(tmp_path / "project", 'dags_folder = "."', "../include")) == Layout()
+
+
+def test_what_stands_beside_edited_dags_is_found_outside_the_project_too(tmp_path: Path) -> None:
+    """An upgrade check has edited DAGs in another checkout, or only in a folder."""
+    settings = load(tmp_path / "project", "", "dags", "plugins", "../next/dags", "../next/include", "../next/config")
+    project, edited = settings.root, tmp_path.resolve() / "next" / "dags"
+    folders = {edited: Layout((edited.parent,), None, edited.parent / "config")}
+    folders |= dict.fromkeys((project / "edited" / "dags", tmp_path.resolve() / "alone"), find_layout(settings))
+
+    for folder, layout in folders.items():
+        side = {"dags_folder": folder, "around": choose_around(folder, settings)}
+        assert find_layout(settings.model_copy(update=side)) == layout
+
+    assert choose_around(project / "dags", settings) is None, "the project's own"
+    show = create_normaliser(settings.model_copy(update={"dags_folder": edited, "around": edited.parent}), str)
+    assert show(f"{edited}/a.py {edited.parent}/include/b.py {project}/c") == "DAGS/a.py PROJECT/include/b.py PROJECT/c"
 
 
 @pytest.mark.parametrize(

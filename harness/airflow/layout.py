@@ -59,14 +59,32 @@ def link_config(home: Path, config: Path) -> None:
             (home / "config" / entry.name).symlink_to(entry)
 
 
+def choose_around(edited: Path, settings: Settings) -> Path | None:
+    """Return where a side with edited DAGs finds plugins, config and include: the setting `around`.
+
+    It is the folder around the edited DAGs, also outside the project, or that of the project's own if nothing is there.
+    """
+    if edited == settings.dags_folder:
+        return None
+    around = edited.parent
+    found = any((around / name).is_dir() for name in (*ASTRO, "plugins", "config"))
+    return around if found else _around_own(settings)
+
+
+def _around_own(settings: Settings) -> Path | None:
+    """Return the folder around the dags folder, None if it is no part of the project."""
+    around = settings.dags_folder.parent
+    return around if around.is_relative_to(settings.root.resolve()) else None
+
+
 def find_layout(settings: Settings) -> Layout:
     """Return the project's folders. Raises SettingsError if a declared folder is missing."""
     for name, folders in (("pythonpath", settings.pythonpath), ("plugins_folder", (settings.plugins_folder,))):
         for folder in filter(None, folders):
             if not folder.exists():
                 raise SettingsError(f"{name} {str(folder)!r} does not exist: correct it in pyproject's [tool.harness]")
-    around = settings.dags_folder.parent
-    if not around.is_relative_to(settings.root.resolve()):
+    around = settings.around or _around_own(settings)
+    if around is None:
         return Layout(settings.pythonpath, settings.plugins_folder)
     astro = any((around / name).is_dir() for name in ASTRO)
     plugins, config = around / "plugins", around / "config"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -87,6 +89,8 @@ def check_arguments(chosen: argparse.Namespace) -> None:
         check_date(chosen.date)
         if chosen.paths:
             raise SettingsError(f"--date runs every DAG, and {chosen.paths[0]} names scenarios: remove one of them")
+    if (file := chosen.constraints) and not re.match("https?://", file) and not Path(file).is_file():
+        raise SettingsError(f"--constraints {file}: there is no such file: correct its name")
     check_scenario_options(chosen)
 
 

@@ -28,6 +28,7 @@ def create_normaliser(
         **(paths or {}),
         str(settings.dags_folder): "DAGS",
         str(settings.root): "PROJECT",
+        **({str(settings.around): "PROJECT"} if settings.around else {}),
         **(_name_parts(stack) if stack else {}),
     }
     names = {name: word for name, word in names.items() if len(name) > 1}  # no root of a file system

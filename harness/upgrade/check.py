@@ -190,7 +190,7 @@ def read_versions(evidence: Path) -> Versions:
 
 def settings_of(side: Side, settings: Settings) -> Settings:
     """Return the settings with which the side runs."""
-    folder = {"dags_folder": side.dags_folder} if side.dags_folder else {}
+    folder = {"dags_folder": side.dags_folder, "around": side.around} if side.dags_folder else {}
     return settings.of_side(side.name).model_copy(update=folder)
 
 

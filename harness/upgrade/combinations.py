@@ -66,7 +66,7 @@ def _check(combination: Combination, root: Path, where: str) -> Combination:
     _check_scenarios(combination.without, root, where)
     if combination.dags_folder is None:
         return combination
-    folder = root / combination.dags_folder
+    folder = (root / combination.dags_folder).resolve()
     check_folder(folder)
     return combination.model_copy(update={"dags_folder": folder})
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.airflow.environments import AirflowEnvironment, find_environment
 from harness.airflow.find import NAME as AIRFLOW
 from harness.airflow.find import find_airflow
+from harness.airflow.layout import choose_around
 from harness.airflow.making.current import current_lock
 from harness.airflow.making.make import make_environment
 from harness.airflow.making.newest import name_newest
@@ -49,6 +50,7 @@ def prepare_side(
         airflow_image=wanted.airflow_image,
         images=wanted.images,
         dags_folder=dags_folder,
+        around=choose_around(dags_folder, settings) if dags_folder else None,
         notes=tuple(filter(None, notes)),
         failed=failed,
     )

@@ -35,8 +35,9 @@ class Side:
 
     `label` is `A` or `B`, `name` whose declarations in pyproject count. `python` is Airflow's interpreter and
     `airflow_image` an image with Airflow instead; None: as the project has it. `images` maps the name of an image to a
-    reference, as the setting NAME_image. `notes` say where the versions come from. `failed` says why the side can't
-    run, for example because a package can't be installed.
+    reference, as the setting NAME_image. `around` is where plugins, config and include are, if not around the dags
+    folder. `notes` say where the versions come from. `failed` says why the side can't run, for example because a
+    package can't be installed.
     """
 
     label: str
@@ -45,6 +46,7 @@ class Side:
     airflow_image: str | None = None
     images: Mapping[str, str] = field(default_factory=dict)
     dags_folder: Path | None = None
+    around: Path | None = None
     notes: tuple[str, ...] = ()
     failed: str | None = None
 
@@ -59,6 +61,7 @@ class Side:
             # Empty, because an image that the project names would win over the interpreter.
             "--harness-airflow-image": "" if self.python else self.airflow_image,
             "--harness-dags-folder": self.dags_folder,
+            "--harness-around": self.around,
             **{f"--harness-{name}-image": reference for name, reference in sorted(self.images.items())},
         }
         options = (f"{option}={value}" for option, value in given.items() if value is not None)

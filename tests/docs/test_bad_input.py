@@ -32,6 +32,7 @@ from tests.airflow_image import other_architecture
 from tests.compare.builders import evidence, scenario
 from tests.compare.builders import run as run_document
 from tests.forked import call_in_fork
+from tests.making.conftest import serve_index
 from tests.mounts import with_mounts
 from tests.outer import environment
 
@@ -157,6 +158,17 @@ def use_airflow_image(place: Place, reference: str) -> None:
     place.env.update(HARNESS_AIRFLOW_IMAGE=reference, HARNESS_STACK="containers")
 
 
+def small_index(place: Place) -> None:
+    """Serve an index with one Airflow, and write requirements that conflict with it."""
+    index = place.ends.enter_context(serve_index())
+    index.add("apache-airflow", "3.3.2", "2026-09-17T08:00:00Z", ["fastapi>=1"])
+    index.add("fastapi", "1.0", "2026-01-01T00:00:00Z")
+    for name in [name for name in place.env if name.startswith(("PIP_", "UV_")) or name.lower().endswith("_proxy")]:
+        del place.env[name]
+    place.env.update(UV_DEFAULT_INDEX=f"{index.url}/simple", UV_NO_CACHE="1", PIP_CONFIG_FILE=os.devnull)
+    (place.folder / "conflict.txt").write_text("apache-airflow==3.3.2\nfastapi<1\n")
+
+
 def used(place: Place) -> None:
     place.ends.enter_context(ServiceSession(place.folder, None).claim_slot())
 
@@ -224,6 +236,7 @@ GIVEN: dict[str, Callable[[Place], object]] = {
     "a package index that does not answer": lambda place: place.env.update(
         UV_DEFAULT_INDEX="http://127.0.0.1:9/simple", UV_HTTP_RETRIES="0"
     ),
+    "a version that the index lacks, and packages that conflict": small_index,
     "no package index": lambda place: place.env.update(UV_NO_INDEX="1", UV_OFFLINE="1"),
     "evidence of another schema": lambda place: evidence_of_b(place, '"schema_version":4', '"schema_version":3'),
     "truncated evidence": lambda place: evidence_of_b(place, "}]}", ""),

@@ -11,6 +11,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -73,9 +74,9 @@ class Index:
         return None
 
 
-@pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    """An index that pip and uv use in this test, instead of the machine's."""
+@contextmanager
+def serve_index() -> Iterator[Index]:
+    """Serve an empty index, whose `url` is set."""
     served = Index()
 
     class Handler(BaseHTTPRequestHandler):
@@ -90,18 +91,25 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
 
         def log_message(self, format: str, *args: object) -> None: ...
 
-    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_")) or name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         served.url = f"http://127.0.0.1:{server.server_address[1]}"
+        yield served
+        server.shutdown()
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    """An index that pip and uv use in this test, instead of the machine's."""
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_")) or name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    with serve_index() as served:
         monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
         monkeypatch.setenv("UV_DEFAULT_INDEX", f"{served.url}/simple")
         monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
         monkeypatch.setenv("UV_HTTP_RETRIES", "0")
         monkeypatch.setattr("harness.airflow.making.resolve.CONSTRAINTS", f"{NOWHERE}/{{airflow}}-{{python}}.txt")
         yield served
-        server.shutdown()
 
 
 @pytest.fixture
@@ -133,5 +141,5 @@ BEFORE = Lock(
         "pandas==2.0",
     ),
     top_level=("apache-airflow-providers-amazon", "pandas"),
-    source="installed",
+    source="the packages of the project",
 )

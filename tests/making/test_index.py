@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from harness.airflow.making.index import default_index
+from harness.airflow.making.index import default_index, list_releases
 from harness.errors import AirflowEnvironmentError
+from tests.making.conftest import Index
 
 
 def test_the_default_index_is_that_of_pip() -> None:
@@ -21,3 +22,11 @@ def test_without_it_the_index_must_be_configured(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "pip._internal.models.index", None)
     with pytest.raises(AirflowEnvironmentError, match="set index-url in pip's settings"):
         default_index()
+
+
+def test_an_index_without_json_is_not_one_that_lacks_the_package(airflows: Index) -> None:
+    env = {"UV_DEFAULT_INDEX": f"{airflows.url}/simple"}
+    assert list_releases("boat", env) == {}
+    airflows.pages["/simple/boat/"] = b"<html></html>"
+    assert list_releases("boat", env) is None
+    assert list_releases("pandas", {"UV_NO_INDEX": "1"}) is None

@@ -45,6 +45,15 @@ def test_a_package_without_a_release(package: str) -> None:
         newest_of(f"{package}==latest")
 
 
+def test_an_index_that_lists_nothing_in_json_is_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(newest, "list_releases", lambda package, env: None)
+    with pytest.raises(
+        AirflowEnvironmentError,
+        match=r"^airflow==latest: the package index does not list releases in JSON, .*: write a version$",
+    ):
+        newest_of("airflow==latest")
+
+
 def test_python_is_on_no_index() -> None:
     with pytest.raises(SettingsError, match=r"write python==3\.12"):
         parse_target("python==latest")

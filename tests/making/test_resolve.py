@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import certifi
 import pytest
+import requests
 
 from harness.airflow.making.current import current_lock
 from harness.airflow.making.locks import Lock
@@ -105,6 +108,48 @@ def test_a_requirements_file_without_airflow_moves_its_packages(airflows: Index,
     assert resolve(both, BEFORE, tmp_path).packages["pandas"] == "3.0"
     file.write_text("pandas==4.0\n")
     assert resolve(both, BEFORE, tmp_path).packages["pandas"] == "4.0", "a pin may be newer than the release"
+
+
+def test_a_package_named_beside_a_lock_moves_as_in_an_environment(airflows: Index, tmp_path: Path) -> None:
+    file = tmp_path / "lock.txt"
+    lines = [f"{line} \\\n    --hash=sha256:{'0' * 64}\n    # via something\n" for line in BEFORE.requirements]
+    file.write_text("# written by a tool\n" + "".join(lines))
+    before = replace(BEFORE, requirements=("apache-airflow==3.3.2", "pandas==3.0"))
+    lock = resolve(wanted(str(file), "apache-airflow-providers-amazon==9.37.0"), before, tmp_path)
+    assert moved(lock) == {"apache-airflow-providers-amazon": ("9.36.0", "9.37.0"), "boto3": ("1.0", "2.0")}
+    assert lock.source == "the file"
+    lock = resolve(wanted(str(file), "airflow==3.3.2"), before, tmp_path)
+    assert lock.requirements == resolve(wanted("airflow==3.3.2"), BEFORE, tmp_path).requirements
+
+
+@pytest.mark.parametrize("airflow", ["", "apache-airflow>=2\n"])
+def test_the_line_of_a_named_package_yields(airflows: Index, tmp_path: Path, airflow: str) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text(f"{airflow}-r more.txt\npandas<3\n")
+    (tmp_path / "more.txt").write_text("fastapi==1.1\n")
+    packages = resolve(wanted(str(file), "airflow==2.11.2", "pandas==3.0"), BEFORE, tmp_path).packages
+    assert {name: packages[name] for name in ("apache-airflow", "fastapi", "pandas")} == {
+        "apache-airflow": "2.11.2",
+        "fastapi": "1.1",
+        "pandas": "3.0",
+    }
+
+
+def test_constraints_are_fetched_with_the_certificates_of_pip(
+    airflows: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch, used = requests.get, []
+
+    def get(address: str, **options: Any) -> requests.Response:
+        used.append(options.get("verify"))
+        return fetch(address, **options)
+
+    monkeypatch.setattr(requests, "get", get)
+    monkeypatch.setenv("PIP_CERT", certifi.where())
+    airflows.pages["/own.txt"] = b"fastapi==1.0\n"
+    resolve(wanted("airflow==3.3.2"), BEFORE, tmp_path)
+    resolve(wanted("pandas==3.0"), BEFORE, tmp_path, Sources(None, f"{airflows.url}/own.txt"))
+    assert used == [certifi.where()] * 3, "the index, official constraints, and own ones"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 @pytest.fixture
 def world(request):
-    return request.config.getoption("harness_side")
+    return request.config
 
 def test_it(world):
     {body}

@@ -46,9 +46,11 @@ def run(project: Path, services: ServiceSession, *arguments: str, side: Side | N
 
 
 def test_a_side_runs_the_scenarios_and_leaves_their_evidence(project: Path, services: ServiceSession) -> None:
-    ended = run(project, services)
+    write_scenario(project, "from harness.plugin import SETTINGS; assert str(world.stash[SETTINGS].around) == '/next'")
+    ended = run(project, services, side=Side("B", "candidate", around=Path("/next")))
 
     assert ended.failed is None
+    assert "1 passed" in (ended.evidence / LOG).read_text()
     names = {file.name for file in ended.evidence.iterdir()}
     assert names == {LOG, "session.json", "dags-folder.json", "test_it.py-test_it.json"}
     assert "1 deselected" in (ended.evidence / LOG).read_text()
@@ -85,13 +87,15 @@ def test_the_id_of_a_scenario_stays_as_pytest_writes_it(monkeypatch: pytest.Monk
 
 
 def test_a_side_is_chosen_by_options_of_pytest() -> None:
-    side = Side("B", "candidate", Path("/a/python"), images={"postgres": "postgres:18", "minio": "build:v1"})
+    images = {"postgres": "postgres:18", "minio": "build:v1"}
+    side = Side("B", "candidate", Path("/a/python"), images=images, around=Path("/next"))
 
     assert side.options() == [
         "--harness-side",
         "candidate",
         "--harness-airflow-python=/a/python",
         "--harness-airflow-image=",
+        "--harness-around=/next",
         "--harness-minio-image=build:v1",
         "--harness-postgres-image=postgres:18",
     ]

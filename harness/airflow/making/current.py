@@ -47,7 +47,7 @@ def lock_environment(environment: AirflowEnvironment) -> Lock:
             for name, line in lines.items()
             if name not in required and name not in AIRFLOW_ITSELF
         ),
-        source="installed",
+        source="the packages of the project",
         interpreter=environment.python,
     )
 

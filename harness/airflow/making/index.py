@@ -37,14 +37,20 @@ def default_index() -> str:
     return str(PyPI.simple_url)
 
 
-def list_releases(package: str, env: Mapping[str, str]) -> dict[Version, Release]:
-    """Return the releases of the package on uv's indexes; `env` are uv's variables.
+def certificates(env: Mapping[str, str]) -> str | bool:
+    """Return the file of certificates that pip is set to trust, from uv's variables; True: those of requests."""
+    return env.get("SSL_CERT_FILE") or True
 
-    Empty if no index answers in JSON, which some mirrors don't. Raises AirflowEnvironmentError if none answers at all.
+
+def list_releases(package: str, env: Mapping[str, str]) -> dict[Version, Release] | None:
+    """Return the releases of the package on uv's indexes, empty if they lack it; `env` are uv's variables.
+
+    None if no index lists them in JSON, as some mirrors. Raises AirflowEnvironmentError if none answers at all.
     """
     found: dict[Version, Release] = {}
     if env.get("UV_NO_INDEX"):
-        return found
+        return None
+    known = False
     errors: list[str] = []
     addresses = [env.get("UV_DEFAULT_INDEX") or env.get("UV_INDEX_URL") or default_index()]
     addresses += (env.get("UV_INDEX") or env.get("UV_EXTRA_INDEX_URL") or "").split()
@@ -55,19 +61,21 @@ def list_releases(package: str, env: Mapping[str, str]) -> dict[Version, Release
                 f"{address.partition('=')[2] if '=' in address.partition(':')[0] else address}/{package}/",
                 headers={"Accept": JSON},
                 timeout=TIMEOUT,
-                verify=env.get("SSL_CERT_FILE") or True,
+                verify=certificates(env),
             )
-            files = answer.json()["files"] if answer.ok and JSON in answer.headers.get("Content-Type", "") else []
+            in_json = answer.ok and JSON in answer.headers.get("Content-Type", "")
+            files = answer.json()["files"] if in_json else []
         except (requests.RequestException, ValueError, KeyError) as error:
             errors.append(type(error).__name__)
             continue
+        known |= in_json or answer.status_code == requests.codes.not_found
         for file in files:
             _add(found, file)
     if len(errors) == len(addresses):
         raise AirflowEnvironmentError(
             f"the package index does not answer ({errors[0]}): check the network and pip's settings (`pip config list`)"
         )
-    return found
+    return found if known else None
 
 
 def _add(found: dict[Version, Release], file: Mapping[str, object]) -> None:

@@ -30,9 +30,15 @@ def name_newest(wanted: Wanted, cache_dir: Path) -> Wanted:
 
 
 def _newest(package: str, env: Mapping[str, str]) -> str:
-    final = [version for version in list_releases(package, env) if not version.is_prerelease]
+    wanted = f"{'airflow' if package == AIRFLOW else package}=={LATEST}"
+    releases = list_releases(package, env)
+    if releases is None:
+        raise AirflowEnvironmentError(
+            f"{wanted}: the package index does not list releases in JSON, from which {LATEST} is found: write a version"
+        )
+    final = [version for version in releases if not version.is_prerelease]
     if not final:
         raise AirflowEnvironmentError(
-            f"{package}=={LATEST}: the package index lists no release of it: correct the name, or write a version"
+            f"{wanted}: the package index lists no release of it: correct the name, or write a version"
         )
     return str(max(final))

@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from packaging.version import Version
 from harness.airflow.installers import CREDENTIALS
 from harness.airflow.making.commands import FailedError
 from harness.airflow.making.current import AIRFLOW_ITSELF
-from harness.airflow.making.index import list_releases
+from harness.airflow.making.index import certificates, list_releases
 from harness.airflow.making.locks import Lock, name_of, read_resolved
 from harness.airflow.making.pythons import NoPythonError, Python, find, probe
+from harness.airflow.making.requirements_file import read_lines, read_lock
 from harness.airflow.making.targets import AIRFLOW, Wanted
 from harness.airflow.making.uv import Uv, explain, find_uv
 from harness.errors import AirflowEnvironmentError, SettingsError
@@ -82,18 +83,21 @@ def resolve(
     - A moved Airflow: providers and the packages that no other package requires stay, and all versions are those of
       Airflow's official constraints, or of the day after the release if the constraints can't be fetched.
     - A requirements file: what pip makes of it today, if the file has Airflow; otherwise its packages are moved.
+    - A package named beside a file moves: its line in the file yields. A file that pins all packages is `before` then.
 
     `sources` decide otherwise. Raises AirflowEnvironmentError if there is no such environment.
     """
     if not wanted.changes_environment:
         return before
+    if wanted.file and (wanted.airflow or wanted.packages) and (lock := read_lock(wanted.file, before)):
+        wanted, before = replace(wanted, file=None), lock
     log = _create_log(cache_dir, repr((wanted, before, sources)))
     uv = find_uv(log)
     python = _find_python(wanted, before)
     moved = wanted.airflow if wanted.airflow != before.airflow else None
     with announce(progress, "environment", f"resolving the packages of {wanted.label}"):
         uploaded = check_release(moved, python, uv) if moved else None
-        inputs = _choose_inputs(wanted, before, moved, uploaded, python, sources)
+        inputs = _choose_inputs(wanted, before, moved, uploaded, python, sources, uv)
         output = _compile(inputs, python, uv)
     requirements, top_level = read_resolved(output)
     top_level = tuple(line for line in top_level if name_of(line) not in AIRFLOW_ITSELF)
@@ -127,7 +131,7 @@ def check_release(version: str, python: Python, uv: Uv) -> datetime | None:
 
     Raises AirflowEnvironmentError if the index lacks it, or if it is not for this Python: uv ignores upper bounds.
     """
-    releases = list_releases(AIRFLOW, uv.env)
+    releases = list_releases(AIRFLOW, uv.env) or {}
     release = releases.get(Version(version))
     if releases and release is None:
         newest = sorted(found for found in releases if not found.is_prerelease)[-3:]
@@ -143,9 +147,15 @@ def check_release(version: str, python: Python, uv: Uv) -> datetime | None:
 
 
 def _choose_inputs(
-    wanted: Wanted, before: Lock, moved: str | None, uploaded: datetime | None, python: Python, sources: Sources
+    wanted: Wanted,
+    before: Lock,
+    moved: str | None,
+    uploaded: datetime | None,
+    python: Python,
+    sources: Sources,
+    uv: Uv,
 ) -> Inputs:
-    lines = wanted.file.read_text(errors="replace").splitlines() if wanted.file else []
+    lines = read_lines(wanted.file) if wanted.file else []
     in_file = set(filter(None, map(name_of, lines)))
     named = {*wanted.packages, *in_file, *(AIRFLOW_ITSELF if moved else ())}
     # A file with Airflow is a whole environment; other files list only what the project adds.
@@ -162,13 +172,17 @@ def _choose_inputs(
     if not moved and (wanted.airflow or not whole):
         kept += [line for line in before.requirements if name_of(line) in AIRFLOW_ITSELF]
     added = [f"{AIRFLOW}=={moved}"] if moved else []
-    added += [f"-r {wanted.file}"] if wanted.file else []
+    named_alone = {*wanted.packages, *(AIRFLOW_ITSELF if wanted.airflow else ())}
+    if in_file.isdisjoint(named_alone):
+        added += [f"-r {wanted.file}"] if wanted.file else []
+    else:
+        added += [line for line in lines if name_of(line) not in named_alone]
     requirements = (*kept, *added, *wanted.packages.values())
     pinned = (name_of(line) for line in lines if "==" in line)
     exempt = tuple(filter(None, (*wanted.packages, *pinned)))
     decided = {*exempt, *AIRFLOW_ITSELF}
     if sources.constraints:
-        text = _drop(_read_constraints(sources.constraints), decided)
+        text = _drop(_read_constraints(sources.constraints, uv), decided)
         source = f"constraints {_mask(sources.constraints)}"
         return Inputs(requirements, (), exempt, sources.resolved_at, text, source)
     if sources.resolved_at:
@@ -177,10 +191,10 @@ def _choose_inputs(
         )
     if not moved:
         preferred = () if whole else tuple(line for line in before.requirements if name_of(line) not in named)
-        return Inputs(requirements, preferred, source="the file" if whole else "the packages of the project")
+        return Inputs(requirements, preferred, source="the file" if whole else before.source)
     address = CONSTRAINTS.format(airflow=moved, python=python.minor)
     try:
-        text = _fetch(address)
+        text = _fetch(address, uv)
     except requests.RequestException as error:
         if uploaded is None:
             raise AirflowEnvironmentError(
@@ -194,10 +208,10 @@ def _choose_inputs(
     return Inputs(requirements, (), exempt, None, _drop(text, decided), "Airflow's official constraints")
 
 
-def _read_constraints(source: str) -> str:
+def _read_constraints(source: str, uv: Uv) -> str:
     """Return the text of a file or an address."""
     try:
-        return _fetch(source) if re.match("https?://", source) else Path(source).read_text()
+        return _fetch(source, uv) if re.match("https?://", source) else Path(source).read_text()
     except (OSError, UnicodeDecodeError) as error:  # requests' errors are OSErrors
         why = getattr(error, "strerror", None) or type(error).__name__
         raise AirflowEnvironmentError(
@@ -209,8 +223,8 @@ def _mask(address: str) -> str:
     return CREDENTIALS.sub("//***@", address)
 
 
-def _fetch(address: str) -> str:
-    answer = requests.get(address, timeout=TIMEOUT)
+def _fetch(address: str, uv: Uv) -> str:
+    answer = requests.get(address, timeout=TIMEOUT, verify=certificates(uv.env))
     answer.raise_for_status()
     return answer.text
 

@@ -1,0 +1,62 @@
+"""Read a requirements file beside which other targets name packages, whose lines in the file yield."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+
+from harness.airflow.making.current import AIRFLOW_ITSELF
+from harness.airflow.making.locks import Lock, name_of
+
+CONTINUED = re.compile(r"\\\n")
+COMMENT_OR_HASH = re.compile(r"(^|\s)#.*|\s--hash[= ]\S+")
+INCLUDED = re.compile(r"(?P<option>-r|-c|--requirement|--constraint)[\s=]*(?P<name>(?!https?:)[^\s=].*)")
+
+
+def read_lines(file: Path) -> list[str]:
+    """Return the lines without comments and hashes; files that they include have absolute names."""
+    text = CONTINUED.sub(" ", file.read_text(errors="replace"))
+    lines = filter(None, (COMMENT_OR_HASH.sub("", line).strip() for line in text.splitlines()))
+    return [
+        f"{found['option']} {file.parent / found['name']}" if (found := INCLUDED.fullmatch(line)) else line
+        for line in lines
+    ]
+
+
+def read_lock(file: Path, before: Lock) -> Lock | None:
+    """Return the packages of a file that pins all of them, Airflow too, as an environment with the Python of `before`.
+
+    None for any other file. A lock does not say which packages the project itself names, so all of them count.
+    """
+    lines = read_lines(file)
+    options = [line for line in lines if line.startswith("-")]
+    parsed = [_parse_pin(line) for line in lines if line not in options]
+    pins = [pin for pin in parsed if pin]
+    if len(pins) < len(parsed) or any(line.startswith(("-r", "--requirement")) for line in options):
+        return None
+    names = [_without_version(pin) for pin in pins if name_of(pin.name) not in AIRFLOW_ITSELF]
+    requirements = tuple(map(str, pins))
+    lock = Lock(before.python, before.python_version, requirements, (*options, *names), source="the file")
+    return lock if lock.airflow else None
+
+
+def _parse_pin(line: str) -> Requirement | None:
+    """Return the requirement of a line, None if versions other than one fulfil it."""
+    try:
+        requirement = Requirement(line)
+    except InvalidRequirement:
+        return None
+    (operator, version) = next(((one.operator, one.version) for one in requirement.specifier), ("", ""))
+    is_pin = len(requirement.specifier) == 1 and operator == "==" and not version.endswith("*")
+    return requirement if is_pin or requirement.url else None
+
+
+def _without_version(pin: Requirement) -> str:
+    if pin.url:
+        return str(pin)
+    free = Requirement(str(pin))
+    free.specifier = SpecifierSet()
+    return str(free)
