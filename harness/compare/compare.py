@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from harness.compare.accepted import Accepted, apply_accepted
@@ -76,19 +76,31 @@ def compare_sides(
     files = [side.folder.files if side.folder else {} for side in (baseline, candidate)]
     found = fold_import_errors(_fold_warnings(found), {"regression": files[0], "fixed": files[1]})
     found += [*unstable_alone, *more]
-    compared = (FOLDER, *common, *(one.scenario for one in more))
+    compared = {**_list_compared(baseline, candidate, common), **{one.scenario: () for one in more}}
     versions = baseline.versions, candidate.versions
-    judged, problems = apply_accepted(found, accepted, compared, versions, today or dt.date.today())
+    judged, problems, of_entries = apply_accepted(found, accepted, compared, versions, today or dt.date.today())
     return Comparison(
         baseline=baseline.summary(),
         candidate=candidate.summary(),
         scenarios=tuple(common),
         differences=tuple(judged),
         problems=problems,
-        notes=tuple(_list_notes(baseline, candidate, common, unstable)),
+        notes=(*_list_notes(baseline, candidate, common, unstable), *of_entries),
         not_exercised=tuple(find_not_exercised(baseline, candidate)),
         limits=LIMITS,
     )
+
+
+def _list_compared(baseline: Side, candidate: Side, common: Sequence[str]) -> dict[str, Collection[str]]:
+    """Return the runs that both sides have, by scenario, without scenarios that a side did not run."""
+    compared: dict[str, Collection[str]] = {}
+    if baseline.folder is not None and candidate.folder is not None:
+        compared[FOLDER] = ()
+    for name in common:
+        old, new = baseline.scenarios[name], candidate.scenarios[name]
+        if NOT_RUN not in (old.outcome, new.outcome):
+            compared[name] = name_runs(old).keys() & name_runs(new).keys()
+    return compared
 
 
 def _all_scenarios(side: Side) -> set[str]:
