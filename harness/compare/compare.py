@@ -179,14 +179,21 @@ def _compare_pair(
         return
     if old == new and repr(old) == repr(new):
         return
-    known = [side.folder.schedules if side.folder else {} for side in (baseline, candidate)]
     yield from compare_runs(
         old,
         new,
         lambda name: index.is_unstable(scenario, run, name),
         lambda container: index.patterns(scenario, run, container),
-        with_schedule=not all(old.dag_id in schedules for schedules in known),
+        _list_schedule_changes(old.dag_id, baseline, candidate),
     )
+
+
+def _list_schedule_changes(dag_id: str, baseline: Side, candidate: Side) -> set[str]:
+    """Return the fields of a DAG's schedule that differ between the dags folders."""
+    old, new = (side.folder.schedules.get(dag_id) if side.folder else None for side in (baseline, candidate))
+    if old is None or new is None:
+        return set()
+    return {change.path[-1] for change in compare_schedules(("schedule",), old, new)}
 
 
 def _judge(scenario: str, run: str, change: Change, index: UnstableIndex) -> Difference:

@@ -316,6 +316,26 @@ def test_an_import_error_is_reported_once() -> None:
     assert brief(without.differences) == [("regression", "outcome"), ("regression", "refused")]
 
 
+def test_a_schedule_that_changes_only_from_the_scenarios_date_on_is_a_change() -> None:
+    """A DAG may start after the date of the folder's projection, or end before it."""
+    old, new = (Schedule(timetable="X", anchor="2021-06-01", next=runs) for runs in (NEXT, ()))
+    same = FolderDocument(schedules={"prices": Schedule(timetable="X", anchor="2026-01-01")})
+    sides = [side(scenario(run(schedule=one)), folder=same) for one in (old, new)]
+    assert brief(compare_sides(*sides).differences) == [("changed", "schedule.next")]
+
+
+def test_a_schedule_that_changes_in_the_folder_and_in_a_run_is_shown_once() -> None:
+    sides = []
+    for timetable, runs in (("X", NEXT), ("Y", ())):
+        schedule = Schedule(timetable=timetable, anchor="2021-06-01", next=runs)
+        folder = FolderDocument(schedules={"prices": schedule.model_copy(update={"anchor": "2026-01-01"})})
+        sides.append(side(scenario(run(schedule=schedule)), folder=folder))
+    assert brief(compare_sides(*sides).differences) == [
+        ("changed", "dags.prices.schedule.timetable"),
+        ("changed", "dags.prices.schedule.next"),
+    ]
+
+
 def test_a_warning_of_the_dags_folder_is_shown_once() -> None:
     mine, theirs = (WarningDocument(text="old", category="W", file=file, line=1) for file in ("a.py", "b.py"))
     before = FolderDocument(schedules={})
