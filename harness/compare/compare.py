@@ -86,7 +86,7 @@ def compare_sides(
         differences=tuple(judged),
         problems=problems,
         notes=(*_list_notes(baseline, candidate, common, unstable), *of_entries),
-        not_exercised=tuple(find_not_exercised(baseline, candidate)),
+        not_exercised=_list_not_exercised(baseline, candidate),
         limits=LIMITS,
     )
 
@@ -94,13 +94,17 @@ def compare_sides(
 def _list_compared(baseline: Side, candidate: Side, common: Sequence[str]) -> dict[str, Collection[str]]:
     """Return the runs that both sides have, by scenario, without scenarios that a side did not run."""
     compared: dict[str, Collection[str]] = {}
-    if baseline.folder is not None and candidate.folder is not None:
+    if _knows_dags(baseline) and _knows_dags(candidate):
         compared[FOLDER] = ()
     for name in common:
         old, new = baseline.scenarios[name], candidate.scenarios[name]
         if NOT_RUN not in (old.outcome, new.outcome):
             compared[name] = name_runs(old).keys() & name_runs(new).keys()
     return compared
+
+
+def _knows_dags(side: Side) -> bool:
+    return side.folder is not None and not side.folder.incomplete
 
 
 def _all_scenarios(side: Side) -> set[str]:
@@ -386,6 +390,12 @@ def _list_intervals(baseline: Side, candidate: Side, common: Sequence[str]) -> I
                         f"{format_interval(run.interval)}, and a scheduler gives {format_interval(scheduled)}",
                     )
     yield from lines.values()
+
+
+def _list_not_exercised(baseline: Side, candidate: Side) -> tuple[NotExercised, ...] | None:
+    """Return what no scenario executed on both sides; None if that is not known."""
+    found = tuple(find_not_exercised(baseline, candidate))
+    return found if found or (_knows_dags(baseline) and _knows_dags(candidate)) else None
 
 
 def find_not_exercised(baseline: Side, candidate: Side) -> Iterator[NotExercised]:

@@ -113,8 +113,10 @@ def _list_rest(comparison: Comparison) -> Iterator[str]:
 
 
 def list_not_exercised(comparison: Comparison) -> list[str]:
-    """Return a line for each DAG with tasks that no scenario executed on both sides."""
+    """Return a line for each DAG with tasks that no scenario executed on both sides, or a line that says why not."""
+    if comparison.not_exercised is None:
+        return ["not known: a side has no complete list of its DAGs"]
     return [
         f"DAG {one.dag_id}: {'no scenario runs it on both sides' if one.whole else ', '.join(one.tasks)}"
         for one in comparison.not_exercised
-    ]
+    ] or ["nothing: the scenarios ran every task of the dags folder on both sides"]

@@ -356,6 +356,13 @@ def test_dags_and_tasks_that_no_scenario_executed() -> None:
     assert found == [("other", (), True), ("prices", ("b",), False)]
 
 
+def test_what_was_not_exercised_is_unknown_without_a_list_of_dags() -> None:
+    one, listed = side(scenario(run())), side(scenario(run()), folder=FolderDocument(schedules={}))
+    assert compare_sides(one, one).not_exercised is None
+    assert compare_sides(one, listed).not_exercised is None
+    assert compare_sides(listed, listed).not_exercised == ()
+
+
 def test_an_interval_that_a_scheduler_does_not_give_is_named() -> None:
     """Airflow 2 gives `dags test` of a cron DAG the interval before the one of a scheduler."""
     scheduled = Schedule(
