@@ -68,7 +68,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     from harness.compare.verdicts import exit_code
     from harness.progress import show_progress
     from harness.upgrade.check import check_upgrade
-    from harness.upgrade.write import write_report
+    from harness.upgrade.write import PAGE, write_report
 
     check_arguments(chosen)
     folder = chosen.report or root / REPORT_FOLDER
@@ -77,7 +77,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     write_report(comparison, folder)
     if comparison.not_comparable is not None:
         raise NotComparableError(f"{comparison.not_comparable} (report: {folder})")
-    print(format_text(comparison), end="")
+    print(format_text(comparison, rest_in=str(folder / PAGE)), end="")
     print(f"report: {folder}")
     return exit_code(comparison)
 

@@ -69,6 +69,7 @@ def test_twenty_lines_show_the_most_important_differences() -> None:
     assert lines[5].startswith("  1. regression")
     assert "... and 11 more: --all shows them" in lines
     assert "more: --all" not in format_text(comparison, everything=True)
+    assert "... and 11 more: report/index.html shows them" in format_text(comparison, rest_in="report/index.html")
 
 
 def test_sections_come_before_the_differences() -> None:
