@@ -75,9 +75,9 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     with show_progress() as progress, make_plan(root, chosen, folder, progress) as plan:
         comparison = check_upgrade(plan, progress)
     write_report(comparison, folder)
+    print(format_text(comparison, rest_in=str(folder / PAGE)), end="")
     if comparison.not_comparable is not None:
         raise NotComparableError(f"{comparison.not_comparable} (report: {folder})")
-    print(format_text(comparison, rest_in=str(folder / PAGE)), end="")
     print(f"report: {folder}")
     return exit_code(comparison)
 

@@ -29,12 +29,12 @@ def _lines(comparison: Comparison, everything: bool, strict: bool, rest_in: str)
         main = ", ".join(f"{name} {version}" for name, version in list(list_versions(side.versions).items())[:2])
         yield f"{word}  {side.label}: {count_nouns(side.scenarios, 'scenario')}{shards}{f', {main}' if main else ''}"
     yield from _list_changed_versions(comparison, everything, rest_in)
-    if comparison.not_comparable is not None:
-        yield f"not comparable: {comparison.not_comparable}"
-        return
     for section in comparison.sections:
         yield from ("", section.title, *((f"  {section.note}",) if section.note else ()))
         yield from (f"  {row}" for row in _align([row for row in (section.header, *section.rows) if row]))
+    if comparison.not_comparable is not None:
+        yield from ("", f"not comparable: {comparison.not_comparable}")
+        return
     yield from ("", summarise(comparison, strict))
     yield from (f"  FAILS  {problem}" for problem in comparison.problems)
     groups = group_differences([one for one in comparison.differences if one.accepted is None])

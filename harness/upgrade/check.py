@@ -21,7 +21,7 @@ from harness.progress import Progress, announce
 from harness.services.session import ServiceSession
 from harness.settings import Settings
 from harness.upgrade.every_dag import write_scenarios
-from harness.upgrade.forecast import Forecast, list_deprecations, make_forecast
+from harness.upgrade.forecast import DEPRECATIONS, Forecast, list_deprecations, make_forecast, not_done
 from harness.upgrade.migration import Migration, as_differences, as_section, choose_command, migrate_in_session
 from harness.upgrade.prepare import describe_sides, find_airflow_of
 from harness.upgrade.services import share_services
@@ -157,6 +157,12 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     runs = (observed.baseline, observed.candidate)
     baseline, candidate = (read_evidence(run) for run in runs)
     reasons = (runs[0].failed or explain_nothing(baseline), runs[1].failed)
+    deprecations = (
+        list_deprecations(baseline.scenarios.values(), baseline.folder)
+        if baseline and not reasons[0]
+        else not_done(DEPRECATIONS, str(reasons[0]))
+    )
+    sections = (*sections, deprecations, as_section(observed.migration))
     failures = [f"{run.side.title}: {reason}" for run, reason in zip(runs, reasons, strict=True) if reason]
     if failures or baseline is None or candidate is None:
         return Comparison(
@@ -169,8 +175,6 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     compared = compare_sides(
         baseline, candidate, None, plan.accepted, unstable, more=as_differences(observed.migration)
     )
-    deprecations = list_deprecations(baseline.scenarios.values(), baseline.folder)
-    sections = (*sections, deprecations, as_section(observed.migration))
     if observed.again and observed.again.failed:
         sections = (*sections, Section(title="Repeat of the baseline", note=f"failed: {observed.again.failed}"))
     return compared.model_copy(update={"sections": (*sections, *compared.sections)})

@@ -115,6 +115,14 @@ def test_what_was_not_exercised_is_said_also_without_a_task(folder: FolderDocume
     assert [each for each in format_page(comparison).splitlines() if each.strip() == f"<p>{line}</p>"]
 
 
+def test_the_sections_of_sides_that_can_not_be_compared_are_shown() -> None:
+    section = Section(title="Forecast", note="not done: no environment")
+    comparison = hostile().model_copy(update={"not_comparable": "no environment", "sections": (section,)})
+    assert "  not done: no environment" in format_text(comparison).splitlines()
+    assert "not done: no environment" in format_markdown(comparison).splitlines()
+    assert "<p>not done: no environment</p>" in format_page(comparison)
+
+
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.harness]\n")
     monkeypatch.chdir(tmp_path)

@@ -114,6 +114,19 @@ def test_a_candidate_that_can_not_be_installed_is_a_result(plan: Plan, check_wit
     assert exit_code(compared) == 2
     assert (compared.baseline.scenarios, compared.candidate.scenarios) == (1, 0), "the evidence of A stays"
     assert ran == ["a", "b"]
+    notes = {section.title: section.note for section in compared.sections}
+    assert notes["Forecast: deprecations that the baseline warns of"] == "nothing found"
+    assert notes["Metadata database of the baseline, moved to the candidate"].startswith("not done: a side failed. ")
+
+
+def test_sections_that_need_a_failed_baseline_say_so(plan: Plan, check_with: Check) -> None:
+    broken = replace(plan.baseline, failed="no index answers")
+
+    compared = check_with(replace(plan, baseline=broken), {"b": PASSED})
+
+    assert compared.not_comparable == "side A (baseline): no index answers"
+    notes = {section.title: section.note for section in compared.sections}
+    assert notes["Forecast: deprecations that the baseline warns of"] == "not done: no index answers"
 
 
 def test_sides_that_read_no_dag_are_a_result(plan: Plan, check_with: Check, ran: list[str]) -> None:
