@@ -68,16 +68,16 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     from harness.compare.verdicts import exit_code
     from harness.progress import show_progress
     from harness.upgrade.check import check_upgrade
-    from harness.upgrade.write import write_report
+    from harness.upgrade.write import PAGE, write_report
 
     check_arguments(chosen)
     folder = chosen.report or root / REPORT_FOLDER
     with show_progress() as progress, make_plan(root, chosen, folder, progress) as plan:
         comparison = check_upgrade(plan, progress)
     write_report(comparison, folder)
+    print(format_text(comparison, rest_in=str(folder / PAGE)), end="")
     if comparison.not_comparable is not None:
         raise NotComparableError(f"{comparison.not_comparable} (report: {folder})")
-    print(format_text(comparison), end="")
     print(f"report: {folder}")
     return exit_code(comparison)
 

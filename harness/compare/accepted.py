@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -103,11 +103,14 @@ def _read_entry(file: Path, line: int, table: dict[str, Any]) -> Entry:
 def apply_accepted(
     differences: Sequence[Difference],
     accepted: Accepted | None,
-    compared: Sequence[str],
+    compared: Mapping[str, Collection[str]],
     versions: tuple[Versions, Versions],
     today: dt.date,
-) -> tuple[list[Difference], tuple[str, ...]]:
-    """Return the differences with the reasons of accepted ones, and the entries that expired or match nothing."""
+) -> tuple[list[Difference], tuple[str, ...], tuple[str, ...]]:
+    """Return the differences with the reasons of accepted ones, problems of entries, and notes on entries.
+
+    `compared` has the runs of both sides, by scenario. Problems are entries that expired or match nothing.
+    """
     entries = [entry for entry in accepted.entries if _is_pair(entry.pair, versions)] if accepted else []
     valid = [entry for entry in entries if entry.expires >= today]
     used: set[int] = set()
@@ -116,16 +119,25 @@ def apply_accepted(
         entry = next((entry for entry in valid if entry.fits(difference)), None)
         used.update(id(one) for one in valid if one.fits(difference))
         judged.append(difference.model_copy(update={"accepted": entry.reason.strip()}) if entry else difference)
-    problems = []
+    problems, notes = [], []
     for entry in entries:
         where = f"{accepted.file if accepted else ''}, line {entry.line}"
         if entry.expires < today:
             problems.append(
                 f"{where}: expired on {entry.expires} ({entry.field}): check it again, then remove or renew it"
             )
-        elif id(entry) not in used and any(_fits(entry.scenario, name) for name in compared):
-            problems.append(f"{where}: matches no difference ({entry.field} of {entry.scenario}): correct or remove it")
-    return judged, tuple(problems)
+        elif id(entry) not in used:
+            nothing = f"{where}: matches no difference ({entry.field} of {entry.scenario})"
+            fitting = [name for name in compared if _fits(entry.scenario, name)]
+            if entry.run:
+                stale = any(_fits(entry.run, run) for name in fitting for run in compared[name])
+            else:
+                stale = entry.scenario in compared
+            if stale:
+                problems.append(f"{nothing}: correct or remove it")
+            elif fitting and not entry.run:  # Evidence does not say whether the project has more that fit.
+                notes.append(f"{nothing}: remove it if no other scenario needs it")
+    return judged, tuple(problems), tuple(notes)
 
 
 def _is_pair(pair: str, versions: tuple[Versions, Versions]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from harness.compare.accepted import Accepted, apply_accepted
@@ -76,19 +76,35 @@ def compare_sides(
     files = [side.folder.files if side.folder else {} for side in (baseline, candidate)]
     found = fold_import_errors(_fold_warnings(found), {"regression": files[0], "fixed": files[1]})
     found += [*unstable_alone, *more]
-    compared = (FOLDER, *common, *(one.scenario for one in more))
+    compared = {**_list_compared(baseline, candidate, common), **{one.scenario: () for one in more}}
     versions = baseline.versions, candidate.versions
-    judged, problems = apply_accepted(found, accepted, compared, versions, today or dt.date.today())
+    judged, problems, of_entries = apply_accepted(found, accepted, compared, versions, today or dt.date.today())
     return Comparison(
         baseline=baseline.summary(),
         candidate=candidate.summary(),
         scenarios=tuple(common),
         differences=tuple(judged),
         problems=problems,
-        notes=tuple(_list_notes(baseline, candidate, common, unstable)),
-        not_exercised=tuple(find_not_exercised(baseline, candidate)),
+        notes=(*_list_notes(baseline, candidate, common, unstable), *of_entries),
+        not_exercised=_list_not_exercised(baseline, candidate),
         limits=LIMITS,
     )
+
+
+def _list_compared(baseline: Side, candidate: Side, common: Sequence[str]) -> dict[str, Collection[str]]:
+    """Return the runs that both sides have, by scenario, without scenarios that a side did not run."""
+    compared: dict[str, Collection[str]] = {}
+    if _knows_dags(baseline) and _knows_dags(candidate):
+        compared[FOLDER] = ()
+    for name in common:
+        old, new = baseline.scenarios[name], candidate.scenarios[name]
+        if NOT_RUN not in (old.outcome, new.outcome):
+            compared[name] = name_runs(old).keys() & name_runs(new).keys()
+    return compared
+
+
+def _knows_dags(side: Side) -> bool:
+    return side.folder is not None and not side.folder.incomplete
 
 
 def _all_scenarios(side: Side) -> set[str]:
@@ -167,14 +183,21 @@ def _compare_pair(
         return
     if old == new and repr(old) == repr(new):
         return
-    known = [side.folder.schedules if side.folder else {} for side in (baseline, candidate)]
     yield from compare_runs(
         old,
         new,
         lambda name: index.is_unstable(scenario, run, name),
         lambda container: index.patterns(scenario, run, container),
-        with_schedule=not all(old.dag_id in schedules for schedules in known),
+        _list_schedule_changes(old.dag_id, baseline, candidate),
     )
+
+
+def _list_schedule_changes(dag_id: str, baseline: Side, candidate: Side) -> set[str]:
+    """Return the fields of a DAG's schedule that differ between the dags folders."""
+    old, new = (side.folder.schedules.get(dag_id) if side.folder else None for side in (baseline, candidate))
+    if old is None or new is None:
+        return set()
+    return {change.path[-1] for change in compare_schedules(("schedule",), old, new)}
 
 
 def _judge(scenario: str, run: str, change: Change, index: UnstableIndex) -> Difference:
@@ -367,6 +390,12 @@ def _list_intervals(baseline: Side, candidate: Side, common: Sequence[str]) -> I
                         f"{format_interval(run.interval)}, and a scheduler gives {format_interval(scheduled)}",
                     )
     yield from lines.values()
+
+
+def _list_not_exercised(baseline: Side, candidate: Side) -> tuple[NotExercised, ...] | None:
+    """Return what no scenario executed on both sides; None if that is not known."""
+    found = tuple(find_not_exercised(baseline, candidate))
+    return found if found or (_knows_dags(baseline) and _knows_dags(candidate)) else None
 
 
 def find_not_exercised(baseline: Side, candidate: Side) -> Iterator[NotExercised]:

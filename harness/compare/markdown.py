@@ -24,13 +24,15 @@ def _lines(comparison: Comparison, strict: bool) -> Iterator[str]:
     yield f"## {_cell(comparison.baseline.label)} compared with {_cell(comparison.candidate.label)}"
     if comparison.not_comparable is not None:
         yield from ("", f"Not comparable: {_cell(comparison.not_comparable)}")
-        return
-    yield from ("", f"**{_cell(summarise(comparison, strict))}**")
-    versions = list_changed_versions(comparison)
-    yield from ("", *_fold("Versions", [_cell(one) for one in versions] or ["the same on both sides"]))
+    else:
+        yield from ("", f"**{_cell(summarise(comparison, strict))}**")
+        versions = list_changed_versions(comparison)
+        yield from ("", *_fold("Versions", [_cell(one) for one in versions] or ["the same on both sides"]))
     for section in comparison.sections:
         yield from ("", f"### {_cell(section.title)}", *(("", _cell(section.note)) if section.note else ()), "")
         yield from _table(section.header, section.rows)
+    if comparison.not_comparable is not None:
+        return
     yield from (("", *(f"- fails: {_cell(problem)}" for problem in comparison.problems)) if comparison.problems else ())
     open_groups = group_differences([one for one in comparison.differences if one.accepted is None])
     if open_groups:

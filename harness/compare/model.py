@@ -76,8 +76,9 @@ class NotExercised(Data):
 class Comparison(Data):
     """The candidate compared with the baseline.
 
-    `problems`: entries of accepted.toml that expired or match nothing. `notes`: what is shown and not judged. `limits`:
-    what `airflow dags test` can't show. `not_comparable`: why there is no comparison, in a matrix.
+    `problems`: entries of accepted.toml that expired or match nothing. `notes`: what is shown and not judged.
+    `not_exercised` is None if that is not known. `limits`: what `airflow dags test` can't show. `not_comparable`: why
+    there is no comparison.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -89,7 +90,7 @@ class Comparison(Data):
     differences: tuple[Difference, ...] = ()
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    not_exercised: tuple[NotExercised, ...] = ()
+    not_exercised: tuple[NotExercised, ...] | None = ()
     limits: tuple[str, ...] = Field(default=())
     not_comparable: str | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -34,9 +34,16 @@ NEVER_STARTED: Final = (None, "upstream_failed", "skipped", "removed", "schedule
 
 
 def compare_runs(
-    before: RunDocument, after: RunDocument, is_unstable: IsUnstable, patterns: NamePatterns, with_schedule: bool
+    before: RunDocument,
+    after: RunDocument,
+    is_unstable: IsUnstable,
+    patterns: NamePatterns,
+    folder_changes: Collection[str] = (),
 ) -> Iterator[Change]:
-    """Yield the changes between two runs. `with_schedule` is false if the dags folder's projection covers this DAG."""
+    """Yield the changes between two runs.
+
+    `folder_changes` are the fields of the DAG's schedule that already differ between the dags folders.
+    """
     yield from _compare_field("refused", before, after)
     if before.refused is not None or after.refused is not None:
         return
@@ -47,8 +54,9 @@ def compare_runs(
     if before.failure and after.failure and before.failure != after.failure:
         yield Change(("failure",), before.failure, after.failure)
     yield from compare_intervals(before, after)
-    if with_schedule and before.schedule is not None and after.schedule is not None:
-        yield from compare_schedules(("schedule",), before.schedule, after.schedule)
+    if before.schedule is not None and after.schedule is not None:
+        changes = compare_schedules(("schedule",), before.schedule, after.schedule)
+        yield from (change for change in changes if change.path[-1] not in folder_changes)
     yield from _compare_tasks(before, after)
     yield from _compare_xcoms(before, after, patterns, is_unstable)
     yield from _compare_stores(("objects",), "minio", before.objects, after.objects, is_unstable, patterns)

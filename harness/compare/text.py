@@ -12,35 +12,36 @@ from harness.compare.verdicts import BY_IMPORTANCE, exit_code
 from harness.shown_text import shown_text
 
 MOST, DETAILS, NAMES = 20, 4, 12
-"""Differences, lines of detail of each, and changed versions that are shown without `--all`."""
+"""Differences, lines of detail of each, and changed versions that are shown unless `everything` is."""
 WIDEST = 60
 """Characters of a cell to which the other cells of its column are aligned."""
 
 
-def format_text(comparison: Comparison, everything: bool = False, strict: bool = False) -> str:
-    """Return the report; `everything` shows each difference with all of its detail."""
-    return shown_text("\n".join(line.replace("\n", " ") for line in _lines(comparison, everything, strict)) + "\n")
+def format_text(comparison: Comparison, everything: bool = False, strict: bool = False, rest_in: str = "--all") -> str:
+    """Return the report; `everything` shows each difference with all of its detail, else `rest_in` names what does."""
+    lines = _lines(comparison, everything, strict, rest_in)
+    return shown_text("\n".join(line.replace("\n", " ") for line in lines) + "\n")
 
 
-def _lines(comparison: Comparison, everything: bool, strict: bool) -> Iterator[str]:
+def _lines(comparison: Comparison, everything: bool, strict: bool, rest_in: str) -> Iterator[str]:
     for word, side in (("baseline ", comparison.baseline), ("candidate", comparison.candidate)):
         shards = f", {side.shards} shards" if side.shards > 1 else ""
         main = ", ".join(f"{name} {version}" for name, version in list(list_versions(side.versions).items())[:2])
         yield f"{word}  {side.label}: {count_nouns(side.scenarios, 'scenario')}{shards}{f', {main}' if main else ''}"
-    yield from _list_changed_versions(comparison, everything)
-    if comparison.not_comparable is not None:
-        yield f"not comparable: {comparison.not_comparable}"
-        return
+    yield from _list_changed_versions(comparison, everything, rest_in)
     for section in comparison.sections:
         yield from ("", section.title, *((f"  {section.note}",) if section.note else ()))
         yield from (f"  {row}" for row in _align([row for row in (section.header, *section.rows) if row]))
+    if comparison.not_comparable is not None:
+        yield from ("", f"not comparable: {comparison.not_comparable}")
+        return
     yield from ("", summarise(comparison, strict))
     yield from (f"  FAILS  {problem}" for problem in comparison.problems)
     groups = group_differences([one for one in comparison.differences if one.accepted is None])
     for number, group in enumerate(groups if everything else groups[:MOST], start=1):
         yield from _format_group(number, group, everything)
     if len(groups) > MOST and not everything:
-        yield f"... and {len(groups) - MOST} more: --all shows them"
+        yield f"... and {len(groups) - MOST} more: {rest_in} shows them"
     yield from _list_rest(comparison)
 
 
@@ -54,10 +55,10 @@ def _align(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
 
 
-def _list_changed_versions(comparison: Comparison, everything: bool) -> Iterator[str]:
+def _list_changed_versions(comparison: Comparison, everything: bool, rest_in: str) -> Iterator[str]:
     changed = list_changed_versions(comparison)
     shown = changed if everything else changed[:NAMES]
-    more = f", and {len(changed) - len(shown)} more (--all)" if len(changed) > len(shown) else ""
+    more = f", and {len(changed) - len(shown)} more ({rest_in})" if len(changed) > len(shown) else ""
     yield f"versions   {', '.join(shown) or 'the same on both sides'}{more}"
 
 
@@ -113,8 +114,10 @@ def _list_rest(comparison: Comparison) -> Iterator[str]:
 
 
 def list_not_exercised(comparison: Comparison) -> list[str]:
-    """Return a line for each DAG with tasks that no scenario executed on both sides."""
+    """Return a line for each DAG with tasks that no scenario executed on both sides, or a line that says why not."""
+    if comparison.not_exercised is None:
+        return ["not known: a side has no complete list of its DAGs"]
     return [
         f"DAG {one.dag_id}: {'no scenario runs it on both sides' if one.whole else ', '.join(one.tasks)}"
         for one in comparison.not_exercised
-    ]
+    ] or ["nothing: the scenarios ran every task of the dags folder on both sides"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.airflow.dagbag import DagBag
 from harness.compare.accepted import Accepted
 from harness.compare.compare import compare_sides, find_unstable
 from harness.compare.model import Comparison, Section, SideSummary
@@ -13,13 +14,13 @@ from harness.compare.read import Side as Evidence
 from harness.compare.read import read_side
 from harness.compare.unstable import UnstableFields, read_unstable, write_unstable
 from harness.dag_reading import read_dags
-from harness.errors import HarnessError, SettingsError
+from harness.errors import HarnessError
 from harness.evidence.document import SESSION_FILE, SessionDocument, Versions
 from harness.progress import Progress, announce
 from harness.services.session import ServiceSession
 from harness.settings import Settings
 from harness.upgrade.every_dag import write_scenarios
-from harness.upgrade.forecast import Forecast, list_deprecations, make_forecast
+from harness.upgrade.forecast import DEPRECATIONS, Forecast, list_deprecations, make_forecast, not_done
 from harness.upgrade.migration import Migration, as_differences, as_section, choose_command, migrate_in_session
 from harness.upgrade.prepare import describe_sides, find_airflow_of
 from harness.upgrade.services import share_services
@@ -83,17 +84,38 @@ def predict(plan: Plan, progress: Progress) -> Forecast:
 
 
 def find_scenarios(plan: Plan, forecast: Forecast, folder: Path) -> Plan:
-    """Return the plan with a scenario for each DAG that either side reads, if it has a date."""
+    """Return the plan with a scenario for each DAG that either side reads, if it has a date.
+
+    If neither side reads a DAG, both sides have failed and say why.
+    """
     if plan.date is None:
         return plan
-    airflow, _ = find_airflow_of(plan.baseline, plan.settings)
-    bags = [forecast.dags, read_dags(airflow, settings_of(plan.baseline, plan.settings)) if airflow else None]
-    dag_ids = {dag_id for bag in bags if bag for dag_id in bag.dags}
+    before, why_baseline = read_dag_ids(plan.baseline, plan.settings)
+    after, why_candidate = read_dag_ids(plan.candidate, plan.settings, forecast.dags)
+    dag_ids = before | after
     if not dag_ids:
-        raise SettingsError(f"--date {plan.date}: neither side reads a DAG in {plan.settings.dags_folder}")
+        baseline, candidate = (
+            replace(side, failed=side.failed or why)
+            for side, why in ((plan.baseline, why_baseline), (plan.candidate, why_candidate))
+        )
+        return replace(plan, baseline=baseline, candidate=candidate)
     root, options = plan.settings.root, plan.scenarios.arguments
     every = write_scenarios(dag_ids, plan.date, folder, root)
     return replace(plan, scenarios=Scenarios(root, (*every.arguments, *options)))
+
+
+def read_dag_ids(side: Side, settings: Settings, bag: DagBag | None = None) -> tuple[set[str], str]:
+    """Return the DAGs that the side's Airflow reads, or why it reads none. `bag`: it has read them already."""
+    own = settings_of(side, settings)
+    if bag is None:
+        airflow, why_not = find_airflow_of(side, settings)
+        if airflow is None:
+            return set(), why_not
+        try:
+            bag = read_dags(airflow, own)
+        except HarnessError as error:
+            return set(), str(error)
+    return set(bag.dags), "" if bag.dags else f"its Airflow reads no DAG in {own.dags_folder}"
 
 
 def observe(plan: Plan, dump: Path, services_of: ServicesOf, progress: Progress) -> Observed:
@@ -136,6 +158,12 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     runs = (observed.baseline, observed.candidate)
     baseline, candidate = (read_evidence(run) for run in runs)
     reasons = (runs[0].failed or explain_nothing(baseline), runs[1].failed)
+    deprecations = (
+        list_deprecations(baseline.scenarios.values(), baseline.folder)
+        if baseline and not reasons[0]
+        else not_done(DEPRECATIONS, str(reasons[0]))
+    )
+    sections = (*sections, deprecations, as_section(observed.migration))
     failures = [f"{run.side.title}: {reason}" for run, reason in zip(runs, reasons, strict=True) if reason]
     if failures or baseline is None or candidate is None:
         return Comparison(
@@ -148,8 +176,6 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     compared = compare_sides(
         baseline, candidate, None, plan.accepted, unstable, more=as_differences(observed.migration)
     )
-    deprecations = list_deprecations(baseline.scenarios.values(), baseline.folder)
-    sections = (*sections, deprecations, as_section(observed.migration))
     if observed.again and observed.again.failed:
         sections = (*sections, Section(title="Repeat of the baseline", note=f"failed: {observed.again.failed}"))
     return compared.model_copy(update={"sections": (*sections, *compared.sections)})

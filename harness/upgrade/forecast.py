@@ -36,7 +36,7 @@ def make_forecast(candidate: AirflowEnvironment | None, settings: Settings, why_
     why.
     """
     if candidate is None:
-        return Forecast((_not_done(DAG_FILES, why_not), _not_done(SETTINGS, why_not)))
+        return Forecast((not_done(DAG_FILES, why_not), not_done(SETTINGS, why_not)))
     airflow = candidate
     dags: list[DagBag] = []
 
@@ -62,13 +62,13 @@ DEPRECATIONS = "Forecast: deprecations that the baseline warns of"
 def lint_settings(airflow: AirflowEnvironment, settings: Settings) -> Section:
     """Return what `airflow config lint` says of the project's settings."""
     if airflow.major < 3:  # 2.11's command compares all defaults with those of Airflow 3
-        return _not_done(SETTINGS, f"`airflow config lint` of {airflow.airflow_version} is about the move to Airflow 3")
+        return not_done(SETTINGS, f"`airflow config lint` of {airflow.airflow_version} is about the move to Airflow 3")
     with offline_environment(airflow, settings) as (home, env):
         command, given = airflow.airflow("config", "lint"), {name: env[name] for name in env if name != OURS}
         execute = choose_execute(airflow, settings)
         result = execute(command, given, home, home / "lint.log", LINT_TIMEOUT)
     if result.exit_code != 0:
-        return _not_done(SETTINGS, f"`airflow config lint` exited with {result.exit_code}")
+        return not_done(SETTINGS, f"`airflow config lint` exited with {result.exit_code}")
     return _section(SETTINGS, ("what `airflow config lint` says",), [(line,) for line in parse_lint(result.log)])
 
 
@@ -118,7 +118,7 @@ def _section(title: str, header: Sequence[str], rows: Sequence[tuple[str, ...]],
     return Section(title=title, note=note, header=tuple(header), rows=tuple(rows))
 
 
-def _not_done(title: str, reason: str) -> Section:
+def not_done(title: str, reason: str) -> Section:
     return Section(title=title, note=f"not done: {reason}")
 
 
@@ -126,4 +126,4 @@ def _result_of(title: str, check: Callable[[], Section]) -> Section:
     try:
         return check()
     except HarnessError as error:
-        return _not_done(title, str(error))
+        return not_done(title, str(error))

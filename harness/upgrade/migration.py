@@ -176,7 +176,7 @@ def _describe_loss(row: str, before: Sequence[Any], after: Sequence[Any] | None)
 def as_section(migration: Migration) -> Section:
     """Return the section of the report."""
     if migration.not_done:
-        return Section(title=TITLE, note=f"not done: {migration.not_done}")
+        return Section(title=TITLE, note=f"not done: {migration.not_done}. {NOT_COVERED}")
     if migration.failed:
         return Section(title=TITLE, note=f"`{migration.command}` failed: {migration.failed}. {NOT_COVERED}")
     rows = tuple((what, str(before), str(after)) for what, (before, after) in migration.counts.items())

@@ -11,6 +11,7 @@ from harness.compare.page import format_page
 from harness.output import check_folder, output_errors, write
 
 REPORT = "--report"
+PAGE = "index.html"
 
 
 def prepare_folder(folder: Path) -> None:
@@ -26,6 +27,6 @@ def write_report(comparison: Comparison, folder: Path) -> None:
     """Write the comparison in all forms. Raises OutputError."""
     with output_errors(REPORT, folder):
         write(folder / "comparison.json", comparison.model_dump_json(indent=1) + "\n")
-        write(folder / "index.html", format_page(comparison))
+        write(folder / PAGE, format_page(comparison))
         write(folder / "comparison.md", format_markdown(comparison))
         write(folder / "junit.xml", format_junit(comparison))

@@ -13,11 +13,11 @@ from harness.compare.compare import compare_sides
 from harness.compare.model import Comparison
 from harness.compare.verdicts import exit_code
 from harness.errors import NotComparableError
-from tests.compare.builders import run, scenario, side, versions
+from tests.compare.builders import SCENARIO, run, scenario, side, versions
 
 TODAY = dt.date(2026, 6, 1)
-ENTRY = """[[accepted]]
-scenario = "scenarios/*"
+ENTRY = f"""[[accepted]]
+scenario = "{SCENARIO}"
 field = "xcoms.t.*"
 reason = "the new driver returns integers"
 expires = 2026-12-31
@@ -37,7 +37,7 @@ def compare(tmp_path: Path, text: str, value: object = 2) -> Comparison:
     ["", 'verdict = "changed"', 'pair = "airflow 2.11.2 -> 3.3.2"', 'pair = "airflow 2.* -> 3.*"', 'run = "prices *"'],
 )
 def test_an_accepted_difference_does_not_fail(more: str, tmp_path: Path) -> None:
-    comparison = compare(tmp_path, f"{ENTRY}{more}\n")
+    comparison = compare(tmp_path, f"{ENTRY.replace(SCENARIO, 'scenarios/*')}{more}\n")
     (found,) = comparison.differences
     assert found.accepted == "the new driver returns integers"
     assert exit_code(comparison) == 0
@@ -58,10 +58,40 @@ def test_an_entry_that_expired_or_matches_nothing_fails(change: tuple[str, str],
 
 
 def test_an_entry_of_another_scenario_or_pair_was_not_compared(tmp_path: Path) -> None:
-    other = ENTRY.replace("scenarios/*", "tests/*")
+    other = ENTRY.replace("scenarios/", "tests/")
     pair = ENTRY.replace("xcoms.t", "xcoms.u") + 'pair = "airflow 3.3.2 -> 2.11.2"\n'
     comparison = compare(tmp_path, f"{ENTRY}\n{other}\n{pair}")
     assert comparison.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("where", "problems", "notes"),
+    [
+        ('scenario = "scenarios/*"\nrun = "other *"', [], []),
+        ('scenario = "scenarios/*"\nrun = "prices *"', ["line 1: matches no difference"], []),
+        ('scenario = "tests/*"\nrun = "prices *"', [], []),
+        ('scenario = "scenarios/*"', [], ["line 1: matches no difference"]),
+        ('scenario = "tests/*"', [], []),
+        ('scenario = "dags folder"', [], []),
+    ],
+)
+def test_an_entry_is_stale_if_all_that_it_can_match_was_compared(
+    where: str, problems: list[str], notes: list[str], tmp_path: Path
+) -> None:
+    entry = ENTRY.replace(f'scenario = "{SCENARIO}"', where).replace("xcoms.t", "xcoms.u")
+    comparison = compare(tmp_path, entry)
+
+    assert [problem.split("toml, ")[1].split(" (")[0] for problem in comparison.problems] == problems
+    found = [note for note in comparison.notes if "accepted.toml" in note]
+    assert [note.split("toml, ")[1].split(" (")[0] for note in found] == notes
+
+
+@pytest.mark.parametrize("more", ["", 'run = "prices *"\n'])
+def test_an_entry_of_a_scenario_that_was_not_run_is_not_stale(more: str, tmp_path: Path) -> None:
+    file = tmp_path / "accepted.toml"
+    file.write_text(ENTRY + more, encoding="utf-8")
+    skipped = side(scenario(outcome="not run", reason="needs an engine"))
+    assert compare_sides(skipped, skipped, accepted=read_accepted(file), today=TODAY).problems == ()
 
 
 def test_the_day_of_expiry_is_still_valid(tmp_path: Path) -> None:

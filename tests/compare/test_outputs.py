@@ -13,7 +13,9 @@ from harness.compare.groups import group_differences
 from harness.compare.junit import format_junit
 from harness.compare.markdown import format_markdown
 from harness.compare.model import Comparison, Section
+from harness.compare.page import format_page
 from harness.compare.text import format_text
+from harness.evidence.document import FolderDocument
 from tests.compare.builders import evidence, run, scenario, side, stored, task, versions
 
 HOSTILE = "<script>alert(1)</script> | `x` \x1b[31m\n## title \x00 ]]>"
@@ -67,6 +69,7 @@ def test_twenty_lines_show_the_most_important_differences() -> None:
     assert lines[5].startswith("  1. regression")
     assert "... and 11 more: --all shows them" in lines
     assert "more: --all" not in format_text(comparison, everything=True)
+    assert "... and 11 more: report/index.html shows them" in format_text(comparison, rest_in="report/index.html")
 
 
 def test_sections_come_before_the_differences() -> None:
@@ -94,6 +97,30 @@ def test_a_side_that_can_not_be_compared() -> None:
     comparison = hostile().model_copy(update={"not_comparable": "no environment"})
     assert "not comparable: no environment" in format_text(comparison)
     assert "Not comparable: no environment" in format_markdown(comparison)
+
+
+@pytest.mark.parametrize(
+    ("folder", "line"),
+    [
+        (None, "not known: a side has no complete list of its DAGs"),
+        (FolderDocument(schedules={}), "nothing: the scenarios ran every task of the dags folder on both sides"),
+    ],
+)
+def test_what_was_not_exercised_is_said_also_without_a_task(folder: FolderDocument | None, line: str) -> None:
+    one = side(scenario(run()), folder=folder)
+    comparison = compare_sides(one, one)
+    lines = format_text(comparison).splitlines()
+    assert lines[lines.index("Not exercised by these scenarios") + 1] == f"  {line}"
+    assert f"- {line}" in format_markdown(comparison)
+    assert [each for each in format_page(comparison).splitlines() if each.strip() == f"<p>{line}</p>"]
+
+
+def test_the_sections_of_sides_that_can_not_be_compared_are_shown() -> None:
+    section = Section(title="Forecast", note="not done: no environment")
+    comparison = hostile().model_copy(update={"not_comparable": "no environment", "sections": (section,)})
+    assert "  not done: no environment" in format_text(comparison).splitlines()
+    assert "not done: no environment" in format_markdown(comparison).splitlines()
+    assert "<p>not done: no environment</p>" in format_page(comparison)
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -316,6 +316,26 @@ def test_an_import_error_is_reported_once() -> None:
     assert brief(without.differences) == [("regression", "outcome"), ("regression", "refused")]
 
 
+def test_a_schedule_that_changes_only_from_the_scenarios_date_on_is_a_change() -> None:
+    """A DAG may start after the date of the folder's projection, or end before it."""
+    old, new = (Schedule(timetable="X", anchor="2021-06-01", next=runs) for runs in (NEXT, ()))
+    same = FolderDocument(schedules={"prices": Schedule(timetable="X", anchor="2026-01-01")})
+    sides = [side(scenario(run(schedule=one)), folder=same) for one in (old, new)]
+    assert brief(compare_sides(*sides).differences) == [("changed", "schedule.next")]
+
+
+def test_a_schedule_that_changes_in_the_folder_and_in_a_run_is_shown_once() -> None:
+    sides = []
+    for timetable, runs in (("X", NEXT), ("Y", ())):
+        schedule = Schedule(timetable=timetable, anchor="2021-06-01", next=runs)
+        folder = FolderDocument(schedules={"prices": schedule.model_copy(update={"anchor": "2026-01-01"})})
+        sides.append(side(scenario(run(schedule=schedule)), folder=folder))
+    assert brief(compare_sides(*sides).differences) == [
+        ("changed", "dags.prices.schedule.timetable"),
+        ("changed", "dags.prices.schedule.next"),
+    ]
+
+
 def test_a_warning_of_the_dags_folder_is_shown_once() -> None:
     mine, theirs = (WarningDocument(text="old", category="W", file=file, line=1) for file in ("a.py", "b.py"))
     before = FolderDocument(schedules={})
@@ -334,6 +354,13 @@ def test_dags_and_tasks_that_no_scenario_executed() -> None:
     one = side(scenario(ran), folder=folder)
     found = [(each.dag_id, each.tasks, each.whole) for each in compare_sides(one, one).not_exercised]
     assert found == [("other", (), True), ("prices", ("b",), False)]
+
+
+def test_what_was_not_exercised_is_unknown_without_a_list_of_dags() -> None:
+    one, listed = side(scenario(run())), side(scenario(run()), folder=FolderDocument(schedules={}))
+    assert compare_sides(one, one).not_exercised is None
+    assert compare_sides(one, listed).not_exercised is None
+    assert compare_sides(listed, listed).not_exercised == ()
 
 
 def test_an_interval_that_a_scheduler_does_not_give_is_named() -> None:

@@ -8,17 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from harness.airflow.dagbag import DagBag, DagFacts
 from harness.compare.model import Comparison
 from harness.compare.read import Side as Evidence
 from harness.compare.read import read_side
 from harness.compare.verdicts import exit_code
+from harness.errors import RunError
 from harness.evidence.document import ScenarioDocument
 from harness.images.catalogue import BUILT_IN
 from harness.progress import SILENT
 from harness.settings import Settings
 from harness.upgrade import check
-from harness.upgrade.check import Plan, check_upgrade
-from harness.upgrade.migration import Migration
+from harness.upgrade.check import Plan, check_upgrade, find_scenarios
+from harness.upgrade.every_dag import FILE
+from harness.upgrade.forecast import Forecast
+from harness.upgrade.migration import NOT_COVERED, Migration
 from harness.upgrade.sides import Scenarios, Side, SideRun
 from tests.compare.builders import evidence, run, scenario, versions
 
@@ -82,7 +86,7 @@ def test_a_check_runs_both_sides_and_the_baseline_again(plan: Plan, check_with: 
     notes = {section.title: section.note for section in compared.sections}
     assert notes["Forecast: Airflow settings"] == "not done: this project has no Airflow"
     assert [note for title, note in notes.items() if title.startswith("Metadata database")] == [
-        "not done: the baseline executed no run"
+        f"not done: the baseline executed no run. {NOT_COVERED}"
     ]
 
 
@@ -125,6 +129,51 @@ def test_a_candidate_that_can_not_be_installed_is_a_result(plan: Plan, check_wit
     assert exit_code(compared) == 2
     assert (compared.baseline.scenarios, compared.candidate.scenarios) == (1, 0), "the evidence of A stays"
     assert ran == ["a", "b"]
+    notes = {section.title: section.note for section in compared.sections}
+    assert notes["Forecast: deprecations that the baseline warns of"] == "nothing found"
+    assert notes["Metadata database of the baseline, moved to the candidate"].startswith("not done: a side failed. ")
+
+
+def test_sections_that_need_a_failed_baseline_say_so(plan: Plan, check_with: Check) -> None:
+    broken = replace(plan.baseline, failed="no index answers")
+
+    compared = check_with(replace(plan, baseline=broken), {"b": PASSED})
+
+    assert compared.not_comparable == "side A (baseline): no index answers"
+    notes = {section.title: section.note for section in compared.sections}
+    assert notes["Forecast: deprecations that the baseline warns of"] == "not done: no index answers"
+
+
+def test_sides_that_read_no_dag_are_a_result(plan: Plan, check_with: Check, ran: list[str]) -> None:
+    """Without scenarios, what each side's Airflow reads decides what runs."""
+    broken = replace(plan.candidate, failed="no index answers")
+
+    compared = check_with(replace(plan, candidate=broken, date="2021-06-01"), {})
+
+    assert compared.not_comparable == (
+        "side A (baseline): this project has no Airflow; side B (candidate): no index answers"
+    )
+    assert exit_code(compared) == 2
+
+
+def test_a_baseline_that_can_not_read_the_folder_leaves_the_candidates_dags(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> DagBag:
+        raise RunError("Airflow could not read dags: out of memory")
+
+    monkeypatch.setattr(check, "find_airflow_of", lambda side, settings: (object(), ""))
+    monkeypatch.setattr(check, "read_dags", fail)
+    dated = replace(plan, date="2021-06-01")
+    prices = {"prices": DagFacts("prices.py", None, None)}
+
+    found = find_scenarios(dated, Forecast((), DagBag(prices, {})), tmp_path)
+    assert "['prices']" in (tmp_path / FILE).read_text()
+    assert (found.baseline.failed, found.candidate.failed) == (None, None), "the session of each side says why"
+
+    found = find_scenarios(dated, Forecast((), DagBag({}, {})), tmp_path)
+    assert found.baseline.failed == "Airflow could not read dags: out of memory"
+    assert found.candidate.failed == f"its Airflow reads no DAG in {plan.settings.dags_folder}"
 
 
 def test_a_baseline_of_which_nothing_ran_is_not_comparable(plan: Plan, check_with: Check) -> None:
