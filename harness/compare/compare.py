@@ -30,7 +30,9 @@ from harness.compare.unstable import (
     UnstableNames,
     find_unstable_names,
     index_fields,
+    read_unstable,
     without_positions,
+    write_unstable,
 )
 from harness.compare.values import count_nouns, keep, show
 from harness.compare.verdicts import ABSENT, NOT_RUN, Verdict, find_rule
@@ -288,6 +290,19 @@ def find_unstable(baseline: Side, repeat: Side) -> UnstableFields:
         if not one.filtered and one.verdict != "broken on both"
     )
     return UnstableFields(scenarios=tuple(common), fields=fields, names=names, flaky=flaky)
+
+
+def learn_unstable(baseline: Side, repeat: Side | None) -> UnstableFields | None:
+    """Return what differs between the baseline and its repeat, and keep it beside the baseline's evidence.
+
+    Without a repeat, return what earlier comparisons kept there; None if they kept nothing.
+    """
+    if repeat is None:
+        return read_unstable(baseline.folders, baseline.scenarios.keys())
+    unstable = find_unstable(baseline, repeat)
+    if len(baseline.folders) == 1:
+        write_unstable(baseline.folders[0], unstable)
+    return unstable
 
 
 def _pair_runs(old: ScenarioDocument, new: ScenarioDocument) -> Iterator[tuple[str, RunDocument, RunDocument]]:

@@ -54,8 +54,8 @@ class Side:
     """The evidence of a side, of all its shards.
 
     `without_evidence`: scenarios that a session collected and that left no document. `folder` is None if no session
-    wrote the DAGs of its dags folder. `root` is the folder that was given, None for an archive or several folders.
-    `sections` and `differences` are those of the upgrade check whose candidate this side is.
+    wrote the DAGs of its dags folder. `folders` are the given paths that are folders. `sections` and `differences` are
+    those of the upgrade check whose candidate this side is.
     """
 
     label: str
@@ -63,7 +63,7 @@ class Side:
     folder: FolderDocument | None
     scenarios: Mapping[str, ScenarioDocument]
     without_evidence: tuple[str, ...] = ()
-    root: Path | None = None
+    folders: tuple[Path, ...] = ()
     sections: tuple[Section, ...] = ()
     differences: tuple[Difference, ...] = ()
 
@@ -117,7 +117,7 @@ def read_side(paths: Sequence[Path]) -> Side:
         _merge(folders),
         dict(sorted(documents.items())),
         tuple(collected),
-        root=paths[0] if len(paths) == 1 and paths[0].is_dir() else None,
+        folders=tuple(path for path in paths if path.is_dir()),
         sections=_drop_equal(section for one in upgrades for section in one.sections),
         differences=_drop_equal(difference for one in upgrades for difference in one.differences),
     )

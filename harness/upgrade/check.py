@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.compare.accepted import Accepted
-from harness.compare.compare import compare_sides, find_unstable
+from harness.compare.compare import compare_sides, learn_unstable
 from harness.compare.model import Comparison, Section, SideSummary, UpgradeDocument
 from harness.compare.read import UPGRADE_FILE, read_side
 from harness.compare.read import Side as Evidence
-from harness.compare.unstable import UnstableFields, read_unstable, write_unstable
 from harness.dag_reading import read_dags
 from harness.errors import HarnessError, SettingsError
 from harness.evidence.document import SESSION_FILE, SessionDocument, Versions
@@ -146,7 +145,9 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
             sections=sections,
             not_comparable="; ".join(failures),
         )
-    return compare_sides(baseline, candidate, None, plan.accepted, learn_unstable(plan, baseline, observed.again))
+    again = observed.again
+    repeat = read_side([again.evidence]) if again and not again.failed else None
+    return compare_sides(baseline, candidate, None, plan.accepted, learn_unstable(baseline, repeat))
 
 
 def keep_findings(observed: Observed, sections: tuple[Section, ...]) -> None:
@@ -158,15 +159,6 @@ def keep_findings(observed: Observed, sections: tuple[Section, ...]) -> None:
     file = observed.candidate.evidence / UPGRADE_FILE
     with output_errors("the evidence", file):
         write(file, document.model_dump_json(indent=1) + "\n")
-
-
-def learn_unstable(plan: Plan, baseline: Evidence, again: SideRun | None) -> UnstableFields | None:
-    """Return what differs between the baseline and its repeat, else what an earlier check of it has learned."""
-    if again is None or again.failed:
-        return read_unstable(plan.evidence, frozenset(baseline.scenarios))
-    unstable = find_unstable(baseline, read_side([again.evidence]))
-    write_unstable(plan.evidence, unstable)
-    return unstable
 
 
 def read_evidence(run: SideRun) -> Evidence | None:

@@ -168,7 +168,7 @@ def test_archives_give_the_same_side_as_their_folder(tmp_path: Path) -> None:
         archive.add(folder, "side")
     sides = [read_side([path]) for path in (folder, packed, tmp_path / "a.tar.gz")]
     assert [one.scenarios for one in sides] == [sides[0].scenarios] * 3
-    assert [one.root for one in sides] == [folder, None, None]
+    assert [one.folders for one in sides] == [(folder,), (), ()]
 
 
 def test_shards_of_a_side_are_merged(tmp_path: Path) -> None:

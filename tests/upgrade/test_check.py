@@ -135,14 +135,17 @@ def test_a_failed_migration_fails_the_check(plan: Plan, check_with: Check, monke
     assert exit_code(compared) == 1
 
 
-def test_compare_judges_what_a_check_left_beside_the_evidence_as_the_check_did(
-    plan: Plan, check_with: Check, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("repeat", [True, False])
+def test_compare_judges_the_evidence_of_a_check_as_the_check_did(
+    plan: Plan, check_with: Check, monkeypatch: pytest.MonkeyPatch, repeat: bool
 ) -> None:
     failed = Migration(failed="KeyError: no such revision", command="airflow db migrate")
     monkeypatch.setattr(check, "migrate", lambda *_: failed)
+    other = scenario(run(xcoms={"load": {"return_value": 2}}))
     warned = WarningDocument(category="DeprecationWarning", file="prices.py", line=3, text="gone in Airflow 3")
-    before = scenario(run(warnings=(warned,)))
-    compared = check_with(replace(plan, repeat=False), {"a": before, "b": scenario(run())})
+    before = scenario(run(xcoms={"load": {"return_value": 1}}, warnings=(warned,)))
+    check_with(plan, {"a": before, "b": other, "a-repeat": other})
+    compared = check_with(replace(plan, repeat=repeat), {"a": before, "b": other, "a-repeat": other})
 
     (plan.settings.root / "pyproject.toml").write_text("[tool.harness]\n")
     monkeypatch.chdir(plan.settings.root)
@@ -151,6 +154,7 @@ def test_compare_judges_what_a_check_left_beside_the_evidence_as_the_check_did(
 
     again = Comparison.model_validate_json(Path("again.json").read_text())
     assert ("regression", "metadata.migration") in brief(again.differences)
+    assert ("unstable", "xcoms.load.return_value") in brief(again.differences)
     assert any(section.rows for section in again.sections if "deprecations" in section.title)
     assert again == compared
     assert 'field = "metadata.migration"' in Path("accepted.toml").read_text()
