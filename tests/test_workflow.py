@@ -23,6 +23,7 @@ from harness.cli import _parser
 from harness.compare.compare import find_unstable
 from harness.compare.unstable import write_unstable
 from tests.compare.builders import evidence, run, scenario, side
+from tests.tools.test_upgrade_combinations import copy_of_the_pins
 from tools.upgrade_combinations import newest
 
 ROOT = Path(__file__).parents[1]
@@ -125,3 +126,12 @@ def test_shards_are_compared_with_the_unstable_fields_that_they_kept(tmp_path: P
     names = {"comparison.json", "comparison.md", "index.html", "junit.xml"}
     assert {file.name for file in (tmp_path / "report").iterdir()} == names
     assert "2 unstable" in (tmp_path / "report" / "comparison.md").read_text()
+
+
+def test_a_pull_request_that_changes_no_checked_pin_says_so(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / ".harness" / "baseline"):
+        copy_of_the_pins(folder)
+    code, summary = run_step(UPGRADES[0], "combinations", "list", tmp_path, GITHUB_EVENT_NAME="pull_request")
+    assert code == 0
+    assert (tmp_path / "github_output").read_text() == "list=[]\n"
+    assert summary.startswith("No upgrade check: ")
