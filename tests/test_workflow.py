@@ -20,7 +20,8 @@ import yaml
 
 from harness.airflow.making.targets import parse_target
 from harness.cli import _parser
-from harness.compare.compare import find_unstable
+from harness.compare.compare import compare_sides, find_unstable
+from harness.compare.markdown import format_markdown
 from harness.compare.unstable import write_unstable
 from tests.compare.builders import evidence, run, scenario, side
 from tests.tools.test_upgrade_combinations import copy_of_the_pins
@@ -135,3 +136,17 @@ def test_a_pull_request_that_changes_no_checked_pin_says_so(tmp_path: Path) -> N
     assert code == 0
     assert (tmp_path / "github_output").read_text() == "list=[]\n"
     assert summary.startswith("No upgrade check: ")
+
+
+def test_the_last_job_shows_all_combinations(tmp_path: Path) -> None:
+    one = side(scenario(run()))
+    report = tmp_path / "reports" / "minio-report"
+    report.mkdir(parents=True)
+    (report / "comparison.md").write_text(format_markdown(compare_sides(one, one)))
+    listed = json.dumps([{"name": name, "from": "", "to": ""} for name in ("minio", "airflow")])
+    code, summary = run_step(UPGRADES[0], "summary", "Write the step summary", tmp_path, LIST=listed)
+    assert code == 0
+    assert summary.splitlines()[2:] == [
+        "| minio | **passed: 1 scenario compared, no difference** |",
+        "| airflow | no comparison: see its jobs |",
+    ]
