@@ -6,8 +6,11 @@ The commands of all workflows exist.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,11 @@ import yaml
 
 from harness.airflow.making.targets import parse_target
 from harness.cli import _parser
+from harness.compare.compare import compare_sides, find_unstable
+from harness.compare.markdown import format_markdown
+from harness.compare.unstable import write_unstable
+from tests.compare.builders import evidence, run, scenario, side
+from tests.tools.test_upgrade_combinations import copy_of_the_pins
 from tools.upgrade_combinations import newest
 
 ROOT = Path(__file__).parents[1]
@@ -89,3 +97,56 @@ def test_the_documentation_lists_the_inputs_of_the_reusable_workflow() -> None:
     inputs = yaml.safe_load(UPGRADES[1].read_text())[True]["workflow_call"]["inputs"]  # YAML reads `on` as true
     table = (ROOT / "docs/matrix.md").read_text().partition("| input |")[2]
     assert re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE) == list(inputs)
+
+
+def run_step(workflow: Path, job: str, name: str, folder: Path, **variables: str) -> tuple[int, str]:
+    """Run a step as GitHub does, and return its exit code and what it wrote to the step summary."""
+    steps = yaml.safe_load(workflow.read_text())["jobs"][job]["steps"]
+    (script,) = (step["run"] for step in steps if name in (step.get("name"), step.get("id")))
+    (folder / "bin").mkdir()
+    (folder / "bin" / "harness").write_text(f'#!/bin/sh\nexec {sys.executable} -m harness "$@"\n')
+    (folder / "bin" / "harness").chmod(0o755)
+    files = {name: str(folder / name.lower()) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
+    path = os.pathsep.join((str(folder / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]))
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path, **files, **variables}
+    done = subprocess.run(["bash", "-eo", "pipefail", "-c", script], cwd=folder, env=env, check=False)
+    summary = Path(files["GITHUB_STEP_SUMMARY"])
+    return done.returncode, summary.read_text() if summary.exists() else ""
+
+
+def test_shards_are_compared_with_the_unstable_fields_that_they_kept(tmp_path: Path) -> None:
+    for number in (1, 2):
+        name = f"test_it.py::test_{number}"
+        first, second = (scenario(run(xcoms={"load": {"return_value": n}}), name=name) for n in (1, 2))
+        shard = tmp_path / "shards" / f"upgrade-shard-{number}" / "evidence"
+        evidence(shard / "a", first, shard=(number, 2))
+        evidence(shard / "b", second, shard=(number, 2))
+        write_unstable(shard / "a", find_unstable(side(first), side(second)))
+
+    assert run_step(UPGRADES[1], "compare", "Compare", tmp_path) == (0, "")
+    names = {"comparison.json", "comparison.md", "index.html", "junit.xml"}
+    assert {file.name for file in (tmp_path / "report").iterdir()} == names
+    assert "2 unstable" in (tmp_path / "report" / "comparison.md").read_text()
+
+
+def test_a_pull_request_that_changes_no_checked_pin_says_so(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / ".harness" / "baseline"):
+        copy_of_the_pins(folder)
+    code, summary = run_step(UPGRADES[0], "combinations", "list", tmp_path, GITHUB_EVENT_NAME="pull_request")
+    assert code == 0
+    assert (tmp_path / "github_output").read_text() == "list=[]\n"
+    assert summary.startswith("No upgrade check: ")
+
+
+def test_the_last_job_shows_all_combinations(tmp_path: Path) -> None:
+    one = side(scenario(run()))
+    report = tmp_path / "reports" / "minio-report"
+    report.mkdir(parents=True)
+    (report / "comparison.md").write_text(format_markdown(compare_sides(one, one)))
+    listed = json.dumps([{"name": name, "from": "", "to": ""} for name in ("minio", "airflow")])
+    code, summary = run_step(UPGRADES[0], "summary", "Write the step summary", tmp_path, LIST=listed)
+    assert code == 0
+    assert summary.splitlines()[2:] == [
+        "| minio | **passed: 1 scenario compared, no difference** |",
+        "| airflow | no comparison: see its jobs |",
+    ]

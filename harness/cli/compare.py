@@ -53,10 +53,9 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
     from harness.compare.accepted import read_accepted, write_entries
-    from harness.compare.compare import compare_sides, find_unstable
+    from harness.compare.compare import compare_sides, learn_unstable
     from harness.compare.read import read_side
     from harness.compare.text import format_text
-    from harness.compare.unstable import UnstableFields, read_unstable, write_unstable
     from harness.compare.verdicts import exit_code
 
     today = chosen.date or dt.date.today()
@@ -67,13 +66,7 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     accepted = read_accepted(file) if file else None
     before, after = _choose_sides(chosen)
     baseline = read_side(before)
-    unstable: UnstableFields | None = None
-    if chosen.repeat:
-        unstable = find_unstable(baseline, read_side(chosen.repeat))
-        if baseline.root is not None:
-            write_unstable(baseline.root, unstable)
-    elif baseline.root is not None:
-        unstable = read_unstable(baseline.root, frozenset(baseline.scenarios))
+    unstable = learn_unstable(baseline, read_side(chosen.repeat) if chosen.repeat else None)
     comparisons = []
     for paths in after:
         comparison = compare_sides(

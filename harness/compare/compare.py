@@ -10,8 +10,9 @@ from typing import Any, Final
 from harness.compare.accepted import Accepted, apply_accepted
 from harness.compare.causes import fold_causes, fold_import_errors
 from harness.compare.change import Change, both, count
+from harness.compare.deprecations import list_deprecations
 from harness.compare.limits import LIMITS
-from harness.compare.model import FOLDER, Comparison, Difference, NotExercised, Service
+from harness.compare.model import FOLDER, Comparison, Difference, NotExercised, Section, Service
 from harness.compare.read import Side
 from harness.compare.runs import (
     NEVER_STARTED,
@@ -29,7 +30,9 @@ from harness.compare.unstable import (
     UnstableNames,
     find_unstable_names,
     index_fields,
+    read_unstable,
     without_positions,
+    write_unstable,
 )
 from harness.compare.values import count_nouns, keep, show
 from harness.compare.verdicts import ABSENT, NOT_RUN, Verdict, find_rule
@@ -53,13 +56,12 @@ def compare_sides(
     unstable: UnstableFields | None = None,
     only_of_baseline: bool = False,
     today: dt.date | None = None,
-    more: Sequence[Difference] = (),
 ) -> Comparison:
     """Return the comparison of the candidate with the baseline.
 
     `repeat` is a second run of the baseline, from which unstable fields are learned; `unstable` has those of an earlier
-    comparison. `only_of_baseline`: scenarios that only the candidate has are no difference. `more` are differences of
-    the caller, which can be accepted too. Raises NotComparableError if the sides have no scenario in common.
+    comparison. `only_of_baseline`: scenarios that only the candidate has are no difference. Raises NotComparableError
+    if the sides have no scenario in common.
     """
     common = sorted(baseline.scenarios.keys() & candidate.scenarios.keys())
     if not common:
@@ -75,14 +77,15 @@ def compare_sides(
     unstable_alone = list(_unstable_differences(unstable, found, common))
     files = [side.folder.files if side.folder else {} for side in (baseline, candidate)]
     found = fold_import_errors(_fold_warnings(found), {"regression": files[0], "fixed": files[1]})
-    found += [*unstable_alone, *more]
-    compared = {**_list_compared(baseline, candidate, common), **{one.scenario: () for one in more}}
+    found += [*unstable_alone, *candidate.differences]
+    compared = {**_list_compared(baseline, candidate, common), **{one.scenario: () for one in candidate.differences}}
     versions = baseline.versions, candidate.versions
     judged, problems, of_entries = apply_accepted(found, accepted, compared, versions, today or dt.date.today())
     return Comparison(
         baseline=baseline.summary(),
         candidate=candidate.summary(),
         scenarios=tuple(common),
+        sections=tuple(_list_sections(baseline, candidate)),
         differences=tuple(judged),
         problems=problems,
         notes=(*_list_notes(baseline, candidate, common, unstable), *of_entries),
@@ -105,6 +108,13 @@ def _list_compared(baseline: Side, candidate: Side, common: Sequence[str]) -> di
 
 def _knows_dags(side: Side) -> bool:
     return side.folder is not None and not side.folder.incomplete
+
+
+def _list_sections(baseline: Side, candidate: Side) -> Iterator[Section]:
+    """Yield what an upgrade check left beside the candidate's evidence, and the baseline's deprecations."""
+    yield from candidate.sections
+    if candidate.sections:
+        yield list_deprecations(baseline)
 
 
 def _all_scenarios(side: Side) -> set[str]:
@@ -303,6 +313,19 @@ def find_unstable(baseline: Side, repeat: Side) -> UnstableFields:
         if not one.filtered and one.verdict != "broken on both"
     )
     return UnstableFields(scenarios=tuple(common), fields=fields, names=names, flaky=flaky)
+
+
+def learn_unstable(baseline: Side, repeat: Side | None) -> UnstableFields | None:
+    """Return what differs between the baseline and its repeat, and keep it beside the baseline's evidence.
+
+    Without a repeat, return what earlier comparisons kept there; None if they kept nothing.
+    """
+    if repeat is None:
+        return read_unstable(baseline.folders, baseline.scenarios.keys())
+    unstable = find_unstable(baseline, repeat)
+    if len(baseline.folders) == 1:
+        write_unstable(baseline.folders[0], unstable)
+    return unstable
 
 
 def _pair_runs(old: ScenarioDocument, new: ScenarioDocument) -> Iterator[tuple[str, RunDocument, RunDocument]]:

@@ -56,6 +56,19 @@ class Difference(Data):
     above: str = ""
 
 
+class UpgradeDocument(Data):
+    """What `harness upgrade` found out beside the evidence, kept in the candidate's folder of evidence.
+
+    `sections`: the sides, the forecast and the migration of the metadata database. `differences`: what the migration
+    broke or changed.
+    """
+
+    schema_version: Literal[4] = 4
+    kind: Literal["upgrade"] = "upgrade"
+    sections: tuple[Section, ...] = ()
+    differences: tuple[Difference, ...] = ()
+
+
 class SideSummary(Data):
     """A side: its folder or archive, versions, number of scenarios and of shards."""
 

@@ -13,15 +13,15 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from harness.compare.model import SideSummary
+from harness.compare.model import Data, Difference, Section, SideSummary, UpgradeDocument
 from harness.errors import NotComparableError
 from harness.evidence.document import (
     FOLDER_FILE,
@@ -34,14 +34,19 @@ from harness.evidence.document import (
 )
 
 UNSTABLE_FILE: Final = "unstable.json"
+UPGRADE_FILE: Final = "upgrade.json"
 DOCUMENT_BYTES, SIDE_BYTES, MEMBERS = 256 * 1024**2, 4 * 1024**3, 100_000
 """Limits of one document, of all documents of a side, and of the members of an archive."""
 LARGE_EXPONENT: Final = re.compile(rb"[0-9][eE]\+?[0-9]{3}")
-KINDS: Final[dict[str, type[SessionDocument] | type[FolderDocument] | type[ScenarioDocument]]] = {
+AnyDocument = SessionDocument | FolderDocument | ScenarioDocument | UpgradeDocument
+KINDS: Final[dict[str, type[AnyDocument]]] = {
     "session": SessionDocument,
     "dags folder": FolderDocument,
     "scenario": ScenarioDocument,
+    "upgrade": UpgradeDocument,
 }
+KINDS_BY_NAME: Final = {SESSION_FILE: "session", FOLDER_FILE: "dags folder", UPGRADE_FILE: "upgrade"}
+Item = TypeVar("Item", bound=Data)
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ class Side:
     """The evidence of a side, of all its shards.
 
     `without_evidence`: scenarios that a session collected and that left no document. `folder` is None if no session
-    wrote the DAGs of its dags folder. `root` is the folder that was given, None for an archive or several folders.
+    wrote the DAGs of its dags folder. `folders` are the given paths that are folders. `sections` and `differences` are
+    those of the upgrade check whose candidate this side is.
     """
 
     label: str
@@ -57,7 +63,9 @@ class Side:
     folder: FolderDocument | None
     scenarios: Mapping[str, ScenarioDocument]
     without_evidence: tuple[str, ...] = ()
-    root: Path | None = None
+    folders: tuple[Path, ...] = ()
+    sections: tuple[Section, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
     @property
     def versions(self) -> Versions:
@@ -79,6 +87,7 @@ class _Session:
     name: str
     session: SessionDocument | None = None
     folder: FolderDocument | None = None
+    upgrade: UpgradeDocument | None = None
     scenarios: list[ScenarioDocument] = field(default_factory=list)
 
 
@@ -100,9 +109,22 @@ def read_side(paths: Sequence[Path]) -> Side:
     known = tuple(_session_of(session) for session in sessions)
     _check_shards(label, known)
     collected = sorted({name for session in known for name in session.scenarios} - documents.keys())
-    root = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
     folders = [session.folder for session in sessions if session.folder is not None]
-    return Side(label, known, _merge(folders), dict(sorted(documents.items())), tuple(collected), root)
+    upgrades = [session.upgrade for session in sessions if session.upgrade is not None]
+    return Side(
+        label,
+        known,
+        _merge(folders),
+        dict(sorted(documents.items())),
+        tuple(collected),
+        folders=tuple(path for path in paths if path.is_dir()),
+        sections=_drop_equal(section for one in upgrades for section in one.sections),
+        differences=_drop_equal(difference for one in upgrades for difference in one.differences),
+    )
+
+
+def _drop_equal(found: Iterable[Item]) -> tuple[Item, ...]:
+    return tuple({one.model_dump_json(): one for one in found}.values())
 
 
 def _session_of(session: _Session) -> SessionDocument:
@@ -162,6 +184,8 @@ def _read_sessions(path: Path) -> list[_Session]:
             session.scenarios.append(document)
         elif isinstance(document, SessionDocument):
             session.session = document
+        elif isinstance(document, UpgradeDocument):
+            session.upgrade = document
         else:
             session.folder = document
     return [sessions[name] for name in sorted(sessions)]
@@ -300,7 +324,7 @@ def _has_infinity(value: Any) -> bool:
     return isinstance(value, float) and math.isinf(value)
 
 
-def _parse(name: str, content: bytes) -> SessionDocument | FolderDocument | ScenarioDocument:
+def _parse(name: str, content: bytes) -> AnyDocument:
     value = parse_json(name, content)
     kind, schema = (value.get("kind"), value.get("schema_version")) if isinstance(value, dict) else (None, None)
     if schema != SCHEMA_VERSION or isinstance(schema, bool):
@@ -311,8 +335,7 @@ def _parse(name: str, content: bytes) -> SessionDocument | FolderDocument | Scen
     model = KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
         raise NotComparableError(f"{name} is of kind {str(kind)[:40]!r}, not evidence: remove it from the folder")
-    name_kind = {SESSION_FILE: "session", FOLDER_FILE: "dags folder"}.get(PurePosixPath(name).name, "scenario")
-    if kind != name_kind:
+    if kind != KINDS_BY_NAME.get(PurePosixPath(name).name, "scenario"):
         raise NotComparableError(f"{name} is of kind {kind!r}, which its name does not say: restore the file's name")
     try:
         return model.model_validate(value)

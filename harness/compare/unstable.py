@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -109,11 +109,21 @@ def _list_containers(run: RunDocument) -> Iterator[tuple[str, Mapping[str, Any]]
             yield f"{above}.{name}", entries
 
 
-def read_unstable(folder: Path, scenarios: frozenset[str]) -> UnstableFields | None:
+def read_unstable(folders: Sequence[Path], scenarios: Set[str]) -> UnstableFields | None:
     """Return the unstable fields that were kept beside the evidence, None unless they cover one of the scenarios.
 
-    Raises NotComparableError if the file is damaged.
+    Each of the folders, the shards of a side, can have some. Raises NotComparableError if a file is damaged.
     """
+    kept = [unstable for folder in folders if (unstable := _read(folder)) and scenarios & set(unstable.scenarios)]
+    if not kept:
+        return None
+    parts = ("scenarios", "fields", "names", "flaky")
+    return UnstableFields(
+        **{part: tuple(dict.fromkeys(value for one in kept for value in getattr(one, part))) for part in parts}
+    )
+
+
+def _read(folder: Path) -> UnstableFields | None:
     file = folder / UNSTABLE_FILE
     try:
         content = file.read_bytes()
@@ -122,10 +132,9 @@ def read_unstable(folder: Path, scenarios: frozenset[str]) -> UnstableFields | N
     except OSError as error:
         raise NotComparableError(f"{file} can't be read ({error.strerror}): remove it") from error
     try:
-        unstable = UnstableFields.model_validate(parse_json(str(file), content))
+        return UnstableFields.model_validate(parse_json(str(file), content))
     except ValidationError as error:
         raise NotComparableError(f"{file} has no unstable fields of this release: remove it") from error
-    return unstable if scenarios & set(unstable.scenarios) else None
 
 
 def write_unstable(folder: Path, unstable: UnstableFields) -> None:

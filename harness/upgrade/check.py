@@ -8,19 +8,20 @@ from pathlib import Path
 
 from harness.airflow.dagbag import DagBag
 from harness.compare.accepted import Accepted
-from harness.compare.compare import compare_sides, find_unstable
-from harness.compare.model import Comparison, Section, SideSummary
+from harness.compare.compare import compare_sides, learn_unstable
+from harness.compare.deprecations import DEPRECATIONS, list_deprecations
+from harness.compare.model import Comparison, Section, SideSummary, UpgradeDocument
+from harness.compare.read import UPGRADE_FILE, read_side
 from harness.compare.read import Side as Evidence
-from harness.compare.read import read_side
-from harness.compare.unstable import UnstableFields, read_unstable, write_unstable
 from harness.dag_reading import read_dags
 from harness.errors import HarnessError
 from harness.evidence.document import SESSION_FILE, SessionDocument, Versions
+from harness.output import output_errors, write
 from harness.progress import Progress, announce
 from harness.services.session import ServiceSession
 from harness.settings import Settings
 from harness.upgrade.every_dag import write_scenarios
-from harness.upgrade.forecast import DEPRECATIONS, Forecast, list_deprecations, make_forecast, not_done
+from harness.upgrade.forecast import Forecast, make_forecast, not_done
 from harness.upgrade.migration import Migration, as_differences, as_section, choose_command, migrate_in_session
 from harness.upgrade.prepare import describe_sides, find_airflow_of
 from harness.upgrade.services import share_services
@@ -156,38 +157,35 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     """Return the comparison of the evidence, with the forecast and the migration beside it."""
     sections = (describe_sides((plan.baseline, plan.candidate)), *forecast.sections)
     runs = (observed.baseline, observed.candidate)
+    if not any(run.failed for run in runs):
+        keep_findings(observed, sections)
     baseline, candidate = (read_evidence(run) for run in runs)
     reasons = (runs[0].failed or explain_nothing(baseline), runs[1].failed)
-    deprecations = (
-        list_deprecations(baseline.scenarios.values(), baseline.folder)
-        if baseline and not reasons[0]
-        else not_done(DEPRECATIONS, str(reasons[0]))
-    )
-    sections = (*sections, deprecations, as_section(observed.migration))
     failures = [f"{run.side.title}: {reason}" for run, reason in zip(runs, reasons, strict=True) if reason]
     if failures or baseline is None or candidate is None:
+        deprecations = not_done(DEPRECATIONS, str(reasons[0]))
+        if baseline and not reasons[0]:
+            deprecations = list_deprecations(baseline)
         return Comparison(
             baseline=summarise(runs[0], baseline),
             candidate=summarise(runs[1], candidate),
-            sections=sections,
+            sections=(*sections, deprecations, as_section(observed.migration)),
             not_comparable="; ".join(failures),
         )
-    unstable = learn_unstable(plan, baseline, observed.again)
-    compared = compare_sides(
-        baseline, candidate, None, plan.accepted, unstable, more=as_differences(observed.migration)
-    )
+    again = observed.again
+    repeat = read_side([again.evidence]) if again and not again.failed else None
+    return compare_sides(baseline, candidate, None, plan.accepted, learn_unstable(baseline, repeat))
+
+
+def keep_findings(observed: Observed, sections: tuple[Section, ...]) -> None:
+    """Keep the sections and what the migration found beside the candidate's evidence, where a comparison reads them."""
+    sections = (*sections, as_section(observed.migration))
     if observed.again and observed.again.failed:
         sections = (*sections, Section(title="Repeat of the baseline", note=f"failed: {observed.again.failed}"))
-    return compared.model_copy(update={"sections": (*sections, *compared.sections)})
-
-
-def learn_unstable(plan: Plan, baseline: Evidence, again: SideRun | None) -> UnstableFields | None:
-    """Return what differs between the baseline and its repeat, else what an earlier check of it has learned."""
-    if again is None or again.failed:
-        return read_unstable(plan.evidence, frozenset(baseline.scenarios))
-    unstable = find_unstable(baseline, read_side([again.evidence]))
-    write_unstable(plan.evidence, unstable)
-    return unstable
+    document = UpgradeDocument(sections=sections, differences=as_differences(observed.migration))
+    file = observed.candidate.evidence / UPGRADE_FILE
+    with output_errors("the evidence", file):
+        write(file, document.model_dump_json(indent=1) + "\n")
 
 
 def read_evidence(run: SideRun) -> Evidence | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,13 +11,11 @@ from harness.airflow.environments import AirflowEnvironment
 from harness.compare.model import Section
 from harness.dag_reading import choose_execute, find_compatibility, offline_environment, read_dags
 from harness.errors import HarnessError
-from harness.evidence.document import FolderDocument, ScenarioDocument, WarningDocument
 from harness.settings import Settings
 
 LINT_TIMEOUT = 120.0
 OURS = "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS"
 """A variable of every run that Airflow 3 has removed. A project does not set it."""
-DEPRECATION = re.compile(r"Deprecat|RemovedIn|PendingDeprecation")
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,6 @@ def make_forecast(candidate: AirflowEnvironment | None, settings: Settings, why_
 
 DAG_FILES = "Forecast: DAG files that will not load or run"
 SETTINGS = "Forecast: Airflow settings"
-DEPRECATIONS = "Forecast: deprecations that the baseline warns of"
 
 
 def lint_settings(airflow: AirflowEnvironment, settings: Settings) -> Section:
@@ -81,35 +77,6 @@ def parse_lint(output: str) -> list[str]:
         elif findings and line.strip() and not line.startswith("Please update"):
             findings[-1] += f" {line.strip()}"  # Airflow wraps long findings
     return findings
-
-
-def list_deprecations(scenarios: Iterable[ScenarioDocument], folder: FolderDocument | None = None) -> Section:
-    """Return the deprecations in the baseline's evidence, each once, with the number of scenarios that show it.
-
-    `folder` has those of files whose DAGs no scenario ran.
-    """
-    seen: dict[tuple[str, str], set[str]] = {}
-    for warning in folder.warnings if folder else ():
-        if _is_deprecation(warning):
-            seen.setdefault((f"{warning.file}:{warning.line}", warning.text), set())
-    for scenario in scenarios:
-        for run in scenario.runs:
-            for warning in run.warnings:
-                if _is_deprecation(warning):
-                    place = f"{warning.file}:{warning.line}" if warning.file else "-"
-                    seen.setdefault((place, warning.text), set()).add(scenario.scenario)
-    rows = [(place, text, str(len(names))) for (place, text), names in sorted(seen.items())]
-    return _section(DEPRECATIONS, ("where", "warning", "scenarios"), rows)
-
-
-def _is_deprecation(warning: WarningDocument) -> bool:
-    """Return whether a warning is of a deprecation, by its class or, for a UserWarning, by its text.
-
-    Airflow 3.3 repeats each warning of an imported DAG file as a UserWarning and so loses its class.
-    """
-    return bool(DEPRECATION.search(warning.category)) or (
-        warning.category == "UserWarning" and "deprecated" in warning.text.lower()
-    )
 
 
 def _section(title: str, header: Sequence[str], rows: Sequence[tuple[str, ...]], note: str = "") -> Section:

@@ -16,6 +16,7 @@ from typing import IO
 import pytest
 
 from harness.airflow.inside.supervisor import PR_SET_PDEATHSIG, prctl
+from harness.compare.read import UNSTABLE_FILE
 from harness.output import check_folder
 from harness.progress import Progress
 from harness.services.session import ServiceSession
@@ -133,11 +134,12 @@ def explain_exit(code: int, log: str) -> str | None:
 
 
 def clear_evidence(folder: Path) -> None:
-    """Create the folder, or remove an earlier side's files from it. Raises OutputError."""
+    """Create the folder, or remove an earlier side's files from it, except the unstable fields. Raises OutputError."""
     check_folder("the evidence", folder)
     if (folder / LOG).exists():  # else the files are not of an earlier side
         for file in (*folder.glob("*.json"), folder / LOG):
-            file.unlink()
+            if file.name != UNSTABLE_FILE:
+                file.unlink()
 
 
 @contextmanager

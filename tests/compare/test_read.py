@@ -19,6 +19,11 @@ from tests.compare.builders import SCENARIO, evidence, run, scenario, versions, 
 
 OTHER = "scenarios/test_other.py::test_other"
 FILE = "scenarios-test_prices.py--test_prices.json"
+LOST = {
+    "scenario": "metadata database", "service": "airflow", "field": "metadata.content", "verdict": "changed",
+    "fails": True, "message": "1 rows changed",
+}  # fmt: skip
+BROKEN = {**LOST, "verdict": "bad"}
 
 
 def change(folder: Path, name: str = FILE, **changes: object) -> None:
@@ -29,6 +34,11 @@ def change(folder: Path, name: str = FILE, **changes: object) -> None:
 
 def replace(old: str, new: str) -> Callable[[Path], object]:
     return lambda folder: (folder / FILE).write_text((folder / FILE).read_text().replace(old, new, 1))
+
+
+def write_upgrade(folder: Path, **changes: object) -> None:
+    """Write what an upgrade check leaves beside the evidence."""
+    (folder / "upgrade.json").write_text(json.dumps({"schema_version": 4, "kind": "upgrade", **changes}))
 
 
 def make_fifo(folder: Path) -> None:
@@ -57,6 +67,10 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "has control characters": lambda folder: (folder / "a\nb.json").write_text("{}"),
     "has no session.json": lambda folder: (folder / "session.json").unlink(),
     "is there twice": lambda folder: (folder / "copy.json").write_bytes((folder / FILE).read_bytes()),
+    "upgrade.json has schema 5": lambda folder: write_upgrade(folder, schema_version=5),
+    "upgrade.json is truncated": lambda folder: (folder / "upgrade.json").write_text('{"kind": "upgrade"'),
+    "upgrade.json is of kind": lambda folder: (folder / FILE).rename(folder / "upgrade.json"),
+    "upgrade.json: field 'differences.0.verdict'": lambda folder: write_upgrade(folder, differences=[BROKEN]),
 }
 
 
@@ -154,7 +168,7 @@ def test_archives_give_the_same_side_as_their_folder(tmp_path: Path) -> None:
         archive.add(folder, "side")
     sides = [read_side([path]) for path in (folder, packed, tmp_path / "a.tar.gz")]
     assert [one.scenarios for one in sides] == [sides[0].scenarios] * 3
-    assert [one.root for one in sides] == [folder, None, None]
+    assert [one.folders for one in sides] == [(folder,), (), ()]
 
 
 def test_shards_of_a_side_are_merged(tmp_path: Path) -> None:
@@ -169,6 +183,17 @@ def test_shards_of_a_side_are_merged(tmp_path: Path) -> None:
         assert merged.summary().shards == 2
         assert merged.folder is not None
         assert merged.folder.schedules == schedules
+
+
+def test_what_an_upgrade_check_left_in_each_shard_is_merged(tmp_path: Path) -> None:
+    one = evidence(tmp_path / "one", scenario(run()), shard=(1, 2))
+    two = evidence(tmp_path / "two", scenario(run(), name=OTHER), shard=(2, 2))
+    forecast, metadata = {"title": "Forecast"}, {"title": "Metadata"}
+    write_upgrade(one, sections=[forecast, {**metadata, "note": "not done"}], differences=[LOST])
+    write_upgrade(two, sections=[forecast, metadata], differences=[LOST, {**LOST, "message": "3 rows changed"}])
+    side = read_side([one, two])
+    assert [section.title for section in side.sections] == ["Forecast", "Metadata", "Metadata"]
+    assert [found.message for found in side.differences] == ["1 rows changed", "3 rows changed"]
 
 
 def test_shards_that_are_missing_or_do_not_belong_together(tmp_path: Path) -> None:

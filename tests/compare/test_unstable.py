@@ -93,17 +93,17 @@ def test_other_names_are_missing_and_new() -> None:
 def test_unstable_fields_are_kept_beside_the_evidence(tmp_path: Path) -> None:
     baseline, repeat, candidate = (side(scenario(xcom(n))) for n in (1, 2, 3))
     write_unstable(tmp_path, find_unstable(baseline, repeat))
-    kept = read_unstable(tmp_path, frozenset({SCENARIO}))
+    kept = read_unstable([tmp_path], {SCENARIO})
     assert brief(compare_sides(baseline, candidate, unstable=kept).differences) == [("unstable", "xcoms.t.k")]
-    assert read_unstable(tmp_path, frozenset({"other"})) is None
-    assert read_unstable(tmp_path / "none", frozenset({SCENARIO})) is None
+    assert read_unstable([tmp_path], {"other"}) is None
+    assert read_unstable([tmp_path / "none"], {SCENARIO}) is None
 
 
 def test_a_damaged_file_of_unstable_fields_is_one_line(tmp_path: Path) -> None:
     for text in ("{", '{"kind": "other"}', "[]"):
         (tmp_path / "unstable.json").write_text(text)
         with pytest.raises(NotComparableError, match=r"unstable\.json"):
-            read_unstable(tmp_path, frozenset())
+            read_unstable([tmp_path], set())
 
 
 def test_the_report_says_that_there_is_no_second_run() -> None:

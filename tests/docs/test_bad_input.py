@@ -137,6 +137,11 @@ def evidence_of_b(place: Place, old: str = "", new: str = "", **changes: Any) ->
     file.write_text(file.read_text().replace(old, new, 1))
 
 
+def damaged_upgrade(place: Place) -> None:
+    evidence_of_b(place)
+    (place.folder / "b" / "upgrade.json").write_text('{"kind": "upgrade"')
+
+
 def accepted_entry(place: Place, reason: str, expires: str) -> None:
     evidence_of_b(place)
     lines = ("[[accepted]]", 'scenario = "*"', 'field = "state"', f'reason = "{reason}"', f"expires = {expires}")
@@ -244,6 +249,7 @@ GIVEN: dict[str, Callable[[Place], object]] = {
     "evidence with a huge number": lambda place: evidence_of_b(place, '"exit_code":0', '"exit_code":1e999'),
     "evidence of other scenarios": lambda place: evidence_of_b(place, "::test_prices", "::test_other"),
     "evidence without its session": no_session,
+    "a damaged document of an upgrade check": damaged_upgrade,
     "a missing shard": lambda place: evidence_of_b(place, shard=(1, 2)),
     "an archive that leads out of itself": archive_outside,
     "an accepted entry with a wrong date": lambda place: accepted_entry(place, "x", '"soon"'),

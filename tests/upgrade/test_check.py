@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from harness.airflow.dagbag import DagBag, DagFacts
+from harness.cli import main
 from harness.compare.model import Comparison
 from harness.compare.read import Side as Evidence
 from harness.compare.read import read_side
 from harness.compare.verdicts import exit_code
 from harness.errors import RunError
-from harness.evidence.document import ScenarioDocument
+from harness.evidence.document import ScenarioDocument, WarningDocument
 from harness.images.catalogue import BUILT_IN
 from harness.progress import SILENT
 from harness.settings import Settings
@@ -24,7 +25,7 @@ from harness.upgrade.every_dag import FILE
 from harness.upgrade.forecast import Forecast
 from harness.upgrade.migration import NOT_COVERED, Migration
 from harness.upgrade.sides import Scenarios, Side, SideRun
-from tests.compare.builders import evidence, run, scenario, versions
+from tests.compare.builders import brief, evidence, run, scenario, versions
 
 PASSED = scenario(run(xcoms={"load": {"return_value": 1}}))
 FAILED = scenario(run(state="failed", exit_code=1), outcome="failed", failure="load failed")
@@ -196,3 +197,28 @@ def test_a_failed_migration_fails_the_check(plan: Plan, check_with: Check, monke
     (difference,) = compared.differences
     assert (difference.scenario, difference.verdict) == ("metadata database", "regression")
     assert exit_code(compared) == 1
+
+
+@pytest.mark.parametrize("repeat", [True, False])
+def test_compare_judges_the_evidence_of_a_check_as_the_check_did(
+    plan: Plan, check_with: Check, monkeypatch: pytest.MonkeyPatch, repeat: bool
+) -> None:
+    failed = Migration(failed="KeyError: no such revision", command="airflow db migrate")
+    monkeypatch.setattr(check, "migrate", lambda *_: failed)
+    other = scenario(run(xcoms={"load": {"return_value": 2}}))
+    warned = WarningDocument(category="DeprecationWarning", file="prices.py", line=3, text="gone in Airflow 3")
+    before = scenario(run(xcoms={"load": {"return_value": 1}}, warnings=(warned,)))
+    check_with(plan, {"a": before, "b": other, "a-repeat": other})
+    compared = check_with(replace(plan, repeat=repeat), {"a": before, "b": other, "a-repeat": other})
+
+    (plan.settings.root / "pyproject.toml").write_text("[tool.harness]\n")
+    monkeypatch.chdir(plan.settings.root)
+    sides = [str(plan.evidence / name) for name in ("a", "b")]
+    assert main(["compare", *sides, "--json", "again.json", "--accept", "accepted.toml"]) == 1
+
+    again = Comparison.model_validate_json(Path("again.json").read_text())
+    assert ("regression", "metadata.migration") in brief(again.differences)
+    assert ("unstable", "xcoms.load.return_value") in brief(again.differences)
+    assert any(section.rows for section in again.sections if "deprecations" in section.title)
+    assert again == compared
+    assert 'field = "metadata.migration"' in Path("accepted.toml").read_text()

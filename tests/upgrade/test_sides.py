@@ -133,9 +133,10 @@ def test_evidence_of_an_earlier_side_is_removed_and_other_files_stay(tmp_path: P
     assert (tmp_path / "session.json").exists(), "it is not of a side"
 
     (tmp_path / LOG).write_text("")
-    (tmp_path / "notes.txt").write_text("")
+    for name in ("notes.txt", "unstable.json", "upgrade.json"):
+        (tmp_path / name).write_text("")
     clear_evidence(tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["notes.txt", "unstable.json"]
 
 
 def test_sides_with_the_same_images_share_a_session(tmp_path: Path) -> None:
