@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from harness.evidence.aws_state import AwsState
 from harness.evidence.objects import StoredObject
 
@@ -33,6 +35,12 @@ def test_a_config_for_a_missing_model_gives_one_hint() -> None:
         "CreateEndpointConfig refers to the model 'wrong' (EndpointConfig.ProductionVariants[1].ModelName), which does "
         "not exist; existing models: 'right' (Model.ModelName): make the two names the same",
     )
+
+
+@pytest.mark.parametrize("parameters", [[1], "text", {"ProductionVariants": 3}])
+def test_a_failed_call_with_other_parameters_gives_no_hint(parameters: Any) -> None:
+    failed = call("POST /endpoints/e/invocations", 400, parameters=parameters, error={"code": "", "message": ""})
+    assert AwsState.from_document({**STATE, "calls": [failed]}).hints() == ()
 
 
 def test_a_successful_call_gives_no_hint() -> None:

@@ -166,7 +166,15 @@ DOCUMENT = {
             {"service": "sagemaker", "action": "Describe", "status": 200, "parameters": None, "error": None},
         ],
     },
-    "tables": {"shop.totals": {"rows": [{"day": NOW, "n": 3}], "total": 1, "truncated": False, "unreadable": None}},
+    "tables": {
+        "shop.totals": {
+            "rows": [{"day": NOW, "n": 3}],
+            "total": 1,
+            "truncated": False,
+            "rest_digest": None,
+            "unreadable": None,
+        }
+    },
     "sidecars": [{"image": "image:1", "exit_code": 7, "output": "done TIME"}],
     "warnings": [],
     "containers_past_relay": ["busybox theirs"],
@@ -192,6 +200,18 @@ def test_the_document_of_a_run() -> None:
     recorded = build()
     assert recorded.incomplete == ()
     assert recorded.run.model_dump(mode="json") == DOCUMENT
+
+
+def test_tables_that_are_not_compared_make_the_evidence_incomplete() -> None:
+    tables = {
+        "shop.gone": TableRows(unreadable=f"no table {SECRET}"),
+        "shop.large": TableRows(({"n": 1}, {"n": 2}), 9, truncated=True),
+        "shop.whole": TableRows(({"n": 1}, {"n": 2}), 9, truncated=True, rest_digest="ab"),
+    }
+    assert build(replace(RUN, evidence=Evidence(tables=tables))).incomplete == (
+        "watched table shop.gone: no table ***",
+        "watched table shop.large: the rows beyond the first 2 of 9 can't be read in a minute",
+    )
 
 
 @pytest.mark.parametrize("line", ["2.11", "3.3"])

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
+from urllib.parse import parse_qsl
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
@@ -18,7 +19,7 @@ StartResponse = Callable[..., Any]
 
 SCOPE = re.compile(r"Credential=[^/]+/\d+/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
 LIMIT = 1 << 20
-"""Bytes of the largest body that is parsed. SageMaker's calls are far smaller; the contents of objects are skipped."""
+"""Bytes of the largest body that is parsed. Nearly all calls are far smaller."""
 
 _calls: list[dict[str, Any]] = []
 _lock = threading.Lock()
@@ -27,7 +28,7 @@ _lock = threading.Lock()
 def list_calls() -> list[dict[str, Any]]:
     """Return every call in the order of the responses.
 
-    Each has service, action, region and status, and if available parameters (JSON services) and error.
+    Each has service, action, region and status, and if available parameters and error.
     """
     with _lock:
         return list(_calls)
@@ -49,9 +50,10 @@ def install() -> None:
         if scope is None:
             return answer(self, environ, start_response)
         scenario = configuration.scenario_number()
-        call: dict[str, Any] = {"service": scope[2], "region": scope[1], "action": _action(environ)}
-        if environ.get("HTTP_X_AMZ_TARGET"):
-            call["parameters"] = _parameters(environ)
+        action, parameters = _read_request(environ, scope[2])
+        call: dict[str, Any] = {"service": scope[2], "region": scope[1], "action": action}
+        if parameters is not None:
+            call["parameters"] = parameters
 
         def record_status(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             call["status"] = int(status.split()[0])
@@ -70,21 +72,38 @@ def install() -> None:
     DomainDispatcherApplication.__call__ = answer_and_record  # type: ignore[method-assign]
 
 
-def _action(environ: Environ) -> str:
-    """Return the action's name, such as `CreateModel`, if available, else method and path."""
+def _read_request(environ: Environ, service: str) -> tuple[str, Any]:
+    """Return the action, such as `CreateModel`, and its parameters.
+
+    Services that speak JSON name the action in a header, those of the Query protocol in a form. A call of another
+    service has method and path, and its body if that is JSON; a call of S3 has no parameters.
+    """
+    body = None if service == "s3" else _read_body(environ)
     target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
-    return target.rpartition(".")[2] if target else f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+    if target:
+        return target.rpartition(".")[2], _parse_json(b"{}" if body == b"" else body)
+    if body and environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        form.pop("Version", None)  # of the API, the same in all calls
+        if "Action" in form:
+            return form.pop("Action"), form
+    return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}", _parse_json(body)
 
 
-def _parameters(environ: Environ) -> Any:
+def _read_body(environ: Environ) -> bytes | None:
     length = int(environ.get("CONTENT_LENGTH") or 0)
     if length > LIMIT:
         return None
-    body = environ["wsgi.input"].read(length)
-    environ["wsgi.input"] = BytesIO(body)
+    body: bytes = environ["wsgi.input"].read(length) if length else b""
+    if body:
+        environ["wsgi.input"] = BytesIO(body)
+    return body
+
+
+def _parse_json(body: bytes | None) -> Any:
     try:
-        return json.loads(body or b"{}")
-    except ValueError:
+        return json.loads(body or b"")
+    except (ValueError, RecursionError):
         return None
 
 

@@ -215,6 +215,9 @@ def compare_tables(
                     f"{old.total} -> {new.total} rows; the evidence has {len(old.rows)} and {len(new.rows)} of them"
                 )
                 yield Change((*path, "total"), old.total, new.total, "postgres", message=message)
+            elif old.rest_digest and new.rest_digest and old.rest_digest != new.rest_digest:
+                message = f"rows beyond the first {len(new.rows)} differ"
+                yield Change((*path, "rest_digest"), None, None, "postgres", message=message)
 
 
 def describe(value: Any) -> str:

@@ -17,7 +17,7 @@ class AwsState:
     """The state of the AWS mock after a run.
 
     `objects` by bucket, then key. `logs`: group -> stream -> messages. `calls` in order of their answers, each with
-    service, action, status, parameters (JSON services) and error (code, message) if any.
+    service, action, status, and if any parameters and error (code, message). Calls of S3 have no parameters.
     """
 
     objects: Objects = field(default_factory=dict)
@@ -42,6 +42,8 @@ class AwsState:
         return tuple(dict.fromkeys(hint for call in self.calls if "error" in call for hint in self._explain(call)))
 
     def _explain(self, call: Mapping[str, Any]) -> Iterator[str]:
+        if call["action"] != "CreateEndpointConfig":
+            return
         parameters = call.get("parameters") or {}
         for number, variant in enumerate(parameters.get("ProductionVariants", ())):
             name = variant.get("ModelName")

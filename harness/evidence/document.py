@@ -135,6 +135,7 @@ class TableDocument(Document):
     rows: tuple[dict[str, Json], ...] = ()
     total: int = 0
     truncated: bool = False
+    rest_digest: str | None = None
     unreadable: str | None = None
 
 

@@ -44,6 +44,12 @@ SELECT doc FROM (
     ) AS docs
 ) AS sized WHERE size <= {}
 """
+# The digests are sorted, because rows that Postgres orders as equal, such as 1.0 and 1, have no fixed order.
+REST = """
+SELECT md5(string_agg(digest, '' ORDER BY digest COLLATE "C")) FROM (
+    SELECT md5(row_to_json(chosen.*)::text) AS digest FROM (SELECT {} FROM {} AS source ORDER BY {} OFFSET {}) AS chosen
+) AS digests
+"""
 
 
 @dataclass(frozen=True)
@@ -53,12 +59,14 @@ class TableRows:
     `rows` maps each column's name to a JSON value: a number, boolean, text or null; a list or object for an array or
     json. numeric, times, bytes and all other types are texts as Postgres writes them, times with a zone in UTC.
     `total` counts all rows of the table. `truncated`: the table exceeds 1000 rows or a million characters, so `rows`
-    has only the first ones. `unreadable`: why there are no rows, such as a missing table; None if the table was read.
+    has only the first ones. `rest_digest`: the digest of the other rows; None if there are none, or if reading them
+    takes more than a minute. `unreadable`: why there are no rows, such as a missing table; None if the table was read.
     """
 
     rows: tuple[Mapping[str, Any], ...] = ()
     total: int = 0
     truncated: bool = False
+    rest_digest: str | None = None
     unreadable: str | None = None
 
 
@@ -92,6 +100,7 @@ def read_rows(postgres: PostgresService, database: str, table: str) -> list[dict
 
 
 def _read_evidence(connection: psycopg.Connection, database: str, table: str) -> TableRows:
+    import psycopg
     from psycopg import sql
 
     target, columns = _find_columns(connection, database, table)
@@ -99,11 +108,18 @@ def _read_evidence(connection: psycopg.Connection, database: str, table: str) ->
         sql.SQL("source.{0}::text AS {0}" if numeric else "source.{}").format(sql.Identifier(name))
         for name, numeric, _ in columns
     )
-    query = sql.SQL(EVIDENCE).format(chosen, target, _order(columns), ROWS, CHARACTERS)
+    order = _order(columns)
+    query = sql.SQL(EVIDENCE).format(chosen, target, order, ROWS, CHARACTERS)
     rows = tuple(json.loads(doc) for (doc,) in connection.execute(query))
     counted = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(target)).fetchone()
     total = counted[0] if counted else 0
-    return TableRows(rows, total, truncated=len(rows) < total)
+    if len(rows) == total:
+        return TableRows(rows, total)
+    try:
+        digest = connection.execute(sql.SQL(REST).format(chosen, target, order, len(rows))).fetchone()
+    except psycopg.errors.QueryCanceled:  # statement_timeout
+        digest = None
+    return TableRows(rows, total, truncated=True, rest_digest=digest and digest[0])
 
 
 def _find_columns(

@@ -25,6 +25,7 @@ from harness.evidence.document import (
 )
 from harness.evidence.normalise import Normaliser
 from harness.evidence.objects import GatheredObject, StoredObject
+from harness.evidence.tables import TableRows
 from harness.evidence.task_log import find_exception, newest_attempts
 from harness.run import Run, json_value
 from harness.shown_text import show_values
@@ -70,6 +71,11 @@ def build_run(
         if one.incomplete
     ]
     evidence = run.evidence
+    incomplete += [
+        f"watched table {name}: {reason}"
+        for name, table in sorted(evidence.tables.items())
+        for reason in _missing(table)
+    ]
     exceptions = dict(_list_exceptions(run, normalise))
     plain = RunDocument(
         dag_id=run.dag_id,
@@ -116,6 +122,14 @@ def build_run(
         }
     )
     return RecordedRun(run=document, incomplete=tuple(map(show, incomplete)))
+
+
+def _missing(table: TableRows) -> Iterator[str]:
+    """Yield why rows of a watched table are not compared."""
+    if table.unreadable is not None:
+        yield table.unreadable
+    elif table.truncated and table.rest_digest is None:
+        yield f"the rows beyond the first {len(table.rows)} of {table.total} can't be read in a minute"
 
 
 def _mask(document: RunDocument, show: Text) -> RunDocument:

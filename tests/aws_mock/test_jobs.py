@@ -462,3 +462,21 @@ def test_calls_are_recorded_with_their_errors(aws: Caller, url: str) -> None:
     assert call["parameters"]["TrainingJobName"] == "job"
     assert call["error"]["code"] == "ValidationException"
     assert call["error"]["message"].startswith("Could not assume role")
+
+
+def test_calls_have_action_and_parameters_in_every_protocol(aws: Caller, url: str) -> None:
+    """The recorder names what was called, as far as a request has it: else a changed call would be no difference."""
+    aws.client("sns").create_topic(Name="prices", Tags=[{"Key": "team", "Value": ""}])
+    with pytest.raises(ClientError):
+        aws.client("lambda").put_function_concurrency(FunctionName="none", ReservedConcurrentExecutions=3)
+    aws.client("s3").put_object(Bucket="bucket", Key="k", Body=b'{"a": 1}')
+    *_, query, rest, s3 = requests.get(f"{url}/mock/state", timeout=10).json()["calls"]
+    assert (query["action"], query["status"]) == ("CreateTopic", 200)
+    assert query["parameters"] == {
+        "Name": "prices",
+        "Tags.member.1.Key": "team",
+        "Tags.member.1.Value": "",
+    }
+    assert rest["action"].startswith("PUT /2017-10-31/functions/none/concurrency")
+    assert rest["parameters"] == {"ReservedConcurrentExecutions": 3}
+    assert (s3["action"], "parameters" in s3) == ("PUT /bucket/k", False)

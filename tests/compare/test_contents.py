@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from typing import Any
+
+import pytest
 
 from harness.compare.contents import read_rows
 from harness.compare.model import Difference
@@ -157,6 +160,23 @@ def test_a_watched_table() -> None:
     assert (found.service, found.field) == ("postgres", "tables.shop.totals.values.total")
     (found,) = compare(run(tables={"shop.totals": before}), run(tables={"shop.totals": TableDocument()}))
     assert (found.verdict, found.message) == ("missing", "3 rows removed (3 -> 0)")
+
+
+@pytest.mark.parametrize(
+    ("digests", "fields"),
+    [
+        (("a", "b"), ["tables.shop.totals.rest_digest"]),
+        (("a", "a"), []),
+        ((None, "b"), []),  # a side whose other rows were not read says so in `incomplete`
+    ],
+)
+def test_rows_of_a_watched_table_that_the_evidence_lacks(digests: tuple[Any, Any], fields: list[str]) -> None:
+    rows = tuple({"id": n} for n in range(3))
+    before, after = (TableDocument(rows=rows, total=5, truncated=True, rest_digest=digest) for digest in digests)
+    found = compare(run(tables={"shop.totals": before}), run(tables={"shop.totals": after}))
+    assert [(one.field, one.message) for one in found] == [
+        (field, "rows beyond the first 3 differ") for field in fields
+    ]
 
 
 def test_a_list_of_objects_in_an_xcom_is_a_table() -> None:

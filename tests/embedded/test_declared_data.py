@@ -142,6 +142,20 @@ def test_evidence_of_a_table_has_limits(stack: Stack, settings: Settings, monkey
     assert ([row["id"] for row in by_size.rows], by_size.truncated) == ([2], True)
 
 
+def test_rows_beyond_the_limit_have_a_digest(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.postgres.reset()
+    name = "shop.daily_totals"
+    assert gather_tables(stack.postgres, [name])[name].rest_digest is None
+    monkeypatch.setattr(tables, "ROWS", 1)
+    before, again = (gather_tables(stack.postgres, [name])[name] for _ in range(2))
+    assert before.rest_digest
+    with stack.postgres.connect("shop") as connection:
+        connection.execute("UPDATE daily_totals SET note = 'new' WHERE id = 10")
+    after = gather_tables(stack.postgres, [name])[name]
+    assert (before == again, before.rows == after.rows, before.total == after.total) == (True, True, True)
+    assert after.rest_digest not in (None, before.rest_digest)
+
+
 def test_a_table_that_cant_be_read_says_why_and_stops_nothing(stack: Stack) -> None:
     stack.postgres.reset()
     with stack.postgres.connect("shop") as connection:
