@@ -41,7 +41,7 @@ def main() -> int:
     parser.add_argument("--only", choices=("chapter", "examples"), action="append")
     parser.add_argument("-n", dest="workers", default="2")
     chosen = parser.parse_args()
-    python = chosen.airflow_python.absolute()
+    python, results = chosen.airflow_python.absolute(), chosen.folder.absolute()
     with tempfile.TemporaryDirectory() as temporary, share_services(ROOT) as services_of, show_progress() as progress:
         side = Side("A", "baseline", python)
         examples = write_examples(python, Path(temporary))
@@ -50,13 +50,13 @@ def main() -> int:
         for number in range(count_sessions(chosen.pairs)):
             for name, each in what.items():
                 scenarios = replace(each, arguments=(*each.arguments, "-n", chosen.workers))
-                folder = chosen.folder / name / str(number)
+                folder = results / name / str(number)
                 folder.mkdir(parents=True, exist_ok=True)
                 run = run_side(side, scenarios, folder, services_of(side), progress, f"{name}, session {number + 1}")
                 if run.failed:
                     print(f"{name}, session {number + 1}: {run.failed}", file=sys.stderr)
                     return 2
-    lines = [line for name in what for line in find_differences(chosen.folder / name, chosen.pairs)]
+    lines = [line for name in what for line in find_differences(results / name, chosen.pairs)]
     print("\n".join(lines) or f"{chosen.pairs} pairs: no difference but unstable fields")
     return 1 if lines else 0
 
