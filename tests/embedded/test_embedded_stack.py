@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import socket
@@ -102,17 +103,20 @@ def test_minio_and_the_aws_mock_share_no_buckets(own: Stack) -> None:
 
 def test_the_whole_state_of_the_aws_mock_has_contents_and_resources(own: Stack) -> None:
     own.reset()
-    s3, sqs, glue = (own.aws.client(name) for name in ("s3", "sqs", "glue"))
+    s3, sqs, glue, stacks = (own.aws.client(name) for name in ("s3", "sqs", "glue", "cloudformation"))
     s3.create_bucket(Bucket="models", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_object(Bucket="models", Key="k", Body=b"x", ContentType="text/plain", Metadata={"who": "me"}, Tagging="a=b")
     queue = sqs.create_queue(QueueName="q")["QueueUrl"]
     sqs.send_message(QueueUrl=queue, MessageBody="hello")
     glue.create_database(DatabaseInput={"Name": "db", "Description": "for tests"})
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "t"}}
+    stacks.create_stack(StackName="st", TemplateBody=json.dumps({"Resources": {"topic": topic}}))
     state = own.aws.state(whole=True)
     stored = state["objects"]["models"]["k"]
     assert (stored["content"], stored["tags"]) == ("eA==", {"a": "b"})
     assert {"content-type": "text/plain", "x-amz-meta-who": "me"}.items() <= stored["headers"].items()
-    assert state["resources"].keys() == {"glue/databases", "sqs/queues"}
+    assert state["resources"].keys() == {"cloudformation/stacks", "glue/databases", "sns/topics", "sqs/queues"}
+    assert [stack["name"] for stack in state["resources"]["cloudformation/stacks"].values()] == ["st"]
     assert state["resources"]["sqs/queues"]["q"]["messages"] == ["hello"]
     assert state["resources"]["glue/databases"]["db"]["input"] == {"Name": "db", "Description": "for tests"}
     assert "content" not in own.aws.state()["objects"]["models"]["k"]
