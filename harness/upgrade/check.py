@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,8 @@ from harness.upgrade.sides import Scenarios, Side, SideRun, run_side
 from harness.version import own_version
 
 ServicesOf = Callable[[Side], ServiceSession]
+NOT_STARTED = re.compile(r"(\w+\.)*(EngineError|ImageError|ServiceError|SettingsError): ")
+"""A failure of a scenario whose services or Airflow could not be started."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
             sections=sections,
             not_comparable="; ".join(failures),
         )
-    baseline, candidate = (read_side([run.evidence]) for run in runs)
+    baseline, candidate = (read_side([run.evidence], every_shard=False) for run in runs)
     unstable = learn_unstable(plan, baseline, observed.again)
     compared = compare_sides(
         baseline, candidate, None, plan.accepted, unstable, more=as_differences(observed.migration)
@@ -157,20 +160,24 @@ def learn_unstable(plan: Plan, baseline: Evidence, again: SideRun | None) -> Uns
     """Return what differs between the baseline and its repeat, else what an earlier check of it has learned."""
     if again is None or again.failed:
         return read_unstable(plan.evidence, frozenset(baseline.scenarios))
-    unstable = find_unstable(baseline, read_side([again.evidence]))
+    unstable = find_unstable(baseline, read_side([again.evidence], every_shard=False))
     write_unstable(plan.evidence, unstable)
     return unstable
 
 
 def explain_nothing(run: SideRun) -> str | None:
-    """Return why no scenario of the baseline ran a DAG, if so: then nothing can be a regression."""
-    if run.side.name == "candidate":
-        return None
-    scenarios = read_side([run.evidence]).scenarios.values()
+    """Return why no scenario of the side ran a DAG, if so: then nothing can be a regression.
+
+    On the candidate only what could not be started counts, because a test that fails before its run is a regression.
+    """
+    scenarios = read_side([run.evidence], every_shard=False).scenarios.values()
     if any(one.outcome == "passed" or one.runs for one in scenarios):
         return None
     reasons = [(one.failure or one.reason or "").strip().splitlines() for one in scenarios]
-    return f"no scenario ran a DAG: {next((lines[0] for lines in reasons if lines), 'it has no scenario')}"
+    firsts = [lines[0] for lines in reasons if lines]
+    if run.side.name == "candidate" and not (firsts and all(map(NOT_STARTED.match, firsts))):
+        return None
+    return f"no scenario ran a DAG: {firsts[0] if firsts else 'it has no scenario'}"
 
 
 def read_versions(evidence: Path) -> Versions:
@@ -187,6 +194,6 @@ def settings_of(side: Side, settings: Settings) -> Settings:
 def summarise(run: SideRun) -> SideSummary:
     """Return the summary of a side that may have failed before it left evidence."""
     try:
-        return read_side([run.evidence]).summary()
+        return read_side([run.evidence], every_shard=False).summary()
     except HarnessError:
         return SideSummary(label=str(run.evidence), versions=Versions(harness=own_version()), scenarios=0)
