@@ -39,6 +39,10 @@ def test_real_logs_of_both_lines_have_equal_warnings(line: str) -> None:
             ("old", "RemovedInAirflow3Warning", "site-packages/airflow/x.py", 22),
         ),
         (
+            "/opt/packages/airflow/x.py:22 RemovedInAirflow3Warning: old",
+            ("old", "RemovedInAirflow3Warning", "site-packages/airflow/x.py", 22),
+        ),
+        (
             "[2026-11-23T09:36:41.004+0000] {warnings.py:109} WARNING - /project/dags/a/b.py:3: FutureWarning: soon",
             ("soon", "FutureWarning", "a/b.py", 3),
         ),

@@ -91,8 +91,11 @@ class _Session:
     scenarios: list[ScenarioDocument] = field(default_factory=list)
 
 
-def read_side(paths: Sequence[Path]) -> Side:
-    """Return the evidence of a side. Raises NotComparableError, one line with the file and what to do."""
+def read_side(paths: Sequence[Path], every_shard: bool = True) -> Side:
+    """Return the evidence of a side. Raises NotComparableError, one line with the file and what to do.
+
+    `every_shard`: refuse a side of which a shard is missing.
+    """
     sessions = [session for path in paths for session in _read_sessions(path)]
     label = ", ".join(map(str, paths))
     if not sessions:
@@ -107,7 +110,8 @@ def read_side(paths: Sequence[Path]) -> Side:
                 )
             documents[scenario.scenario] = scenario
     known = tuple(_session_of(session) for session in sessions)
-    _check_shards(label, known)
+    if every_shard:
+        _check_shards(label, known)
     collected = sorted({name for session in known for name in session.scenarios} - documents.keys())
     folders = [session.folder for session in sessions if session.folder is not None]
     upgrades = [session.upgrade for session in sessions if session.upgrade is not None]

@@ -89,7 +89,10 @@ def _parse_structured(lines: Sequence[str]) -> WarningDocument:
 
 
 def _relative(file: str, dags_folder: Path) -> str:
-    """Return the file relative to the dags folder, or from `site-packages` on; else unchanged."""
+    """Return the file relative to the dags folder, or from `site-packages` on; else unchanged.
+
+    The harness's own image of Airflow has its packages in /opt/packages.
+    """
     if Path(file).is_relative_to(dags_folder):
         return str(Path(file).relative_to(dags_folder))
-    return re.sub(r"^.*/(?=(?:site|dist)-packages/)", "", file)
+    return re.sub(r"^.*/(?=(?:site|dist)-packages/)", "", re.sub(r"^/opt/packages/", "/site-packages/", file))

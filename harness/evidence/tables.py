@@ -119,7 +119,7 @@ def _read_evidence(connection: psycopg.Connection, database: str, table: str) ->
         digest = connection.execute(sql.SQL(REST).format(chosen, target, order, len(rows))).fetchone()
     except psycopg.errors.QueryCanceled:  # statement_timeout
         digest = None
-    return TableRows(rows, total, truncated=True, rest_digest=digest and digest[0])
+    return TableRows(rows, total, truncated=True, rest_digest=digest[0] if digest else None)
 
 
 def _find_columns(

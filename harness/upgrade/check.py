@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,8 @@ from harness.upgrade.sides import Scenarios, Side, SideRun, run_side
 from harness.version import own_version
 
 ServicesOf = Callable[[Side], ServiceSession]
+NOT_STARTED = re.compile(r"(\w+\.)*(EngineError|ImageError|ServiceError|SettingsError): ")
+"""A failure of a scenario whose services or Airflow could not be started."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +162,8 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
     runs = (observed.baseline, observed.candidate)
     if not any(run.failed for run in runs):
         keep_findings(observed, sections)
-    baseline, candidate = (read_evidence(run) for run in runs)
-    reasons = (runs[0].failed or explain_nothing(baseline), runs[1].failed)
+    baseline, candidate = sides = tuple(read_evidence(run) for run in runs)
+    reasons = [run.failed or explain_nothing(run.side, side) for run, side in zip(runs, sides, strict=True)]
     failures = [f"{run.side.title}: {reason}" for run, reason in zip(runs, reasons, strict=True) if reason]
     if failures or baseline is None or candidate is None:
         deprecations = not_done(DEPRECATIONS, str(reasons[0]))
@@ -173,7 +176,7 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
             not_comparable="; ".join(failures),
         )
     again = observed.again
-    repeat = read_side([again.evidence]) if again and not again.failed else None
+    repeat = read_side([again.evidence], every_shard=False) if again and not again.failed else None
     return compare_sides(baseline, candidate, None, plan.accepted, learn_unstable(baseline, repeat))
 
 
@@ -191,20 +194,26 @@ def keep_findings(observed: Observed, sections: tuple[Section, ...]) -> None:
 def read_evidence(run: SideRun) -> Evidence | None:
     """Return the evidence of a side; None if the side failed before it left any."""
     try:
-        return read_side([run.evidence])
+        return read_side([run.evidence], every_shard=False)
     except HarnessError:
         if run.failed:
             return None
         raise
 
 
-def explain_nothing(baseline: Evidence | None) -> str | None:
-    """Return why no scenario of the baseline ran a DAG, if so: then nothing can be a regression."""
-    scenarios = baseline.scenarios.values() if baseline else ()
+def explain_nothing(side: Side, evidence: Evidence | None) -> str | None:
+    """Return why no scenario of the side ran a DAG, if so: then nothing can be a regression.
+
+    On the candidate only what could not be started counts, because a test that fails before its run is a regression.
+    """
+    scenarios = evidence.scenarios.values() if evidence else ()
     if any(one.outcome == "passed" or one.runs for one in scenarios):
         return None
     reasons = [(one.failure or one.reason or "").strip().splitlines() for one in scenarios]
-    return f"no scenario ran a DAG: {next((lines[0] for lines in reasons if lines), 'it has no scenario')}"
+    firsts = [lines[0] for lines in reasons if lines]
+    if side.name == "candidate" and not (firsts and all(map(NOT_STARTED.match, firsts))):
+        return None
+    return f"no scenario ran a DAG: {firsts[0] if firsts else 'it has no scenario'}"
 
 
 def read_versions(evidence: Path) -> Versions:

@@ -32,7 +32,7 @@ def run_matrix(
                 side = prepare(combination, settings, progress)
                 left_out = [f"--deselect={scenario}" for scenario in combination.without]
                 run = run_side(side, scenarios, folder / name, services_of(side), progress, name, left_out)
-                evidence: Evidence | str = run.failed or read_side([run.evidence])
+                evidence: Evidence | str = run.failed or read_side([run.evidence], every_shard=False)
             except HarnessError as error:
                 evidence = str(error)
             columns.append(make_column(name, combination.to, combination.without, evidence, first))

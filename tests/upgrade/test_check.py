@@ -47,13 +47,15 @@ def ran() -> list[str]:
 def check_with(monkeypatch: pytest.MonkeyPatch, ran: list[str]) -> Check:
     """A check in which each session leaves the given evidence."""
 
-    def check_sides(plan: Plan, documents: Mapping[str, ScenarioDocument]) -> Comparison:
+    def check_sides(
+        plan: Plan, documents: Mapping[str, ScenarioDocument], shard: tuple[int, int] | None = None
+    ) -> Comparison:
         def write_evidence(side: Side, _scenarios: Scenarios, folder: Path, *_: object) -> SideRun:
             ran.append(folder.name)
             if side.failed:
                 return SideRun(side, folder, side.failed)
             airflow = {"a": "2.11.2", "b": "3.3.2"}[folder.name[0]]
-            evidence(folder, documents[folder.name], versions=versions(airflow=airflow))
+            evidence(folder, documents[folder.name], versions=versions(airflow=airflow), shard=shard)
             return SideRun(side, folder)
 
         monkeypatch.setattr(check, "run_side", write_evidence)
@@ -182,9 +184,8 @@ def test_a_baseline_of_which_nothing_ran_is_not_comparable(plan: Plan, check_wit
 
     compared = check_with(replace(plan, repeat=False), {"a": nothing, "b": nothing})
 
-    assert compared.not_comparable == (
-        "side A (baseline): no scenario ran a DAG: EngineError: no Docker engine answers"
-    )
+    why = "no scenario ran a DAG: EngineError: no Docker engine answers"
+    assert compared.not_comparable == f"side A (baseline): {why}; side B (candidate): {why}"
     assert exit_code(compared) == 2
 
 
@@ -222,3 +223,22 @@ def test_compare_judges_the_evidence_of_a_check_as_the_check_did(
     assert any(section.rows for section in again.sections if "deprecations" in section.title)
     assert again == compared
     assert 'field = "metadata.migration"' in Path("accepted.toml").read_text()
+
+
+@pytest.mark.parametrize(("failure", "code"), [("ImageError: nowhere can't be reached", 2), ("ValueError: 1", 1)])
+def test_a_candidate_that_can_not_be_started_is_not_comparable(
+    plan: Plan, check_with: Check, failure: str, code: int
+) -> None:
+    failed = scenario(outcome="failed", failure=failure)
+
+    compared = check_with(replace(plan, repeat=False), {"a": PASSED, "b": failed})
+
+    assert exit_code(compared) == code
+    reason = "side B (candidate): no scenario ran a DAG: ImageError: nowhere can't be reached"
+    assert compared.not_comparable == (reason if code == 2 else None)
+
+
+def test_a_shard_is_checked_alone(plan: Plan, check_with: Check) -> None:
+    compared = check_with(plan, {"a": PASSED, "b": PASSED, "a-repeat": PASSED}, shard=(1, 2))
+
+    assert exit_code(compared) == 0
