@@ -68,14 +68,14 @@ def check_wanted(wanted: Wanted, settings: Settings) -> None:
         if image not in known:
             raise SettingsError(f"target {image}={reference}: there is no image {image!r}: use {', '.join(known)}")
     airflow = {AIRFLOW: wanted.airflow_image} if wanted.airflow_image else {}
+    overrides = {**settings.image_overrides, **wanted.images, **airflow}
+    load_catalogue(settings.model_copy(update={"image_overrides": overrides}))
     images = {**{f"{name}-image": reference for name, reference in airflow.items()}, **wanted.images}
     if images and stack_kind(settings) == "embedded":
         image, reference = next(iter(images.items()))
         raise SettingsError(
             f"target {image}={reference}: the embedded stack uses no images: start an engine, or use --stack containers"
         )
-    overrides = {**settings.image_overrides, **wanted.images, **airflow}
-    load_catalogue(settings.model_copy(update={"image_overrides": overrides}))
     if python := wanted.airflow_python:
         try:
             find_environment(python)

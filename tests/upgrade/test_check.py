@@ -98,9 +98,9 @@ def test_the_evidence_of_each_session_is_read_once(
 ) -> None:
     read: list[str] = []
 
-    def record(paths: Sequence[Path]) -> Evidence:
+    def record(paths: Sequence[Path], every_shard: bool) -> Evidence:
         read.extend(path.name for path in paths)
-        return read_side(paths)
+        return read_side(paths, every_shard)
 
     monkeypatch.setattr(check, "read_side", record)
     check_with(plan, {"a": PASSED, "b": PASSED, "a-repeat": PASSED})
