@@ -1,9 +1,8 @@
-"""Compare two sides: every difference with its verdict, and what was not exercised."""
+"""Compare two sides: every difference with its verdict."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -12,16 +11,17 @@ from harness.compare.causes import fold_causes, fold_import_errors
 from harness.compare.change import Change, both, count
 from harness.compare.deprecations import list_deprecations
 from harness.compare.limits import LIMITS
-from harness.compare.model import FOLDER, Comparison, Difference, NotExercised, Section, Service
+from harness.compare.model import FOLDER, Comparison, Difference, Section, Service
+from harness.compare.not_exercised import knows_dags, list_not_exercised
+from harness.compare.notes import list_notes
 from harness.compare.read import Side
 from harness.compare.runs import (
-    NEVER_STARTED,
+    Runs,
     compare_runs,
     compare_schedules,
     compare_warnings,
-    differs_in_order,
-    find_scheduled,
-    format_interval,
+    name_runs,
+    pair_runs,
 )
 from harness.compare.unstable import (
     UnstableField,
@@ -34,18 +34,12 @@ from harness.compare.unstable import (
     without_positions,
     write_unstable,
 )
-from harness.compare.values import count_nouns, keep, show
+from harness.compare.values import keep, show
 from harness.compare.verdicts import ABSENT, NOT_RUN, Verdict, find_rule
 from harness.errors import NotComparableError
 from harness.evidence.document import FolderDocument, RunDocument, ScenarioDocument
 
-NO_REPEAT: Final = (
-    "no unstable fields are known, because there is no second run of the baseline: a field that differs in every run "
-    "is shown as changed"
-)
 SERVICES: Final[Mapping[str, Service]] = {"objects": "minio", "aws": "aws"}
-Runs = dict[str, RunDocument]
-"""The runs of a scenario by their names: `DAG DATE`, and ` (2)` for the second run of the same DAG and date."""
 
 
 def compare_sides(
@@ -88,8 +82,8 @@ def compare_sides(
         sections=tuple(_list_sections(baseline, candidate)),
         differences=tuple(judged),
         problems=problems,
-        notes=(*_list_notes(baseline, candidate, common, unstable), *of_entries),
-        not_exercised=_list_not_exercised(baseline, candidate),
+        notes=(*list_notes(baseline, candidate, common, unstable), *of_entries),
+        not_exercised=list_not_exercised(baseline, candidate),
         limits=LIMITS,
     )
 
@@ -97,17 +91,13 @@ def compare_sides(
 def _list_compared(baseline: Side, candidate: Side, common: Sequence[str]) -> dict[str, Collection[str]]:
     """Return the runs that both sides have, by scenario, without scenarios that a side did not run."""
     compared: dict[str, Collection[str]] = {}
-    if _knows_dags(baseline) and _knows_dags(candidate):
+    if knows_dags(baseline) and knows_dags(candidate):
         compared[FOLDER] = ()
     for name in common:
         old, new = baseline.scenarios[name], candidate.scenarios[name]
         if NOT_RUN not in (old.outcome, new.outcome):
             compared[name] = name_runs(old).keys() & name_runs(new).keys()
     return compared
-
-
-def _knows_dags(side: Side) -> bool:
-    return side.folder is not None and not side.folder.incomplete
 
 
 def _list_sections(baseline: Side, candidate: Side) -> Iterator[Section]:
@@ -119,18 +109,6 @@ def _list_sections(baseline: Side, candidate: Side) -> Iterator[Section]:
 
 def _all_scenarios(side: Side) -> set[str]:
     return {*side.scenarios, *side.without_evidence}
-
-
-def name_runs(document: ScenarioDocument) -> Runs:
-    runs: Runs = {}
-    for run in document.runs:
-        name = base = f"{run.dag_id} {run.date}"
-        number = 1
-        while name in runs:
-            number += 1
-            name = f"{base} ({number})"
-        runs[name] = run
-    return runs
 
 
 def _compare_scenario(name: str, baseline: Side, candidate: Side, index: UnstableIndex) -> list[Difference]:
@@ -295,7 +273,7 @@ def find_unstable(baseline: Side, repeat: Side) -> UnstableFields:
     names = tuple(
         UnstableNames(scenario=scenario, run=run, container=container, pattern=pattern)
         for scenario in common
-        for run, old, new in _pair_runs(baseline.scenarios[scenario], repeat.scenarios[scenario])
+        for run, old, new in pair_runs(baseline.scenarios[scenario], repeat.scenarios[scenario])
         for container, pattern in find_unstable_names(old, new)
     )
     index = index_fields(UnstableFields(names=names))
@@ -328,12 +306,6 @@ def learn_unstable(baseline: Side, repeat: Side | None) -> UnstableFields | None
     return unstable
 
 
-def _pair_runs(old: ScenarioDocument, new: ScenarioDocument) -> Iterator[tuple[str, RunDocument, RunDocument]]:
-    runs, new_runs = name_runs(old), name_runs(new)
-    for name in runs.keys() & new_runs.keys():
-        yield name, runs[name], new_runs[name]
-
-
 def _unstable_differences(
     unstable: UnstableFields | None, found: Sequence[Difference], common: Sequence[str]
 ) -> Iterator[Difference]:
@@ -362,85 +334,3 @@ def _unstable_differences(
                 scenario=scenario, run=run, service=service, field=name, verdict="unstable", fails=False, message=text,
                 filtered=True, alike=f"{name} {text}", above=name.rpartition(".")[0],
             )  # fmt: skip
-
-
-def _list_notes(
-    baseline: Side, candidate: Side, common: Sequence[str], unstable: UnstableFields | None
-) -> Iterator[str]:
-    if unstable is None:
-        yield NO_REPEAT
-    else:
-        unknown = [name for name in common if name not in unstable.scenarios]
-        if unknown:
-            have = "has" if len(unknown) == 1 else "have"
-            number = count_nouns(len(unknown), "scenario")
-            yield f"{number} {have} no second run of the baseline, among them {unknown[0]}"
-        yield from (
-            f"not filtered, although it differs between two runs of the baseline: {one}" for one in unstable.flaky
-        )
-    for word, side in (("baseline", baseline), ("candidate", candidate)):
-        if side.folder is None:
-            yield f"the {word} has no list of its DAGs, so DAGs, import errors and schedules were not compared"
-        incomplete = (
-            *(side.folder.incomplete if side.folder else ()),
-            *(one for each in side.sessions for one in each.incomplete),
-        )
-        yield from (f"the {word} is incomplete: {reason}" for reason in dict.fromkeys(incomplete))
-    skipped = [
-        name for name in common if all(side.scenarios[name].outcome == NOT_RUN for side in (baseline, candidate))
-    ]
-    yield from (
-        f"not run on both sides: {name}: {baseline.scenarios[name].reason or 'no reason given'}" for name in skipped
-    )
-    yield from _list_intervals(baseline, candidate, common)
-    for name in common:
-        for run, old, new in _pair_runs(baseline.scenarios[name], candidate.scenarios[name]):
-            if differs_in_order(old, new):
-                yield f"tasks started in another order (not judged): {name}: {run}: {', '.join(new.order)}"
-
-
-def _list_intervals(baseline: Side, candidate: Side, common: Sequence[str]) -> Iterator[str]:
-    """Yield a line for each DAG to which `dags test` gave another interval than a scheduler gives for the same date."""
-    lines: dict[tuple[str, str], str] = {}
-    for word, side in (("baseline", baseline), ("candidate", candidate)):
-        for name in common:
-            for run in side.scenarios[name].runs:
-                scheduled = find_scheduled(run)
-                if scheduled is not None and run.interval is not None and scheduled != run.interval:
-                    lines.setdefault(
-                        (word, run.dag_id),
-                        f"on the {word}, `dags test` gave {run.dag_id} for {run.interval.logical_date} the interval "
-                        f"{format_interval(run.interval)}, and a scheduler gives {format_interval(scheduled)}",
-                    )
-    yield from lines.values()
-
-
-def _list_not_exercised(baseline: Side, candidate: Side) -> tuple[NotExercised, ...] | None:
-    """Return what no scenario executed on both sides; None if that is not known."""
-    found = tuple(find_not_exercised(baseline, candidate))
-    return found if found or (_knows_dags(baseline) and _knows_dags(candidate)) else None
-
-
-def find_not_exercised(baseline: Side, candidate: Side) -> Iterator[NotExercised]:
-    """Yield the DAGs and tasks of the dags folders that no scenario executed on both sides."""
-    defined: dict[str, set[str]] = {}
-    for side in (baseline, candidate):
-        for dag, tasks in (side.folder.tasks if side.folder else {}).items():
-            defined.setdefault(dag, set()).update(tasks)
-    executed = [_list_executed(side) for side in (baseline, candidate)]
-    for dag in sorted(defined):
-        if not all(dag in side for side in executed):
-            yield NotExercised(dag_id=dag, whole=True)
-            continue
-        left = sorted(task for task in defined[dag] if not all(task in side[dag] for side in executed))
-        if left:
-            yield NotExercised(dag_id=dag, tasks=tuple(left))
-
-
-def _list_executed(side: Side) -> Mapping[str, set[str]]:
-    executed: dict[str, set[str]] = {}
-    for scenario in side.scenarios.values():
-        for run in scenario.runs:
-            tasks = (re.sub(r"\[\d+\]$", "", task) for task, one in run.tasks.items() if one.state not in NEVER_STARTED)
-            executed.setdefault(run.dag_id, set()).update(tasks)
-    return executed

@@ -21,6 +21,7 @@ from harness.evidence.document import (
     Interval,
     ObjectDocument,
     RunDocument,
+    ScenarioDocument,
     Schedule,
     SidecarDocument,
     TaskDocument,
@@ -29,6 +30,8 @@ from harness.evidence.document import (
 
 NamePatterns = Callable[[str], Sequence[str]]
 """Field of a container, such as `objects.data` -> patterns of its unstable names."""
+Runs = dict[str, RunDocument]
+"""The runs of a scenario by their names: `DAG DATE`, and ` (2)` for the second run of the same DAG and date."""
 NEVER_STARTED: Final = (None, "upstream_failed", "skipped", "removed", "scheduled", "queued")
 """States of a task that has not been executed, so its tries and rendered fields say nothing."""
 
@@ -357,3 +360,22 @@ def compare_warnings(
 def differs_in_order(before: RunDocument, after: RunDocument) -> bool:
     """Return whether the same tasks started in another order."""
     return before.order != after.order and Counter(before.order) == Counter(after.order)
+
+
+def name_runs(document: ScenarioDocument) -> Runs:
+    """Return the runs of a scenario by their names."""
+    runs: Runs = {}
+    for run in document.runs:
+        name = base = f"{run.dag_id} {run.date}"
+        number = 1
+        while name in runs:
+            number += 1
+            name = f"{base} ({number})"
+        runs[name] = run
+    return runs
+
+
+def pair_runs(old: ScenarioDocument, new: ScenarioDocument) -> Iterator[tuple[str, RunDocument, RunDocument]]:
+    """Yield name and documents of each run that both have."""
+    new_runs = name_runs(new)
+    yield from ((name, run, new_runs[name]) for name, run in name_runs(old).items() if name in new_runs)
