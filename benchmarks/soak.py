@@ -1,6 +1,6 @@
 """The soak test: run the same scenarios in many workers, repeatedly.
 
-`python -m benchmarks.soak --workers 8 --times 20`. Every pass is a new pytest that must pass with the same results as
+`python -m benchmarks.soak --workers 8 --times 10`. Every pass is a new pytest that must pass with the same results as
 the first one. Passes reuse their stacks (`--reuse`), and every FRESH passes all stacks are removed, which tests both
 ways. After every pass the engine may have one Postgres and, for each worker, one of each other service; after a removal
 none. No run, except the first one of each worker, may take SLOW times the median of its DAG, even
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 if every pass equals the first, else print the difference and return 1."""
     parser = argparse.ArgumentParser(prog="benchmarks.soak", description=__doc__)
     parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--runner", choices=("warm", "process"), default="warm")
     parser.add_argument("--busy", type=int, default=0, metavar="N", help="loops at full CPU beside the workers")
     chosen = parser.parse_args(arguments)

@@ -159,6 +159,7 @@ class OwnPlugin(AirflowPlugin):
 """
 
 
+@pytest.mark.at_length  # a host of its own
 def test_a_changed_timetable_of_a_plugin_takes_effect(warm: Runs, tmp_path: Path) -> None:
     folder = tmp_path / "plugins"
     folder.mkdir()
