@@ -13,6 +13,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import combinations, count, islice
 from pathlib import Path
@@ -42,17 +43,19 @@ def main() -> int:
     parser.add_argument("-n", dest="workers", default="2")
     chosen = parser.parse_args()
     python, results = chosen.airflow_python.absolute(), chosen.folder.absolute()
-    with tempfile.TemporaryDirectory() as temporary, share_services(ROOT) as services_of, show_progress() as progress:
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as services, show_progress() as progress:
         side = Side("A", "baseline", python)
         examples = write_examples(python, Path(temporary))
         what = {"chapter": Scenarios(ROOT, CHAPTER), "examples": examples}
         what = {name: what[name] for name in chosen.only or what}
+        # A side finds the services by the folder of its project.
+        shared = {name: services.enter_context(share_services(each.root))(side) for name, each in what.items()}
         for number in range(count_sessions(chosen.pairs)):
             for name, each in what.items():
                 scenarios = replace(each, arguments=(*each.arguments, "-n", chosen.workers))
                 folder = results / name / str(number)
                 folder.mkdir(parents=True, exist_ok=True)
-                run = run_side(side, scenarios, folder, services_of(side), progress, f"{name}, session {number + 1}")
+                run = run_side(side, scenarios, folder, shared[name], progress, f"{name}, session {number + 1}")
                 if run.failed:
                     print(f"{name}, session {number + 1}: {run.failed}", file=sys.stderr)
                     return 2
@@ -65,8 +68,7 @@ def write_examples(python: Path, project: Path) -> Scenarios:
     """Write a project with Airflow's example DAGs and their plugins; return its scenarios."""
     (project / "pyproject.toml").write_text("[tool.harness]\n")
     dags = copy_examples(find_environment(python), project / "dags")
-    if (dags / "plugins").is_dir():
-        (dags / "plugins").rename(project / "plugins")
+    (dags / "plugins").rename(project / "plugins")
     (project / "scenarios").mkdir()
     return write_scenarios(EXAMPLES, DATE, project / "scenarios", project)
 

@@ -13,6 +13,8 @@ from harness.airflow.environments import AirflowEnvironment
 
 DATE = "2026-03-02"
 PACKAGES = ("airflow/example_dags", "airflow/providers/standard/example_dags")
+PLUGINS = ("decreasing_priority_weight_strategy", "workday")
+"""Without them `airflow dags test` of Airflow 3 can't serialize two DAGs, and then runs none."""
 ON_BOTH_LINES = [
     "example_bash_operator",
     "example_branch_datetime_operator",
@@ -61,8 +63,17 @@ ONLY_IN_AIRFLOW_2 = ["dataset_consumes_1", "dataset_produces_1", "dataset_with_e
 
 
 def copy_examples(airflow: AirflowEnvironment, folder: Path) -> Path:
-    """Copy the examples of the Airflow environment to `folder`, a dags folder; return it."""
+    """Copy the examples of the Airflow environment to `folder`, a dags folder; return it.
+
+    Its folder `plugins` imports their plugins from Airflow, because the DAGs name the classes by that module.
+    """
+    plugins: set[str] = set()
     for package in PACKAGES if airflow.major >= 3 else PACKAGES[:1]:
         (source,) = [path for root in airflow.folders if (path := Path(root) / package).is_dir()]
-        shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "plugins"))
+        if (source / "plugins").is_dir():
+            plugins.update(file.stem for file in (source / "plugins").iterdir() if file.stem in PLUGINS)
+    (folder / "plugins").mkdir()
+    imports = (f"from airflow.example_dags.plugins.{name} import *\n" for name in sorted(plugins))
+    (folder / "plugins" / "examples.py").write_text("".join(imports))
     return folder
