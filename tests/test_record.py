@@ -259,6 +259,13 @@ def test_times_far_from_today_are_data() -> None:
     assert normalise("2026-99-99T00:00:00") == "2026-99-99T00:00:00"
 
 
+def test_the_tasks_that_a_branch_skipped_are_in_order() -> None:
+    """Airflow makes the XCom's list from a set."""
+    xcoms = {("b", "skipmixin_key"): {"skipped": ["z", "a"]}, ("b", "return_value"): {"skipped": ["z", "a"]}}
+    document = build(replace(RUN, xcoms=xcoms)).run
+    assert document.xcoms["b"] == {"skipmixin_key": {"skipped": ["a", "z"]}, "return_value": {"skipped": ["z", "a"]}}
+
+
 def test_numbers_that_json_lacks_are_texts() -> None:
     numbers = [float("nan"), float("inf"), -float("inf"), {"a": float("nan")}]
     document = build(replace(RUN, xcoms={("b", "return_value"): numbers})).run

@@ -31,6 +31,8 @@ from harness.run import Run, json_value
 from harness.shown_text import show_values
 
 Text = Callable[[str], str]
+SKIPPED = "skipmixin_key"
+"""The XCom in which Airflow keeps what a branch skipped or followed: a list that it makes from a set."""
 LONGEST_EXCEPTION = 1000
 """Characters of a task's exception that are kept."""
 SAGEMAKER = ("training_jobs", "models", "endpoint_configs", "endpoints")
@@ -179,7 +181,10 @@ def _list_exceptions(run: Run, normalise: Normaliser) -> Iterator[tuple[str, str
 def _nest_xcoms(run: Run, normalise: Normaliser) -> dict[str, dict[str, Any]]:
     nested: dict[str, dict[str, Any]] = {}
     for (task_id, key), value in sorted(run.xcoms.items()):
-        nested.setdefault(task_id, {})[key] = normalise.value(json_value(value))
+        json_of = json_value(value)
+        if key == SKIPPED and isinstance(json_of, dict):
+            json_of = {name: sorted(ids) if isinstance(ids, list) else ids for name, ids in json_of.items()}
+        nested.setdefault(task_id, {})[key] = normalise.value(json_of)
     return nested
 
 
