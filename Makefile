@@ -89,9 +89,9 @@ bench-gate: images airflow-3.3 airflow-2.11 ## compare the quick rows' ratios wi
 	@$(BIN)/python -m benchmarks --quick --json $(QUICK)
 	@$(BIN)/python -m benchmarks gate $(QUICK)
 
-soak: images airflow-3.3 ## repeat scenarios in eight workers, ten times, and five times beside two busy loops
+soak: images airflow-3.3 ## repeat scenarios in eight workers, ten times, and three times beside two busy loops
 	@$(BIN)/python -m benchmarks.soak --workers 8 --times 10
-	@$(BIN)/python -m benchmarks.soak --workers 8 --times 5 --busy 2
+	@$(BIN)/python -m benchmarks.soak --workers 8 --times 3 --busy 2
 
 soak-ci: images airflow-3.3
 	@$(BIN)/python -m benchmarks.soak --workers 4 --times 2
