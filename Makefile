@@ -33,8 +33,10 @@ help: ## list the targets
 scenarios: airflow-3.3 ## run every scenario, with a table at the end
 	@$(BIN)/python -m harness images --for-stack
 	@$(call scenarios,3.3) $(ARGS)
-scenarios = $(call on,$(1)) -m pytest scenarios -n $(WORKERS) --junitxml=$(JUNIT)/scenarios$(2)-airflow-$(1).xml \
+scenarios = $(call on,$(1)) -m pytest scenarios -n $(WORKERS) $(HANGS) --junitxml=$(JUNIT)/scenarios$(2)-airflow-$(1).xml \
     --harness-evidence=$(EVIDENCE)/$(1)$(2)
+# A test that hangs fails with the stacks of all threads.
+HANGS := --timeout 600
 on = HARNESS_AIRFLOW_PYTHON=$(CURDIR)/.harness/airflow/$(1)/bin/python $(BIN)/python
 
 test: test-engine lint actionlint types unit equal folders soak-ci bench-gate ## run the whole test suite, on both Airflow lines
@@ -51,7 +53,7 @@ equal-whole: ## the same, including slow scenarios
 
 # `make unit` runs these on the first line.
 folders: images airflow-2.11 ## test DAG folders of other styles, waits and state before a run, on the second Airflow line
-	@$(call on,2.11) -m pytest -q tests/legacy tests/both_lines --harness-stack embedded --junitxml=$(JUNIT)/folders-airflow-2.11.xml $(ARGS)
+	@$(call on,2.11) -m pytest -q tests/legacy tests/both_lines $(HANGS) --harness-stack embedded --junitxml=$(JUNIT)/folders-airflow-2.11.xml $(ARGS)
 
 # The scenarios that need no engine. Their evidence is not compared, because the embedded stack has a different S3 store.
 embedded: airflow-3.3 ## run scenarios on the embedded stack
@@ -75,7 +77,7 @@ types: venv ## check types with mypy
 	@$(BIN)/mypy
 
 unit: images airflow-3.3 airflow-2.11 chromium ## run the harness's own tests
-	@$(BIN)/python -m pytest tests -n $(WORKERS) --junitxml=$(JUNIT)/unit.xml -m "$(LEFT_OUT)" $(ARGS)
+	@$(BIN)/python -m pytest tests -n $(WORKERS) $(HANGS) --junitxml=$(JUNIT)/unit.xml -m "$(LEFT_OUT)" $(ARGS)
 unit-whole: ## the same, including slow tests
 	@$(MAKE) --no-print-directory unit LEFT_OUT=
 
@@ -111,7 +113,7 @@ lines: ## the same on the Airflow lines that CI leaves out
 examples: images airflow-3.3 airflow-2.11 ## run Airflow's example DAGs with both runners, and compare the bare command
 	@for line in 3.3 2.11; do \
 	    HARNESS_AIRFLOW_PYTHON=$(CURDIR)/.harness/airflow/$$line/bin/python $(BIN)/python -m pytest -q \
-	        tests/airflow_examples -n $(WORKERS) --harness-runner warm --harness-stack embedded \
+	        tests/airflow_examples -n $(WORKERS) $(HANGS) --harness-runner warm --harness-stack embedded \
 	        --junitxml=$(JUNIT)/examples-airflow-$$line.xml $(ARGS) || exit; \
 	done
 

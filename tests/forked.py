@@ -23,6 +23,7 @@ def call_in_fork(
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process = os.fork()
         if process == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # pytest-timeout has set a handler
             signal.alarm(timeout)
             _call(command[1:], folder, env, out, err)
         code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
