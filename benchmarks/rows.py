@@ -4,7 +4,7 @@
 the gate skips. The gate's rows catch most regressions at the lowest cost: the clone (4) and both ways into a warm host
 (2, 3), with one bare command a turn. The gate skips rows that need another environment (2.11, in-a-box), rows that
 repeat another row at length or run all scenarios (1, 7, 9, 15, 17), rows without a goal or with one in seconds (5, 6,
-12, 13, 14, 16), and rows that two minutes on two shared cores can't resolve (8, 11).
+8, 12, 13, 14, 16), and a row that two minutes on two shared cores can't resolve (11).
 """
 
 from __future__ import annotations

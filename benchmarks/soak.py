@@ -1,10 +1,10 @@
 """The soak test: run the same scenarios in many workers, repeatedly.
 
 `python -m benchmarks.soak --workers 8 --times 10`. Every pass is a new pytest that must pass with the same results as
-the first one. Passes reuse their stacks (`--reuse`), and every FRESH passes all stacks are removed, which tests both
-ways. After every pass the engine may have one Postgres and, for each worker, one of each other service; after a removal
-none. No run, except the first one of each worker, may take SLOW times the median of its DAG, even
-with `--busy N` loops at full CPU beside it.
+the first one. Passes reuse their stacks (`--harness-reuse`), and after every third pass and the last one all stacks are
+removed, so that passes begin with and without services. After every pass the engine may have one Postgres and, for each
+worker, one of each other service; after a removal none. No run, except the first one of each worker, may take SLOW
+times the median of its DAG, even with `--busy N` loops at full CPU beside it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks.figures import BenchmarkError
 from benchmarks.kept import down
 from harness.engine import LABEL_ROLE, LABEL_SESSION, connect
 
-FRESH = 10
+FRESH = 3
 SLOW = 10.0
 KEPT_ONCE = ("postgres",)
 KEPT_FOR_EACH_WORKER = ("minio", "aws", "relay", "labelling-proxy")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import inner
 from benchmarks.cores import second_core
-from benchmarks.figures import Goal, Line
+from benchmarks.figures import Line
 from benchmarks.kept import down
 from benchmarks.scenarios import copy_of_checkout, without_waiting
 
@@ -50,6 +50,5 @@ def _line(key: str, what: str, folder: Path, tests: list[str], more: Mapping[str
         unit="scenarios/s",
         ours=tuple(speeds["2"]),
         against=tuple(speeds["0"]),
-        goal=Goal(1.7, at_least=True),
         note="the whole pytest from a shell prompt, services and hosts up, not for the first time",
     )

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         running_container,
     )
     from harness.services.local_http import LOCAL
-    from harness.services.sidecars import Sidecar
+    from harness.services.sidecars import ContainerPastRelay, Sidecar
     from harness.services.stack import Stack
     from harness.settings import Settings
     from harness.world import World
@@ -76,7 +76,7 @@ _FROM = {
         "running_container",
     ),
     "harness.services.local_http": ("LOCAL",),
-    "harness.services.sidecars": ("Sidecar",),
+    "harness.services.sidecars": ("ContainerPastRelay", "Sidecar"),
     "harness.services.stack": ("Stack",),
     "harness.settings": ("Settings",),
     "harness.world": ("World",),
@@ -89,6 +89,7 @@ __all__ = [
     "AirflowEnvironment",
     "AwsState",
     "CappedWait",
+    "ContainerPastRelay",
     "ContainerResult",
     "EarlierRun",
     "EngineError",

@@ -306,10 +306,10 @@ def _report_scenario(
         whole = bool(item.config.getoption("--harness-report"))
         attach_sections(report, build_part(item, world, report, error, whole, show))
     if recorder := find_recorder(item.config):
-        from harness.report.recorder import Ended
+        from harness.report.recorder import EndedPhase
 
         stack = world.stack if world else item.config.stash.get(STACK, None)
-        recorder.end_phase(item.nodeid, Ended(world.runs if world else (), stack, error, show))
+        recorder.end_phase(report, EndedPhase(world.runs if world else (), stack, error, show))
 
 
 def find_recorder(config: pytest.Config) -> Recorder | None:

@@ -25,13 +25,11 @@ from harness.progress import show_progress
 from harness.upgrade.every_dag import write_scenarios
 from harness.upgrade.services import share_services
 from harness.upgrade.sides import Scenarios, Side, run_side
-from tests.airflow_examples import DATE, ON_BOTH_LINES, copy_examples
+from tests.airflow_examples import DATE, FAIL, ON_BOTH_LINES, copy_examples
 
 ROOT = Path(__file__).parents[1]
 CHAPTER = ("scenarios", "-m", "not one_runner and not at_length")
-FAILS = ("example_params_ui_tutorial", "example_passing_params_via_test_command", "example_trigger_controller_dag")
-"""Examples that need a value for a param, or another DAG."""
-EXAMPLES = [dag_id for dag_id in ON_BOTH_LINES if dag_id not in FAILS][:20]
+EXAMPLES = [dag_id for dag_id in ON_BOTH_LINES if dag_id not in FAIL][:20]
 
 
 def main() -> int:

@@ -18,8 +18,8 @@ INSIDE = Path(__file__).parent / "inside"
 TIMEOUT = 60.0
 """Seconds to describe an interpreter. This usually takes 0.1 s, longer if the disk cache is cold."""
 SET_IT = (
-    "set airflow_python in pyproject's [tool.harness], HARNESS_AIRFLOW_PYTHON or --harness-airflow-python to the "
-    "Python of the environment that has your Airflow"
+    "set airflow_python in pyproject's [tool.harness] or HARNESS_AIRFLOW_PYTHON to the Python of the environment that "
+    "has your Airflow"
 )
 
 
@@ -94,7 +94,7 @@ def find_environment(python: Path | None) -> AirflowEnvironment:
         raise SettingsError(f"{sys.executable}, which runs pytest, has no Airflow: {SET_IT}")
     environment = describe(python or Path(sys.executable))
     if not environment.airflow_version:
-        raise SettingsError(f"airflow_python {str(python)!r} has no Airflow: {SET_IT}")
+        raise SettingsError(f"airflow_python '{environment.python}' has no Airflow: {SET_IT}")
     return environment
 
 

@@ -74,7 +74,7 @@ def ensure_template(
         return
     file = dump_file(airflow, server, cache_dir)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_suffix(".lock")):
+    with FileLock(file.with_suffix(".lock"), timeout=2 * MIGRATION_TIMEOUT):
         if server.exists(template):
             return
         name = server.scratch_name()

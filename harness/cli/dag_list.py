@@ -31,13 +31,15 @@ BROKEN = 1
 def add(commands: Any, image_names: Sequence[str]) -> None:
     parser = commands.add_parser("list", help="list the DAGs, and why a file does not load")
     parser.add_argument("--dags-folder", metavar="PATH", help="folder of the DAGs under test")
+    parser.add_argument("--airflow-python", metavar="PATH", help="the interpreter that reads the DAGs")
     parser.add_argument("--airflow-image", metavar="REF", help="read the DAGs in this Airflow image, or build:RELEASE")
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
     parser.set_defaults(run=run)
 
 
 def run(root: Path, chosen: argparse.Namespace) -> int:
-    settings = Settings.load(root, BUILT_IN, {"dags_folder": chosen.dags_folder, "airflow_image": chosen.airflow_image})
+    names = ("dags_folder", "airflow_python", "airflow_image")
+    settings = Settings.load(root, BUILT_IN, {name: getattr(chosen, name) for name in names})
     check_folder(settings.dags_folder)
     with show_progress() as progress, announce(progress, "Airflow", f"reading {settings.dags_folder}"):
         airflow = find_airflow(settings, ServiceSession(root, None).labels, progress)

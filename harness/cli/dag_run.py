@@ -30,6 +30,7 @@ def add(commands: Any, image_names: Sequence[str]) -> None:
     parser.add_argument(
         "--stack", choices=get_args(StackChoice), help="how the services run; auto (default): in containers if possible"
     )
+    parser.add_argument("--airflow-python", metavar="PATH", help="the interpreter that runs `airflow`")
     parser.add_argument("--airflow-image", metavar="REF", help="run the DAG in this Airflow image, or build:RELEASE")
     parser.add_argument("--runner", choices=get_args(Runner), help="how `airflow dags test` runs (default: auto)")
     parser.add_argument(
@@ -59,8 +60,8 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
     if chosen.debug and (chosen.json or chosen.runner):
         raise RunRefusedError("--debug runs at the terminal by a runner of its own: remove --json and --runner")
     check_date(chosen.date)
-    given = {"dags_folder": chosen.dags_folder, "airflow_image": chosen.airflow_image}
-    settings = Settings.load(root, BUILT_IN, given)
+    names = ("dags_folder", "airflow_python", "airflow_image")
+    settings = Settings.load(root, BUILT_IN, {name: getattr(chosen, name) for name in names})
     check_folder(settings.dags_folder)
     if chosen.debug and settings.airflow_image:
         raise RunRefusedError(
@@ -129,6 +130,7 @@ def _options(chosen: argparse.Namespace) -> list[str]:
         "--harness-runner": chosen.runner,
         "--harness-waits": chosen.waits,
         "--harness-dags-folder": chosen.dags_folder,
+        "--harness-airflow-python": chosen.airflow_python,
         "--harness-airflow-image": chosen.airflow_image,
     }
     options = [part for name, value in given.items() if value is not None for part in (name, str(value))]

@@ -12,13 +12,12 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from harness.airflow.environments import AirflowEnvironment, find_environment
+from harness.airflow.runners.choice import PROVED
 from harness.doctor.finding import Finding
 from harness.errors import SettingsError
 from harness.settings import Settings
 
 DISTRIBUTION = "airflow-scenario-harness"
-LINES = ("2.11", "3.3")
-"""The Airflow lines that the harness is tested on."""
 
 
 def check_python(settings: Settings) -> Iterator[Finding]:
@@ -45,10 +44,10 @@ def check_airflow(settings: Settings) -> Iterator[Finding]:
         yield Finding("Airflow", "fail", reason, todo)
         return
     found = f"{environment.airflow_version} on Python {environment.python_version}, {environment.python}"
-    if environment.line in LINES:
+    if environment.line in PROVED:
         yield Finding("Airflow", "ok", found)
     else:
-        yield Finding("Airflow", "warn", found, f"the harness is tested on {' and '.join(LINES)}")
+        yield Finding("Airflow", "warn", found, f"the harness is tested on {' and '.join(PROVED)}")
 
 
 def check_locks(settings: Settings) -> Iterator[Finding]:

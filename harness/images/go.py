@@ -23,6 +23,7 @@ from harness.images.tools import BuildLog, DiskFullError
 MIN_VERSION = (1, 24)
 """The minimum in MinIO's go.mod. With GOTOOLCHAIN=local, which many builders set, Go does not fetch a newer version."""
 LOCK = Path(__file__).parent / "recipes" / "go" / "requirements.txt"
+LOCK_TIMEOUT = 600.0
 # Messages of a module proxy, or of git behind it, that refuses to serve a version.
 REFUSED = re.compile(r"403 Forbidden|404 Not Found|410 Gone|unknown revision|invalid version|no matching versions")
 
@@ -144,7 +145,7 @@ def find_go(cache: Path, log: BuildLog) -> str:
         raise ImageError(
             f"image {log.name} can't be built: install Go {MIN_VERSION[0]}.{MIN_VERSION[1]} or newer, then run again"
         )
-    with FileLock(f"{folder}.lock"):
+    with FileLock(f"{folder}.lock", timeout=LOCK_TIMEOUT):
         if not unpacked.exists():
             partial = cache / f"{folder.name}.partial"
             shutil.rmtree(partial, ignore_errors=True)

@@ -40,7 +40,7 @@ STOPPED = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedPhase:
     """A phase of a scenario that this process executed, until pytest has its final report."""
 
     runs: Sequence[Run]
@@ -55,7 +55,8 @@ class Recorder:
     def __init__(self, folder: Path, settings: Settings, worker: bool) -> None:
         # Absolute, because a test may change the working directory.
         self.folder, self._settings, self._worker = folder.absolute(), settings, worker
-        self._ended: dict[str, Ended] = {}
+        self._ended: dict[tuple[str, str | None], EndedPhase] = {}
+        """By node id and phase, because pytest-rerunfailures hands over the reports of all phases at the end."""
         self._files: dict[str, Path] = {}
         self._scenarios: set[str] = set()
         self._versions: tuple[object, Versions] | None = None
@@ -81,12 +82,12 @@ class Recorder:
             with self._writing():
                 scenario_file(self.folder, item.nodeid).unlink(missing_ok=True)
 
-    def end_phase(self, scenario: str, ended: Ended) -> None:
+    def end_phase(self, report: pytest.TestReport, ended: EndedPhase) -> None:
         """Take what a scenario left, before pytest's hooks decide on its report."""
-        self._ended[scenario] = ended
+        self._ended[report.nodeid, report.when] = ended
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        ended = self._ended.pop(report.nodeid, None)
+        ended = self._ended.pop((report.nodeid, report.when), None)
         if ended and (report.when == "call" or (report.when == "setup" and not report.passed)):
             self._write(report, ended)
         elif ended and report.failed and report.nodeid in self._files:
@@ -95,7 +96,7 @@ class Recorder:
         elif not self._worker and report.when not in ("setup", "call", "teardown"):  # a worker of xdist crashed
             self._write_crash(report)
 
-    def _write(self, report: pytest.TestReport, ended: Ended) -> None:
+    def _write(self, report: pytest.TestReport, ended: EndedPhase) -> None:
         outcome = get_outcome(report)
         with self._writing():
             self._files[report.nodeid] = write_scenario(
@@ -126,7 +127,7 @@ class Recorder:
         with self._writing():
             change_scenario(file, change)
 
-    def _create_normaliser(self, ended: Ended) -> Normaliser:
+    def _create_normaliser(self, ended: EndedPhase) -> Normaliser:
         return create_normaliser(self._settings, ended.show, ended.stack)
 
     def _find_versions(self, stack: Stack | None) -> Versions:

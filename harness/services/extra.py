@@ -17,7 +17,7 @@ import requests
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from harness.engine import LABEL_EXTRA, LABEL_SESSION, LABEL_STACK, connect, engine_errors
+from harness.engine import CALL_TIMEOUT, LABEL_EXTRA, LABEL_SESSION, LABEL_STACK, connect, engine_errors
 from harness.images.resolve import resolve_image
 from harness.progress import SILENT, Progress
 from harness.services.containers import (
@@ -87,7 +87,7 @@ def run_container(
         if exit_code is None:
             with suppress(APIError):  # It has just exited.
                 container.kill()
-            container.wait()  # Its output is complete then.
+            wait_for_exit(container, CALL_TIMEOUT)  # Its output is complete then.
         return ContainerResult(exit_code, read_log_tail(container, LAST_LINES), seconds)
 
 

@@ -43,6 +43,8 @@ ROLE = "postgres"
 PORT = 5432
 SUPERUSER = "postgres"
 DIRECT_TIMEOUT = 0.5
+STATEMENT_TIMEOUT = 120.0
+"""Seconds for a statement of the superuser, such as a copy of a database, which all workers wait for."""
 SPOOL = "/var/tmp"  # noqa: S108 - inside the container
 # The server never has to survive a crash, so durability is off.
 OPTIONS = {
@@ -146,7 +148,10 @@ class PostgresServer(ABC):
 
     def _connect(self) -> psycopg.Connection:
         if self._admin is None or self._admin.closed:
-            self._admin = psycopg.connect(self.direct_url("postgres"), autocommit=True, connect_timeout=10)
+            limit = f"-c statement_timeout={STATEMENT_TIMEOUT:g}s"
+            self._admin = psycopg.connect(
+                self.direct_url("postgres"), autocommit=True, connect_timeout=10, options=limit
+            )
         return self._admin
 
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 FOLDER_LIFETIME = 24 * 3600.0
 """Seconds until the folder of a killed test run may be removed. The reaper removes its containers at once."""
+LOCK_TIMEOUT = 600.0
+"""Seconds until filelock.Timeout names the file; another process may start or remove services meanwhile."""
 
 
 class ServiceSession:
@@ -107,8 +109,8 @@ class ServiceSession:
                         shutil.rmtree(old, ignore_errors=True)
 
     def lock(self, name: str) -> FileLock:
-        """Return a lock of the session, which blocks when entered."""
-        return FileLock(self.folder / f"{name}.lock", thread_local=False)
+        """Return a lock of the session, which blocks when entered, at most for LOCK_TIMEOUT."""
+        return FileLock(self.folder / f"{name}.lock", timeout=LOCK_TIMEOUT, thread_local=False)
 
     def try_lock(self, name: str) -> FileLock | None:
         """Acquire a lock of the session without waiting. Returns None if another process holds it."""

@@ -174,6 +174,7 @@ class _Plan:
                 pool.shutdown(wait=False)
                 await_all(jobs)
             except BaseException:
+                pool.shutdown(wait=False)  # A thread whose start was interrupted would not end otherwise.
                 # The server belongs to the session, and the start of PostgresService creates no container.
                 self._remove_partial([jobs[name] for name in jobs if name not in ("server", "postgres")])
                 raise

@@ -6,7 +6,6 @@ This process has imported what every round needs; see warm_up().
 from __future__ import annotations
 
 import atexit
-import gc
 import importlib
 import io
 import json
@@ -59,8 +58,6 @@ def warm_up() -> None:
         pytest.main(["-n0", "--noconftest", "-p", "harness.plugin", "-c", os.devnull, "--rootdir", empty, empty])
     for module in USED_BY_SCENARIOS:
         importlib.import_module(module)
-    gc.collect()
-    gc.freeze()  # A child's garbage collector would write to, and so copy, every page.
 
 
 def run_round(arguments: Sequence[str], selection: Selection, files: frozenset[Path]) -> RoundResult:

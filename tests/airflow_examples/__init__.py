@@ -59,6 +59,8 @@ SINCE_AIRFLOW_3 = [
     "example_task_group_mapping",
     "example_task_mapping_second_order",
 ]
+FAIL = ("example_params_ui_tutorial", "example_passing_params_via_test_command", "example_trigger_controller_dag")
+"""Examples that need a value for a param, or another DAG."""
 ONLY_IN_AIRFLOW_2 = ["dataset_consumes_1", "dataset_produces_1", "dataset_with_extra_by_yield", "example_sla_dag"]
 
 

@@ -1,4 +1,4 @@
-"""Airflow's example DAGs: both runners end with the exit code of the bare command.
+"""Airflow's example DAGs: the bare command and both runners end with the expected exit code.
 
 `make examples` runs these tests on two Airflow lines.
 """
@@ -19,7 +19,7 @@ from harness.airflow.metadata import fresh_database
 from harness.airflow.runners import Execute, process
 from harness.errors import RunOutcomeError
 from harness.world import World
-from tests.airflow_examples import DATE, ON_BOTH_LINES, ONLY_IN_AIRFLOW_2, SINCE_AIRFLOW_3, copy_examples
+from tests.airflow_examples import DATE, FAIL, ON_BOTH_LINES, ONLY_IN_AIRFLOW_2, SINCE_AIRFLOW_3, copy_examples
 
 BARE_TIMEOUT = 300
 
@@ -65,17 +65,17 @@ def plugins(examples: Path) -> Mapping[str, str]:
 
 
 @pytest.mark.parametrize("dag_id", [*ON_BOTH_LINES, *SINCE_AIRFLOW_3, *ONLY_IN_AIRFLOW_2])
-def test_both_runners_end_with_the_bare_commands_exit_code(
+def test_both_runners_and_the_bare_command_end_with_the_expected_exit_code(
     dag_id: str, world: World, examples: Path, harness_execute: Execute, bare: Callable[[str], int]
 ) -> None:
     if dag_id in (ONLY_IN_AIRFLOW_2 if world.airflow.major >= 3 else SINCE_AIRFLOW_3):
         pytest.skip(f"not run: Airflow {world.airflow.airflow_version} has no {dag_id}")
     assert harness_execute is not process.execute, "this test needs --harness-runner warm"
     world.settings = world.settings.model_copy(update={"dags_folder": examples})
-    exit_codes = {"bare": bare(dag_id)}
+    exit_codes = {"expected": int(dag_id in FAIL), "bare": bare(dag_id)}
     for runner, execute in {"process": process.execute, "warm": harness_execute}.items():
         by_runner = replace(world, execute=execute, runs=world.runs)
         with suppress(RunOutcomeError):
             by_runner.run(dag_id, DATE, environment=plugins(examples))
         exit_codes[runner] = by_runner.runs[-1].exit_code
-    assert set(exit_codes.values()) == {exit_codes["bare"]}, exit_codes
+    assert set(exit_codes.values()) == {exit_codes["expected"]}, exit_codes

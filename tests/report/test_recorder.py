@@ -19,7 +19,7 @@ from harness.evidence.document import (
     Versions,
 )
 from harness.record.write import scenario_file
-from harness.report.recorder import SCENARIOS, VERSIONS, Ended, Recorder
+from harness.report.recorder import SCENARIOS, VERSIONS, EndedPhase, Recorder
 from harness.run import Run
 from harness.settings import Settings
 
@@ -37,8 +37,9 @@ def show(text: str) -> str:
 
 
 def report(recorder: Recorder, when: Any, outcome: Any, longrepr: Any = None, error: Exception | None = None) -> None:
-    recorder.end_phase(NODE, Ended((REFUSED,), None, error, show))
-    recorder.pytest_runtest_logreport(pytest.TestReport(NODE, ("", 0, ""), {}, outcome, longrepr, when))
+    made = pytest.TestReport(NODE, ("", 0, ""), {}, outcome, longrepr, when)
+    recorder.end_phase(made, EndedPhase((REFUSED,), None, error, show))
+    recorder.pytest_runtest_logreport(made)
 
 
 def read(recorder: Recorder) -> ScenarioDocument:

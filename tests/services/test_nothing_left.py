@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import docker
@@ -40,19 +40,28 @@ WAIT = "threading.Event().wait(300)"
 
 @contextmanager
 def running(folder: Path, settings: Settings, log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the project's pytest in its own process group, with output in `log`, to its end."""
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
+    """Run the project's pytest in its own process group, with output in `log`, which a test shows if the run hangs."""
+    with log.open("w") as output:
+        child = subprocess.Popen(
             command(folder, *arguments),
             cwd=folder,
-            env=environment(settings.root),
+            env={**environment(settings.root), "PYTHONFAULTHANDLER": "1"},
             stdout=output,
             stderr=output,
             start_new_session=True,
-        ) as child,
-    ):
+        )
+    try:
         yield child
+        child.wait(60)
+    except BaseException as error:
+        child.send_signal(signal.SIGABRT)  # prints the stacks of all threads
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(10)
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait(60)
+        error.add_note(log.read_text())
+        raise
 
 
 @pytest.mark.parametrize(
@@ -80,7 +89,6 @@ def test_a_run_leaves_nothing(
         for number, signal_ in enumerate(sent):
             time.sleep(0.3 * number)  # The second signal must arrive while the first is being handled.
             child.send_signal(signal_)
-        child.wait(60)
 
     _await_nothing(connect(), session_id)
 
@@ -114,7 +122,6 @@ def test_an_interrupted_start_leaves_nothing(tmp_path: Path, harness_settings: S
         for pause in (later, 0.2):
             time.sleep(pause)  # The test tries several moments.
             child.send_signal(signal.SIGINT)
-        child.wait(60)
 
     _await_nothing(connect(), session_id)
 
@@ -150,7 +157,6 @@ def test_a_killed_start_leaves_nothing(tmp_path: Path, harness_settings: Setting
         session_id = _await_started(started, child, log)
         assert _left(connect(), session_id), "the run has started containers"
         child.kill()
-        child.wait(60)
 
     _await_nothing(connect(), session_id)
 
@@ -163,7 +169,6 @@ def test_an_interrupted_start_of_the_reaper_leaves_nothing(tmp_path: Path, harne
     with running(project(tmp_path / "project", test), harness_settings, log) as child:
         session_id = _await_started(started, child, log)
         child.send_signal(signal.SIGINT)
-        child.wait(60)
 
     _await_nothing(connect(), session_id)
     assert "KeyboardInterrupt" in log.read_text()
@@ -240,7 +245,6 @@ def test_killed_workers_leave_nothing(tmp_path: Path, harness_settings: Settings
         if killed == "all processes":
             os.killpg(child.pid, signal.SIGKILL)
         child.kill()
-        child.wait(60)
 
     _await_nothing(connect(), session_id)
 

@@ -28,7 +28,7 @@ def test_warm_is_the_default_on_proved_lines(line: str) -> None:
 def test_unproved_lines_use_process_and_say_how_to_force_warm() -> None:
     assert choose("auto", on("3.1")) == (
         "process",
-        "runner: process, because warm is not proved on Airflow 3.1; --harness-runner warm forces it",
+        "runner: process, because warm is not proved on Airflow 3.1; HARNESS_RUNNER=warm forces it",
     )
     assert choose("warm", on("3.1")) == ("warm", None)
 
@@ -42,7 +42,7 @@ def test_other_systems_use_process(monkeypatch: pytest.MonkeyPatch, wanted: str)
     monkeypatch.setattr(sys, "platform", "darwin")
     assert choose(wanted, on("3.3")) == (  # type: ignore[arg-type]
         "process",
-        "runner: process, because warm needs Linux; --harness-runner process avoids this line",
+        "runner: process, because warm needs Linux; HARNESS_RUNNER=process avoids this line",
     )
 
 

@@ -398,7 +398,7 @@ def test_a_failing_start_falls_back_to_process(place: Place, own_hosts: MakeHost
     assert [place.get_output("print(1)", env={"PYTHONPATH": str(broken.parent)}) for _ in range(2)] == ["1", "1"]
     log = next((place.folder / "hosts").glob("*/log"))
     assert remarks == [
-        f"runner: process, because no warm host could be started, see {log}; --harness-runner process avoids this line"
+        f"runner: process, because no warm host could be started, see {log}; HARNESS_RUNNER=process avoids this line"
     ]
     assert "no_such_module_at_all" in log.read_text()
 
@@ -411,7 +411,7 @@ def test_a_projects_service_file_falls_back_to_process(place: Place, own_hosts: 
     assert place.get_output(script, env={"PGSERVICEFILE": "/own"}) == "/own"
     assert remarks == [
         "runner: process, because the warm runner needs the variable PGSERVICEFILE, which this project sets; "
-        "--harness-runner process avoids this line"
+        "HARNESS_RUNNER=process avoids this line"
     ]
 
 
@@ -427,7 +427,7 @@ def test_repeated_stale_hosts_fall_back_to_process(place: Place, own_hosts: Make
         assert place.get_output("import airflow.settings; print(airflow.settings.CHANGED)") == str(number)
     assert remarks == [
         f"runner: process, because the warm host keeps going stale ({changing} has changed); "
-        "--harness-runner process avoids this line"
+        "HARNESS_RUNNER=process avoids this line"
     ]
 
 

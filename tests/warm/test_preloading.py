@@ -87,6 +87,18 @@ def test_a_variable_read_during_an_import_has_the_runs_value(apart: Place) -> No
     assert [apart.get_output(script, env=env) for env in given] == ["None", "None", "one", "two", "two", "None"]
 
 
+def test_the_next_session_preloads_again(apart: Place) -> None:
+    add(apart, "reader", "import os\nVALUE = os.environ.get('OPTION')\n")
+    hosts, script = apart.folder / "hosts", KNOWN.format(name="reader")
+    for _ in range(2):
+        runner = create_runner(hosts)
+        apart.execute = runner.execute
+        assert [apart.get_output(script) for _ in range(2)] == ["False", "True"]
+        assert [apart.get_output(script, env={"OPTION": "one"}) for _ in range(2)] == ["False", "False"]
+        end_hosts(hosts)
+        runner.close()
+
+
 def test_a_warning_of_an_import_appears_in_every_run(installed: Place) -> None:
     add(installed, "warner", "import warnings\nwarnings.warn('be warned', UserWarning)\n")
     assert all("be warned" in installed.run("import warner").log for _ in range(3))
@@ -160,6 +172,8 @@ if count == 1:
     )
     script = "import sys; print('hangs_second' in sys.modules); import hangs_second"
     assert [installed.get_output(script) for _ in range(2)] == ["False", "False"]
+    (log,) = (Path(installed.extra[INSTALLED]).parent / "hosts").glob("*/log")
+    assert 'hangs_second.py", line 7 in <module>' in log.read_text()
 
 
 def test_a_harmful_package_does_not_prevent_preloading_of_others(installed: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,24 @@ def test_a_scenario_that_lost_its_host_passes_on_rerun(tmp_path: Path) -> None:
     passed = run_pytest(folder, ROOT, "-rA", "--reruns", "1")
     assert passed.returncode == 0, passed.stdout
     assert "1 passed, 1 rerun" in passed.stdout
+
+
+FAILS_ONCE = """
+from pathlib import Path
+
+def test_it(world):
+    run = world.run("hello", "2021-01-01")
+    attempts = Path("attempts")
+    attempts.open("a").write(f"{len(world.runs)} {run.state}\\n")
+    assert attempts.read_text().count("\\n") == 2
+"""
+
+
+def test_evidence_is_that_of_the_last_attempt(tmp_path: Path) -> None:
+    folder = project(tmp_path / "project", FAILS_ONCE)
+    done = run_pytest(folder, ROOT, "--reruns", "1", "--harness-stack", "embedded", "--harness-evidence", "evidence")
+    assert done.returncode == 0, done.stdout
+    assert "1 passed, 1 rerun" in done.stdout
+    assert (folder / "attempts").read_text() == "1 success\n" * 2, "each attempt has a world of its own"
+    (scenario,) = [json.loads(file.read_text()) for file in (folder / "evidence").glob("*test_it*")]
+    assert (scenario["outcome"], len(scenario["runs"])) == ("passed", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import runpy
 import shutil
@@ -54,6 +55,7 @@ def run_in_fork(origin: Origin, request: Mapping[str, Any], client: socket.socke
 def detach(log: str) -> None:
     """Start a new process session with default signals, and redirect the output to `log`."""
     os.setsid()
+    faulthandler.unregister(signal.SIGALRM)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     files = [os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)]
@@ -125,8 +127,7 @@ def call_command(command: Sequence[str]) -> int:
         print(ended.code, file=sys.stderr)
         return 1
     except BaseException as error:
-        # A new process would print no frames of the host.
-        trace = error.__traceback__.tb_next if error.__traceback__ else None
+        trace = error.__traceback__.tb_next if error.__traceback__ else None  # without the host's frames
         sys.excepthook(type(error), error.with_traceback(trace), trace)
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
     return 0

@@ -60,6 +60,7 @@ def main(arguments: list[str]) -> None:
     end_with_parent()
     adopt_orphans()
     faulthandler.register(signal.SIGUSR1)
+    faulthandler.register(signal.SIGALRM, chain=True)  # what takes too long is seen in the log
     signal.alarm(WARM_UP_SECONDS)
     began = time.time_ns()
     listener = socket.socket(socket.AF_UNIX)

@@ -72,7 +72,7 @@ def is_harmless(names: Sequence[str], seconds: float) -> bool:
     """Try imports in a fork; return whether no error, thread, warning or change occurs."""
     pid = os.fork() if seconds > 0 else None
     if pid == 0:
-        harm: list[str] = ["an error or the time"]
+        harm: list[str] = ["an error"]
         try:
             end_with_parent()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)

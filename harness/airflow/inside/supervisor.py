@@ -100,7 +100,8 @@ def print_stacks(log: int) -> None:
     """End each Python below this process by a signal on which it prints its stacks; children come first.
 
     faulthandler does that in every Python of a run, because PYTHONFAULTHANDLER is set. A line in the file `log` names
-    the process. All processes are stopped before, so that no parent reacts to the end of a child.
+    the process. All processes are stopped before, so that no parent reacts to the end of a child. The signal goes to
+    the main thread, which usually waits for such a child: while it runs, its stack can't be read.
     """
     deadline = time.monotonic() + STACKS_SECONDS
     pids = list_descendants()
@@ -115,10 +116,18 @@ def print_stacks(log: int) -> None:
             os.write(log, b"\n" + f"{STACKS}{pid}: ".encode() + command + b"\n")
             with suppress(OSError, ValueError):
                 resource.prlimit(pid, resource.RLIMIT_CORE, (1, 1))  # the kernel dumps no core at a limit of 1
-            os.kill(pid, signal.SIGABRT)
+            abort_main_thread(pid)
             os.kill(pid, signal.SIGCONT)
             while not has_ended(pid) and time.monotonic() < deadline:
                 time.sleep(0.005)
+
+
+def abort_main_thread(pid: int) -> None:
+    """Send SIGABRT to the main thread, or to any thread where the C library can't choose (glibc before 2.30)."""
+    try:
+        LIBC.tgkill(pid, pid, signal.SIGABRT)
+    except AttributeError:
+        os.kill(pid, signal.SIGABRT)
 
 
 def catches(pid: int, number: signal.Signals) -> bool:

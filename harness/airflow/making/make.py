@@ -19,6 +19,8 @@ from harness.progress import SILENT, Progress, announce
 
 LOCK = "requirements.txt"
 """The lock, in the environment's folder."""
+LOCK_TIMEOUT = 2400.0
+"""Seconds until filelock.Timeout names the file; another process may install meanwhile."""
 
 
 def make_environment(lock: Lock, cache_dir: Path, progress: Progress = SILENT) -> Path:
@@ -33,7 +35,7 @@ def make_environment(lock: Lock, cache_dir: Path, progress: Progress = SILENT) -
     folder = cache_dir / "environments" / key
     folder.parent.mkdir(parents=True, exist_ok=True)
     # `harness clean --cache` finds the environment by the name of this file.
-    with FileLock(folder.with_name(f"{key}.lock")):
+    with FileLock(folder.with_name(f"{key}.lock"), timeout=LOCK_TIMEOUT):
         python = probe(str(folder / "bin" / "python"))
         if python is None or python.version != lock.python_version:
             with announce(

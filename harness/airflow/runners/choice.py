@@ -24,9 +24,9 @@ def choose(runner: Runner, airflow: AirflowEnvironment) -> tuple[Literal["warm",
     if runner == "process":
         return "process", None
     if sys.platform != "linux":
-        return "process", "runner: process, because warm needs Linux; --harness-runner process avoids this line"
+        return "process", "runner: process, because warm needs Linux; HARNESS_RUNNER=process avoids this line"
     if runner == "auto" and line not in PROVED:
-        why = f"warm is not proved on Airflow {line}; --harness-runner warm forces it"
+        why = f"warm is not proved on Airflow {line}; HARNESS_RUNNER=warm forces it"
         return "process", f"runner: process, because {why}"
     return "warm", None
 

@@ -151,7 +151,7 @@ def _end(container: Container) -> None:
         container.kill("SIGTERM")
         if wait_for_exit(container, END_TIMEOUT) is None:
             container.kill()
-            container.wait()
+            wait_for_exit(container, END_TIMEOUT)
 
 
 def _fetch(container: Container, folder: Path) -> None:

@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock, Timeout
 
 from harness.airflow.environments import AirflowEnvironment
-from harness.airflow.inside.host import SOCKET, WARM_UP_SECONDS
+from harness.airflow.inside.host import NO_PRELOADING, SOCKET, WARM_UP_SECONDS
 from harness.airflow.layout import link_config
 from harness.airflow.run_environment import run_environment
 from harness.airflow.runners import ProcessResult, process
@@ -118,11 +118,12 @@ class WarmRunner:
         self._locks.append(lock)
         slot = self.folder / f"{key}-{number}"
         slot.mkdir(mode=0o700, exist_ok=True)
+        (slot / NO_PRELOADING).unlink(missing_ok=True)
         return slot
 
     def _give_up(self, reason: str) -> None:
         self._given_up = True
-        self.remark(f"runner: process, because {reason}; --harness-runner process avoids this line")
+        self.remark(f"runner: process, because {reason}; HARNESS_RUNNER=process avoids this line")
 
     def _start(self, slot: Path, env: Mapping[str, str]) -> socket.socket:
         """Start a host in the slot, and connect to the host when it is warm."""
