@@ -35,8 +35,8 @@ scenarios: airflow-3.3 ## run every scenario, with a table at the end
 	@$(call scenarios,3.3) $(ARGS)
 scenarios = $(call on,$(1)) -m pytest scenarios -n $(WORKERS) $(HANGS) --junitxml=$(JUNIT)/scenarios$(2)-airflow-$(1).xml \
     --harness-evidence=$(EVIDENCE)/$(1)$(2)
-# A test that hangs fails with the stacks of all threads.
-HANGS := --timeout 600
+# Seconds; a test that hangs fails with the stacks of all threads. Commands in tests have lower limits of their own.
+HANGS := --timeout 1200
 on = HARNESS_AIRFLOW_PYTHON=$(CURDIR)/.harness/airflow/$(1)/bin/python $(BIN)/python
 
 test: test-engine lint actionlint types unit equal folders soak-ci bench-gate ## run the whole test suite, on both Airflow lines

@@ -27,7 +27,7 @@ from harness.services.session import ServiceSession
 from harness.services.selection import remove_kept
 with ServiceSession(Path(sys.argv[1]), sys.argv[2]).claim_slot() as number:
     print(number, flush=True)
-    threading.Event().wait()
+    threading.Event().wait(60)
 """
 
 

@@ -48,14 +48,14 @@ def test_the_suite_runs_in_order(project: Place) -> None:
         "lint-imports ",
         "mypy ",
         "python -m harness images --get",
-        "python -m pytest tests -n 2 --timeout 600",
-        "python on 3.3 -m pytest scenarios -n 2 --timeout 600",
-        "python on 3.3 -m pytest scenarios -n 2 --timeout 600",
+        "python -m pytest tests -n 2 --timeout 1200",
+        "python on 3.3 -m pytest scenarios -n 2 --timeout 1200",
+        "python on 3.3 -m pytest scenarios -n 2 --timeout 1200",
         "python -m harness compare --strict --of-first .harness/evidence/3.3-process .harness/evidence/3.3",
-        "python on 2.11 -m pytest scenarios -n 2 --timeout 600",
-        "python on 2.11 -m pytest scenarios -n 2 --timeout 600",
+        "python on 2.11 -m pytest scenarios -n 2 --timeout 1200",
+        "python on 2.11 -m pytest scenarios -n 2 --timeout 1200",
         "python -m harness compare --strict --of-first .harness/evidence/2.11-process .harness/evidence/2.11",
-        "python on 2.11 -m pytest -q tests/legacy tests/both_lines --timeout 600 --harness-stack embedded",
+        "python on 2.11 -m pytest -q tests/legacy tests/both_lines --timeout 1200 --harness-stack embedded",
         "python -m benchmarks.soak --workers 4 --times 2",
         "python -m benchmarks --quick --json .harness/bench/quick.json",
         "python -m benchmarks gate .harness/bench/quick.json",
@@ -66,14 +66,14 @@ def test_the_suite_runs_in_order(project: Place) -> None:
     ("target", "before", "environments"),
     [
         ("lint", "ruff check .", ["harness"]),
-        ("scenarios", "python on 3.3 -m pytest scenarios -n 2 --timeout 600", ["harness", "airflow-3.3"]),
-        ("equal-2.11", "python on 2.11 -m pytest scenarios -n 2 --timeout 600", ["harness", "airflow-2.11"]),
+        ("scenarios", "python on 3.3 -m pytest scenarios -n 2 --timeout 1200", ["harness", "airflow-3.3"]),
+        ("equal-2.11", "python on 2.11 -m pytest scenarios -n 2 --timeout 1200", ["harness", "airflow-2.11"]),
         (
             "folders",
-            "python on 2.11 -m pytest -q tests/legacy tests/both_lines --timeout 600 --harness-stack embedded",
+            "python on 2.11 -m pytest -q tests/legacy tests/both_lines --timeout 1200 --harness-stack embedded",
             ["harness", "airflow-2.11"],
         ),
-        ("unit", "python -m pytest tests -n 2 --timeout 600", ["harness", "airflow-3.3", "airflow-2.11"]),
+        ("unit", "python -m pytest tests -n 2 --timeout 1200", ["harness", "airflow-3.3", "airflow-2.11"]),
     ],
 )
 def test_a_step_creates_its_environments_first(
@@ -91,7 +91,7 @@ def test_a_step_creates_its_environments_first(
     [
         ("check.", "ruff check ."),
         ("format--check", "ruff format --check ."),
-        ("-mpytest", "python -m pytest tests -n 2 --timeout 600"),
+        ("-mpytest", "python -m pytest tests -n 2 --timeout 1200"),
         (
             "-mharnesscompare",
             "python -m harness compare --strict --of-first .harness/evidence/3.3-process .harness/evidence/3.3",
