@@ -62,7 +62,7 @@ def measure_commands(
 
 
 def write_settings(current: Coverage, start: Path, folder: Path) -> Path:
-    """Write coverage's configuration file for commands of Airflow into `folder`, and return its path.
+    """Write coverage's configuration for commands of Airflow into `folder`; return its path.
 
     Commands measure what `current`, the measurement of pytest's process, measures. They run in other folders, so paths
     relative to `start` become absolute.

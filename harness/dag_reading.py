@@ -1,4 +1,4 @@
-"""Run commands of Airflow for a project without services: read its DAGs, check its settings."""
+"""Run commands of Airflow for a project without services: read DAGs, check settings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def read_dags(airflow: AirflowEnvironment, settings: Settings) -> DagBag:
 def find_compatibility(
     folder: DagBag, airflow: AirflowEnvironment, dags_folder: Path
 ) -> tuple[CompatibilityFinding, ...]:
-    """Return why files of the folder, which `airflow` has read, don't load or run. Raises RunError."""
+    """Return why files of the folder, which `airflow` has read, don't load or run.
+
+    Raises RunError.
+    """
     read = [Path(facts.file) for facts in folder.dags.values()]
     return (
         *find_in_broken_files(folder.errors, folder.missing_imports, dags_folder, airflow),
@@ -47,7 +50,10 @@ def find_compatibility(
 
 
 def choose_execute(airflow: AirflowEnvironment, settings: Settings) -> Execute:
-    """Return the runner of commands that use no service: a process, or an offline container of Airflow's image."""
+    """Return the runner of commands that use no service.
+
+    The runner starts a process, or an offline container of Airflow's image.
+    """
     if airflow.image is None:
         return process.execute
     return create_runner(airflow.image, settings.root, ServiceSession(settings.root, None).labels).execute
@@ -55,7 +61,7 @@ def choose_execute(airflow: AirflowEnvironment, settings: Settings) -> Execute:
 
 @contextmanager
 def offline_environment(airflow: AirflowEnvironment, settings: Settings) -> Iterator[tuple[Path, Mapping[str, str]]]:
-    """Yield a temporary AIRFLOW_HOME and the variables of a command of Airflow that uses no service."""
+    """Yield a temporary AIRFLOW_HOME and the variables of a command that uses no service."""
     values = PlaceholderValues(settings)
     connections = render_declarations(settings.connections, values, engine=True)
     environment = render_declarations(settings.environment, values, engine=True)

@@ -51,7 +51,10 @@ def check_environment(environment: Iterable[str]) -> None:
 
 
 def check_variables(names: Iterable[str]) -> None:
-    """Raise SettingsError for Airflow variables that differ in case only: Airflow reads AIRFLOW_VAR_NAME."""
+    """Raise SettingsError for Airflow variables that differ in case only.
+
+    Airflow reads a variable from AIRFLOW_VAR_NAME, which is in upper case.
+    """
     twice = [name for name, count in Counter(map(str.upper, names)).items() if count > 1]
     if twice:
         raise SettingsError(

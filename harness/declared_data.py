@@ -1,4 +1,7 @@
-"""Checks of the data that a project declares: seed objects, watched tables, rules for evidence."""
+"""Checks of the data in a project's declarations.
+
+The data are seed objects, watched tables and rules for evidence.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ SOURCE = "in pyproject's [tool.harness]"
 
 
 def check_object_names(setting: str, objects: Iterable[str], buckets_setting: str, buckets: Iterable[str]) -> None:
-    """Raise SettingsError unless each object, `BUCKET/KEY`, is in a declared bucket and has a valid key."""
+    """Raise SettingsError unless each object is in a declared bucket and has a valid key.
+
+    An object is `BUCKET/KEY`.
+    """
     for name in objects:
         bucket, *parts = name.split("/")
         if bucket not in buckets:
@@ -32,7 +38,7 @@ def check_watched_names(watched: Iterable[str]) -> None:
 
 
 def check_watched_databases(watched: Iterable[str], databases: Iterable[str]) -> None:
-    """Raise SettingsError if a watched table is in a database that the project does not declare."""
+    """Raise SettingsError if a watched table is in a database that is not declared."""
     declared = sorted(databases)
     for name in watched:
         if name.partition(".")[0] not in declared:
@@ -43,7 +49,10 @@ def check_watched_databases(watched: Iterable[str], databases: Iterable[str]) ->
 
 
 def check_rules(rules: Iterable[tuple[str, str]]) -> None:
-    """Raise SettingsError unless each rule has a regular expression and a word that can replace its matches."""
+    """Raise SettingsError unless each rule has a usable pattern and word.
+
+    The pattern is a regular expression, and the word can replace its matches.
+    """
     for pattern, word in rules:
         source = f"normalise {pattern!r} in pyproject's [[tool.harness.normalise]]"
         try:

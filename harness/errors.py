@@ -22,7 +22,10 @@ class ImageError(HarnessError):
 
 
 class AirflowEnvironmentError(HarnessError):
-    """An Airflow environment can't be resolved or installed. `log`, if any, has the output of uv."""
+    """An Airflow environment can't be resolved or installed.
+
+    `log`, if any, has the output of uv.
+    """
 
     def __init__(self, reason: str, log: Path | None = None) -> None:
         super().__init__(f"{reason} (log: {log})" if log else reason)

@@ -39,7 +39,10 @@ def explain(facts: RunFacts, request: RunRequest, execute: Execute) -> str | Non
 
 
 def _list_files(facts: RunFacts, request: RunRequest) -> list[Path]:
-    """Return the DAG's file; if Airflow has not recorded it (3.0), the files that contain the DAG's id."""
+    """Return the DAG's file, else the files that contain the DAG's id.
+
+    Airflow 3.0 may not have recorded the DAG's file.
+    """
     if known := facts.dag_files.get(request.dag_id):
         return [Path(known)]
     files = sorted(file for file in request.dags_folder.rglob("*.py") if file.is_file())

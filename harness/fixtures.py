@@ -51,7 +51,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In an upgrade check run scenarios alone, because other tests don't depend on the versions of a side."""
+    """In an upgrade check run scenarios alone.
+
+    Other tests don't depend on the versions of a side.
+    """
     if config.getoption("harness_side"):
         others = [item for item in items if not is_scenario(item)]
         items[:] = [item for item in items if is_scenario(item)]
@@ -223,7 +226,10 @@ def world_factory(
     harness_execute: Execute,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[WorldFactory]:
-    """A function that opens a world (harness.WorldFactory), for your fixtures of a module, a class or the session."""
+    """A function that opens a world, for your fixtures of a module, a class or the session.
+
+    The function is a harness.WorldFactory.
+    """
     requests, values = pytestconfig.stash[REQUESTS], _values(harness_settings, harness_stack)
     recorder = find_recorder(pytestconfig)
     factory = WorldFactory(
@@ -335,7 +341,10 @@ def _progress(config: pytest.Config) -> Progress:
 
 
 def _shows_output(config: pytest.Config) -> bool:
-    """Return whether `pytest -s` shows what a test prints; `harness run` uses -s too, and shows tasks."""
+    """Return whether `pytest -s` shows what a test prints.
+
+    False in `harness run`, which uses -s too, and shows tasks.
+    """
     from harness.report.terminal import PROGRESS
 
     return config.getoption("capture") == "no" and PROGRESS not in config.stash and not hasattr(config, "workerinput")

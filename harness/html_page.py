@@ -17,7 +17,10 @@ from markupsafe import Markup
 
 
 def render_page(package: str, filters: Mapping[str, Callable[..., Any]], **values: Any) -> str:
-    """Return the package's page with these values; all data is escaped, and only the page's own script runs."""
+    """Return the package's page with these values.
+
+    All data is escaped, and only the page's own script runs.
+    """
     style, script = (_asset("harness", f"html_page.{kind}") + _asset(package, f"page.{kind}") for kind in ("css", "js"))
     environment = Environment(
         autoescape=True,

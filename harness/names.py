@@ -19,7 +19,10 @@ TAG = re.compile(r"([A-Za-z0-9.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\
 
 
 def check_buckets(names: Iterable[str], where: str) -> None:
-    """Raise SettingsError for the first bucket that an S3 store refuses; `where` is its setting."""
+    """Raise SettingsError for the first bucket that an S3 store refuses.
+
+    `where` names the setting of the buckets.
+    """
     seen: set[str] = set()
     for name in names:
         if not BUCKET.fullmatch(name):
@@ -33,7 +36,7 @@ def check_buckets(names: Iterable[str], where: str) -> None:
 
 
 def check_databases(names: Iterable[str], where: str) -> None:
-    """Raise SettingsError for the first name that can't be a database and its owner in Postgres."""
+    """Raise SettingsError for the first name that can't be a Postgres database and its owner."""
     for name in names:
         if TAKEN_DATABASE.fullmatch(name):
             raise SettingsError(f"database {name!r}: Postgres has this name; rename yours in {where}")
@@ -45,7 +48,7 @@ def check_databases(names: Iterable[str], where: str) -> None:
 
 
 def check_aliases(aliases: Mapping[str, Iterable[str]], where: str) -> None:
-    """Raise SettingsError for an unknown service, or an alias that is no host name or is taken."""
+    """Raise SettingsError for an unknown service, or an alias that is no host name or taken."""
     owners = {service: service for service in SERVICES}
     for service, names in aliases.items():
         if service not in SERVICES:
@@ -63,7 +66,10 @@ def check_aliases(aliases: Mapping[str, Iterable[str]], where: str) -> None:
 
 
 def check_images(tags: Mapping[str, str], where: str) -> None:
-    """Raise SettingsError for an image's name or tag that the engine refuses; `tags` is by name."""
+    """Raise SettingsError for an image's name or tag that the engine refuses.
+
+    `tags` is by name.
+    """
     for name, tag in tags.items():
         if not IMAGE.fullmatch(name):
             raise SettingsError(
@@ -77,7 +83,7 @@ def check_images(tags: Mapping[str, str], where: str) -> None:
 
 
 def check_combinations(names: Iterable[str], where: str) -> None:
-    """Raise SettingsError for the first combination whose name can't be a folder and an artifact's name."""
+    """Raise SettingsError for the first combination that can't name a folder and an artifact."""
     for name in names:
         if not COMBINATION.fullmatch(name):
             raise SettingsError(

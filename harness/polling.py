@@ -9,7 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def call_repeatedly(work: Callable[[], object], seconds: float, name: str) -> Iterator[None]:
-    """Call `work` every `seconds` in a thread called `name` until the context ends, and then once more."""
+    """Call `work` every `seconds` in a thread until the context ends, and then once more.
+
+    `name` is the name of the thread.
+    """
     ended = threading.Event()
 
     def loop() -> None:

@@ -36,7 +36,10 @@ LONG_WAIT = 1.0
 
 @contextmanager
 def announce(progress: Progress, what: str, text: str) -> Iterator[None]:
-    """Report the work in this context, and its end with the seconds, if it takes longer than LONG_WAIT."""
+    """Report the work in this context, and its end, if it takes longer than LONG_WAIT.
+
+    The report of the end has the seconds.
+    """
     began = time.monotonic()
     timer = threading.Timer(LONG_WAIT, progress.step, (what, text))
     timer.start()

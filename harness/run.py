@@ -23,7 +23,10 @@ def _nest(xcoms: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
 
 
 def json_value(value: Any) -> Any:
-    """Convert `value` to JSON types with valid UTF-8 texts, sets to sorted lists, other values to texts."""
+    """Convert `value` to JSON types.
+
+    Texts become valid UTF-8, sets become sorted lists, and values of other types become texts.
+    """
 
     def convert(other: object) -> Any:
         return sorted(other, key=repr) if isinstance(other, set | frozenset) else str(other)

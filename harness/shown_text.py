@@ -56,7 +56,10 @@ def keep_colours(text: str, show: Callable[[str], str]) -> str:
 
 
 def _mask(text: str, secret: str) -> str:
-    """Mask the secret in any case, percent-encoded, and inside a Base64 text such as that of basic authentication."""
+    """Mask the secret in any case, percent-encoded, and inside a Base64 text.
+
+    Basic authentication, for example, sends such a Base64 text.
+    """
     pattern, escapes, encoded = _forms(secret)
     lowered = text.lower()
     # The pattern is slow in a long log, and most texts contain no secret.
@@ -71,7 +74,10 @@ def _mask(text: str, secret: str) -> str:
 
 @lru_cache(maxsize=256)
 def _forms(secret: str) -> tuple[re.Pattern[str], frozenset[str], frozenset[str]]:
-    """Return a pattern of the secret, its characters' percent escapes, and its possible parts of Base64 texts."""
+    """Return the secret's pattern, percent escapes and possible parts of Base64 texts.
+
+    The percent escapes are those of the secret's characters.
+    """
     escapes = {char: "".join(f"%{byte:02x}" for byte in char.encode("utf-8", "surrogatepass")) for char in secret}
     pattern = re.compile("".join(f"(?:{re.escape(char)}|{escapes[char]})" for char in secret), re.IGNORECASE)
     content = secret.encode("utf-8", "surrogatepass")

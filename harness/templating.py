@@ -34,7 +34,10 @@ class _Declaration(Template):
 
 
 def read_schemas(settings: Settings) -> dict[str, str]:
-    """Map each database to the SQL of its seeds, in which a CSV file is a COPY. Raises SettingsError."""
+    """Map each database to the SQL of its seeds, in which a CSV file is a COPY.
+
+    Raises SettingsError.
+    """
     schemas = {}
     for name, files in settings.databases.items():
         try:
@@ -79,7 +82,10 @@ def template_values(stack: Stack, root: Path) -> dict[str, str]:
 
 
 class PlaceholderValues(dict[str, str]):
-    """Values that declarations can refer to while no services run: nothing listens on their addresses."""
+    """Values that declarations can refer to while no services run.
+
+    Nothing listens on the addresses in these values.
+    """
 
     def __init__(self, settings: Settings) -> None:
         netloc = NOWHERE.removeprefix("http://")
@@ -100,9 +106,10 @@ class PlaceholderValues(dict[str, str]):
 
 
 def render_project(settings: Settings, values: Mapping[str, str], engine: bool) -> dict[str, str]:
-    """Return the environment variables of Airflow's variables and settings, and those of this machine that pass.
+    """Return the environment variables of Airflow's variables and settings, and passed ones.
 
-    Raises SettingsError for an unknown name in a value.
+    The setting `pass_environment` names variables of this machine that pass. Raises SettingsError for an unknown name
+    in a value.
     """
     config = {
         config_variable(section, name): str(value)

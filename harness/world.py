@@ -210,7 +210,10 @@ class World:
         connections: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> dict[str, str]:
-        """Return the variables of a run with this home; the arguments extend or replace the declarations."""
+        """Return the variables of a run with this home.
+
+        The arguments extend or replace the declarations.
+        """
         extra = {
             **list_variables(self.settings),
             **self.declared,
@@ -304,7 +307,10 @@ class World:
         return sorted(self.evidence.objects[bucket])
 
     def read(self, bucket: str, key: str) -> bytes:
-        """Return the current content of one object. Raises MissingObjectError, with the nearest names first."""
+        """Return the current content of one object.
+
+        Raises MissingObjectError, with the nearest names first.
+        """
         __tracebackhide__ = True
         return read_object(self.s3(), bucket, key)
 
@@ -318,7 +324,7 @@ class World:
         return self.stack.minio.client()
 
     def rows(self, database: str, table: str) -> list[dict[str, Any]]:
-        """Return the current rows of one table of a project's database, each as a dict by column name.
+        """Return the current rows of a table of a project's database, as dicts by column name.
 
         `table` is in the schema public, or `SCHEMA.TABLE`. Values have the types of psycopg, such as Decimal and date.
         Rows are sorted by their columns from left to right. Raises MissingTableError, with the nearest names first.

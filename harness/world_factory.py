@@ -27,11 +27,12 @@ FIXTURES = frozenset({"world", "world_factory"})
 
 @dataclass(repr=False)  # its repr would fill the head of every traceback
 class WorldFactory:
-    """The fixture `world_factory`: `with world_factory() as world:` opens a clean world, and the block's end ends it.
+    """The fixture `world_factory`: `with world_factory() as world:` opens a clean world.
 
-    A stack serves one world at a time. Opening a world resets the services and ends the world before. Runs and evidence
-    of an ended world stay readable; its methods that use services raise WorldEndedError. In a fixture of a class, a
-    module or the session, the world has your overrides of `connections` and `environment` if these have that scope.
+    The end of the block ends the world. A stack serves one world at a time. Opening a world resets the services and
+    ends the world before. Runs and evidence of an ended world stay readable; its methods that use services raise
+    WorldEndedError. In a fixture of a class, a module or the session, the world has your overrides of `connections` and
+    `environment` if these have that scope.
     """
 
     settings: Settings
@@ -62,7 +63,10 @@ class WorldFactory:
 
     @contextmanager
     def open(self, request: pytest.FixtureRequest, folder: Path) -> Iterator[World]:
-        """Open a world that belongs to the fixture or test of `request`, with that one's declarations."""
+        """Open a world that belongs to the fixture or test of `request`.
+
+        The world has the declarations of that fixture or test.
+        """
         from harness.services.seeds import put_seeds
         from harness.world import Lease, World
 

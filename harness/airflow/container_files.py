@@ -1,8 +1,8 @@
-"""The files of a run that a container of an Airflow image needs, as a tar, and those that it leaves.
+"""Pack a run's files for a container of an Airflow image, and unpack those that it leaves.
 
-Files are copied, not mounted: the engine may be on another machine, and the user of the image is not the user of this
-machine. They have the same paths in the container, so that logs, tracebacks and the metadata database name the files
-of the project.
+Files are copied as a tar, not mounted: the engine may be on another machine, and the user of the image is not the user
+of this machine. They have the same paths in the container, so that logs, tracebacks and the metadata database name the
+files of the project.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ MEMORY = 2**24
 
 
 def list_folders(env: Mapping[str, str], home: Path, root: Path) -> list[Path]:
-    """Return what a run reads: its home, the project's folders, and each path below `root` that a variable names."""
+    """Return the paths that a run reads.
+
+    The paths are the run's home, the project's folders, and each path below `root` that a variable names.
+    """
     named = [Path(part) for name in FOLDERS for part in env.get(name, "").split(os.pathsep) if part]
     values = (Path(value) for value in env.values() if value.startswith(f"{root}{os.sep}") and "\n" not in value)
     config = home / CONFIG_LINK
@@ -77,7 +80,10 @@ def unpack(tar: IO[bytes], target: Path) -> None:
 
 
 def _walk(path: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
-    """Yield the path and all below it, with the contents of linked folders, without caches and environments."""
+    """Yield the path and all paths below it, without caches and environments.
+
+    The contents of linked folders are included.
+    """
     yield path
     real = os.path.realpath(path)
     if not path.is_dir() or real in above:

@@ -25,9 +25,10 @@ class DagFacts:
 
 @dataclass(frozen=True)
 class DagBag:
-    """The DAGs by id, the traceback of each broken file, and each file's imports from Airflow that fail.
+    """The DAGs of a folder, its broken files, and its imports from Airflow that fail.
 
-    An import is its line, its qualified name and the error.
+    `dags` is by id. `errors` has the traceback of each broken file. `missing_imports` has line, qualified name and
+    error of each import that fails, by file.
     """
 
     dags: Mapping[str, DagFacts]
@@ -60,7 +61,10 @@ def summarise_errors(bag: DagBag) -> dict[str, str]:
 
 
 def group_errors(bag: DagBag) -> dict[str, list[str]]:
-    """Map each error to the files that it breaks; an error of one file has the last frame of its traceback."""
+    """Map each error to the files that it breaks.
+
+    An error of one file has the last frame of its traceback.
+    """
     groups: dict[str, list[str]] = {}
     for file, trace in sorted(bag.errors.items()):
         groups.setdefault(_summarise(trace).partition(" (File ")[0], []).append(file)

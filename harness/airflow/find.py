@@ -43,7 +43,10 @@ def find_airflow(settings: Settings, labels: Mapping[str, str], progress: Progre
 
 
 def describe_image(settings: Settings, labels: Mapping[str, str], progress: Progress = SILENT) -> AirflowEnvironment:
-    """Describe the Airflow of the catalogue's image, from the cache if this image was described before."""
+    """Describe the Airflow of the catalogue's image.
+
+    The description comes from the cache if this image was described before.
+    """
     client = connect()
     reference = resolve_image(client, settings, NAME, progress).reference
     with engine_errors(f"inspecting {reference}"):

@@ -1,4 +1,4 @@
-"""What a run finds in Airflow's metadata database: earlier runs, their XComs, asset events.
+"""What a run finds in the metadata database: earlier runs, their XComs, asset events.
 
 The rows hold the columns that the database of the installed Airflow has: 2.x calls assets datasets, and a logical date
 execution date.
@@ -115,7 +115,10 @@ def to_json(what: str, value: object) -> str:
 
 
 def write_history(metadata_url: str, history: Sequence[EarlierRun | AssetEvent]) -> None:
-    """Write the declared state into the database. Raises RunRefusedError if a run exists already."""
+    """Write the declared state into the database.
+
+    Raises RunRefusedError if a run exists already.
+    """
     if not history:
         return
     with psycopg.connect(metadata_url) as connection:

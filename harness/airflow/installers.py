@@ -19,6 +19,6 @@ CREDENTIALS = re.compile(r"//[^/\s]*@")
 
 
 def select_installer_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of `environ` for certificates and indexes, without those that hold credentials."""
+    """Return variables of `environ` for certificates and indexes, but none with credentials."""
     names = (name for name in (*CERTIFICATES, *INDEXES) if name in environ)
     return {name: environ[name] for name in names if not CREDENTIALS.search(environ[name])}

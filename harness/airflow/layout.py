@@ -1,6 +1,7 @@
-"""Where a project keeps the code around its DAGs: Python path, plugins, Airflow's config folder.
+"""Where a project keeps the code around its DAGs.
 
-The folders beside the dags folder are found as Airflow and Astro find them, if the project does not name others.
+The code is on the Python path, and in the folders of plugins and of Airflow's config. The folders beside the dags
+folder are found as Airflow and Astro find them, if the project does not name others.
 """
 
 from __future__ import annotations
@@ -37,20 +38,23 @@ class Layout:
         return path | ({"AIRFLOW__CORE__PLUGINS_FOLDER": str(self.plugins)} if self.plugins else {})
 
     def link_config(self, home: Path) -> None:
-        """Give the home of a run the project's config folder, because no setting names that folder."""
+        """Link the project's config folder into a run's home, because no setting names the folder."""
         if self.config:
             link_config(home, self.config)
 
 
 def list_variables(settings: Settings) -> dict[str, str]:
-    """Return the variables of every command of Airflow that follow from the settings. Raises SettingsError."""
+    """Return the variables of every command of Airflow that follow from the settings.
+
+    Raises SettingsError.
+    """
     return {"AWS_DEFAULT_REGION": settings.region, **find_layout(settings).variables}
 
 
 def link_config(home: Path, config: Path) -> None:
-    """Create the folder `config` of an AIRFLOW_HOME with a link to each entry of the project's folder.
+    """Create `config` in an AIRFLOW_HOME, with a link to each entry of the project's folder.
 
-    It is no link itself, because Airflow and the harness write into it.
+    The new folder is no link itself, because Airflow and the harness write into it.
     """
     (home / CONFIG_LINK).symlink_to(config)
     (home / "config").mkdir()
@@ -60,9 +64,10 @@ def link_config(home: Path, config: Path) -> None:
 
 
 def choose_around(edited: Path, settings: Settings) -> Path | None:
-    """Return where a side with edited DAGs finds plugins, config and include: the setting `around`.
+    """Return the setting `around` of a side with edited DAGs.
 
-    It is the folder around the edited DAGs, also outside the project, or that of the project's own if nothing is there.
+    The side finds plugins, config and include there. The setting is the folder around the edited DAGs, also outside the
+    project, or that around the project's own DAGs if nothing is there.
     """
     if edited == settings.dags_folder:
         return None

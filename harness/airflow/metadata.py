@@ -64,10 +64,10 @@ def ensure_template(
     work_dir: Path,
     execute: Execute = process.execute,
 ) -> None:
-    """Create the migrated template from the cached dump, else by `airflow db migrate`, which `execute` runs.
+    """Create the migrated template from the cached dump, else by `airflow db migrate`.
 
-    The template gets its name only when complete, because other workers use it as soon as the name exists. Raises
-    RunError if the migration fails.
+    `execute` runs this command. The template gets its name only when complete, because other workers use it as soon as
+    the name exists. Raises RunError if the migration fails.
     """
     template = template_name(airflow)
     if server.exists(template):
@@ -107,7 +107,7 @@ def fresh_database(
     pools: Mapping[str, int] | None = None,
     keep: Path | None = None,
 ) -> Iterator[str]:
-    """Yield the libpq URL of a clean metadata database with the pools; drop the database afterwards.
+    """Yield the libpq URL of a clean metadata database with the pools; drop it afterwards.
 
     A dump of the first database that is used without an error stays in the file `keep`.
     """

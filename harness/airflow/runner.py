@@ -81,9 +81,10 @@ def run_dag(request: RunRequest, execute: Execute) -> RunFacts:
 
 
 def read_run_texts(request: RunRequest) -> Iterator[str]:
-    """Yield the texts that can name what the run uses: values, configuration, the files of its folders.
+    """Yield the texts that can name what the run uses.
 
-    The folder around the dags folder is on the Python path of an Astro project, which keeps its modules in `include`.
+    The texts are values, configuration and the files of the run's folders. The folder around the dags folder is on the
+    Python path of an Astro project, which keeps its modules in `include`.
     """
     yield from request.env.values()
     yield json.dumps(request.conf)

@@ -24,9 +24,9 @@ def split_stacks(log: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
 
 
 def find_place(log: str, dags_folder: Path) -> str | None:
-    """Return the innermost line of the dags folder at which the run hung, such as `etl.py, line 9, in load`.
+    """Return the innermost line of the dags folder at which the run hung.
 
-    The main thread of the run's own process comes last, and counts first.
+    For example `etl.py, line 9, in load`. The main thread of the run's own process comes last, and counts first.
     """
     _, stacks = split_stacks(log.splitlines())
     threads = re.split(r"\n(?=Current thread|Thread)", "\n".join(stacks))
@@ -39,7 +39,10 @@ def find_place(log: str, dags_folder: Path) -> str | None:
 
 
 def list_threads(stacks: Sequence[str]) -> list[str]:
-    """Return the stacks as tracebacks, the most recent call last, without frames of this harness and of runpy."""
+    """Return the stacks as tracebacks, the most recent call last.
+
+    Frames of this harness and of runpy are left out.
+    """
     lines: list[str] = []
     frames: list[str] = []
     for line in [*stacks, ""]:

@@ -11,7 +11,7 @@ NAME = "airflow_scenario_harness_waits"
 
 
 def shorten_waits(home: Path) -> Path:
-    """Cap the waits of the run with this AIRFLOW_HOME; return the file that lists the capped waits."""
+    """Cap the waits of the run with this home; return the file that lists the capped waits."""
     install_policy(home)
     log = home / short_waits.LOG
     log.touch()
@@ -19,9 +19,10 @@ def shorten_waits(home: Path) -> Path:
 
 
 def install_policy(home: Path) -> None:
-    """Install the policy, which is inactive before shorten_waits(), as a plugin in Airflow's `config` folder.
+    """Install the policy as a plugin in Airflow's `config` folder.
 
-    Airflow adds this folder to `sys.path` and then loads the plugins of all distributions that it finds there.
+    The policy is inactive before shorten_waits(). Airflow adds the folder to `sys.path` and then loads the plugins of
+    all distributions that it finds there.
     """
     distribution = home / "config" / f"{NAME}-1.dist-info"
     distribution.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,7 @@
-"""Decode XCom values from the metadata database; a value that can't be decoded stays as it is stored."""
+"""Decode XCom values from the metadata database.
+
+A value that can't be decoded stays as it is stored.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The resources of services other than S3, SageMaker and CloudWatch Logs, as moto's backends hold them."""
+"""The resources of services other than S3, SageMaker and CloudWatch Logs.
+
+The resources come from moto's backends.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ DEPTH = 8
 
 
 def list_resources() -> dict[str, dict[str, Any]]:
-    """Return `service/kind` -> name -> fields of every resource, without times. Unused services have no entry."""
+    """Return `service/kind` -> name -> fields of every resource, without times.
+
+    Unused services have no entry.
+    """
     found: dict[str, dict[str, Any]] = {}
     for service in SERVICES:
         module = sys.modules.get(f"moto.{service}.models")
@@ -42,7 +48,10 @@ def list_resources() -> dict[str, dict[str, Any]]:
 
 
 def _describe(value: Any, depth: int) -> Any:
-    """Return a value of JSON types. What has other types, or lies too deep, is left out of its surroundings."""
+    """Return a value of JSON types.
+
+    A part that has another type, or lies too deep, is left out of its surroundings.
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, bytes):

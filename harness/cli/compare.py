@@ -102,7 +102,10 @@ def _choose_sides(chosen: argparse.Namespace) -> tuple[list[Path], list[list[Pat
 
 
 def _write(chosen: argparse.Namespace, comparisons: Sequence[Comparison]) -> None:
-    """Write the outputs. With several candidates, each but the first has a number in its file's name."""
+    """Write the outputs.
+
+    With several candidates, each but the first has a number in its file's name.
+    """
     from harness.compare.junit import format_junit
     from harness.compare.markdown import format_markdown
     from harness.compare.page import format_page

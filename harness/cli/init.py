@@ -37,10 +37,11 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
 
 
 def write_project(folder: Path, airflow_major: int) -> list[str]:
-    """Write the missing files; return a line about each file. Raises SettingsError for a broken pyproject.toml.
+    """Write the missing files; return a line about each file.
 
     The table [tool.harness] is added at the end of an existing pyproject.toml that has no such table. If there is one,
-    only the workflow is written, because the DAG would need other declarations.
+    only the workflow is written, because the DAG would need other declarations. Raises SettingsError for a broken
+    pyproject.toml.
     """
     texts = {path: _read_text(name) for path, name in FILES.items()}
     if airflow_major < 3:

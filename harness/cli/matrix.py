@@ -1,4 +1,4 @@
-"""`harness matrix`: run the scenarios on named combinations of versions, and show one table."""
+"""`harness matrix`: run scenarios on named combinations of versions, and show one table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What `harness upgrade` and `harness matrix` hand to the pytest of a side: scenarios, and how they run."""
+"""What `harness upgrade` and `harness matrix` hand to the pytest of a side.
+
+The arguments name the scenarios, and how they run.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def check_scenario_options(chosen: argparse.Namespace) -> None:
-    """Raise SettingsError for scenarios that don't exist, and for options whose plugin is not installed."""
+    """Raise SettingsError for missing scenarios, and for options whose plugin isn't installed."""
     for path in chosen.paths:
         if not Path(path.partition("::")[0]).exists():
             raise SettingsError(f"{path!r} is no file or folder of scenarios: correct it; a target needs its own --to")

@@ -52,7 +52,7 @@ def read_logs(
 
 
 def _merge(readers: Mapping[str, Reader], lines: int, follow: bool) -> Iterator[str]:
-    """Yield the lines of all services: one service after the other, or with `follow` as they arrive."""
+    """Yield the lines of one service after the other, or with `follow` as they arrive."""
     width = max(map(len, readers))
     if not follow:
         for name, read in sorted(readers.items()):

@@ -1,4 +1,7 @@
-"""`harness upgrade`: run the same scenarios on two sets of versions, and show what changed in what the DAGs did."""
+"""`harness upgrade`: compare what the DAGs do on two sets of versions.
+
+The command runs the same scenarios on both sets, and shows what changed.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +86,10 @@ def run(root: Path, chosen: argparse.Namespace) -> int:
 
 
 def check_arguments(chosen: argparse.Namespace) -> None:
-    """Raise SettingsError or RunRefusedError for arguments that can't be, before anything is installed."""
+    """Check the arguments, before anything is installed.
+
+    Raises SettingsError or RunRefusedError for invalid arguments.
+    """
     if chosen.date is not None:
         check_date(chosen.date)
         if chosen.paths:

@@ -46,14 +46,15 @@ class StackImages(dict[str, ResolvedImage]):
 
     @property
     def references(self) -> dict[str, str]:
-        """The exact reference of every image by name, including declared ones that are not obtained yet."""
+        """The exact reference of every image by name, also of declared images not obtained yet."""
         declared = {name: references[0] for name, references in self._declared.items()}
         return {**declared, **{name: image.reference for name, image in self.items()}}
 
     def obtain_named(self, texts: Iterable[str]) -> None:
-        """Obtain the declared images whose references occur in `texts`, which are read only if needed.
+        """Obtain the declared images whose references occur in `texts`.
 
-        A text may name an image that the run does not use, so a failure is left to explain().
+        The texts are read only if needed. A text may name an image that the run does not use, so a failure is left to
+        explain().
         """
         missing = [name for name in self._declared if name not in self and name not in self._failures]
         whole = "\n".join(texts) if missing else ""

@@ -1,8 +1,9 @@
-"""Run one command of the harness in a container of an Airflow image: `python PATH/inside contained REQUEST`.
+"""Run one command of the harness in a container of an Airflow image.
 
-REQUEST is a JSON file: `command`, `env`, `folder`, and `dropped`, the prefixes of variables of the image that the
-command does not get. The image's other variables stay, unless `env` has them: its PATH, and what its entrypoint sets.
-SIGTERM ends the command with all its descendants, after Python has printed their stacks.
+Usage: `python PATH/inside contained REQUEST`. REQUEST is a JSON file: `command`, `env`, `folder`, and `dropped`, the
+prefixes of variables of the image that the command does not get. The image's other variables stay, unless `env` has
+them: its PATH, and what its entrypoint sets. SIGTERM ends the command with all its descendants, after Python has
+printed their stacks.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def combine_variables(image: Mapping[str, str], request: Mapping[str, Any]) -> d
 
 
 def link_missing(image: Path, home: Path) -> None:
-    """Link what the image has in its AIRFLOW_HOME, such as airflow.cfg and plugins, into the home of the run."""
+    """Link entries of the image's AIRFLOW_HOME, such as airflow.cfg and plugins, into `home`."""
     for entry in image.iterdir() if image.is_dir() and image != home else ():
         target = home / entry.name
         if entry.name == "config" and target.is_dir():

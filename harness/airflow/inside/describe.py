@@ -1,4 +1,4 @@
-"""Describe this interpreter as JSON: its path, its version, its folders, each package's version."""
+"""Describe this interpreter as JSON: path, version, folders, each package's version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from pathlib import Path
 
 
 def main(arguments: list[str]) -> None:
-    """Print as JSON: `python` (path), `version`, `build` (sys.version), `base` (prefix), `folders`, `packages`."""
+    """Print the description of this interpreter as JSON.
+
+    Keys: `python` (path), `version`, `build` (sys.version), `base` (prefix), `folders`, `packages`.
+    """
     folders = [folder for folder in sys.path if folder and Path(folder).is_dir()]
     facts = {
         "python": sys.executable,

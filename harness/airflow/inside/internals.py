@@ -45,7 +45,7 @@ def remember_log_templates() -> None:
 
 
 def keep_dags_folder_out_of_parser() -> None:
-    """Before the warm-up: make the command's parser, which Airflow caches, the same for each dags folder.
+    """Before the warm-up: make Airflow's cached command parser the same for each dags folder.
 
     Relies on the default of `ARG_SUBDIR` (2.x), and on `process_subdir` to replace the word DAGS_FOLDER.
     """

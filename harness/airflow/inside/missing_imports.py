@@ -1,4 +1,4 @@
-"""Try the Airflow imports of DAG files, because Airflow reports only the first one that fails."""
+"""Try the Airflow imports of DAG files: Airflow reports only the first one that fails."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 
 
 def find_missing_imports(file: str) -> list[tuple[int, str, str]]:
-    """Return line, qualified name and error of each Airflow import that fails in the file, also within functions.
+    """Return line, qualified name and error of each failing Airflow import in the file.
 
-    Imports under `if` and `try` are skipped, because a file uses these to support several versions.
+    Imports within functions count too. Imports under `if` and `try` are skipped, because a file uses these to support
+    several versions.
     """
     try:
         tree = ast.parse(Path(file).read_bytes())

@@ -15,7 +15,10 @@ EXPRESSIONS = ("expression", "_expression", "delta", "_delta", "summary")
 
 
 def main(arguments: list[str]) -> None:
-    """Print MARK and JSON of the given folder: `dags` by id, `errors` (traceback) and `missing_imports` by file."""
+    """Print MARK and the contents of the given dags folder as JSON.
+
+    Keys: `dags` by id, `errors` (traceback) and `missing_imports` by file.
+    """
     (folder,) = arguments
     bag = load_bag(folder)
     dags = {dag.dag_id: describe_dag(dag) for dag in bag.dags.values()}

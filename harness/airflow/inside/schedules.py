@@ -1,4 +1,7 @@
-"""Read a dags folder as Airflow does, and project the schedules of its DAGs from given dates, never from now."""
+"""Read a dags folder as Airflow does, and project the schedules of its DAGs.
+
+A projection starts from a given date, never from now.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,11 @@ UNENDING = ("ContinuousTimetable",)
 
 
 def main(arguments: list[str]) -> None:
-    """Write the result as JSON: `errors` (traceback by file), `tasks`, `files` and `schedules` by DAG id, and `runs`.
+    """Write the errors, tasks, files and schedules of a dags folder as JSON.
 
-    The arguments are the folder, a file with a JSON list of DAG id and date for each run, and the file to write.
-    `runs` has a schedule for each of them, from this date; None if the folder lacks the DAG.
+    The arguments are the folder, a file with a JSON list of DAG id and date for each run, and the file to write. The
+    result has `errors` (traceback by file), `tasks`, `files` and `schedules` by DAG id, and `runs`: a schedule for each
+    run, from the run's date; None if the folder lacks the DAG.
     """
     folder, request, result = arguments
     bag = load_bag(folder)
@@ -58,7 +62,7 @@ def project(dag: Any, anchor: str) -> dict[str, Any]:
 
 
 def to_core(timetable: Any) -> Any:
-    """Convert a timetable that a DAG file declares to the one that a scheduler uses (3.2 and later)."""
+    """Convert a timetable of a DAG file to the one that a scheduler uses (3.2 and later)."""
     try:
         from airflow.serialization.encoders import coerce_to_core_timetable
     except ImportError:
@@ -67,7 +71,10 @@ def to_core(timetable: Any) -> Any:
 
 
 def list_runs(dag: Any, timetable: Any, anchor: Any) -> list[dict[str, Any]]:
-    """Return logical date, start and end of the first COUNT runs that a scheduler creates from `anchor` on."""
+    """Return the first COUNT runs that a scheduler creates from `anchor` on.
+
+    Each run has its logical date, start and end.
+    """
     from airflow.timetables.base import TimeRestriction
 
     if type(timetable).__name__ in UNENDING:

@@ -1,4 +1,4 @@
-"""A cluster policy that caps the waits of tasks at a second, for the setting `waits = "short"`.
+"""Cluster policy for the setting `waits = "short"`: cap the waits of tasks at a second.
 
 A run's AIRFLOW_HOME has a link to this file in its folder `config`, as a plugin with Airflow's entry point
 `airflow.policy` (see harness/airflow/waits.py). Airflow calls the policies of such plugins together with those of the
@@ -38,7 +38,7 @@ def task_policy(task: Any) -> None:
 
 
 def cap_waits(task: Any) -> list[tuple[str, float | None]]:
-    """Set each wait of more than a second to a second; return the arguments with their seconds before.
+    """Cap each wait at a second; return the changed arguments with their seconds before.
 
     The delay of a task without retries stays, and so does a value that is neither a number nor a timedelta.
     """
@@ -65,7 +65,10 @@ def to_seconds(value: Any) -> float | None:
 
 
 def read_argument(task: Any, name: str) -> Any:
-    """Return the task's argument; a mapped task has those of `partial()` and Airflow's defaults."""
+    """Return the task's argument.
+
+    A mapped task has the arguments of `partial()` and Airflow's defaults.
+    """
     partial = getattr(task, "partial_kwargs", {})
     return partial[name] if name in partial else getattr(task, name, None)
 

@@ -97,11 +97,12 @@ def end_with_parent() -> None:
 
 
 def print_stacks(log: int) -> None:
-    """End each Python below this process by a signal on which it prints its stacks; children come first.
+    """End each Python below this process by a signal on which it prints its stacks.
 
-    faulthandler does that in every Python of a run, because PYTHONFAULTHANDLER is set. A line in the file `log` names
-    the process. All processes are stopped before, so that no parent reacts to the end of a child. The signal goes to
-    the main thread, which usually waits for such a child: while it runs, its stack can't be read.
+    Children come first. faulthandler prints the stacks in every Python of a run, because PYTHONFAULTHANDLER is set. A
+    line in the file `log` names the process. All processes are stopped before, so that no parent reacts to the end of a
+    child. The signal goes to the main thread, which usually waits for such a child: while it runs, its stack can't be
+    read.
     """
     deadline = time.monotonic() + STACKS_SECONDS
     pids = list_descendants()
@@ -123,7 +124,10 @@ def print_stacks(log: int) -> None:
 
 
 def abort_main_thread(pid: int) -> None:
-    """Send SIGABRT to the main thread, or to any thread where the C library can't choose (glibc before 2.30)."""
+    """Send SIGABRT to the main thread.
+
+    Where the C library can't choose a thread (glibc before 2.30), any thread may get the signal.
+    """
     try:
         LIBC.tgkill(pid, pid, signal.SIGABRT)
     except AttributeError:

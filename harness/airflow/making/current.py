@@ -53,7 +53,10 @@ def lock_environment(environment: AirflowEnvironment) -> Lock:
 
 
 def _list_distributions(environment: AirflowEnvironment) -> dict[str, Distribution]:
-    """Return the installed distributions by normalised name; of several with one name the first counts."""
+    """Return the installed distributions by normalised name.
+
+    Of several distributions with one name the first counts.
+    """
     found: dict[str, Distribution] = {}
     for distribution in distributions(path=list(environment.folders)):
         name = canonicalize_name(distribution.metadata["Name"] or "")

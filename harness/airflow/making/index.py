@@ -1,4 +1,4 @@
-"""Ask the package index for the releases of Airflow: when they were uploaded, and for which Pythons they are."""
+"""Ask the package index for the releases of Airflow: upload times and supported Pythons."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ JSON = "application/vnd.pypi.simple.v1+json"
 
 @dataclass(frozen=True)
 class Release:
-    """A release: when the first file was uploaded, if the index says so, and Requires-Python, or an empty text."""
+    """A release: when its first file was uploaded, and its Requires-Python.
+
+    `uploaded` is None if the index does not say so. Without Requires-Python its text is empty.
+    """
 
     uploaded: datetime | None
     requires_python: str
@@ -38,14 +41,18 @@ def default_index() -> str:
 
 
 def certificates(env: Mapping[str, str]) -> str | bool:
-    """Return the file of certificates that pip is set to trust, from uv's variables; True: those of requests."""
+    """Return the file of certificates that pip is set to trust, from uv's variables.
+
+    True stands for the certificates of requests.
+    """
     return env.get("SSL_CERT_FILE") or True
 
 
 def list_releases(package: str, env: Mapping[str, str]) -> dict[Version, Release] | None:
-    """Return the releases of the package on uv's indexes, empty if they lack it; `env` are uv's variables.
+    """Return the releases of the package on uv's indexes, empty if they lack the package.
 
-    None if no index lists them in JSON, as some mirrors. Raises AirflowEnvironmentError if none answers at all.
+    `env` are uv's variables. None if no index lists the releases in JSON, as some mirrors. Raises
+    AirflowEnvironmentError if none answers at all.
     """
     found: dict[Version, Release] = {}
     if env.get("UV_NO_INDEX"):

@@ -51,15 +51,18 @@ class Lock:
 
 
 def name_of(line: str) -> str | None:
-    """Return the normalised name of the package in a line of a requirements file, None for other lines."""
+    """Return the normalised name of the package in a line of a requirements file.
+
+    None for other lines.
+    """
     match = NAME.match(line)
     return canonicalize_name(match["name"]) if match else None
 
 
 def read_resolved(output: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the requirements, and those that no other package requires, from the output of `uv pip compile`.
+    """Return the requirements in uv's output, and those that no other package requires.
 
-    It must have been written with `--annotation-style line`: `six==1.17.0  # via python-dateutil`.
+    The output must be that of `uv pip compile` with `--annotation-style line`: `six==1.17.0  # via python-dateutil`.
     """
     requirements, top_level = [], []
     for line in output.splitlines():

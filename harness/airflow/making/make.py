@@ -64,7 +64,10 @@ def _make(lock: Lock, folder: Path, log: Path) -> None:
 
 
 def _check_pythons(lock: Lock, folder: Path) -> None:
-    """Raise AirflowEnvironmentError if an installed package is not for this Python: uv ignores upper bounds."""
+    """Raise AirflowEnvironmentError if an installed package is not for this Python.
+
+    uv installs such a package, because uv ignores upper bounds.
+    """
     for distribution in distributions(path=[str(site) for site in folder.glob("lib/python*/site-packages")]):
         required = distribution.metadata["Requires-Python"] or ""
         if not SpecifierSet(required).contains(lock.python_version, prereleases=True):

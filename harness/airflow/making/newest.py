@@ -1,4 +1,7 @@
-"""Replace the version `latest` by that of the newest release: `airflow==latest` becomes `airflow==3.3.2`."""
+"""Replace the version `latest` by that of the newest release.
+
+For example `airflow==latest` becomes `airflow==3.3.2`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Translate pip's settings on this machine for uv, which does not read pip's files and variables."""
+"""Translate pip's settings on this machine for uv.
+
+uv does not read pip's files and variables.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ ALWAYS = {"UV_PYTHON_DOWNLOADS": "never", "UV_NATIVE_TLS": "1", "UV_SYSTEM_CERTS
 
 
 def parse(config: str) -> dict[str, str]:
-    """Return pip's settings by key from the output of `pip config list` (global.index-url='...')."""
+    """Return pip's settings by key from the output of `pip config list`.
+
+    A line of the output is `global.index-url='...'`.
+    """
     found: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
     for line in config.splitlines():
         name, is_setting, value = line.partition("=")

@@ -37,7 +37,7 @@ class NoPythonError(Exception):
 
 
 def probe(command: str) -> Python | None:
-    """Run `command` and return its interpreter, or None, for example for a pyenv shim that fails."""
+    """Run `command` and return its interpreter; None if it fails, as a pyenv shim may."""
     try:
         done = subprocess.run(
             [command, "-c", PROBE], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60

@@ -1,4 +1,7 @@
-"""Read a requirements file beside which other targets name packages, whose lines in the file yield."""
+"""Read a requirements file beside which other targets name packages.
+
+The file's lines for these packages yield to the targets.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ INCLUDED = re.compile(r"(?P<option>-r|-c|--requirement|--constraint)[\s=]*(?P<na
 
 
 def read_lines(file: Path) -> list[str]:
-    """Return the lines without comments and hashes; files that they include have absolute names."""
+    """Return the lines without comments and hashes.
+
+    Files that the lines include have absolute names.
+    """
     text = CONTINUED.sub(" ", file.read_text(errors="replace"))
     lines = filter(None, (COMMENT_OR_HASH.sub("", line).strip() for line in text.splitlines()))
     return [
@@ -27,9 +33,10 @@ def read_lines(file: Path) -> list[str]:
 
 
 def read_lock(file: Path, before: Lock) -> Lock | None:
-    """Return the packages of a file that pins all of them, Airflow too, as an environment with the Python of `before`.
+    """Return the packages of a file that pins all of them, Airflow too, as an environment.
 
-    None for any other file. A lock does not say which packages the project itself names, so all of them count.
+    The environment has the Python of `before`. None for any other file. A lock does not say which packages the project
+    itself names, so all of them count.
     """
     lines = read_lines(file)
     options = [line for line in lines if line.startswith("-")]

@@ -1,4 +1,7 @@
-"""Decide which packages a side has: what `airflow==3.3.2` or `pandas==3.0` means for all other packages."""
+"""Decide which packages a side has.
+
+A target such as `airflow==3.3.2` or `pandas==3.0` names one package; this module decides about all others.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ FUTURE = "2999-12-31T00:00:00Z"
 
 @dataclass(frozen=True)
 class Sources:
-    """Where versions come from, if the user says so: `--resolved-at` and `--constraints` (a file or an address)."""
+    """Where versions come from, if the user says so.
+
+    The options are `--resolved-at` and `--constraints` (a file or an address).
+    """
 
     resolved_at: datetime | None = None
     constraints: str | None = None
@@ -235,7 +241,10 @@ def _drop(constraints: str, names: Container[str]) -> str:
 
 
 def _compile(inputs: Inputs, python: Python, uv: Uv) -> str:
-    """Return the output of `uv pip compile`, or raise AirflowEnvironmentError with the reason that uv gives."""
+    """Return the output of `uv pip compile`.
+
+    Raises AirflowEnvironmentError with the reason that uv gives.
+    """
     options = ["-q", "--no-header", "--annotation-style", "line", "--python", python.command]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

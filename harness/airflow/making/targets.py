@@ -84,7 +84,10 @@ class Wanted:
 
 
 def parse_target(text: str) -> Target:
-    """Read one target. Raises SettingsError if it has no known form, or names a file that can't be used."""
+    """Read one target.
+
+    Raises SettingsError if the target has no known form, or names a file that can't be used.
+    """
     if match := EXACT.fullmatch(text.strip()):
         return _parse_version(text, match)
     if match := IMAGE.fullmatch(text):
@@ -144,7 +147,10 @@ def _parse_file(path: Path) -> Target:
 
 
 def merge_targets(targets: Iterable[Target]) -> Wanted:
-    """Return what one side has, from all its targets. Raises SettingsError if two of them conflict."""
+    """Return what one side has, from all its targets.
+
+    Raises SettingsError if two of the targets conflict.
+    """
     by_name: dict[tuple[Kind, str], Target] = {}
     for target in targets:
         other = by_name.setdefault((target.kind, target.name), target)

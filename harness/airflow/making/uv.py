@@ -31,9 +31,9 @@ class Uv:
 
 
 def find_uv(log: Path) -> Uv:
-    """Return uv with pip's settings: the program of this Python's environment, else the first on PATH.
+    """Return uv with pip's settings.
 
-    Raises AirflowEnvironmentError.
+    The program is that of this Python's environment, else the first on PATH. Raises AirflowEnvironmentError.
     """
     own = Path(sysconfig.get_path("scripts")) / "uv"
     program = own if own.is_file() else shutil.which("uv")
@@ -45,7 +45,10 @@ def find_uv(log: Path) -> Uv:
 
 @functools.cache
 def _list_pip_settings(variables: tuple[tuple[str, str], ...]) -> str:
-    """Return the output of `pip config list`, which takes half a second, with these variables of pip."""
+    """Return the output of `pip config list` with these variables of pip.
+
+    The command takes half a second.
+    """
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
     env = {**os.environ, **dict(variables)}
     done = subprocess.run(pip, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, check=False)

@@ -1,4 +1,7 @@
-"""Choose the runner, by the setting, the place of Airflow and the Airflow lines on which warm is proved."""
+"""Choose the runner.
+
+The choice depends on the setting, the place of Airflow and the Airflow lines on which warm is proved.
+"""
 
 from __future__ import annotations
 
@@ -32,5 +35,8 @@ def choose(runner: Runner, airflow: AirflowEnvironment) -> tuple[Literal["warm",
 
 
 def choose_plain(airflow: AirflowEnvironment, settings: Settings, stack: Stack) -> Execute:
-    """Return the runner without a warm host: a new process, or a container if Airflow is in an image."""
+    """Return the runner without a warm host.
+
+    The runner starts a new process, or a container if Airflow is in an image.
+    """
     return create_runner(airflow.image, settings.root, {}, stack).execute if airflow.image else process.execute

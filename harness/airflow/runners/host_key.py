@@ -61,7 +61,10 @@ def host_key(airflow: AirflowEnvironment, env: Mapping[str, str]) -> str:
 
 
 def find_config_folder(env: Mapping[str, str]) -> str | None:
-    """Return the project's config folder, to which a link in the run's home leads; None without the link."""
+    """Return the project's config folder, to which a link in the run's home leads.
+
+    None without the link.
+    """
     with suppress(OSError):
         return os.readlink(Path(env["AIRFLOW_HOME"], CONFIG_LINK))  # noqa: PTH115 - text, as for the other folders
     return None

@@ -1,8 +1,8 @@
-"""The image runner: each command runs in a container of an Airflow image, on the stack's network.
+"""The image runner: each command runs in a container of an Airflow image.
 
-The container starts with the image's entrypoint, by the contract of the official image: default user, group 0, and
-`python` as its command. The variables of a run reach the command alone, so no entrypoint installs packages or waits
-for a database because of them.
+The container is on the stack's network. It starts with the image's entrypoint, by the contract of the official image:
+default user, group 0, and `python` as its command. The variables of a run reach the command alone, so no entrypoint
+installs packages or waits for a database because of them.
 """
 
 from __future__ import annotations
@@ -75,11 +75,11 @@ class ImageRunner:
     def execute(
         self, command: Sequence[str], env: Mapping[str, str], folder: Path, log_file: Path, timeout: float
     ) -> ProcessResult:
-        """Run `command` in `folder` with `env` and the image's own variables, its output in `log_file`.
+        """Run `command` in `folder` with `env` and the image's own variables.
 
-        The container ends with the command, after `timeout` seconds and on an interrupt; if this process is killed, the
-        reaper removes it. The files that the command left in `folder` are there afterwards. Raises ServiceError if the
-        engine refuses, EngineError if it is gone.
+        The output goes to `log_file`. The container ends with the command, after `timeout` seconds and on an interrupt;
+        if this process is killed, the reaper removes it. The files that the command left in `folder` are there
+        afterwards. Raises ServiceError if the engine refuses, EngineError if it is gone.
         """
         began = time.monotonic()
         files = {**self.files, REQUEST: json.dumps(self.build_request(command, env, folder)).encode()}
@@ -115,7 +115,10 @@ class ImageRunner:
 
 
 def create_runner(image: str, root: Path, labels: Mapping[str, str], stack: Stack | None = None) -> ImageRunner:
-    """Return the runner of an image by its reference, with the services of `stack`, else without a network."""
+    """Return the runner of an image by its reference.
+
+    With a `stack` the commands reach its services; without one they have no network.
+    """
     spec = Spec(
         role="airflow",
         image=image,
@@ -130,7 +133,7 @@ def create_runner(image: str, root: Path, labels: Mapping[str, str], stack: Stac
 
 @contextmanager
 def _copied_output(container: Container, log_file: Path) -> Iterator[None]:
-    """Write the container's output to the file while it runs, with any log driver of the engine."""
+    """Write the container's output to the file while it runs, with any log driver."""
     stream = container.attach(stream=True, stdout=True, stderr=True)
 
     def copy() -> None:
