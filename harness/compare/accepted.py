@@ -1,4 +1,7 @@
-"""Accepted differences: accepted.toml, its checks, and the entries that `--accept` writes for review."""
+"""Accepted differences: read and check accepted.toml, write entries for `--accept`.
+
+The written entries are for review: they have no reason.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ PAIR: Final = re.compile(r"(?P<name>\S+) (?P<old>\S+) -> (?P<new>\S+)")
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry of accepted.toml. `*` in scenario, run and field matches any text; empty texts match everything."""
+    """An entry of accepted.toml.
+
+    `*` in scenario, run and field matches any text; empty texts match everything.
+    """
 
     line: int
     scenario: str
@@ -59,7 +65,10 @@ def _fits(pattern: str, text: str) -> bool:
 
 
 def read_accepted(file: Path) -> Accepted:
-    """Return the entries of accepted.toml. Raises NotComparableError, one line with the entry's line number."""
+    """Return the entries of accepted.toml.
+
+    Raises NotComparableError, one line with the entry's line number.
+    """
     try:
         text = file.read_text(encoding="utf-8")
         document = tomllib.loads(text)
@@ -107,9 +116,10 @@ def apply_accepted(
     versions: tuple[Versions, Versions],
     today: dt.date,
 ) -> tuple[list[Difference], tuple[str, ...], tuple[str, ...]]:
-    """Return the differences with the reasons of accepted ones, problems of entries, and notes on entries.
+    """Return the differences with reasons, the problems of entries, and notes on entries.
 
-    `compared` has the runs of both sides, by scenario. Problems are entries that expired or match nothing.
+    An accepted difference has the reason of its entry. `compared` has the runs of both sides, by scenario. Problems are
+    entries that expired or match nothing.
     """
     entries = [entry for entry in accepted.entries if _is_pair(entry.pair, versions)] if accepted else []
     valid = [entry for entry in entries if entry.expires >= today]
@@ -149,7 +159,10 @@ def _is_pair(pair: str, versions: tuple[Versions, Versions]) -> bool:
 
 
 def list_versions(versions: Versions) -> dict[str, str]:
-    """Return every version of a side by its name: Airflow and Python first, then servers, images and packages."""
+    """Return every version of a side by its name.
+
+    Airflow and Python come first, then servers, images and packages.
+    """
     images = {name: image.version or image.reference for name, image in versions.images.items()}
     listed = {"airflow": versions.airflow, "python": versions.python}
     for more in (versions.servers, images, versions.packages):
@@ -165,9 +178,9 @@ def find_pair(baseline: Versions, candidate: Versions) -> str:
 
 
 def write_entries(file: Path, comparisons: Sequence[Comparison], today: dt.date) -> int:
-    """Append an entry without a reason for each unaccepted difference that fails; return their number.
+    """Append an entry without a reason for each unaccepted difference that fails.
 
-    Raises OutputError.
+    Return the number of entries. Raises OutputError.
     """
     blocks = [
         _format_entry(one, find_pair(comparison.baseline.versions, comparison.candidate.versions), today)

@@ -1,4 +1,4 @@
-"""Report a failure once: the task that failed first, with all that follows from it as its detail."""
+"""Report a failure once: the task that failed first, with its consequences as detail."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _fold_rendered(differences: Sequence[Difference]) -> list[Difference]:
 
 
 def _fold_runs(found: list[Difference], verdict: Verdict, vanished: Verdict) -> list[Difference]:
-    """Add the runs that did not take place to the outcome of a scenario that failed outside its runs."""
+    """Add the missing runs to the outcome of a scenario that failed outside its runs."""
     lead = next((one for one in found if one.field == "outcome" and one.verdict == verdict), None)
     followed = [one for one in found if one.field == "run" and one.verdict == vanished]
     if lead is None or not followed:
@@ -124,7 +124,10 @@ def _is_status(one: Difference) -> bool:
 
 
 def _find_cause(statuses: Sequence[Difference], run: RunDocument) -> Difference:
-    """Return the failed task that started first, else the first task, else the state or exit code of the run."""
+    """Return the difference of the failed task that started first.
+
+    If no task failed, return the first task's; without tasks, return that of the run's state or exit code.
+    """
     tasks = [one for one in statuses if one.task]
     failed = [one for one in tasks if run.tasks[one.task or ""].state == "failed"]
     order = {task: place for place, task in enumerate(run.order)}
@@ -142,7 +145,10 @@ def _fold(lead: Difference, followed: Sequence[Difference], run: RunDocument) ->
 
 
 def _fold_broken(found: Sequence[Difference]) -> list[Difference]:
-    """Add the statuses that are bad on both sides, and exceptions that differ, to the scenario's own difference."""
+    """Add the statuses that are bad on both sides to the scenario's own difference.
+
+    Exceptions of tasks that differ are added too.
+    """
     lead = next((one for one in found if one.field == "outcome" and one.verdict == "broken on both"), None)
     if lead is None:
         return list(found)

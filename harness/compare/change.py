@@ -16,7 +16,10 @@ IsUnstable = Callable[[str], bool]
 
 @dataclass(frozen=True)
 class Change:
-    """`before` and `after` are ABSENT where a side lacks the field; `message` follows the field's name in outputs."""
+    """A field that differs between the two sides.
+
+    `before` and `after` are ABSENT where a side lacks the field; `message` follows the field's name in outputs.
+    """
 
     path: Path
     before: Any

@@ -89,7 +89,10 @@ def compare_sides(
 
 
 def _list_compared(baseline: Side, candidate: Side, common: Sequence[str]) -> dict[str, Collection[str]]:
-    """Return the runs that both sides have, by scenario, without scenarios that a side did not run."""
+    """Return the runs that both sides have, by scenario.
+
+    Scenarios that a side did not run are left out.
+    """
     compared: dict[str, Collection[str]] = {}
     if knows_dags(baseline) and knows_dags(candidate):
         compared[FOLDER] = ()
@@ -101,7 +104,10 @@ def _list_compared(baseline: Side, candidate: Side, common: Sequence[str]) -> di
 
 
 def _list_sections(baseline: Side, candidate: Side) -> Iterator[Section]:
-    """Yield what an upgrade check left beside the candidate's evidence, and the baseline's deprecations."""
+    """Yield the sections of an upgrade check, and the baseline's deprecations.
+
+    The check keeps its sections beside the candidate's evidence. If there are none, nothing is yielded.
+    """
     yield from candidate.sections
     if candidate.sections:
         yield list_deprecations(baseline)
@@ -254,7 +260,7 @@ def _compare_dags(before: FolderDocument, after: FolderDocument) -> Iterator[Cha
 
 
 def _fold_warnings(found: Sequence[Difference]) -> list[Difference]:
-    """Return the differences without warnings of the dags folder that a scenario's run has too."""
+    """Return the differences without warnings of the dags folder that a run has too."""
     shown = {(one.field, one.message) for one in found if one.run}
     return [
         one
@@ -294,9 +300,10 @@ def find_unstable(baseline: Side, repeat: Side) -> UnstableFields:
 
 
 def learn_unstable(baseline: Side, repeat: Side | None) -> UnstableFields | None:
-    """Return what differs between the baseline and its repeat, and keep it beside the baseline's evidence.
+    """Return what differs between the baseline and its repeat.
 
-    Without a repeat, return what earlier comparisons kept there; None if they kept nothing.
+    The result is kept beside the baseline's evidence if that is one folder. Without a repeat, return what earlier
+    comparisons kept there; None if they kept nothing.
     """
     if repeat is None:
         return read_unstable(baseline.folders, baseline.scenarios.keys())
@@ -309,7 +316,7 @@ def learn_unstable(baseline: Side, repeat: Side | None) -> UnstableFields | None
 def _unstable_differences(
     unstable: UnstableFields | None, found: Sequence[Difference], common: Sequence[str]
 ) -> Iterator[Difference]:
-    """Yield what differs between the baseline and its repeat, and is the same on the candidate."""
+    """Yield fields that differ between baseline and repeat, and are equal on the candidate."""
     known = {(one.scenario, one.run, without_positions(one.field)) for one in found}
     compared = {FOLDER, *common}
     fields = unstable.fields if unstable else ()

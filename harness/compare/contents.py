@@ -28,7 +28,10 @@ DELIMITERS: Final = ",;\t|"
 def compare_objects(
     path: Path, service: Service, before: ObjectDocument, after: ObjectDocument, is_unstable: IsUnstable
 ) -> Iterator[Change]:
-    """Yield the changes of one object: content type, metadata and tags, and the content in its own terms."""
+    """Yield the changes of one object: content type, metadata, tags and content.
+
+    The content is compared by its format: as rows, JSON, text or bytes.
+    """
     for name in ("content_type", "metadata", "tags"):
         for at, old, new in find_leaves((*path, name), getattr(before, name), getattr(after, name)):
             yield Change(at, old, new, service)
@@ -94,7 +97,10 @@ def _read_json(text: str) -> Any:
 
 
 def read_rows(document: ObjectDocument) -> list[Row] | None:
-    """Return the rows of a tabular object; None without a content that has as many rows as its summary."""
+    """Return the rows of a tabular object, or None.
+
+    Return None if text or summary is missing, or if the text can't be read or does not have the summary's row count.
+    """
     if document.text is None or document.table is None:
         return None
     try:
@@ -221,7 +227,10 @@ def compare_tables(
 
 
 def describe(value: Any) -> str:
-    """Return an object or a table of one side in a few words, as `before` or `after` of a difference."""
+    """Describe an object or a table of one side in a few words.
+
+    The text is `before` or `after` of a difference.
+    """
     if isinstance(value, ObjectDocument):
         rows = f", {value.table.rows} rows" if value.table else ""
         return f"{value.size} bytes{rows}"

@@ -1,4 +1,4 @@
-"""The deprecation warnings in the evidence of a side, a section of an upgrade check's report."""
+"""Deprecation warnings in a side's evidence: a section of an upgrade check's report."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def list_deprecations(baseline: Side) -> Section:
 
 
 def _is_deprecation(warning: WarningDocument) -> bool:
-    """Return whether a warning is of a deprecation, by its class or, for a UserWarning, by its text.
+    """Return whether a warning is a deprecation, by class or, for a UserWarning, by text.
 
     Airflow 3.3 repeats each warning of an imported DAG file as a UserWarning and so loses its class.
     """

@@ -1,4 +1,4 @@
-"""Show the same difference in many places once, so that twenty lines show twenty different things."""
+"""Show the same difference in many places once, so that each line shows something new."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ class Group:
 
 
 def group_differences(differences: Sequence[Difference]) -> list[Group]:
-    """Return the groups by importance of their verdicts and services, else in the order of the differences."""
+    """Return the groups, ordered by the importance of their verdicts and services.
+
+    Groups of the same importance keep the order of the differences.
+    """
     below: dict[Any, list[Difference]] = {}
     for one in differences:
         below.setdefault((one.scenario, one.run, one.service, one.verdict, one.accepted, one.above), []).append(one)

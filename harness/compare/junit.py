@@ -1,4 +1,7 @@
-"""The comparison as JUnit XML: a test case for each scenario, whose failures are its failing differences."""
+"""The comparison as JUnit XML: a test case for each scenario.
+
+The failures of a test case are the failing differences of its scenario.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ff
 
 
 def format_junit(comparison: Comparison, strict: bool = False) -> str:
-    """Return the XML. Accepted differences and those that fail nothing are in the case's output."""
+    """Return the comparison as JUnit XML.
+
+    Accepted differences and those that fail nothing are in the case's output.
+    """
     names = [*(one.scenario for one in comparison.differences), *comparison.scenarios]
     ordered = sorted(dict.fromkeys(names), key=lambda name: (name != FOLDER, name))
     by_scenario: dict[str, list[Difference]] = {}

@@ -1,4 +1,7 @@
-"""What `airflow dags test` can't show, which ends every report. docs/verdicts.md has the same list."""
+"""The limits of `airflow dags test`, which end every report.
+
+docs/verdicts.md has the same list.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A comparison of two sides as plain data, which every output shows: text, Markdown, JUnit, JSON and the page."""
+"""A comparison of two sides as plain data.
+
+Every output shows this data: text, Markdown, JUnit, JSON and the page.
+"""
 
 from __future__ import annotations
 
@@ -57,10 +60,10 @@ class Difference(Data):
 
 
 class UpgradeDocument(Data):
-    """What `harness upgrade` found out beside the evidence, kept in the candidate's folder of evidence.
+    """The findings of `harness upgrade` that are not in the evidence.
 
-    `sections`: the sides, the forecast and the migration of the metadata database. `differences`: what the migration
-    broke or changed.
+    The document is kept in the candidate's folder of evidence. `sections`: the sides, the forecast and the migration of
+    the metadata database. `differences`: what the migration broke or changed.
     """
 
     schema_version: Literal[4] = 4

@@ -1,4 +1,4 @@
-"""Names that differ in every run, such as an object's key with a random part, and which entries belong together."""
+"""Match entries whose names differ in every run, such as keys with a random part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ COMPARED: Final = 200
 
 
 def find_patterns(before: Sequence[str], after: Sequence[str]) -> list[str]:
-    """Return a pattern for each pair of names, one of each side, that differ only in generated parts or in one part."""
+    """Return patterns of names that differ only in generated parts or in one part.
+
+    Each pattern matches a pair of names, one of each side.
+    """
     patterns: list[str] = []
     by_shape: dict[str, list[str]] = {}
     for name in reversed(after):
@@ -40,13 +43,16 @@ def _shape(name: str) -> str:
 
 
 def _differ_in_one_part(name: str, other: str) -> bool:
-    """Return whether the names are equal but for a random part: same length, and at least half is the same."""
+    """Return whether the names are equal except for a random part.
+
+    Such names have the same length, and their common start and end are at least half of it.
+    """
     start, end = _common_ends(name, other)
     return len(name) == len(other) and 2 * (len(start) + len(end)) >= len(name)
 
 
 def _common_ends(name: str, other: str) -> tuple[str, str]:
-    """Return the longest common start of two names, and the longest common end of what follows."""
+    """Return the longest common start of two names, and the longest common end of the rest."""
     most = min(len(name), len(other))
     start = next((at for at in range(most) if name[at] != other[at]), most)
     end = next((at for at in range(most - start) if name[-1 - at] != other[-1 - at]), most - start)
@@ -75,10 +81,11 @@ def _literal(text: str) -> str:
 def pair_names(
     before: Mapping[str, Any], after: Mapping[str, Any], patterns: Sequence[str], content: Callable[[Any], str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return new names of the baseline's and the candidate's entries that belong together under different names.
+    """Return new names for entries that belong together under different names.
 
-    For each pattern, names that one side alone has are paired: equal contents first, then in order. The names that are
-    left over stay, so that a missing entry is still missing.
+    The first mapping is for the baseline's entries, the second for the candidate's. For each pattern, names that one
+    side alone has are paired: equal contents first, then in order. The names that are left over stay, so that a missing
+    entry is still missing.
     """
     renamed: tuple[dict[str, str], dict[str, str]] = ({}, {})
     for pattern in patterns:

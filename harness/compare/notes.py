@@ -53,7 +53,10 @@ def list_notes(
 
 
 def _list_intervals(baseline: Side, candidate: Side, common: Sequence[str]) -> Iterator[str]:
-    """Yield a line for each DAG to which `dags test` gave another interval than a scheduler gives for the same date."""
+    """Yield a line for each DAG whose interval under `dags test` is not a scheduler's.
+
+    Both intervals are for the same date.
+    """
     lines: dict[tuple[str, str], str] = {}
     for word, side in (("baseline", baseline), ("candidate", candidate)):
         for name in common:

@@ -48,7 +48,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Card:
-    """A group as the page shows it: `shown` side by side, and the `others`, which are the same in other places."""
+    """A group as the page shows it.
+
+    `shown` are its differences side by side; `others` are the same differences in other places.
+    """
 
     group: Group
     kind: str
@@ -108,7 +111,10 @@ def _count(comparison: Comparison) -> dict[str, int]:
 
 
 def _create_ids(differences: Sequence[Difference]) -> dict[int, str]:
-    """Return an id for each difference, by its identity. The same field has the same id in the next comparison."""
+    """Return an id for each difference, made from its identity.
+
+    The same field has the same id in the next comparison.
+    """
     seen: Counter[str] = Counter()
     ids = {}
     for one in differences:

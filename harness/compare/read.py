@@ -92,9 +92,10 @@ class _Session:
 
 
 def read_side(paths: Sequence[Path], every_shard: bool = True) -> Side:
-    """Return the evidence of a side. Raises NotComparableError, one line with the file and what to do.
+    """Return the evidence of a side.
 
-    `every_shard`: refuse a side of which a shard is missing.
+    `every_shard`: refuse a side of which a shard is missing. Raises NotComparableError, one line with the file and what
+    to do.
     """
     sessions = [session for path in paths for session in _read_sessions(path)]
     label = ", ".join(map(str, paths))
@@ -310,7 +311,10 @@ def _read(file: IO[bytes], name: Path) -> bytes:
 
 
 def parse_json(name: str, content: bytes) -> Any:
-    """Return the JSON value. Raises NotComparableError for invalid JSON, numbers without end and deep nesting."""
+    """Return the JSON value of `content`.
+
+    Raises NotComparableError for invalid JSON, infinite numbers and deep nesting.
+    """
     try:
         value = from_json(content, allow_inf_nan=False)
     except ValueError as error:

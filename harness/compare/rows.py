@@ -1,4 +1,7 @@
-"""Compare two lists of rows: columns, added and removed rows, and where changed values concentrate."""
+"""Compare two lists of rows: columns, added and removed rows, and changed values.
+
+For changed values, also find where they concentrate.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ def compare_rows(
     unstable: Callable[[str], bool] = lambda column: False,
     types: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
 ) -> Iterator[Change]:
-    """Yield the changes of a table. Columns for which `unstable` is true don't decide which rows belong together."""
+    """Yield the changes of a table.
+
+    Columns for which `unstable` is true don't decide which rows belong together.
+    """
     columns, new_columns = _columns(before, types[0]), _columns(after, types[1])
     if not before or not after:  # without rows, no columns are known
         columns, new_columns = columns or new_columns, new_columns or columns
@@ -85,7 +91,9 @@ def _digest(row: Row, columns: Sequence[str]) -> str:
 def _pair_rows(
     before: Sequence[Row], after: Sequence[Row], columns: Sequence[str]
 ) -> tuple[list[Pair], list[int], list[int], bool]:
-    """Return the pairs of rows that belong together, the indexes of the other rows, and whether only the order differs.
+    """Pair the rows that belong together.
+
+    Return the pairs, the indexes of the other rows of each side, and whether only the order differs.
 
     Equal rows belong together, then rows with the same value of a column that is unique on both sides, then rows at the
     same place if as many are left on both sides.
@@ -187,7 +195,7 @@ def _list_rows(
 
 
 class Keys:
-    """The values of a table's columns as comparable texts, computed when a column is first used."""
+    """The values of a table's columns as comparable texts, computed at a column's first use."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
@@ -202,7 +210,10 @@ class Keys:
 
 
 def find_concentration(indexes: Sequence[int], keys: Keys, columns: Sequence[str], word: str) -> str | None:
-    """Return a line that names the value which covers nearly all rows at `indexes`, and not most of all rows."""
+    """Return a line that names the value which covers nearly all rows at `indexes`, or None.
+
+    The value must not cover most of all rows.
+    """
     if len(indexes) < 2 or len(indexes) == len(keys.rows):
         return None
     best: tuple[float, float, str] | None = None
@@ -219,7 +230,10 @@ def find_concentration(indexes: Sequence[int], keys: Keys, columns: Sequence[str
 
 
 def describe_drift(values: Sequence[tuple[int, Any, Any]]) -> str | None:
-    """Return the largest differences if all values are numbers, or texts of numbers, on both sides."""
+    """Return a line with the largest differences, or None if a value is not a number.
+
+    Texts of numbers count as numbers.
+    """
     numbers = [(row, _number(before), _number(after)) for row, before, after in values]
     if any(before is None or after is None for _, before, after in numbers):
         return None

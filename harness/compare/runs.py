@@ -77,7 +77,10 @@ def _compare_field(name: str, before: BaseModel, after: BaseModel) -> Iterator[C
 
 
 def find_scheduled(run: RunDocument) -> Interval | None:
-    """Return the interval that a scheduler gives for the run's logical date, if the projection has that date."""
+    """Return the interval that a scheduler gives for the run's logical date.
+
+    Return None if the projection does not have that date.
+    """
     if run.interval is None or run.schedule is None:
         return None
     date = run.interval.logical_date
@@ -99,7 +102,10 @@ def compare_intervals(before: RunDocument, after: RunDocument) -> Iterator[Chang
 
 
 def compare_schedules(path: Path, before: Schedule, after: Schedule, service: Service = "airflow") -> Iterator[Change]:
-    """Yield the changes of a schedule projection. The next runs are one field, since one change moves all of them."""
+    """Yield the changes of a schedule projection.
+
+    The next runs are one field, since one change moves all of them.
+    """
     old, new = before.model_dump(), after.model_dump()
     # A schedule without runs, such as None, has nothing to catch up.
     without_runs = not (before.next or after.next)
@@ -165,7 +171,10 @@ def list_exceptions(before: TaskDocument, after: TaskDocument) -> Iterator[str]:
 
 
 def _name_class(exception: str | None) -> str | None:
-    """Return the exception without the module of its class, which differs between Airflow 2 and 3."""
+    """Return the exception without the module of its class.
+
+    The module differs between Airflow 2 and 3.
+    """
     return exception and re.sub(r"^(?:\w+\.)+(?=\w+(?::|\n|$))", "", exception)
 
 
@@ -224,7 +233,10 @@ def _pair(
     patterns: NamePatterns,
     content: Callable[[Any], str],
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Yield name and both values of each entry; entries with unstable names are paired under their pattern."""
+    """Yield the name and both values of each entry.
+
+    Entries with unstable names are paired under their pattern.
+    """
     found = patterns(".".join(path))
     renamed = pair_names(before, after, found, content) if found else ({}, {})
     old = {renamed[0].get(name, name): value for name, value in before.items()}
@@ -343,9 +355,10 @@ def _compare_capped_waits(before: RunDocument, after: RunDocument) -> Iterator[C
 def compare_warnings(
     before: Sequence[WarningDocument], after: Sequence[WarningDocument], service: Service = "airflow"
 ) -> Iterator[Change]:
-    """Compare the warnings as sets, by file and text. Line and category are shown and not compared.
+    """Compare the warnings as sets, by file and text.
 
-    Lines move, and Airflow 3.3 repeats each warning of an imported DAG file as a UserWarning.
+    Line and category are shown and not compared: lines move, and Airflow 3.3 repeats each warning of an imported DAG
+    file as a UserWarning.
     """
     old, new = ({(one.file or "", one.text): one for one in side} for side in (before, after))
     for key in sorted(old.keys() ^ new.keys()):

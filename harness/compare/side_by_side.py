@@ -32,7 +32,10 @@ class Text(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line of both sides; None where a side has none. `skipped`: this many equal lines are left out here."""
+    """A line of both sides.
+
+    `before` or `after` is None where the side has no line. `skipped`: this many equal lines are left out here.
+    """
 
     before: Text | None = None
     after: Text | None = None
@@ -49,7 +52,7 @@ class SideBySide(NamedTuple):
 
 
 def put_side_by_side(one: Difference) -> SideBySide:
-    """Return the examples of a table's rows if the detail has some, else the values, line by line."""
+    """Return examples of a table's rows if the detail has some, else the values by line."""
     rows = {line: row for line in one.detail if (row := _show_row(one, line)) is not None}
     if rows:
         return SideBySide(tuple(rows.values()), tuple(line for line in one.detail if line not in rows))
@@ -64,7 +67,10 @@ def put_side_by_side(one: Difference) -> SideBySide:
 
 
 def _show_row(one: Difference, line: str) -> Line | None:
-    """Return an example such as `row 3: 1 -> 2`; None for other lines, and for values that have an arrow themselves."""
+    """Return an example such as `row 3: 1 -> 2`, or None.
+
+    Return None for other lines, and for values that have an arrow themselves.
+    """
     match = ROW.fullmatch(line)
     if match is None:
         return None
@@ -125,7 +131,10 @@ def _format_json(value: Any, indent: str = "", name: str = "", comma: str = "") 
 
 
 def _read_cut(value: str) -> str:
-    """Return a cut text without the escapes of JSON; a cut value of another kind stays as it is."""
+    """Return a cut text without the escapes of JSON.
+
+    A cut value of another kind stays as it is.
+    """
     match = CUT.search(value)
     if match is None or not value.startswith('"'):
         return value

@@ -18,7 +18,10 @@ WIDEST = 60
 
 
 def format_text(comparison: Comparison, everything: bool = False, strict: bool = False, rest_in: str = "--all") -> str:
-    """Return the report; `everything` shows each difference with all of its detail, else `rest_in` names what does."""
+    """Return the report as text.
+
+    `everything` shows each difference with all of its detail; otherwise `rest_in` names the option or file that does.
+    """
     lines = _lines(comparison, everything, strict, rest_in)
     return shown_text("\n".join(line.replace("\n", " ") for line in lines) + "\n")
 
@@ -46,7 +49,10 @@ def _lines(comparison: Comparison, everything: bool, strict: bool, rest_in: str)
 
 
 def _align(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield the rows of a table as lines with aligned columns. Cells wider than WIDEST don't widen their column."""
+    """Yield the rows of a table as lines with aligned columns.
+
+    Cells wider than WIDEST don't widen their column.
+    """
     widths = [
         max((len(row[column]) for row in rows if column < len(row) and len(row[column]) <= WIDEST), default=0)
         for column in range(max(map(len, rows), default=0))
@@ -68,7 +74,10 @@ def list_changed_versions(comparison: Comparison) -> list[str]:
 
 
 def find_changed_versions(comparison: Comparison) -> list[tuple[str, str, str]]:
-    """Return name, old and new of each version that differs, packages of Airflow before other packages."""
+    """Return name, old and new of each version that differs.
+
+    Packages of Airflow come before other packages.
+    """
     old, new = list_versions(comparison.baseline.versions), list_versions(comparison.candidate.versions)
     packages = {*comparison.baseline.versions.packages, *comparison.candidate.versions.packages}
     names = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
@@ -114,7 +123,10 @@ def _list_rest(comparison: Comparison) -> Iterator[str]:
 
 
 def list_not_exercised(comparison: Comparison) -> list[str]:
-    """Return a line for each DAG with tasks that no scenario executed on both sides, or a line that says why not."""
+    """Return a line for each DAG with tasks that no scenario executed on both sides.
+
+    If there is no such DAG, or if a side's DAGs are not known, return a line that says so.
+    """
     if comparison.not_exercised is None:
         return ["not known: a side has no complete list of its DAGs"]
     return [

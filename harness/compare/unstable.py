@@ -1,4 +1,7 @@
-"""Fields that differ between two runs of the same versions: learned from the baseline and its repeat, and kept."""
+"""Fields that differ between two runs of the same versions.
+
+They are learned from the baseline and its repeat, and kept.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ class UnstableField(Data):
 
 
 class UnstableNames(Data):
-    """A pattern of names in a container, such as the keys of a bucket, that differ in every run."""
+    """A pattern of names in a container, such as a bucket's keys, that differ in every run."""
 
     scenario: str
     run: str
@@ -87,7 +90,7 @@ def without_positions(name: str) -> str:
 
 
 def find_unstable_names(before: RunDocument, after: RunDocument) -> Iterator[tuple[str, str]]:
-    """Yield container and pattern of the names that differ between two runs of the same versions."""
+    """Yield container and pattern of names that differ between runs of the same versions."""
     old, new = dict(_list_containers(before)), dict(_list_containers(after))
     for container in sorted(old.keys() & new.keys()):
         gone = sorted(old[container].keys() - new[container].keys())
@@ -110,9 +113,10 @@ def _list_containers(run: RunDocument) -> Iterator[tuple[str, Mapping[str, Any]]
 
 
 def read_unstable(folders: Sequence[Path], scenarios: Set[str]) -> UnstableFields | None:
-    """Return the unstable fields that were kept beside the evidence, None unless they cover one of the scenarios.
+    """Return the unstable fields that were kept beside the evidence.
 
-    Each of the folders, the shards of a side, can have some. Raises NotComparableError if a file is damaged.
+    Return None unless they cover one of the scenarios. Each of the folders, the shards of a side, can have some. Raises
+    NotComparableError if a file is damaged.
     """
     kept = [unstable for folder in folders if (unstable := _read(folder)) and scenarios & set(unstable.scenarios)]
     if not kept:

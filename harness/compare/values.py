@@ -79,7 +79,7 @@ def _spelled(value: Any) -> str:
 
 
 def _evaluate(value: Any) -> Any:
-    """Return the value with each text that spells a Python literal or JSON replaced by that value."""
+    """Return the value with each text that spells a Python literal or JSON evaluated."""
     if isinstance(value, dict):
         return {str(key): _evaluate(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,7 @@
-"""The verdict on a difference, from one table of field and condition, and the exit code of a comparison."""
+"""The verdict on a difference, and the exit code of a comparison.
+
+The verdicts come from one table of field and condition.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,9 @@ CONDITIONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 
 
 class Rule(NamedTuple):
-    """A row of the table. A word in upper case in `field` is any name, a final `*` stands for all fields below.
+    """A row of the table of verdicts.
+
+    A word in upper case in `field` is any name, a final `*` stands for all fields below.
 
     `fails`: without an accepted entry, such a difference makes the exit code 1. `filtered`: a difference between the
     baseline and its repeat makes the field unstable.
@@ -178,7 +183,10 @@ def fails(difference: Difference, strict: bool = False) -> bool:
 
 
 def exit_code(comparison: Comparison, strict: bool = False) -> Literal[0, 1, 2]:
-    """Return 1 for a regression, an unaccepted change or a wrong entry of accepted.toml, and 2 without a comparison."""
+    """Return the exit code of a comparison.
+
+    It is 1 for a regression, an unaccepted change or a wrong entry of accepted.toml, 2 without a comparison, else 0.
+    """
     if comparison.not_comparable is not None:
         return 2
     failing = any(fails(difference, strict) for difference in comparison.differences)

@@ -130,7 +130,10 @@ class _FileFacts(ast.NodeVisitor):
 
 
 def _called_name(function: ast.AST) -> str:
-    """Return the last name of what is called; that of `work.expand` and `work.override(...)` is `work`."""
+    """Return the last name of the called expression.
+
+    The name of `work.expand` and `work.override(...)` is `work`.
+    """
     match function:
         case ast.Attribute(attr="expand" | "partial" | "override", value=value):
             return _called_name(value)
@@ -156,7 +159,10 @@ def _is_context_call(node: ast.AST) -> bool:
 
 
 def _list_keys(node: ast.AST | None) -> set[str]:
-    """Return the text keys of a dict display; all names if another expression may hold any of them."""
+    """Return the text keys of a dict display.
+
+    Return all names if another expression may hold any of them.
+    """
     if isinstance(node, ast.Dict) and None not in node.keys:
         return {key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
     return set(GONE) if node else set()
@@ -183,7 +189,10 @@ def _read_record(node: ast.AST, facts: _FileFacts) -> str | None:
 
 
 def _find_in_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef, facts: _FileFacts) -> Iterator[Missing]:
-    """Find parameters that Airflow 2 fills from the context, because the file passes no value for them."""
+    """Find parameters that Airflow 2 fills from the context.
+
+    Airflow fills them because the file passes no value for them.
+    """
     passed = facts.passed.get(node.name, set())
     for position, argument in enumerate((*node.args.posonlyargs, *node.args.args)):
         if argument.arg in GONE and not {argument.arg, position} & passed:

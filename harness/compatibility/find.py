@@ -53,7 +53,10 @@ def find_in_broken_files(
 def find_in_running_files(
     files: Sequence[Path], missing_imports: Mapping[str, Sequence[Import]], dags_folder: Path, installed: Installed
 ) -> tuple[CompatibilityFinding, ...]:
-    """Return what will fail when the tasks of these loadable files run. Raises RunError if ruff can't be run."""
+    """Return what will fail when the tasks of these loadable files run.
+
+    Raises RunError if ruff can't be run.
+    """
     inside = [file for file in dict.fromkeys(files) if file.is_relative_to(dags_folder)]
     entries = check_files([file for file in inside if missing_imports.get(str(file))], installed.python_minor)
     return merge_findings(
@@ -102,7 +105,10 @@ def _list_files(errors: Mapping[str, str], dags_folder: Path) -> list[Path]:
 
 
 def _explain_errors(errors: Mapping[str, str], dags_folder: Path) -> Iterator[CompatibilityFinding]:
-    """Explain the errors that another Python or package would prevent, at the last line of the folder's files."""
+    """Explain the errors that another Python or package would prevent.
+
+    Each finding is at the last line of the traceback in a file of the folder.
+    """
     for file, trace in sorted(errors.items()):
         reason = explain_error(trace.strip().rpartition("\n")[2])
         frames = [*re.findall(r'File "([^"]+)", line (\d+)', trace)]
@@ -116,7 +122,10 @@ def _explain_errors(errors: Mapping[str, str], dags_folder: Path) -> Iterator[Co
 def _find_in_broken_file(
     file: Path, entries: Sequence[RuffEntry], missing: Sequence[Import] | None, installed: Installed
 ) -> Iterator[Found]:
-    """Yield the findings of one file. `missing` is None if Airflow did not try the file's imports."""
+    """Yield the findings of one file.
+
+    `missing` is None if Airflow did not try the file's imports.
+    """
     yield from _explain_imports(missing or (), entries, installed)
     yield from (
         (f"the file needs Python {entry.python}", advise_python(entry.python), entry.line)
@@ -130,7 +139,10 @@ def _find_in_broken_file(
 
 
 def _explain_imports(missing: Sequence[Import], entries: Sequence[RuffEntry], installed: Installed) -> Iterator[Found]:
-    """Yield one finding for each import that fails, or for each name that the file uses of a missing module."""
+    """Yield one finding for each import that fails.
+
+    For a missing module, yield one finding for each name of the module that the file uses.
+    """
     replacements = {entry.name: entry.replacement for entry in entries if entry.replacement}
     for line, imported, error in missing:
         used = {entry.name for entry in entries if entry.name.startswith(f"{imported}.")}
@@ -139,7 +151,10 @@ def _explain_imports(missing: Sequence[Import], entries: Sequence[RuffEntry], in
 
 
 def _find_removed_names(file: Path, entries: Sequence[RuffEntry], missing: Sequence[Import] | None) -> Iterator[Found]:
-    """Yield ruff's findings, except for failing imports, for imports that work, and for names of the context."""
+    """Yield ruff's findings of removed names.
+
+    Findings of failing imports, of imports that work, and of names of the context are left out.
+    """
     imports = {name: line for line, name in list_imports(file)}
     failing = tuple(name for _, name, _ in missing or ())
     for entry in entries:

@@ -37,7 +37,10 @@ Import = tuple[int, str, str]
 
 
 def explain_import(imported: Import, replacements: Mapping[str, str], installed: Installed) -> tuple[str, str]:
-    """Return why the import fails and its modern form. `replacements` are ruff's, by qualified name."""
+    """Return why the import fails and its modern form.
+
+    `replacements` are ruff's, by qualified name.
+    """
     _, name, error = imported
     module, _, last = name.rpartition(".")
     own = FORMS.get(last, "")
@@ -67,7 +70,10 @@ def list_imports(file: Path) -> Iterable[tuple[int, str]]:
 
 
 def parse_file(file: Path) -> ast.AST:
-    """Return the file's syntax tree, an empty tree for a file that can't be read: Airflow reports the error."""
+    """Return the file's syntax tree, an empty tree for a file that can't be read.
+
+    Airflow reports the error.
+    """
     try:
         return ast.parse(file.read_bytes())
     except (SyntaxError, ValueError, OSError):

@@ -50,7 +50,10 @@ MISSING_NAME = re.compile(r"ImportError: cannot import name '(\w+)' from '([\w.]
 
 
 def find_provider_package(name: str) -> str | None:
-    """Return the provider's package of a qualified name such as `airflow.providers.http.operators.http`, or None."""
+    """Return the provider's package of a qualified name, or None.
+
+    An example of such a name is `airflow.providers.http.operators.http`.
+    """
     match = re.search(r"airflow\.providers\.([a-z_]+)\.?([a-z_]*)", name)
     if match is None:
         return None
@@ -59,7 +62,10 @@ def find_provider_package(name: str) -> str | None:
 
 
 def explain_error(error: str) -> tuple[str, str] | None:
-    """Explain the last line of a broken file's traceback if another Python or package is needed: reason and advice."""
+    """Explain the last line of a broken file's traceback.
+
+    Return reason and advice if another Python or package is needed, else None.
+    """
     module, name = MISSING_MODULE.search(error), MISSING_NAME.search(error)
     imported = module[1] if module else f"{name[2]}.{name[1]}" if name else ""
     if newer := NEW_IN_PYTHON.get(imported):

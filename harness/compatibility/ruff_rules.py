@@ -1,4 +1,4 @@
-"""Removed and moved names, by ruff's rules for Airflow 3, and syntax that needs a newer Python."""
+"""Removed and moved names, by ruff's Airflow 3 rules; syntax that needs a newer Python."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def is_installed() -> bool:
 
 
 def check_files(files: Sequence[Path], python: str) -> list[RuffEntry]:
-    """Return ruff's entries for the files, none without ruff. `python` is Airflow's, such as `3.12`.
+    """Return ruff's entries for the files, none without ruff.
 
-    Raises RunError if ruff fails.
+    `python` is Airflow's, such as `3.12`. Raises RunError if ruff fails.
     """
     if not files or not is_installed():
         return []

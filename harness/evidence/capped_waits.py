@@ -21,7 +21,10 @@ class CappedWait:
 
 
 def read_capped_waits(file: Path, dag_id: str) -> tuple[CappedWait, ...]:
-    """Return the waits of a DAG's tasks in the file, whose lines repeat each time Airflow loads the DAG."""
+    """Return the waits of a DAG's tasks in the file, each once.
+
+    The lines of the file repeat each time Airflow loads the DAG.
+    """
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     waits = [CappedWait(task_id, argument, seconds) for dag, task_id, argument, seconds in rows if dag == dag_id]
     return tuple(sorted(dict.fromkeys(waits), key=lambda wait: (wait.task_id, wait.argument)))

@@ -1,4 +1,7 @@
-"""The document of one object in recorded evidence: content, type, metadata, tags, and a summary of a table."""
+"""The document of one object in recorded evidence.
+
+It has the content, type, metadata, tags, and a summary of a table.
+"""
 
 from __future__ import annotations
 

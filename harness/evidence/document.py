@@ -1,7 +1,8 @@
-"""The JSON documents that `--harness-evidence DIR` writes, which `harness compare` reads: schema 4.
+"""The JSON documents that `--harness-evidence DIR` writes: schema 4.
 
-A folder of evidence has one `session.json`, one `dags-folder.json` and a file for each scenario. Times are ISO 8601 in
-UTC, sizes are bytes, texts are masked. harness/evidence/normalise.py removes what differs in every run.
+`harness compare` reads these documents. A folder of evidence has one `session.json`, one `dags-folder.json` and a file
+for each scenario. Times are ISO 8601 in UTC, sizes are bytes, texts are masked. harness/evidence/normalise.py removes
+what differs in every run.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ class Document(BaseModel):
 
 
 class ImageVersion(Document):
-    """An image: its reference, the version of its software, and the engine's digest or id of its content."""
+    """An image: its reference, the version of its software, and the digest of its content.
+
+    `digest` is the engine's digest or id.
+    """
 
     reference: str
     version: str
@@ -57,10 +61,10 @@ class Interval(Document):
 
 
 class Schedule(Document):
-    """The schedule projection of a DAG: what a scheduler does, computed from `anchor`, never from now.
+    """The schedule projection of a DAG: what a scheduler does from `anchor` on.
 
-    `timetable` is the name of its class, `expression` the cron expression or delta. `next` has the first five runs from
-    `anchor` on. `unreadable`: why there is no projection.
+    It is computed from `anchor`, never from now. `timetable` is the name of its class, `expression` the cron expression
+    or delta. `next` has the first five runs from `anchor` on. `unreadable`: why there is no projection.
     """
 
     timetable: str
@@ -98,7 +102,10 @@ class TabularSummary(Document):
 
 
 class ObjectDocument(Document):
-    """An object in a bucket. An object of at most 1 MiB has its content: as `text`, or as `base64` if it is no text."""
+    """An object in a bucket.
+
+    An object of at most 1 MiB has its content: as `text`, or as `base64` if it is no text.
+    """
 
     size: int
     sha256: str
@@ -121,7 +128,10 @@ class AwsCall(Document):
 
 
 class AwsDocument(Document):
-    """The AWS mock after the run. `resources`: `service/kind` -> name -> description, without times."""
+    """The AWS mock after the run.
+
+    `resources`: `service/kind` -> name -> description, without times.
+    """
 
     objects: dict[str, dict[str, ObjectDocument]] = Field(default_factory=dict)
     resources: dict[str, dict[str, Json]] = Field(default_factory=dict)
@@ -148,9 +158,10 @@ class SidecarDocument(Document):
 
 
 class WarningDocument(Document):
-    """A warning of the run's log. `category`: the warning's class, or `warning` for a log line of that level.
+    """A warning of the run's log.
 
-    `file` is relative to the dags folder or to `site-packages`.
+    `category`: the warning's class, or `warning` for a log line of that level. `file` is relative to the dags folder or
+    to `site-packages`.
     """
 
     text: str
@@ -169,10 +180,11 @@ class CappedWaitDocument(Document):
 
 
 class RunDocument(Document):
-    """One run of a DAG. `refused`: why there is no result; all fields but DAG and date are then empty.
+    """One run of a DAG.
 
-    `interval` is that of this run, `schedule` the DAG's projection from this run's date. `order` has the tasks in the
-    order of their starts, which is not judged.
+    `refused`: why there is no result; all fields but DAG and date are then empty. `interval` is that of this run,
+    `schedule` the DAG's projection from this run's date. `order` has the tasks in the order of their starts, which is
+    not judged.
     """
 
     dag_id: str
@@ -197,9 +209,10 @@ class RunDocument(Document):
 
 
 class ScenarioDocument(Document):
-    """A scenario's evidence. `failure` is its failed check or error, `reason` why it was not run.
+    """A scenario's evidence.
 
-    `incomplete`: what is missing, and why; empty if the evidence is complete.
+    `failure` is its failed check or error, `reason` why it was not run. `incomplete`: what is missing, and why; empty
+    if the evidence is complete.
     """
 
     schema_version: Literal[4] = SCHEMA_VERSION
@@ -214,10 +227,11 @@ class ScenarioDocument(Document):
 
 
 class FolderDocument(Document):
-    """The dags folder. `import_errors`: file, relative to the folder -> error. `tasks`: DAG id -> its task ids.
-    `files`: DAG id -> file, relative to the folder. `warnings`: Python's warnings while the files are imported.
+    """The dags folder.
 
-    `schedules` are projections from a fixed date, the same in every folder of evidence.
+    `import_errors`: file, relative to the folder -> error. `tasks`: DAG id -> its task ids. `files`: DAG id -> file,
+    relative to the folder. `warnings`: Python's warnings while the files are imported. `schedules` are projections from
+    a fixed date, the same in every folder of evidence.
     """
 
     schema_version: Literal[4] = SCHEMA_VERSION
@@ -231,14 +245,20 @@ class FolderDocument(Document):
 
 
 class Shard(Document):
-    """The part of the scenarios that one machine runs, counted from 1 (pytest-split's --group and --splits)."""
+    """The part of the scenarios that one machine runs.
+
+    Parts are counted from 1 (pytest-split's --group and --splits).
+    """
 
     number: int = Field(ge=1)
     total: int = Field(ge=1)
 
 
 class SessionDocument(Document):
-    """A pytest session: the node ids of the scenarios that it collected, in order of their names."""
+    """A pytest session.
+
+    `scenarios` has the node ids of the scenarios that the session collected, in order of their names.
+    """
 
     schema_version: Literal[4] = SCHEMA_VERSION
     kind: Literal["session"] = "session"

@@ -42,9 +42,9 @@ class Evidence:
 
 
 def find_warnings(log: str, home: Path) -> tuple[str, ...]:
-    """Return the warnings of Airflow (`[warning  ]`, `WARNING - `) and Python in the log, each once, without NOISE.
+    """Return the warnings of Airflow and Python in the log, each once, without NOISE.
 
-    The lines are normalised; `home` is the folder of the run.
+    Airflow's warnings have `[warning  ]` or `WARNING - `. The lines are normalised; `home` is the folder of the run.
     """
     lines = (line for line in log.splitlines() if re.search(r"\[warning\s*\]|WARNING - |\b\w+Warning: ", line))
     return tuple(dict.fromkeys(normalise(line, {str(home): "HOME"}) for line in lines if not NOISE.search(line)))

@@ -23,7 +23,10 @@ MESSAGE_LINES = 20
 
 
 def find_warning_documents(log: str, dags_folder: Path, normalise: Callable[[str], str]) -> tuple[WarningDocument, ...]:
-    """Return the warnings of Airflow and Python in the log in order of their texts, each once, without NOISE."""
+    """Return the warnings of Airflow and Python in the log, each once, without NOISE.
+
+    The warnings are in order of their texts.
+    """
     lines = log.splitlines()
     found = (_parse(lines, number) for number in range(len(lines)))
     documents = {

@@ -9,7 +9,10 @@ NAMES_SHOWN = 10
 
 
 def format_nearest_first(name: str, names: Iterable[str]) -> str:
-    """Format names on one line, those that resemble `name` most first; an empty text if there are none."""
+    """Format names on one line, those that resemble `name` most first.
+
+    The line is an empty text if there are no names.
+    """
     matcher = SequenceMatcher(b=name)
 
     def distance(other: str) -> tuple[float, str]:

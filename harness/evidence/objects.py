@@ -45,7 +45,10 @@ Objects = Mapping[str, Mapping[str, StoredObject]]
 
 @dataclass(frozen=True)
 class GatheredObject:
-    """An object after a run, and its document in recorded evidence. `incomplete`: what the document lacks, and why."""
+    """An object after a run, and its document in recorded evidence.
+
+    `incomplete`: what the document lacks, and why.
+    """
 
     stored: StoredObject
     document: ObjectDocument | None = None
@@ -70,7 +73,10 @@ def gather_objects(
 
 
 def read_object(client: Minio, bucket: str, key: str) -> bytes:
-    """Return the content of one object. Raises MissingObjectError, which names what the bucket holds."""
+    """Return the content of one object.
+
+    Raises MissingObjectError, which names what the bucket holds.
+    """
     from minio.error import S3Error
 
     try:
@@ -131,7 +137,10 @@ def read_tags(client: Minio, bucket: str, key: str) -> dict[str, str]:
 
 
 def preview_text(content: bytes, show: Callable[[str], str]) -> str | None:
-    """Return the first lines of a text with `show` applied; None if the content is empty or no text."""
+    """Return the first lines of a text with `show` applied.
+
+    Return None if the content is empty or no text.
+    """
     try:
         text = content.decode()
     except UnicodeDecodeError:

@@ -54,7 +54,7 @@ SELECT md5(string_agg(digest, '' ORDER BY digest COLLATE "C")) FROM (
 
 @dataclass(frozen=True)
 class TableRows:
-    """The rows of a watched table or view after a run, sorted by their columns from left to right.
+    """The rows of a watched table or view after a run, sorted by column from left to right.
 
     `rows` maps each column's name to a JSON value: a number, boolean, text or null; a list or object for an array or
     json. numeric, times, bytes and all other types are texts as Postgres writes them, times with a zone in UTC.
@@ -86,7 +86,10 @@ def gather_tables(postgres: PostgresService, watched: Sequence[str]) -> dict[str
 
 
 def read_rows(postgres: PostgresService, database: str, table: str) -> list[dict[str, Any]]:
-    """Return the current rows of `TABLE` or `SCHEMA.TABLE` with Python values, sorted. Raises MissingTableError."""
+    """Return the current rows of `TABLE` or `SCHEMA.TABLE` with Python values, sorted.
+
+    Raises MissingTableError.
+    """
     from psycopg import sql
     from psycopg.rows import dict_row
 
@@ -125,7 +128,10 @@ def _read_evidence(connection: psycopg.Connection, database: str, table: str) ->
 def _find_columns(
     connection: psycopg.Connection, database: str, table: str
 ) -> tuple[sql.Identifier, list[tuple[str, bool, bool]]]:
-    """Return the table, and name, is-numeric and is-ordered of its columns. Raises MissingTableError."""
+    """Return the table, and name, is-numeric and is-ordered of its columns.
+
+    Raises MissingTableError.
+    """
     from harness.services.schema import identify_table
 
     target = identify_table(table)

@@ -55,7 +55,10 @@ def find_format(key: str, content_type: str | None) -> Format | None:
 
 
 def summarise(content: IO[bytes], form: Format, size: int) -> TabularSummary:
-    """Return columns, types and row digests of the content, which is read once. Raises NoTableError."""
+    """Return columns, types and row digests of the content, which is read once.
+
+    Raises NoTableError.
+    """
     try:
         if form == "csv":
             return _Table("csv").add_texts(_read_csv(content))
@@ -151,7 +154,10 @@ def _read_parquet(content: IO[bytes]) -> Iterator[Mapping[str, Any]]:
 
 
 def _list_records(document: Any) -> list[Mapping[str, Any]]:
-    """Return the rows of a JSON document: the objects of a list, or the document itself if it is an object."""
+    """Return the rows of a JSON document.
+
+    The rows are the objects of a list, or the document itself if it is an object.
+    """
     values = document if isinstance(document, list) else [document]
     return [record for value in values for record in _list_record(value)]
 

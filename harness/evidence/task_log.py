@@ -1,4 +1,6 @@
-"""Read the log of `airflow dags test`: its messages, the newest attempt of each task, and the exception that ended it.
+"""Read the log of `airflow dags test`.
+
+Find its messages, the newest attempt of each task, and the exception that ended the attempt.
 
 Two formats are parsed: Airflow 3's `TIME [level    ] message [logger] key=value`, and 2.11's
 `[TIME] {file:line} LEVEL - message`, in which the task's own lines occur twice.
@@ -63,9 +65,9 @@ def newest_attempts(log: str) -> dict[str, list[str]]:
 
 
 def find_exception(lines: Sequence[str]) -> str | None:
-    """Return the exception that ended a task's attempt, without its traceback; None if the log has none.
+    """Return the exception that ended a task's attempt, without its traceback.
 
-    Later exceptions, such as one of a callback, do not count.
+    Return None if the log has no exception. Later exceptions, such as one of a callback, do not count.
     """
     raised = [entry for entry in list_entries(lines) if entry.exception]
     ended = [entry for entry in raised if "Task failed with exception" in entry.lines[0]]

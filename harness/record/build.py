@@ -135,7 +135,10 @@ def _missing(table: TableRows) -> Iterator[str]:
 
 
 def _mask(document: RunDocument, show: Text) -> RunDocument:
-    """Apply `show` to all texts. One call for all of them finds that most documents need no change."""
+    """Apply `show` to all texts of the document.
+
+    One call for all of them finds that most documents need no change.
+    """
     values = document.model_dump(mode="json")
     texts = "\n".join(_list_texts(values))
     return document if show(texts) == texts else RunDocument.model_validate(show_values(values, show))
@@ -195,7 +198,10 @@ def _list_resources(state: Mapping[str, Any], normalise: Normaliser) -> dict[str
 
 
 def _list_calls(state: Mapping[str, Any], normalise: Normaliser) -> tuple[AwsCall, ...]:
-    """Return each call once, in an order that does not depend on parallel tasks or the number of polls."""
+    """Return each call once, in a reproducible order.
+
+    The order does not depend on parallel tasks or the number of polls.
+    """
     calls = [
         {
             "service": call["service"],

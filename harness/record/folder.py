@@ -1,4 +1,7 @@
-"""Read the dags folder at the end of a session, and complete the evidence with the schedules of its DAGs."""
+"""Read the dags folder at the end of a session.
+
+Complete the evidence with the schedules of the folder's DAGs.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,10 @@ def read_folder(
     timeout: float,
     runs: Sequence[tuple[str, str]],
 ) -> dict[str, Any]:
-    """Return the result of the program harness/airflow/inside/schedules.py, with its `log`. Raises RunError."""
+    """Return the result of harness/airflow/inside/schedules.py, with the program's `log`.
+
+    Raises RunError.
+    """
     request, result = home / "schedules-request.json", home / "schedules.json"
     request.write_text(json.dumps(runs), encoding="utf-8")
     command = airflow.inside("schedules", str(dags_folder), str(request), str(result))
@@ -94,9 +100,10 @@ def complete_evidence(
 
 
 def list_other_files(folder: FolderDocument, dag_id: str) -> set[str]:
-    """Return the files of other DAGs and those that fail to import; none if the folder does not have this DAG.
+    """Return the files of other DAGs and those that fail to import.
 
-    Airflow imports all files before each run, and `folder.warnings` has their warnings.
+    The set is empty if the folder does not have this DAG. Airflow imports all files before each run, and
+    `folder.warnings` has their warnings.
     """
     if dag_id not in folder.files:
         return set()

@@ -1,4 +1,7 @@
-"""The rules that make the evidence of equal runs equal: for one stack, one project and one run."""
+"""The rules that make the evidence of equal runs equal.
+
+They are for one stack, one project and one run.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:  # xdist's controller has no stack, and should not import the 
 
 
 def find_versions(settings: Settings, stack: Stack | None) -> Versions:
-    """Return the versions of the Airflow environment, if it is found, and of the stack, if there is one."""
+    """Return the versions of the Airflow environment and of the stack.
+
+    The environment's are left out if it is not found, the stack's if there is no stack.
+    """
     from harness.airflow.find import find_airflow
 
     versions = Versions(harness=own_version(), **(_of_stack(stack) if stack else {}))
@@ -54,7 +57,10 @@ def _find_id(image: ResolvedImage) -> str:
 
 
 def _ask(question: Callable[[], str]) -> str | None:
-    """Return the answer; None if the server no longer answers, which must not fail the scenario."""
+    """Return the answer, or None if the server no longer answers.
+
+    A server that does not answer must not fail the scenario.
+    """
     try:
         return question()
     except Exception:

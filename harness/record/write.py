@@ -60,7 +60,10 @@ def format_json(document: Document) -> str:
 
 
 def read_runs(runs: Sequence[Run], show: Callable[[str], str]) -> tuple[tuple[RunDocument, ...], tuple[str, ...]]:
-    """Return the documents of the runs, and what they lack. `show` is applied to the reasons of refused runs."""
+    """Return the documents of the runs, and what they lack.
+
+    `show` is applied to the reasons of refused runs.
+    """
     recorded = [_read_run(run, show) for run in runs]
     return tuple(one.run for one in recorded), tuple(dict.fromkeys(text for one in recorded for text in one.incomplete))
 

@@ -30,7 +30,7 @@ class Collector:
         self._images: dict[str, Image] = {}
         self._versions = session_versions()
         self._remarks: dict[str, None] = {}
-        self._told: list[tuple[str, bool]] = []
+        self._lines: list[tuple[str, bool]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         properties = report.user_properties
@@ -83,15 +83,15 @@ class Collector:
         found = self.session()
         if self._folder:
             try:
-                self._told.append((f"report: {write_report(found, self._folder)}", False))
+                self._lines.append((f"report: {write_report(found, self._folder)}", False))
             except OutputError as error:
-                self._told.append((f"OutputError: {error}", True))
+                self._lines.append((f"OutputError: {error}", True))
                 session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
         if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
             try:
                 append_summary(found, Path(summary))
             except OutputError as error:  # The summary belongs to the CI service, so the exit status stays.
-                self._told.append((f"OutputError: {error}", True))
+                self._lines.append((f"OutputError: {error}", True))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._scenarios:
@@ -100,5 +100,5 @@ class Collector:
             scenario_table(list(self._scenarios.values()), terminalreporter)
         for remark in self._remarks:
             terminalreporter.write_line(remark)
-        for line, red in self._told:
+        for line, red in self._lines:
             terminalreporter.write_line(line, red=red)

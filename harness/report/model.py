@@ -104,7 +104,10 @@ class Scenario(_Data):
 
     @property
     def cause(self) -> str | None:
-        """The exception of the task that failed first, if its run failed the scenario, else `failure`."""
+        """The exception of the task that failed first, if its run failed the scenario.
+
+        In other cases, `failure`.
+        """
         for one in reversed(self.runs):
             if one.run.failure and one.run.failure in (self.failure or ""):
                 raised = (f"{log.task_id}: {log.exception.splitlines()[0]}" for log in one.trouble if log.exception)

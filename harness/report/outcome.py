@@ -30,15 +30,19 @@ def failure_line(report: pytest.TestReport, error: BaseException | None = None) 
 
 
 def find_place(item: pytest.Item, error: BaseException) -> str | None:
-    """Return `file:line` of the test where `error` was raised, or None if the test's file was not reached."""
+    """Return `file:line` of the test where `error` was raised.
+
+    Return None if the test's file was not reached.
+    """
     lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == str(item.path)]
     return f"{item.location[0]}:{lines[-1]}" if lines else None
 
 
 def failed_check(report: pytest.TestReport, error: BaseException | None) -> str | None:
-    """Return what pytest shows of an exception of the test: its source, and the difference of a comparison.
+    """Return what pytest shows of an exception of the test.
 
-    A HarnessError is one line, which `failure_line` returns.
+    pytest shows the test's source, and the difference of a comparison. A HarnessError is one line, which `failure_line`
+    returns.
     """
     if isinstance(error, HarnessError):
         return None

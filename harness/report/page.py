@@ -66,7 +66,10 @@ def log_lines(run: Run) -> tuple[str, int]:
 
 
 def aws_state(evidence: Evidence) -> dict[str, Any]:
-    """Return the AWS mock's state without objects, and each call once; empty if it holds nothing else."""
+    """Return the AWS mock's state without objects, and each call once.
+
+    The result is empty if the mock holds nothing else.
+    """
     found = {name: value for name, value in vars(evidence.aws).items() if name != "objects"}
     found["calls"] = sorted({f"{call['service']} {call['action']} {call['status']}" for call in evidence.aws.calls})
     return found if any(found.values()) else {}

@@ -1,4 +1,7 @@
-"""pytest plugin that writes recorded evidence (`--harness-evidence DIR`), in each process of a session."""
+"""pytest plugin that writes recorded evidence (`--harness-evidence DIR`).
+
+The plugin runs in each process of a session.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,10 @@ class EndedPhase:
 
 
 class Recorder:
-    """Writes a file for each scenario of this process; the controller, or pytest itself, writes SESSION_FILE."""
+    """A pytest plugin that writes a file for each scenario of this process.
+
+    The controller, or pytest itself, also writes SESSION_FILE.
+    """
 
     def __init__(self, folder: Path, settings: Settings, worker: bool) -> None:
         # Absolute, because a test may change the working directory.

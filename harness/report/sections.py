@@ -23,7 +23,10 @@ SIDECAR_LINES = 15
 
 
 def failure_sections(part: Part) -> list[Section]:
-    """Return titles and texts: what explain_sections() returns, buckets (of the last run), versions."""
+    """Return the titles and texts of all sections on a failure.
+
+    These are the sections of explain_sections(), the buckets (of the last run), and the versions.
+    """
     sections = explain_sections(part)
     if last := _find_last(part):
         sections.append(("what was in the buckets", "\n".join(bucket_lines(last.run.evidence))))
@@ -32,7 +35,10 @@ def failure_sections(part: Part) -> list[Section]:
 
 
 def explain_sections(part: Part) -> list[Section]:
-    """Return why the last run failed: exceptions of the failed tasks, logs, sidecars, last lines of the services."""
+    """Return the sections that explain why the last run failed.
+
+    These are the exceptions of the failed tasks, logs, sidecars, and the last lines of the services.
+    """
     sections: list[Section] = []
     if last := _find_last(part):
         sections += [(f"exception of task {log.task_id}", log.exception) for log in last.trouble if log.exception]

@@ -14,22 +14,26 @@ TAIL = 15
 
 
 def build_excerpt(lines: Sequence[str], limit: int) -> tuple[str, ...]:
-    """Return the lines of a failure's log to show: warnings, else the last ones, and the stacks after a timeout."""
+    """Return the lines of a failure's log to show.
+
+    These are the warnings, else the last lines, and the stacks after a timeout.
+    """
     printed, stacks = split_stacks(lines)
     shown = find_warnings(printed, limit) or tail_lines(printed, limit)
     return limit_lines([*shown, *_fold_frames(list_threads(stacks))], limit)
 
 
 def find_warnings(lines: Sequence[str], limit: int) -> tuple[str, ...]:
-    """Return the last `limit` lines of warnings, errors and exceptions, without repetitions and NOISE.
+    """Return the last `limit` lines of warnings, errors and exceptions.
 
-    Frames inside Airflow are counted instead of shown, except for the frame that raises.
+    Repetitions and NOISE are left out. Frames inside Airflow are counted instead of shown, except for the frame that
+    raises.
     """
     loud: list[str] = []
-    told: set[str] = set()
+    seen: set[str] = set()
     for entry in list_entries(lines):
-        repeated = entry.text in told or (entry.exception is not None and entry.exception in told)
-        told.update(filter(None, (entry.text, entry.exception)))
+        repeated = entry.text in seen or (entry.exception is not None and entry.exception in seen)
+        seen.update(filter(None, (entry.text, entry.exception)))
         if entry.level not in QUIET and not repeated and not NOISE.search(entry.lines[0]):
             loud += _fold_frames(entry.lines)
     return limit_lines(loud, limit)

@@ -39,9 +39,9 @@ def scenario_table(scenarios: Sequence[Scenario], terminal: Any) -> None:
 
 
 class TerminalProgress:
-    """Progress as lines on pytest's terminal, past its capture; of xdist's workers only the first one shows it.
+    """Progress as lines on pytest's terminal, past pytest's capture.
 
-    A worker has no terminal, so it writes to stderr.
+    Of xdist's workers only the first one shows progress. A worker has no terminal, so it writes to stderr.
     """
 
     def __init__(self, config: pytest.Config) -> None:

@@ -101,7 +101,10 @@ class AwsService(ABC):
         )
 
     def anonymous_s3(self) -> Minio:
-        """Return a client of the mock's S3. The mock records signed calls only, so none of this client's."""
+        """Return a client of the mock's S3 that sends unsigned calls.
+
+        The mock records signed calls only, so it records none of this client's.
+        """
         return Minio(self.url.removeprefix("http://"), secure=False, region=self.region)
 
     def secrets(self) -> tuple[str, ...]:

@@ -149,7 +149,10 @@ class PostgresService:
         return self._server.direct_url(database)
 
     def connect(self, database: str, options: str = "") -> psycopg.Connection:
-        """Return a new connection in autocommit mode. `options` are server settings, as `-c NAME=VALUE`."""
+        """Return a new connection in autocommit mode.
+
+        `options` are server settings, as `-c NAME=VALUE`.
+        """
         return psycopg.connect(self.url(database), autocommit=True, connect_timeout=10, options=options)
 
     def major(self) -> int:

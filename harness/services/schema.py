@@ -44,7 +44,10 @@ def format_csv_as_sql(file: Path, text: str) -> str:
 
 
 def load_schema(connection: psycopg.Connection, database: str, schema: str) -> None:
-    """Execute the schema of the declared `database`. Raises SettingsError if Postgres refuses it."""
+    """Execute the schema of the declared `database`.
+
+    Raises SettingsError if Postgres refuses the schema.
+    """
     at = 0
     try:
         for block in COPY.finditer(schema):

@@ -42,7 +42,7 @@ def open_stack(
 
 @contextmanager
 def own_session(root: Path) -> Iterator[ServiceSession]:
-    """Yield a session of the checkout at `root` that other processes borrow, one after the other.
+    """Yield a session of the checkout at `root` that other processes borrow in turn.
 
     Its services stay between them. They are removed after the block, or when this process dies: the owner's lock ends
     embedded stacks, and the owner's connection to the reaper (join_reaper(), once a borrower started it) containers.

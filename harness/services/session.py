@@ -77,7 +77,10 @@ class ServiceSession:
 
     @property
     def owner_file(self) -> Path:
-        """The lock file of the process that owns a session which others borrow. No stack has this slot."""
+        """The lock file of the process that owns a session which others borrow.
+
+        No stack has this slot.
+        """
         return self.folder / "slot-owner.lock"
 
     @contextmanager
@@ -197,10 +200,10 @@ class ServiceSession:
                 self._reaper = Reaper.join(state, self.ident)
 
     def end(self, orderly: bool) -> None:
-        """Remove a test run's objects once its other processes are gone. Keep a kept or borrowed session.
+        """Remove a test run's objects once its other processes are gone.
 
-        If `orderly` is false or a start was interrupted, the engine may still be creating containers. The reaper then
-        stays to remove them some seconds later, as it does if this call fails.
+        A kept or borrowed session stays. If `orderly` is false or a start was interrupted, the engine may still be
+        creating containers. The reaper then stays to remove them some seconds later, as it does if this call fails.
         """
         if self.kept or self.borrowed:
             return

@@ -78,7 +78,7 @@ class Stack:
         return shown_text(text, self._secrets())
 
     def hide(self, text: str) -> str:
-        """Return `text` with the secrets of this stack replaced by `***`, and nothing else changed."""
+        """Return `text` with the secrets of this stack replaced by `***`, and no other change."""
         return hide_secrets(text, self._secrets())
 
     def _secrets(self) -> list[str]:

@@ -1,4 +1,7 @@
-"""The upgrade check: the same scenarios on the baseline, on the candidate and on the baseline again; then compare."""
+"""The upgrade check: run the same scenarios on both sides, then compare.
+
+The scenarios run on the baseline, on the candidate and on the baseline again.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Observed:
-    """What ran: the two sides, the repeat of the baseline, and the migration of the baseline's metadata database."""
+    """The runs of an upgrade check, and the migration of the baseline's metadata database.
+
+    `again` is the repeat of the baseline.
+    """
 
     baseline: SideRun
     candidate: SideRun
@@ -67,9 +73,11 @@ class Observed:
 
 
 def check_upgrade(plan: Plan, progress: Progress) -> Comparison:
-    """Forecast, run A, B and A again, migrate a database of A to B, and compare what the DAGs did.
+    """Forecast, run both sides, migrate a database, and compare what the DAGs did.
 
-    A side that fails as a whole is a result: the evidence of the other side stays, and the comparison says why.
+    The baseline runs, then the candidate, then the baseline again. The migration moves a database of the baseline to
+    the candidate. A side that fails as a whole is a result: the evidence of the other side stays, and the comparison
+    says why.
     """
     with share_services(plan.settings.root) as services_of:
         forecast = predict(plan, progress)
@@ -109,7 +117,10 @@ def find_scenarios(plan: Plan, forecast: Forecast, folder: Path) -> Plan:
 
 
 def read_dag_ids(side: Side, settings: Settings, bag: DagBag | None = None) -> tuple[set[str], str]:
-    """Return the DAGs that the side's Airflow reads, or why it reads none. `bag`: it has read them already."""
+    """Return the DAGs that the side's Airflow reads, or why it reads none.
+
+    `bag`: the DAGs, if Airflow has read them already.
+    """
     own = settings_of(side, settings)
     if bag is None:
         airflow, why_not = find_airflow_of(side, settings)
@@ -181,7 +192,10 @@ def compare(plan: Plan, forecast: Forecast, observed: Observed) -> Comparison:
 
 
 def keep_findings(observed: Observed, sections: tuple[Section, ...]) -> None:
-    """Keep the sections and what the migration found beside the candidate's evidence, where a comparison reads them."""
+    """Keep the sections and the migration's findings beside the candidate's evidence.
+
+    A comparison reads them there.
+    """
     sections = (*sections, as_section(observed.migration))
     if observed.again and observed.again.failed:
         sections = (*sections, Section(title="Repeat of the baseline", note=f"failed: {observed.again.failed}"))

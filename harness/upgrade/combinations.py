@@ -18,9 +18,10 @@ PYPROJECT = f"pyproject's [{TABLE}.matrix]"
 
 
 def read_combinations(settings: Settings, file: Path | None, only: Sequence[str] = ()) -> dict[str, Combination]:
-    """Return the combinations of `file`, or of pyproject if it is None, in their order; of `only`, if it names some.
+    """Return the combinations of `file`, or of pyproject if `file` is None.
 
-    Folders in them are absolute. Raises SettingsError.
+    The combinations keep their order. If `only` names some, only those are returned. Their folders are absolute.
+    Raises SettingsError.
     """
     where = f"matrix {file}" if file else PYPROJECT
     declared = _read_file(file) if file else dict(settings.matrix)
@@ -37,7 +38,10 @@ def read_combinations(settings: Settings, file: Path | None, only: Sequence[str]
 
 
 def wanted_of(combination: Combination, root: Path) -> Wanted:
-    """Return what the combination has; files among its targets are relative to `root`. Raises SettingsError."""
+    """Return what the combination has.
+
+    Files among its targets are relative to `root`. Raises SettingsError.
+    """
     files = {text: str(root / text) for text in combination.to if (root / text).is_file()}
     return merge_targets(parse_target(files.get(text, text)) for text in combination.to)
 

@@ -19,9 +19,10 @@ def test_dag(world, dag_id):
 
 
 def write_scenarios(dag_ids: Collection[str], date: str, folder: Path, root: Path) -> Scenarios:
-    """Write a test module to `folder` that runs each DAG; return the scenarios for the project at `root`.
+    """Write a test module to `folder` that runs each DAG.
 
-    The module is outside the project, so options of pytest name the project's settings and conftest.
+    Return the scenarios for the project at `root`. The module is outside the project, so options of pytest name the
+    project's settings and conftest.
     """
     (folder / FILE).write_text(TEST.format(dag_ids=sorted(dag_ids), date=date))
     settings = root / "pyproject.toml"

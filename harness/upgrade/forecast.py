@@ -1,4 +1,7 @@
-"""Forecast: what is known about the candidate before any DAG runs. A check that can't be done says so."""
+"""The forecast: what is known about the candidate before any DAG runs.
+
+A check that can't be done says so.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ OURS = "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS"
 
 @dataclass(frozen=True)
 class Forecast:
-    """`sections` of the report, and the DAGs that the candidate read; None if it could not read them."""
+    """The forecast's `sections` of the report, and the DAGs that the candidate read.
+
+    `dags` is None if the candidate could not read them.
+    """
 
     sections: tuple[Section, ...]
     dags: DagBag | None = None

@@ -41,10 +41,10 @@ def dags_of_reference(reference: str, dags_folder: Path, root: Path, report: Pat
 
 
 def extract_dags_folder(reference: str, dags_folder: Path, root: Path, to: Path) -> Path:
-    """Write the folder around the dags folder, as the git reference has it, to `to`; return its dags folder.
+    """Write the folder around the dags folder, as the git reference has it, to `to`.
 
-    If the folder around is outside the repository or the project at `root`, the dags folder is written alone.
-    Raises SettingsError if git has no such reference, or the dags folder is not in it.
+    Return the dags folder in the copy. If the folder around is outside the repository or the project at `root`, the
+    dags folder is written alone. Raises SettingsError if git has no such reference, or the dags folder is not in it.
     """
     top = Path(_git(dags_folder, "rev-parse", "--show-toplevel", reference=reference).decode().strip())
     # `--` would make git read the reference as a path, so a reference that looks like an option is refused.

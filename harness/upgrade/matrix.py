@@ -1,4 +1,7 @@
-"""The table of `harness matrix` as data: what became of each scenario on each combination of versions."""
+"""The table of `harness matrix` as data.
+
+It has the outcome of each scenario on each combination of versions.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,10 @@ class Cell(Data):
 
 
 class Column(Data):
-    """A combination. `failed`: why it has no results, for example a package that can't be installed.
+    """A combination as a column of the table.
 
-    `without` maps scenarios that can't run there, files or node ids, to the reason.
+    `failed`: why it has no results, for example a package that can't be installed. `without` maps scenarios that can't
+    run there, files or node ids, to the reason.
     """
 
     name: str
@@ -68,16 +72,19 @@ class Matrix(Data):
 
     @property
     def exit_code(self) -> int:
-        """1 if a scenario failed, or a combination has no scenario that passed. A changed scenario has passed."""
+        """1 if a scenario failed or a combination has no scenario that passed, else 0.
+
+        A changed scenario has passed.
+        """
         return 0 if all(column.is_good for column in self.columns) else 1
 
 
 def make_column(
     name: str, to: Sequence[str], without: Mapping[str, str], side: Side | str, first: Side | None = None
 ) -> Column:
-    """Return the column of a combination from its evidence, or from the reason why it has no results.
+    """Return the column of a combination.
 
-    `first` is the evidence of the first column.
+    `side` is its evidence, or the reason why it has no results. `first` is the evidence of the first column.
     """
     if isinstance(side, str):
         return Column(name=name, to=tuple(to), without=dict(without), failed=side)

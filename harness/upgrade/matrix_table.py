@@ -55,7 +55,10 @@ def shorten(scenarios: list[str]) -> dict[str, str]:
 
 
 def list_remarks(column: Column, names: dict[str, str]) -> Iterator[str]:
-    """Yield the versions, or why there are no results; then the scenarios that did not just pass, by reason."""
+    """Yield the versions, or why there are no results.
+
+    After the versions, yield the scenarios that did not just pass, by reason.
+    """
     if column.failed:
         yield f"no results: {column.failed}"
         return

@@ -1,4 +1,7 @@
-"""Move a metadata database that the baseline filled to the candidate's Airflow, and read it back."""
+"""Move a metadata database that the baseline filled to the candidate's Airflow.
+
+Then read it back.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +61,9 @@ Rows = Mapping[tuple[Any, ...], tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Migration:
-    """What the migration did: rows before and after by what they are, or why it was not tried, or why it failed.
+    """The result of the migration.
 
+    `counts`: rows before and after, by what they are. `not_done`: why it was not tried. `failed`: why it failed.
     `command` is the command of Airflow that moved the database.
     """
 
@@ -72,9 +76,9 @@ class Migration:
 
 
 def choose_command(before: Versions, after: Versions) -> tuple[SideName, tuple[str, ...]] | None:
-    """Return the side whose Airflow moves the database, and its command; None if nothing moves.
+    """Return the side whose Airflow moves the database, and its command.
 
-    Only the newer Airflow knows the way back to an older one.
+    Return None if nothing moves. Only the newer Airflow knows the way back to an older one.
     """
     old, new = (
         {name: version for name, version in side.packages.items() if name.startswith("apache-airflow")}
@@ -90,9 +94,9 @@ def choose_command(before: Versions, after: Versions) -> tuple[SideName, tuple[s
 def migrate_in_session(
     dump: Path, arguments: Sequence[str], root: Path, options: Sequence[str], progress: Progress
 ) -> Migration:
-    """Execute the command of Airflow on the dump, in a pytest session with these options, whose services it uses.
+    """Execute the command of Airflow on the dump, in a pytest session.
 
-    Raises HarnessError.
+    The session has these `options`, and the command uses its services. Raises HarnessError.
     """
     from harness.run_command.session import run_in_session  # imports pytest
 
@@ -128,7 +132,10 @@ def migrate_in_session(
 def migrate_database(
     url: str, migrate: Callable[[], ProcessResult], mask: Callable[[str], str] = lambda text: text
 ) -> Migration:
-    """Add a run, a connection and a variable, call `migrate`, and compare what the database holds before and after."""
+    """Call `migrate`, and compare what the database holds before and after.
+
+    Before the call, add a run, a connection and a variable.
+    """
     write_history(url, [EARLIER])
     with psycopg.connect(url) as connection:
         connection.execute(FILL)

@@ -20,9 +20,10 @@ from harness.upgrade.sides import Scenarios, Side, run_side
 def run_matrix(
     settings: Settings, combinations: Mapping[str, Combination], scenarios: Scenarios, folder: Path, progress: Progress
 ) -> Matrix:
-    """Run the combinations one after another; each one's evidence goes into the folder of its name in `folder`.
+    """Run the combinations one after another.
 
-    A combination that can't be installed or run is a column with the reason.
+    The evidence of each combination goes into the folder of its name in `folder`. A combination that can't be installed
+    or run is a column with the reason.
     """
     columns: list[Column] = []
     first: Evidence | None = None

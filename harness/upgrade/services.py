@@ -14,9 +14,9 @@ from harness.upgrade.sides import Side
 
 @contextmanager
 def share_services(root: Path) -> Iterator[Callable[[Side], ServiceSession]]:
-    """Yield a function that returns the session of a side, the same one for sides with the same images.
+    """Yield a function that returns the session of a side.
 
-    After the block all their services are removed.
+    Sides with the same images have the same session. After the block all their services are removed.
     """
     with ExitStack() as sessions:
 

@@ -1,4 +1,4 @@
-"""A side of an upgrade check: a set of versions, and a pytest session of the scenarios on them."""
+"""A side of an upgrade check: versions, and a pytest session of the scenarios on them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ class Side:
 
 @dataclass(frozen=True)
 class Scenarios:
-    """What a side runs: arguments for pytest, which name the scenarios and how they run, in the folder `root`."""
+    """Arguments for pytest that name a side's scenarios and how they run.
+
+    pytest runs in the folder `root`.
+    """
 
     root: Path
     arguments: tuple[str, ...] = ()
@@ -134,7 +137,10 @@ def explain_exit(code: int, log: str) -> str | None:
 
 
 def clear_evidence(folder: Path) -> None:
-    """Create the folder, or remove an earlier side's files from it, except the unstable fields. Raises OutputError."""
+    """Create the folder, or remove an earlier side's files from it.
+
+    The unstable fields stay. Raises OutputError.
+    """
     check_folder("the evidence", folder)
     if (folder / LOG).exists():  # else the files are not of an earlier side
         for file in (*folder.glob("*.json"), folder / LOG):
@@ -144,7 +150,7 @@ def clear_evidence(folder: Path) -> None:
 
 @contextmanager
 def _running(command: Sequence[str], root: Path, out: IO[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the command in a process group of its own, so that Ctrl-C reaches it once, from here."""
+    """Run the command in its own process group, so that Ctrl-C reaches it once, from here."""
     # The summary of a CI job shows the comparison, not each side's scenarios.
     environment = {name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"}
     environment["PYTHONUNBUFFERED"] = "1"
