@@ -25,11 +25,11 @@ from harness.progress import show_progress
 from harness.upgrade.every_dag import write_scenarios
 from harness.upgrade.services import share_services
 from harness.upgrade.sides import Scenarios, Side, run_side
-from tests.airflow_examples import DATE, FAIL, ON_BOTH_LINES, copy_examples
+from tests.airflow_examples import DATE, FAIL_ON, ON_BOTH_LINES, copy_examples
 
 ROOT = Path(__file__).parents[1]
 CHAPTER = ("scenarios", "-m", "not one_runner and not at_length")
-EXAMPLES = [dag_id for dag_id in ON_BOTH_LINES if dag_id not in FAIL][:20]
+EXAMPLES = [dag_id for dag_id in ON_BOTH_LINES if dag_id not in FAIL_ON][:20]
 
 
 def main() -> int:

@@ -67,12 +67,13 @@ def check_wanted(wanted: Wanted, settings: Settings) -> None:
     for image, reference in wanted.images.items():
         if image not in known:
             raise SettingsError(f"target {image}={reference}: there is no image {image!r}: use {', '.join(known)}")
-    airflow = {AIRFLOW: wanted.airflow_image} if wanted.airflow_image else {}
-    overrides = {**settings.image_overrides, **wanted.images, **airflow}
+    overrides, targets = {**settings.image_overrides, **wanted.images}, dict(wanted.images)
+    if wanted.airflow_image:
+        overrides[AIRFLOW] = wanted.airflow_image
+        targets = {"airflow-image": wanted.airflow_image, **targets}
     load_catalogue(settings.model_copy(update={"image_overrides": overrides}))
-    images = {**{f"{name}-image": reference for name, reference in airflow.items()}, **wanted.images}
-    if images and stack_kind(settings) == "embedded":
-        image, reference = next(iter(images.items()))
+    if targets and stack_kind(settings) == "embedded":
+        image, reference = next(iter(targets.items()))
         raise SettingsError(
             f"target {image}={reference}: the embedded stack uses no images: start an engine, or use --stack containers"
         )
