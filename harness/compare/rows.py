@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from harness.compare.change import Change
 from harness.compare.model import Service
-from harness.compare.values import show
+from harness.compare.values import is_same, show
 from harness.compare.verdicts import ABSENT, Path
 
 Row = Mapping[str, Any]
@@ -154,7 +154,7 @@ def _compare_values(
 ) -> Iterator[Change]:
     keys = Keys(rows)
     for column in columns:
-        changed = [pair for pair in pairs if not _equal(pair.before.get(column), pair.after.get(column))]
+        changed = [pair for pair in pairs if not is_same(pair.before.get(column), pair.after.get(column))]
         if not changed:
             continue
         first = changed[0]
@@ -176,10 +176,6 @@ def _compare_values(
             message=message,
             detail=(*detail, *examples),
         )
-
-
-def _equal(before: Any, after: Any) -> bool:
-    return type(before) is type(after) and bool(before == after)
 
 
 def _list_rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -34,10 +35,8 @@ def keep(value: Any) -> Any:
 
 
 def is_same(before: Any, after: Any) -> bool:
-    """Return whether two JSON values are equal, also in their types: 1, 1.0 and true differ."""
-    return bool(before == after) and (
-        type(before) is type(after) if not isinstance(before, dict | list) else not any(find_leaves((), before, after))
-    )
+    """Return whether two JSON values are equal, also in their types: 1, 1.0 and true differ, and NaN equals NaN."""
+    return not any(find_leaves((), before, after))
 
 
 def find_leaves(path: Path, before: Any, after: Any) -> Iterator[tuple[Path, Any, Any]]:
@@ -49,8 +48,12 @@ def find_leaves(path: Path, before: Any, after: Any) -> Iterator[tuple[Path, Any
         *above, name = path or ("",)
         for number, (old, new) in enumerate(zip(before, after, strict=True)):
             yield from find_leaves((*above, f"{name}[{number}]"), old, new)
-    elif type(before) is not type(after) or before != after:
+    elif type(before) is not type(after) or (before != after and not (_is_nan(before) and _is_nan(after))):
         yield path, before, after
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def find_rendered(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from harness.compare.compare import compare_sides, find_unstable
 from harness.compare.unstable import read_unstable, without_positions, write_unstable
 from harness.compare.verdicts import exit_code
 from harness.errors import NotComparableError
-from harness.evidence.document import RunDocument
+from harness.evidence.document import RunDocument, TabularSummary
 from tests.compare.builders import SCENARIO, brief, compare, csv_object, run, scenario, side, stored, task
 
 
@@ -114,3 +116,22 @@ def test_the_report_says_that_there_is_no_second_run() -> None:
         "the baseline has no list of its DAGs, so DAGs, import errors and schedules were not compared",
         "the candidate has no list of its DAGs, so DAGs, import errors and schedules were not compared",
     )
+
+
+def test_a_value_that_is_no_number_is_stable() -> None:
+    """Python's JSON has NaN, which differs from itself."""
+
+    def mean(at: int, value: float) -> RunDocument:
+        return run(objects={"b": {"k": stored(json.dumps({"ts": at, "mean": value}))}})
+
+    found = compare(mean(1, math.nan), mean(3, 5.0), mean(2, math.nan))
+    assert brief(found) == [("changed", "objects.b.k.json.mean"), ("unstable", "objects.b.k.json.ts")]
+
+    def rows(at: int, value: float) -> RunDocument:
+        lines = [{"id": 1, "at": at, "v": math.nan}, {"id": 2, "at": at, "v": value}]
+        text = "".join(f"{json.dumps(line)}\n" for line in lines)
+        columns = {"id": "integer", "at": "integer", "v": "number"}
+        return run(objects={"b": {"k": stored(text, TabularSummary(format="json lines", columns=columns, rows=2))}})
+
+    found = compare(rows(1, 10.0), rows(3, 0.0), rows(2, 10.0))
+    assert brief(found) == [("unstable", "objects.b.k.values.at"), ("changed", "objects.b.k.values.v")]
