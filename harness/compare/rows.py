@@ -85,7 +85,7 @@ def _compare_columns(
 
 
 def _digest(row: Row, columns: Sequence[str]) -> str:
-    return json.dumps([row.get(column) for column in columns], sort_keys=True, default=str)
+    return json.dumps([row.get(column, ABSENT) for column in columns], sort_keys=True, default=str)
 
 
 def _pair_rows(
@@ -154,24 +154,20 @@ def _compare_values(
 ) -> Iterator[Change]:
     keys = Keys(rows)
     for column in columns:
-        changed = [pair for pair in pairs if not is_same(pair.before.get(column), pair.after.get(column))]
+        cells = ((pair.number, pair.before.get(column, ABSENT), pair.after.get(column, ABSENT)) for pair in pairs)
+        changed = [(number, old, new) for number, old, new in cells if not is_same(old, new)]
         if not changed:
             continue
-        first = changed[0]
-        drift = describe_drift([(pair.number, pair.before.get(column), pair.after.get(column)) for pair in changed])
-        examples = (
-            f"row {pair.number}: {show(pair.before.get(column))} -> {show(pair.after.get(column))}"
-            for pair in changed[:EXAMPLES]
-        )
+        drift = describe_drift(changed)
+        examples = (f"row {number}: {show(old)} -> {show(new)}" for number, old, new in changed[:EXAMPLES])
         share = f"{len(changed)} of {len(pairs)} rows ({_percent(len(changed) / len(pairs))})"
         message = f"numeric drift in {share}" if drift else f"differs in {share}"
         others = [name for name in columns if name != column]
-        where = find_concentration([pair.number - 1 for pair in changed], keys, others, "changed")
+        where = find_concentration([number - 1 for number, *_ in changed], keys, others, "changed")
         detail = tuple(line for line in (where, drift) if line)
         yield Change(
             (*path, "values", column),
-            first.before.get(column),
-            first.after.get(column),
+            *changed[0][1:],
             service,
             message=message,
             detail=(*detail, *examples),

@@ -302,7 +302,10 @@ def _compare_calls(before: Sequence[AwsCall], after: Sequence[AwsCall]) -> Itera
             continue
         for name in ("status", "error", "parameters"):
             values = [_distinct(getattr(call, name) for call in calls) for calls in (old, new)]
-            gone, came = ([one for one in values[side] if one not in values[1 - side]] for side in (0, 1))
+            gone, came = (
+                [one for one in values[side] if not any(is_same(one, other) for other in values[1 - side])]
+                for side in (0, 1)
+            )
             if len(gone) == len(came) == 1:
                 for at, one, other in find_leaves((*path, name), gone[0], came[0]):
                     yield Change(at, one, other, "aws")

@@ -11,7 +11,7 @@ import pytest
 
 from harness.compare.contents import read_rows
 from harness.compare.model import Difference
-from harness.evidence.document import ObjectDocument, TableDocument, TabularSummary
+from harness.evidence.document import AwsDocument, ObjectDocument, TableDocument, TabularSummary
 from tests.compare.builders import brief, compare, csv_object, run, stored
 
 COUNTRIES = ("DE", "FR", "IT")
@@ -190,3 +190,24 @@ def test_a_summary_that_does_not_fit_its_text_is_no_table() -> None:
     assert read_rows(damaged) is None
     (found,) = compare_objects(damaged, csv_object("a,b", ["1,3"]))
     assert found.field == "objects.b.k.text"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "field"),
+    [
+        ([{"a": [1]}, {"a": [2]}], [{"a": [1.0]}, {"a": [2.0]}], "values.a"),
+        ([{"a": {"b": 1}}, {"a": 2}], [{"a": {"b": True}}, {"a": 2}], "values.a"),
+        ([{"a": 1, "b": None}, {"a": 2, "b": 3}], [{"a": 1}, {"a": 2, "b": 3}], "values.b"),
+        ([{"a": 1}, {"a": 2, "b": 3}], [{"a": 1, "b": None}, {"a": 2, "b": 3}], "values.b"),
+        ([{"a": 1}, {"a": 1, "b": None}], [{"a": 1, "b": None}, {"a": 1}], "order"),
+    ],
+)
+def test_a_difference_inside_a_row_is_shown(before: Any, after: Any, field: str) -> None:
+    (found,) = compare(run(xcoms={"t": {"k": before}}), run(xcoms={"t": {"k": after}}))
+    assert (found.verdict, found.field) == ("changed", f"xcoms.t.k.{field}")
+    resources = [AwsDocument(resources={"glue/jobs": {"j": {"Steps": value}}}) for value in (before, after)]
+    (found,) = compare(run(aws=resources[0]), run(aws=resources[1]))
+    assert found.field == f"aws.resources.glue/jobs.j.Steps.{field}"
+    tables = [{"shop.t": TableDocument(rows=tuple(value), total=2)} for value in (before, after)]
+    (found,) = compare(run(tables=tables[0]), run(tables=tables[1]))
+    assert found.field == f"tables.shop.t.{field}"

@@ -104,6 +104,11 @@ def call(action: str = "CreateModel", status: int = 200, **changes: Any) -> AwsC
             ],
         ),
         (
+            {"aws": AwsDocument(calls=(call(parameters={"a": 1}),))},
+            {"aws": AwsDocument(calls=(call(parameters={"a": True}),))},
+            [("changed", "aws.calls.sagemaker.CreateModel.parameters.a")],
+        ),
+        (
             {"aws": AwsDocument(logs={"g": {"s": ["a"]}})},
             {"aws": AwsDocument(logs={"g": {"s": ["b"]}})},
             [("changed", "aws.logs.g.s")],
