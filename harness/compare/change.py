@@ -10,7 +10,7 @@ from harness.compare.model import Service
 from harness.compare.verdicts import ABSENT, Path
 
 T = TypeVar("T")
-IsUnstable = Callable[[str], bool]
+IsUnstable = Callable[[Path], bool]
 """Whether a field of the same scenario and run is unstable."""
 
 

@@ -180,7 +180,7 @@ def _compare_pair(
     yield from compare_runs(
         old,
         new,
-        lambda name: index.is_unstable(scenario, run, name),
+        lambda path: index.is_unstable(scenario, run, path),
         lambda container: index.patterns(scenario, run, container),
         _list_schedule_changes(old.dag_id, baseline, candidate),
     )
@@ -196,7 +196,7 @@ def _list_schedule_changes(dag_id: str, baseline: Side, candidate: Side) -> set[
 
 def _judge(scenario: str, run: str, change: Change, index: UnstableIndex) -> Difference:
     rule = find_rule(change.path, change.before, change.after)
-    unstable = rule.filtered and index.is_unstable(scenario, run, change.field)
+    unstable = rule.filtered and index.is_unstable(scenario, run, change.path)
     message = change.message
     if not message and change.before is ABSENT:
         message = f"appears: {show(change.after)}"
@@ -211,6 +211,7 @@ def _judge(scenario: str, run: str, change: Change, index: UnstableIndex) -> Dif
         run=run,
         service=change.service,
         task=change.task,
+        path=change.path,
         field=change.field,
         verdict="unstable" if unstable else rule.verdict,
         fails=rule.fails and not unstable,
@@ -287,7 +288,7 @@ def find_unstable(baseline: Side, repeat: Side) -> UnstableFields:
     for scenario in common:
         found += _compare_scenario(scenario, baseline, repeat, index)
     fields = tuple(
-        UnstableField(scenario=one.scenario, run=one.run, service=one.service, field=one.field, message=one.message)
+        UnstableField(scenario=one.scenario, run=one.run, service=one.service, path=one.path, message=one.message)
         for one in found
         if one.filtered
     )
@@ -321,7 +322,7 @@ def _unstable_differences(
     compared = {FOLDER, *common}
     fields = unstable.fields if unstable else ()
     names = unstable.names if unstable else ()
-    listed = [(one.scenario, one.run, one.service, one.field, one.message) for one in fields]
+    listed = [(one.scenario, one.run, one.service, ".".join(one.path), one.message) for one in fields]
     listed += [
         (
             one.scenario,

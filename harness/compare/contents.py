@@ -8,7 +8,7 @@ import difflib
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from harness.compare.change import Change, IsUnstable
@@ -84,9 +84,9 @@ def _compare_contents(
     yield _compare_texts((*path, "text"), service, before.text, after.text)
 
 
-def below(path: Path, is_unstable: IsUnstable) -> IsUnstable:
+def below(path: Path, is_unstable: IsUnstable) -> Callable[[str], bool]:
     """Return whether the values of a column of this table are unstable."""
-    return lambda column: is_unstable(".".join((*path, "values", column)))
+    return lambda column: is_unstable((*path, "values", column))
 
 
 def _read_json(text: str) -> Any:

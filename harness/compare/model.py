@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.compare.verdicts import Verdict
+from harness.compare.verdicts import Path, Verdict
 from harness.evidence.document import Versions
 
 SCHEMA_VERSION: Final = 1
@@ -34,17 +34,18 @@ class Section(Data):
 class Difference(Data):
     """A difference between the sides in one field.
 
-    `run` is `DAG DATE`, empty outside a run. `before` and `after` are the values, large ones cut to a text; `absent`
-    is the side that has no value. `detail` has examples, where a change concentrates, and what follows from a failed
-    task. `fails`: an exit code of 1, unless the difference is accepted. `filtered`: the field can be unstable.
-    `accepted` is the reason in accepted.toml. Differences with equal `alike`, or with equal scenario, run and `above`,
-    can be shown together.
+    `run` is `DAG DATE`, empty outside a run. `path`: the parts of `field`, because a part can have dots. `before` and
+    `after` are the values, large ones cut to a text; `absent` is the side that has no value. `detail` has examples,
+    where a change concentrates, and what follows from a failed task. `fails`: an exit code of 1, unless the difference
+    is accepted. `filtered`: the field can be unstable. `accepted` is the reason in accepted.toml. Differences with
+    equal `alike`, or with equal scenario, run and `above`, can be shown together.
     """
 
     scenario: str
     run: str = ""
     service: Service
     task: str | None = None
+    path: Path = ()
     field: str
     verdict: Verdict
     fails: bool

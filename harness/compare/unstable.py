@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from harness.compare.model import Data
 from harness.compare.names import find_patterns
 from harness.compare.read import UNSTABLE_FILE, parse_json
+from harness.compare.verdicts import Path as FieldPath
 from harness.errors import NotComparableError
 from harness.evidence.document import RunDocument
 from harness.output import output_errors, write
@@ -24,12 +25,12 @@ SCHEMA_VERSION: Final = 1
 
 
 class UnstableField(Data):
-    """A field that differs, with the two values as texts."""
+    """A field that differs, as the parts of its path, with the two values as texts."""
 
     scenario: str
     run: str
     service: str
-    field: str
+    path: tuple[str, ...]
     message: str
 
 
@@ -58,27 +59,27 @@ class UnstableFields(Data):
 
 @dataclass(frozen=True)
 class UnstableIndex:
-    """Unstable fields by scenario and run."""
+    """Unstable fields by scenario and run.
 
-    fields: Mapping[tuple[str, str], set[str]] = field(default_factory=dict)
+    Fields are paths, because a name can have dots: `report.csv` is not below `report`.
+    """
+
+    fields: Mapping[tuple[str, str], set[FieldPath]] = field(default_factory=dict)
     names: Mapping[tuple[str, str], Mapping[str, list[str]]] = field(default_factory=dict)
 
-    def is_unstable(self, scenario: str, run: str, name: str) -> bool:
+    def is_unstable(self, scenario: str, run: str, path: FieldPath) -> bool:
         """Return whether the field or one above it is unstable. Positions in lists don't count."""
         known = self.fields.get((scenario, run))
-        if not known:
-            return False
-        plain = without_positions(name)
-        return plain in known or any(plain[: match.start()] in known for match in re.finditer(r"[.\[]", plain))
+        return known is not None and any(above in known for above in _list_above(path))
 
     def patterns(self, scenario: str, run: str, container: str) -> list[str]:
         return list(self.names.get((scenario, run), {}).get(container, ()))
 
 
 def index_fields(unstable: UnstableFields) -> UnstableIndex:
-    fields: dict[tuple[str, str], set[str]] = {}
+    fields: dict[tuple[str, str], set[FieldPath]] = {}
     for one in unstable.fields:
-        fields.setdefault((one.scenario, one.run), set()).add(without_positions(one.field))
+        fields.setdefault((one.scenario, one.run), set()).add(tuple(map(without_positions, one.path)))
     names: dict[tuple[str, str], dict[str, list[str]]] = {}
     for each in unstable.names:
         names.setdefault((each.scenario, each.run), {}).setdefault(each.container, []).append(each.pattern)
@@ -87,6 +88,16 @@ def index_fields(unstable: UnstableFields) -> UnstableIndex:
 
 def without_positions(name: str) -> str:
     return re.sub(r"\[\d+\]", "[*]", name)
+
+
+def _list_above(path: FieldPath) -> Iterator[FieldPath]:
+    """Yield the field and each one above it, without positions. A list is above its items."""
+    plain = tuple(map(without_positions, path))
+    for end, name in enumerate(plain):
+        yield (*plain[:end], name)
+        while name.endswith("[*]"):
+            name = name.removesuffix("[*]")
+            yield (*plain[:end], name)
 
 
 def find_unstable_names(before: RunDocument, after: RunDocument) -> Iterator[tuple[str, str]]:

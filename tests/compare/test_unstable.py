@@ -135,3 +135,20 @@ def test_a_value_that_is_no_number_is_stable() -> None:
 
     found = compare(rows(1, 10.0), rows(3, 0.0), rows(2, 10.0))
     assert brief(found) == [("unstable", "objects.b.k.values.at"), ("changed", "objects.b.k.values.v")]
+
+
+def test_an_unstable_name_does_not_hide_another_name_with_a_dot() -> None:
+    csv, csv_of_b = {"report.csv": stored("total=42")}, {"report.csv": stored("total=0")}
+    one_more = {**csv, "report": stored("x")}
+    found = compare(*(run(objects={"b": names}) for names in (csv, csv_of_b, one_more)))
+    assert brief(found) == [("changed", "objects.b.report.csv.text"), ("unstable", "objects.b.report")]
+
+    before, after = ({"report": stored(f"total={total}")} for total in (42, 0))
+    one_more = {**before, "report.text": stored("x")}
+    found = compare(*(run(objects={"b": names}) for names in (before, after, one_more)))
+    assert ("changed", "objects.b.report.text") in brief(found)
+
+
+def test_what_is_below_an_unstable_list_is_unstable() -> None:
+    found = compare(xcom({"a.b": [1, [2]]}), xcom({"a.b": [1, [3]]}), xcom({"a.b": [1]}))
+    assert brief(found) == [("unstable", "xcoms.t.k.a.b[1][0]"), ("unstable", "xcoms.t.k.a.b")]
