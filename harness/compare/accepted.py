@@ -23,6 +23,8 @@ from harness.output import output_errors, write
 
 REVIEWED_AFTER: Final = dt.timedelta(days=90)
 """How long an entry that `--accept` writes is valid."""
+EXPLICIT: Final[tuple[Verdict, ...]] = ("regression", "missing")
+"""Verdicts that a pattern accepts only with `verdict`."""
 KEYS: Final = ("scenario", "run", "field", "verdict", "pair", "reason", "expires")
 PAIR: Final = re.compile(r"(?P<name>\S+) (?P<old>\S+) -> (?P<new>\S+)")
 
@@ -31,7 +33,8 @@ PAIR: Final = re.compile(r"(?P<name>\S+) (?P<old>\S+) -> (?P<new>\S+)")
 class Entry:
     """An entry of accepted.toml.
 
-    `*` in scenario, run and field matches any text; empty texts match everything.
+    `*` in scenario, run and field matches any text; empty texts match everything. A regression or a missing thing needs
+    `verdict` or its whole field, so that an entry for changes does not accept it.
     """
 
     line: int
@@ -44,11 +47,16 @@ class Entry:
     pair: str = ""
 
     def fits(self, difference: Difference) -> bool:
+        if self.verdict:
+            return self.verdict == difference.verdict and self.covers(difference)
+        return (difference.verdict not in EXPLICIT or self.field == difference.field) and self.covers(difference)
+
+    def covers(self, difference: Difference) -> bool:
+        """Return whether the difference, of any verdict, is in a place that the entry names."""
         return (
             _fits(self.scenario, difference.scenario)
             and _fits(self.field, difference.field)
             and (not self.run or _fits(self.run, difference.run))
-            and self.verdict in ("", difference.verdict)
         )
 
 
@@ -137,6 +145,13 @@ def apply_accepted(
                 f"{where}: expired on {entry.expires} ({entry.field}): check it again, then remove or renew it"
             )
         elif id(entry) not in used:
+            covered = next((one for one in differences if not entry.verdict and entry.covers(one)), None)
+            if covered is not None:
+                problems.append(
+                    f"{where}: the pattern {entry.field!r} accepts no {covered.verdict} ({covered.field}): "
+                    f'add verdict = "{covered.verdict}", or correct it'
+                )
+                continue
             nothing = f"{where}: matches no difference ({entry.field} of {entry.scenario})"
             fitting = [name for name in compared if _fits(entry.scenario, name)]
             if entry.run:

@@ -13,7 +13,7 @@ from harness.compare.compare import compare_sides
 from harness.compare.model import Comparison
 from harness.compare.verdicts import exit_code
 from harness.errors import NotComparableError
-from tests.compare.builders import SCENARIO, run, scenario, side, versions
+from tests.compare.builders import SCENARIO, run, scenario, side, task, versions
 
 TODAY = dt.date(2026, 6, 1)
 ENTRY = f"""[[accepted]]
@@ -141,3 +141,35 @@ def test_entries_for_review_need_a_reason(tmp_path: Path) -> None:
 def test_a_field_with_brackets_is_no_pattern(tmp_path: Path) -> None:
     comparison = compare(tmp_path, ENTRY.replace("xcoms.t.*", "xcoms.t.k[1]"), value=2)
     assert comparison.problems
+
+
+@pytest.mark.parametrize(
+    ("field", "more", "accepted"),
+    [
+        ("tasks.load.*", "", False),
+        ("tasks.load.*", 'verdict = "changed"', False),
+        ("tasks.load.*", 'verdict = "regression"', True),
+        ("tasks.load.state", "", True),
+    ],
+)
+def test_a_failure_is_accepted_by_its_verdict_or_its_whole_field(
+    field: str, more: str, accepted: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "accepted.toml"
+    file.write_text(f"{ENTRY.replace('xcoms.t.*', field)}{more}\n", encoding="utf-8")
+    before = side(scenario(run(tasks={"load": task()})))
+    after = side(scenario(run(tasks={"load": task("failed")}, state="failed", exit_code=1)))
+    comparison = compare_sides(before, after, accepted=read_accepted(file), today=TODAY)
+    assert [one.accepted is not None for one in comparison.differences] == [accepted]
+    assert exit_code(comparison) == (0 if accepted else 1)
+    problems = ["add verdict" in problem for problem in comparison.problems]
+    assert problems == ([] if accepted else [not more])
+
+
+def test_a_loss_is_not_accepted_with_a_change(tmp_path: Path) -> None:
+    file = tmp_path / "accepted.toml"
+    file.write_text(ENTRY, encoding="utf-8")
+    before, after = (side(scenario(run(xcoms={"t": one}))) for one in ({"k": 1, "l": 1}, {"k": 2}))
+    comparison = compare_sides(before, after, accepted=read_accepted(file), today=TODAY)
+    found = {one.verdict: one.accepted is not None for one in comparison.differences}
+    assert (found, comparison.problems) == ({"changed": True, "missing": False}, ())
