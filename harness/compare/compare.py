@@ -129,7 +129,14 @@ def _compare_scenario(name: str, baseline: Side, candidate: Side, index: Unstabl
         message = "only the candidate has this scenario" if old is None else "the candidate does not have this scenario"
         one = new or old
         return (
-            [_judge(name, "", Change(("scenario",), *values, message=f"{message} ({one.outcome})"), index)]
+            [
+                _judge(
+                    name,
+                    "",
+                    Change(("scenario",), *values, message=f"{message} ({one.outcome}{_first_line(one.failure)})"),
+                    index,
+                )
+            ]
             if one
             else []
         )

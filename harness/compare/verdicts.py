@@ -103,11 +103,13 @@ def _exit_code(field: str) -> tuple[Rule, ...]:
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule("scenario", "vanishes", "missing", fails=True),
+    Rule("scenario", "fails now", "regression", fails=True),
     Rule("scenario", "appears", "new", fails=False),
     Rule("evidence", "differs", "missing", fails=True),
     Rule("outcome", "is not run any more", "missing", fails=True),
+    Rule("outcome", "fails now", "regression", fails=True),
     Rule("outcome", "was not run before", "new", fails=False),
-    *_status("outcome"),
+    *_status("outcome")[1:],
     Rule("failure", "differs", "broken on both", fails=False, filtered=True),
     Rule("incomplete", "appears", "missing", fails=True),
     Rule("incomplete", "differs", "warning", fails=False),

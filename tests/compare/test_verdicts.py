@@ -237,6 +237,8 @@ def test_a_run_that_did_not_take_place_belongs_to_the_failure_before_it() -> Non
         ({"outcome": "failed", "failure": "a"}, {"outcome": "failed", "failure": "a"}, [("broken on both", "outcome")]),
         ({}, {"outcome": "not run", "reason": "skipped"}, [("missing", "outcome")]),
         ({"outcome": "not run"}, {}, [("new", "outcome")]),
+        ({"outcome": "not run"}, {"outcome": "failed", "failure": "boom"}, [("regression", "outcome")]),
+        ({"outcome": "failed"}, {"outcome": "not run"}, [("missing", "outcome")]),
         ({"outcome": "not run"}, {"outcome": "not run"}, []),
         ({}, {"incomplete": ("no tables",)}, [("missing", "incomplete")]),
         ({"incomplete": ("no tables",)}, {"incomplete": ("no tables",)}, [("warning", "incomplete")]),
@@ -260,6 +262,10 @@ def test_a_scenario_of_one_side() -> None:
     new = compare_sides(side(here), side(here, there))
     assert brief(new.differences) == [("new", "scenario")]
     assert exit_code(new) == 0
+    broken = compare_sides(side(here), side(here, there.model_copy(update={"outcome": "failed", "failure": "E"})))
+    assert brief(broken.differences) == [("regression", "scenario")]
+    assert broken.differences[0].message == "only the candidate has this scenario (failed: E)"
+    assert exit_code(broken) == 1
     assert exit_code(compare_sides(side(here, there), side(here))) == 1
     assert compare_sides(side(here), side(here, there), only_of_baseline=True).differences == ()
 
