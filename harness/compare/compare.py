@@ -11,7 +11,7 @@ from harness.compare.causes import fold_causes, fold_import_errors
 from harness.compare.change import Change, both, count
 from harness.compare.deprecations import list_deprecations
 from harness.compare.limits import LIMITS
-from harness.compare.model import FOLDER, Comparison, Difference, Section, Service
+from harness.compare.model import FOLDER, METADATA, MIGRATION, Comparison, Difference, Section, Service
 from harness.compare.not_exercised import knows_dags, list_not_exercised
 from harness.compare.notes import list_notes
 from harness.compare.read import Side
@@ -72,7 +72,7 @@ def compare_sides(
     files = [side.folder.files if side.folder else {} for side in (baseline, candidate)]
     found = fold_import_errors(_fold_warnings(found), {"regression": files[0], "fixed": files[1]})
     found += [*unstable_alone, *candidate.differences]
-    compared = {**_list_compared(baseline, candidate, common), **{one.scenario: () for one in candidate.differences}}
+    compared = _list_compared(baseline, candidate, common)
     versions = baseline.versions, candidate.versions
     judged, problems, of_entries = apply_accepted(found, accepted, compared, versions, today or dt.date.today())
     return Comparison(
@@ -96,6 +96,8 @@ def _list_compared(baseline: Side, candidate: Side, common: Sequence[str]) -> di
     compared: dict[str, Collection[str]] = {}
     if knows_dags(baseline) and knows_dags(candidate):
         compared[FOLDER] = ()
+    if candidate.differences or any(one.title == MIGRATION and one.rows for one in candidate.sections):
+        compared[METADATA] = ()
     for name in common:
         old, new = baseline.scenarios[name], candidate.scenarios[name]
         if NOT_RUN not in (old.outcome, new.outcome):

@@ -16,6 +16,8 @@ SCHEMA_VERSION: Final = 1
 Service = Literal["airflow", "minio", "postgres", "aws", "relay", "dags folder"]
 FOLDER: Final = "dags folder"
 """The `scenario` of a difference in the dags folder, which belongs to no scenario."""
+METADATA, MIGRATION = "metadata database", "Metadata database of the baseline, moved to the candidate"
+"""The `scenario` of what a migration broke, and the title of its section, which has rows if the migration succeeded."""
 
 
 class Data(BaseModel):

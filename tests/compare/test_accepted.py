@@ -13,6 +13,7 @@ from harness.compare.compare import compare_sides
 from harness.compare.model import Comparison
 from harness.compare.verdicts import exit_code
 from harness.errors import NotComparableError
+from harness.upgrade.migration import Migration, as_differences, as_section
 from tests.compare.builders import SCENARIO, run, scenario, side, task, versions
 
 TODAY = dt.date(2026, 6, 1)
@@ -173,3 +174,23 @@ def test_a_loss_is_not_accepted_with_a_change(tmp_path: Path) -> None:
     comparison = compare_sides(before, after, accepted=read_accepted(file), today=TODAY)
     found = {one.verdict: one.accepted is not None for one in comparison.differences}
     assert (found, comparison.problems) == ({"changed": True, "missing": False}, ())
+
+
+@pytest.mark.parametrize(
+    ("migration", "problems"),
+    [
+        (Migration(not_done="a side failed"), []),
+        (Migration(counts={"pools": (1, 1)}, command="airflow db migrate"), ["line 1: matches no difference"]),
+        (Migration(lost=("pools: a is gone",), command="airflow db migrate"), []),
+    ],
+)
+def test_an_entry_of_the_metadata_database_is_stale_if_the_migration_was_done(
+    migration: Migration, problems: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "accepted.toml"
+    entry = ENTRY.replace(SCENARIO, "metadata database").replace("xcoms.t.*", "metadata.content")
+    file.write_text(entry, encoding="utf-8")
+    found = {"sections": (as_section(migration),), "differences": as_differences(migration)}
+    baseline, candidate = side(scenario(run())), side(scenario(run()), **found)
+    comparison = compare_sides(baseline, candidate, accepted=read_accepted(file), today=TODAY)
+    assert [problem.split("toml, ")[1].split(" (")[0] for problem in comparison.problems] == problems
