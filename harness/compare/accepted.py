@@ -15,6 +15,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from packaging.utils import canonicalize_name
+
 from harness.compare.model import Comparison, Difference
 from harness.compare.verdicts import Verdict, fails
 from harness.errors import NotComparableError
@@ -127,9 +129,11 @@ def apply_accepted(
     """Return the differences with reasons, the problems of entries, and notes on entries.
 
     An accepted difference has the reason of its entry. `compared` has the runs of both sides, by scenario. Problems are
-    entries that expired or match nothing.
+    entries that expired, match nothing or name a pair of what neither side has.
     """
-    entries = [entry for entry in accepted.entries if _is_pair(entry.pair, versions)] if accepted else []
+    given = accepted.entries if accepted else ()
+    unknown = [entry for entry in given if entry.pair and not any(_find_versions(entry.pair, versions))]
+    entries = [entry for entry in given if entry not in unknown and _is_pair(entry.pair, versions)]
     valid = [entry for entry in entries if entry.expires >= today]
     used: set[int] = set()
     judged = []
@@ -137,9 +141,14 @@ def apply_accepted(
         entry = next((entry for entry in valid if entry.fits(difference)), None)
         used.update(id(one) for one in valid if one.fits(difference))
         judged.append(difference.model_copy(update={"accepted": entry.reason.strip()}) if entry else difference)
-    problems, notes = [], []
+    file = accepted.file if accepted else ""
+    problems = [
+        f"{file}, line {entry.line}: pair {entry.pair!r} is of what neither side has: correct or remove it"
+        for entry in unknown
+    ]
+    notes = []
     for entry in entries:
-        where = f"{accepted.file if accepted else ''}, line {entry.line}"
+        where = f"{file}, line {entry.line}"
         if entry.expires < today:
             problems.append(
                 f"{where}: expired on {entry.expires} ({entry.field}): check it again, then remove or renew it"
@@ -169,8 +178,19 @@ def _is_pair(pair: str, versions: tuple[Versions, Versions]) -> bool:
     match = PAIR.fullmatch(pair)
     if match is None:
         return True
-    known = [list_versions(one).get(match["name"], "") for one in versions]
+    known = _find_versions(pair, versions)
     return _fits(match["old"], known[0]) and _fits(match["new"], known[1])
+
+
+def _find_versions(pair: str, versions: tuple[Versions, Versions]) -> list[str]:
+    """Return each side's version of what the pair names, empty if the side does not have it.
+
+    A package may be written as an index writes it, and Airflow is also a package.
+    """
+    name = pair.partition(" ")[0]
+    package = canonicalize_name(name)
+    names = (name, "airflow" if package == "apache-airflow" else package)
+    return [next((known[one] for one in names if one in known), "") for known in map(list_versions, versions)]
 
 
 def list_versions(versions: Versions) -> dict[str, str]:

@@ -35,7 +35,15 @@ def compare(tmp_path: Path, text: str, value: object = 2) -> Comparison:
 
 @pytest.mark.parametrize(
     "more",
-    ["", 'verdict = "changed"', 'pair = "airflow 2.11.2 -> 3.3.2"', 'pair = "airflow 2.* -> 3.*"', 'run = "prices *"'],
+    [
+        "",
+        'verdict = "changed"',
+        'pair = "apache-airflow 2.11.2 -> 3.3.2"',
+        'pair = "Apache_Airflow 2.11.2 -> 3.3.2"',
+        'pair = "airflow 2.11.2 -> 3.3.2"',
+        'pair = "airflow 2.* -> 3.*"',
+        'run = "prices *"',
+    ],
 )
 def test_an_accepted_difference_does_not_fail(more: str, tmp_path: Path) -> None:
     comparison = compare(tmp_path, f"{ENTRY.replace(SCENARIO, 'scenarios/*')}{more}\n")
@@ -194,3 +202,10 @@ def test_an_entry_of_the_metadata_database_is_stale_if_the_migration_was_done(
     baseline, candidate = side(scenario(run())), side(scenario(run()), **found)
     comparison = compare_sides(baseline, candidate, accepted=read_accepted(file), today=TODAY)
     assert [problem.split("toml, ")[1].split(" (")[0] for problem in comparison.problems] == problems
+
+
+def test_a_pair_of_what_neither_side_has_fails(tmp_path: Path) -> None:
+    comparison = compare(tmp_path, f'{ENTRY}pair = "airfow 2.11.2 -> 3.3.2"\n', value=1)
+    (problem,) = comparison.problems
+    assert problem.endswith("line 1: pair 'airfow 2.11.2 -> 3.3.2' is of what neither side has: correct or remove it")
+    assert exit_code(comparison) == 1
