@@ -56,7 +56,7 @@ def compare_rows(
         if numbers:
             yield _list_rows((*path, name), service, numbers, rows, (len(before), len(after)))
     if moved:
-        yield Change((*path, "order"), None, None, service, message=f"the {len(before)} rows have another order")
+        yield Change((*path, "order"), None, None, service, message=f"the {len(pairs)} rows have another order")
 
 
 def _columns(rows: Sequence[Row], types: Mapping[str, str]) -> list[str]:
@@ -93,7 +93,7 @@ def _pair_rows(
 ) -> tuple[list[Pair], list[int], list[int], bool]:
     """Pair the rows that belong together.
 
-    Return the pairs, the indexes of the other rows of each side, and whether only the order differs.
+    Return the pairs, the indexes of the other rows of each side, and whether the order differs.
 
     Equal rows belong together, then rows with the same value of a column that is unique on both sides, then rows at the
     same place if as many are left on both sides.
@@ -106,10 +106,8 @@ def _pair_rows(
     for index, digest in enumerate(old):
         if places.get(digest):
             matched[index] = places[digest].pop()
-    order = list(matched.values())
-    left, used = [index for index in range(len(old)) if index not in matched], set(order)
+    left, used = [index for index in range(len(old)) if index not in matched], set(matched.values())
     right = [index for index in range(len(new)) if index not in used]
-    moved = not left and not right and order != sorted(order)
     key = _find_key(before, after, left, right, columns)
     if key is not None:
         by_key = {_key(after[index], key): index for index in right}
@@ -117,7 +115,10 @@ def _pair_rows(
             found = by_key.get(_key(before[index], key))
             if found is not None:
                 matched[index] = found
-    elif len(left) == len(right):
+    # Of equal rows of which a side has more, it is not known which ones belong together.
+    counts, new_counts = Counter(old), Counter(new)
+    order = [matched[index] for index in sorted(matched) if new_counts[old[index]] in (0, counts[old[index]])]
+    if key is None and len(left) == len(right):
         matched.update(zip(left, right, strict=True))
     used = set(matched.values())
     pairs = [Pair(index + 1, before[index], after[matched[index]]) for index in sorted(matched)]
@@ -125,7 +126,7 @@ def _pair_rows(
         pairs,
         [index for index in left if index not in matched],
         [index for index in right if index not in used],
-        moved,
+        order != sorted(order),
     )
 
 

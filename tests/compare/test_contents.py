@@ -211,3 +211,19 @@ def test_a_difference_inside_a_row_is_shown(before: Any, after: Any, field: str)
     tables = [{"shop.t": TableDocument(rows=tuple(value), total=2)} for value in (before, after)]
     (found,) = compare(run(tables=tables[0]), run(tables=tables[1]))
     assert found.field == f"tables.shop.t.{field}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fields"),
+    [
+        (["1,a", "2,b", "3,c", "4,d"], ["4,d", "3,x", "2,b", "1,a"], ["values.name", "order"]),
+        (["1,a", "2,b", "3,c", "4,d"], ["4,d", "3,c", "1,a"], ["removed_rows", "order"]),
+        (["1,a", "2,b", "3,c", "4,d"], ["2,b", "3,x", "4,d"], ["values.name", "removed_rows"]),
+        (["1,a", "2,b", "1,a"], ["2,b", "1,a"], ["removed_rows"]),
+        (["2,b", "1,a"], ["1,a", "2,b", "1,a"], ["added_rows"]),
+        (["1,a", "1,b", "2,c"], ["1,x", "1,a", "1,b"], ["values.id", "values.name"]),
+    ],
+)
+def test_another_order_is_shown_beside_other_changes(before: list[str], after: list[str], fields: list[str]) -> None:
+    found = compare_rows(before, after, header="id,name")
+    assert [one.field.removeprefix("objects.b.k.") for one in found] == fields
