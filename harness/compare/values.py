@@ -59,42 +59,47 @@ def _is_nan(value: Any) -> bool:
 def find_rendered(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     """Yield each rendered field that differs.
 
-    Airflow 3 stores some values as texts that Airflow 2 stores as JSON, so texts are compared as the values they
-    spell. A field that one side lacks and that is empty on the other is not set on either.
+    Each release of Airflow stores some lists, dicts and tuples as JSON and others as the text of Python's `str()`, so a
+    text equals the list or dict that it spells. The order in a text of a set says nothing. A field that one side lacks
+    and that is empty on the other is not set on either.
     """
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name, ABSENT), after.get(name, ABSENT)
-        if old == new and type(old) is type(new):
+        if is_same(old, new):
             continue
         if (old is ABSENT and _is_empty(new)) or (new is ABSENT and _is_empty(old)):
             continue
-        if old is ABSENT or new is ABSENT or _spelled(old) != _spelled(new):
+        if old is ABSENT or new is ABSENT or not _spell_same(old, new):
             yield name, old, new
 
 
 def _is_empty(value: Any) -> bool:
-    spelled = _spelled(value)
-    return spelled in ("null", '""', "false", "[]", "{}")
+    return value is None or value is False or value in ("", "()", "[]", "{}", [], {})
 
 
-def _spelled(value: Any) -> str:
-    return json.dumps(_evaluate(value), sort_keys=True, default=str)
+def _spell_same(before: Any, after: Any) -> bool:
+    """Return whether one value is a text of the other, or whether both are texts of the same set."""
+    values = [_read_literal(before), _read_literal(after)]
+    if isinstance(before, str) and isinstance(after, str) and not all(isinstance(value, set) for value in values):
+        return False
+    return is_same(*map(_as_json, values))
 
 
-def _evaluate(value: Any) -> Any:
-    """Return the value with each text that spells a Python literal or JSON evaluated."""
-    if isinstance(value, dict):
-        return {str(key): _evaluate(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_evaluate(inner) for inner in value]
-    if isinstance(value, set | frozenset):
-        return sorted((_evaluate(inner) for inner in value), key=repr)
+def _read_literal(value: Any) -> Any:
+    """Return the list, tuple, dict or set that a text spells in Python, else the value."""
     if not isinstance(value, str) or len(value) > EVALUATED:
         return value
-    for read in (json.loads, ast.literal_eval):
-        try:
-            read_value = read(value)
-        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-            continue
-        return _evaluate(read_value) if not isinstance(read_value, str) else read_value
-    return value
+    try:
+        read = ast.literal_eval(value)
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return value
+    return read if isinstance(read, list | tuple | dict | set) else value
+
+
+def _as_json(value: Any) -> Any:
+    """Return a Python literal as Airflow 3 stores it in JSON."""
+    if isinstance(value, dict):
+        return {str(key): _as_json(inner) for key, inner in value.items()}
+    if isinstance(value, set):
+        return [_as_json(inner) for inner in sorted(value, key=lambda one: (type(one).__name__, str(one)))]
+    return [_as_json(inner) for inner in value] if isinstance(value, list | tuple) else value
