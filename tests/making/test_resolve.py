@@ -135,6 +135,26 @@ def test_the_line_of_a_named_package_yields(airflows: Index, tmp_path: Path, air
     }
 
 
+@pytest.mark.parametrize("other", ["", "pandas<3\n"], ids=["a lock", "no lock"])
+def test_the_extras_of_a_moved_package_stay(airflows: Index, tmp_path: Path, other: str) -> None:
+    airflows.packages["apache-airflow"].clear()
+    for version in ("2.11.2", "3.3.2"):
+        requires = ['celery; extra == "celery"', 'psycopg; extra == "postgres"']
+        airflows.add("apache-airflow", version, "2026-09-01T00:00:00Z", requires, extras=["celery", "postgres"])
+    airflows.add("celery", "5.3", "2026-01-01T00:00:00Z", ['redis; extra == "redis"'], extras=["redis"])
+    airflows.add("celery", "5.4", "2026-01-01T00:00:00Z", ['redis; extra == "redis"'], extras=["redis"])
+    for name in ("psycopg", "redis"):
+        airflows.add(name, "1.0", "2026-01-01T00:00:00Z")
+    file = tmp_path / "requirements.txt"
+    file.write_text(f"apache-airflow[celery,postgres]==2.11.2\ncelery[redis]==5.3\n{other}")
+
+    packages = resolve(wanted(str(file), "airflow==3.3.2", "celery==5.4"), BEFORE, tmp_path).packages
+    expected = {"apache-airflow": "3.3.2", "celery": "5.4", "psycopg": "1.0", "redis": "1.0"}
+    assert {name: packages.get(name) for name in expected} == expected
+    packages = resolve(wanted(str(file), "airflow==2.11.2"), BEFORE, tmp_path).packages
+    assert packages["psycopg"] == "1.0", "also if the project has this Airflow"
+
+
 def test_constraints_are_fetched_with_the_certificates_of_pip(
     airflows: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

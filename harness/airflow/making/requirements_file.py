@@ -6,6 +6,7 @@ The file's lines for these packages yield to the targets.
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -61,9 +62,26 @@ def _parse_pin(line: str) -> Requirement | None:
     return requirement if is_pin or requirement.url else None
 
 
-def _without_version(pin: Requirement) -> str:
-    if pin.url:
-        return str(pin)
-    free = Requirement(str(pin))
+def keep_extras(lines: Iterable[str], names: Container[str]) -> list[str]:
+    """Return the lines of these packages that have extras, without their versions.
+
+    Beside `apache-airflow==3.3.2`, a line `apache-airflow[celery]` adds what the extra requires.
+    """
+    found = []
+    for line in lines:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if requirement.extras and name_of(requirement.name) in names:
+            requirement.url = None
+            found.append(_without_version(requirement))
+    return found
+
+
+def _without_version(requirement: Requirement) -> str:
+    if requirement.url:
+        return str(requirement)
+    free = Requirement(str(requirement))
     free.specifier = SpecifierSet()
     return str(free)

@@ -24,7 +24,7 @@ from harness.airflow.making.current import AIRFLOW_ITSELF
 from harness.airflow.making.index import certificates, list_releases
 from harness.airflow.making.locks import Lock, name_of, read_resolved
 from harness.airflow.making.pythons import NoPythonError, Python, find, probe
-from harness.airflow.making.requirements_file import read_lines, read_lock
+from harness.airflow.making.requirements_file import keep_extras, read_lines, read_lock
 from harness.airflow.making.targets import AIRFLOW, Wanted
 from harness.airflow.making.uv import Uv, explain, find_uv
 from harness.errors import AirflowEnvironmentError, SettingsError
@@ -183,7 +183,8 @@ def _choose_inputs(
         added += [f"-r {wanted.file}"] if wanted.file else []
     else:
         added += [line for line in lines if name_of(line) not in named_alone]
-    requirements = (*kept, *added, *wanted.packages.values())
+    extras = keep_extras([*before.requirements, *lines], {*wanted.packages, *([AIRFLOW] if wanted.airflow else [])})
+    requirements = (*kept, *added, *extras, *wanted.packages.values())
     pinned = (name_of(line) for line in lines if "==" in line)
     exempt = tuple(filter(None, (*wanted.packages, *pinned)))
     decided = {*exempt, *AIRFLOW_ITSELF}
