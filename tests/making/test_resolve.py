@@ -155,6 +155,67 @@ def test_the_extras_of_a_moved_package_stay(airflows: Index, tmp_path: Path, oth
     assert packages["psycopg"] == "1.0", "also if the project has this Airflow"
 
 
+@pytest.fixture
+def official(airflows: Index, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of the official constraints of Airflow 2.11.2; those of 3.3.2 differ."""
+    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+    address = f"{airflows.url}/constraints-{{airflow}}/constraints-{{python}}.txt"
+    monkeypatch.setattr("harness.airflow.making.resolve.CONSTRAINTS", address)
+    old, new = (f"/constraints-{airflow}/constraints-{minor}.txt" for airflow in ("2.11.2", "3.3.2"))
+    airflows.pages[old] = (
+        b"# official\napache-airflow-providers-amazon==9.36.0\nboto3==1.0\nfastapi==1.0\npandas==2.0\n"
+    )
+    airflows.pages[new] = b"fastapi==1.2\nboto3==1.0\npandas==2.0\n"
+    return f"{airflows.url}{old}"
+
+
+@pytest.mark.parametrize(
+    ("quote", "other", "project"),
+    [("", "pandas==2.0", "2.11.2"), ("'", "pandas", "2.11.2"), ('"', "pandas", "3.3.2"), ("", "pandas==2.0", "3.3.2")],
+)
+def test_the_official_constraints_in_a_file_yield_to_another_airflow(
+    official: str, tmp_path: Path, quote: str, other: str, project: str
+) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text(f"--constraint {quote}{official}{quote}\napache-airflow==2.11.2\n{other}\n")
+    before = replace(BEFORE, requirements=(f"apache-airflow=={project}",))
+    lock = resolve(wanted(str(file), "airflow==3.3.2"), before, tmp_path)
+    assert lock.packages == {"apache-airflow": "3.3.2", "fastapi": "1.2", "pandas": "2.0"}
+    assert lock.source == "Airflow's official constraints"
+    assert lock.notes == (f"left out, as Airflow moves: constraints {official}",)
+    assert resolve(wanted(str(file)), before, tmp_path).packages["fastapi"] == "1.0"
+
+
+@pytest.mark.parametrize("pin", ["==9.36.0", ""], ids=["a lock", "no lock"])
+def test_the_constraints_in_a_file_yield_to_a_moved_package(
+    official: str, airflows: Index, tmp_path: Path, pin: str
+) -> None:
+    file = tmp_path / "requirements.txt"
+    provider = "apache-airflow-providers-amazon"
+    file.write_text(f"-c '{official}'\n-c own.txt\napache-airflow==2.11.2\n{provider}{pin}\n")
+    (tmp_path / "own.txt").write_text("newer>=2  # for us\nnewer<3\n")
+    airflows.packages[provider].pop()
+    airflows.add(provider, "9.37.0", "2026-10-01T00:00:00Z", ["apache-airflow", "boto3>=2", "newer"])
+    for version in ("1", "2", "3"):
+        airflows.add("newer", version, "2026-01-01T00:00:00Z")
+    lock = resolve(wanted(str(file), f"{provider}==9.37.0"), BEFORE, tmp_path)
+    assert lock.packages == {
+        "apache-airflow": "2.11.2",
+        provider: "9.37.0",
+        "boto3": "2.0",
+        "fastapi": "1.0",
+        "newer": "2",
+    }
+    assert lock.notes == (f"yield to what conflicts with them: constraints {official}",)
+
+
+def test_constraints_in_a_file_that_can_not_be_read_are_left_to_uv(airflows: Index, tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("-c none.txt\napache-airflow==2.11.2\n")
+    with pytest.raises(AirflowEnvironmentError, match=r"none\.txt"):
+        resolve(wanted(str(file), "pandas==3.0"), BEFORE, tmp_path)
+
+
 def test_constraints_are_fetched_with_the_certificates_of_pip(
     airflows: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,13 @@ def certificates(env: Mapping[str, str]) -> str | bool:
     return env.get("SSL_CERT_FILE") or True
 
 
+def fetch(address: str, env: Mapping[str, str]) -> str:
+    """Return the text at the address. Raises requests.RequestException."""
+    answer = requests.get(address, timeout=TIMEOUT, verify=certificates(env))
+    answer.raise_for_status()
+    return answer.text
+
+
 def list_releases(package: str, env: Mapping[str, str]) -> dict[Version, Release] | None:
     """Return the releases of the package on uv's indexes, empty if they lack the package.
 

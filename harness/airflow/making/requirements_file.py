@@ -17,20 +17,30 @@ from harness.airflow.making.locks import Lock, name_of
 
 CONTINUED = re.compile(r"\\\n")
 COMMENT_OR_HASH = re.compile(r"(^|\s)#.*|\s--hash[= ]\S+")
-INCLUDED = re.compile(r"(?P<option>-r|-c|--requirement|--constraint)[\s=]*(?P<name>(?!https?:)[^\s=].*)")
+INCLUDED = re.compile(
+    r"""(?P<option>-r|-c|--requirement|--constraint)[\s=]*(?P<quote>["']?)(?P<name>[^\s="'].*?)(?P=quote)"""
+)
+ADDRESS = re.compile(r"\w+://")
 
 
 def read_lines(file: Path) -> list[str]:
     """Return the lines without comments and hashes.
 
-    Files that the lines include have absolute names.
+    Files that the lines include have absolute names, without quotes.
     """
-    text = CONTINUED.sub(" ", file.read_text(errors="replace"))
-    lines = filter(None, (COMMENT_OR_HASH.sub("", line).strip() for line in text.splitlines()))
-    return [
-        f"{found['option']} {file.parent / found['name']}" if (found := INCLUDED.fullmatch(line)) else line
-        for line in lines
-    ]
+    lines = strip_comments(file.read_text(errors="replace"))
+    return [_locate(found, file.parent) if (found := INCLUDED.fullmatch(line)) else line for line in lines]
+
+
+def _locate(included: re.Match[str], folder: Path) -> str:
+    name = included["name"]
+    return f"{included['option']} {name if ADDRESS.match(name) else folder / name}"
+
+
+def strip_comments(text: str) -> list[str]:
+    """Return the lines of a requirements file without comments and hashes."""
+    lines = (COMMENT_OR_HASH.sub("", line).strip() for line in CONTINUED.sub(" ", text).splitlines())
+    return list(filter(None, lines))
 
 
 def read_lock(file: Path, before: Lock) -> Lock | None:
@@ -49,6 +59,12 @@ def read_lock(file: Path, before: Lock) -> Lock | None:
     requirements = tuple(map(str, pins))
     lock = Lock(before.python, before.python_version, requirements, (*options, *names), source="the file")
     return lock if lock.airflow else None
+
+
+def is_pin(line: str) -> bool:
+    """Whether one version alone fulfils this line."""
+    pin = _parse_pin(line)
+    return pin is not None and not pin.url
 
 
 def _parse_pin(line: str) -> Requirement | None:
