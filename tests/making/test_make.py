@@ -41,6 +41,11 @@ def test_an_environment_is_made_once(airflows: Index, tmp_path: Path, monkeypatc
     assert not list((tmp_path / "logs").iterdir())
 
 
+def test_a_legacy_package_with_an_invalid_bound_of_python_is_installed(airflows: Index, tmp_path: Path) -> None:
+    airflows.add("legacy", "1", "2026-01-01T00:00:00Z", python=">=3.6.*")
+    assert make_environment(replace(LOCK, requirements=("legacy==1",)), tmp_path).exists()
+
+
 def test_the_environment_of_the_project_is_used_as_it_is(tmp_path: Path) -> None:
     assert make_environment(replace(LOCK, interpreter=Path("/own/python")), tmp_path) == Path("/own/python")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import requests
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 from packaging.version import Version
 
@@ -46,6 +47,14 @@ def certificates(env: Mapping[str, str]) -> str | bool:
     True stands for the certificates of requests.
     """
     return env.get("SSL_CERT_FILE") or True
+
+
+def supports_python(required: str, version: str) -> bool:
+    """Whether the Requires-Python of a package allows this version. An invalid one allows all, as for pip."""
+    try:
+        return SpecifierSet(required).contains(version, prereleases=True)
+    except InvalidSpecifier:
+        return True
 
 
 def fetch(address: str, env: Mapping[str, str]) -> str:

@@ -15,13 +15,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import requests
-from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from harness.airflow.making.commands import FailedError
 from harness.airflow.making.current import AIRFLOW_ITSELF
 from harness.airflow.making.file_constraints import Loosened, loosen_constraints, mask, read_text
-from harness.airflow.making.index import fetch, list_releases
+from harness.airflow.making.index import fetch, list_releases, supports_python
 from harness.airflow.making.locks import Lock, name_of, read_resolved
 from harness.airflow.making.pythons import NoPythonError, Python, find, probe
 from harness.airflow.making.requirements_file import keep_extras, read_lines, read_lock
@@ -144,7 +143,7 @@ def check_release(version: str, python: Python, uv: Uv) -> datetime | None:
         raise AirflowEnvironmentError(
             f"airflow=={version}: the package index has no such version; the newest are {', '.join(map(str, newest))}"
         )
-    if release and not SpecifierSet(release.requires_python).contains(python.version, prereleases=True):
+    if release and not supports_python(release.requires_python, python.version):
         raise AirflowEnvironmentError(
             f"airflow=={version} needs Python {release.requires_python}, and this one is {python.version} "
             f"({python.command}): name another one, such as python==3.12"
