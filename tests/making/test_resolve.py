@@ -268,6 +268,20 @@ def test_an_index_that_does_not_answer_is_the_reason(
         resolve(wanted(target), BEFORE, tmp_path)
 
 
+def test_an_index_that_only_uv_reaches_resolves(official: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uv trusts the system's certificates, requests its own."""
+    fetch = requests.get
+
+    def get(address: str, **options: Any) -> requests.Response:
+        if "/simple/" in address:
+            raise requests.exceptions.SSLError
+        return fetch(address, **options)
+
+    monkeypatch.setattr(requests, "get", get)
+    lock = resolve(wanted("airflow==3.3.2"), BEFORE, tmp_path)
+    assert (lock.source, lock.packages["fastapi"]) == ("Airflow's official constraints", "1.2")
+
+
 def test_an_index_without_dates_needs_constraints(airflows: Index, tmp_path: Path) -> None:
     for entry in airflows.packages["apache-airflow"]:
         del entry["upload-time"]

@@ -132,11 +132,14 @@ def _find_python(wanted: Wanted, before: Lock) -> Python:
 
 
 def check_release(version: str, python: Python, uv: Uv) -> datetime | None:
-    """Return when this Airflow was uploaded, None if the index does not say.
+    """Return when this Airflow was uploaded, None if the index does not say, or answers only uv.
 
     Raises AirflowEnvironmentError if the index lacks it, or if it is not for this Python: uv ignores upper bounds.
     """
-    releases = list_releases(AIRFLOW, uv.env) or {}
+    try:
+        releases = list_releases(AIRFLOW, uv.env) or {}
+    except AirflowEnvironmentError:
+        return None  # uv may have certificates or a login that requests lacks
     release = releases.get(Version(version))
     if releases and release is None:
         newest = sorted(found for found in releases if not found.is_prerelease)[-3:]
@@ -204,6 +207,7 @@ def _choose_inputs(
         text = fetch(address, uv.env)
     except requests.RequestException as error:
         if uploaded is None:
+            list_releases(AIRFLOW, uv.env)  # raises the reason, if the index does not answer
             raise AirflowEnvironmentError(
                 f"airflow=={moved}: its constraints can't be fetched ({type(error).__name__}), and the package index "
                 "does not say when files were uploaded: add --constraints FILE"
