@@ -89,11 +89,12 @@ def test_the_packages_that_no_other_requires_are_top_level(tmp_path: Path) -> No
         install(name, "1")
     install("airflow-scenario-harness", "1", "minio")
     install("minio", "7")
-    install("own-dags", "0.1", origin='{"url": "file:///srv/own%20dags", "dir_info": {"editable": true}}')
+    install("own-dags", "0.1", "fastapi>=1", origin='{"url": "file:///srv/own%20dags", "dir_info": {"editable": true}}')
     install("forked", "2", origin='{"url": "https://git.example/f", "vcs_info": {"vcs": "git", "commit_id": "abc"}}')
     lock = lock_environment(describe.__wrapped__(python))
     forked = "forked @ git+https://git.example/f@abc"
     assert lock.top_level == (forked, "minio", "old", "-e file:///srv/own%20dags", "uvloop")
+    assert lock.projects == {forked: (), "-e file:///srv/own%20dags": ("fastapi>=1",)}
     assert lock.airflow == "3.3.2"
     assert lock.interpreter == python
     assert lock.packages.keys() == {"apache-airflow", "fastapi", "typer", "uvloop", "old", "minio"}

@@ -155,6 +155,28 @@ def test_the_extras_of_a_moved_package_stay(airflows: Index, tmp_path: Path, oth
     assert packages["psycopg"] == "1.0", "also if the project has this Airflow"
 
 
+def test_the_pins_of_an_editable_project_yield_to_the_targets(airflows: Index, tmp_path: Path) -> None:
+    requires = ("apache-airflow==2.11.2", "boto3<2", "fastapi>=1", 'boat; extra == "sea"')
+    optional = '[project.optional-dependencies]\nsea = ["boat"]\n'
+    (tmp_path / "pyproject.toml").write_text(
+        f'[project]\nname = "own"\nversion = "0.1"\ndependencies = {list(requires[:3])}\n{optional}'
+    )
+    line = f"-e {tmp_path.as_uri()}"
+    before = replace(
+        BEFORE,
+        requirements=(*BEFORE.requirements, line),
+        top_level=(*BEFORE.top_level, line),
+        projects={line: requires},
+    )
+    lock = resolve(wanted("airflow==3.3.2"), before, tmp_path)
+    assert (lock.packages["apache-airflow"], lock.packages["boto3"]) == ("3.3.2", "1.0")
+    assert lock.requirements.count(line) == lock.top_level.count(line) == 1
+    assert lock.notes[-1] == f"yields to the targets: apache-airflow==2.11.2 of {line}"
+    lock = resolve(wanted("pandas==3.0"), before, tmp_path)
+    assert line in lock.requirements
+    assert lock.notes == (), "nothing of the project conflicts"
+
+
 @pytest.fixture
 def official(airflows: Index, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of the official constraints of Airflow 2.11.2; those of 3.3.2 differ."""

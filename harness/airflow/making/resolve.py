@@ -22,6 +22,7 @@ from harness.airflow.making.current import AIRFLOW_ITSELF
 from harness.airflow.making.file_constraints import Loosened, loosen_constraints, mask, read_text
 from harness.airflow.making.index import fetch, list_releases, supports_python
 from harness.airflow.making.locks import Lock, name_of, read_resolved
+from harness.airflow.making.own_projects import part_projects
 from harness.airflow.making.pythons import NoPythonError, Python, find, probe
 from harness.airflow.making.requirements_file import keep_extras, read_lines, read_lock
 from harness.airflow.making.targets import AIRFLOW, Wanted
@@ -53,6 +54,7 @@ class Inputs:
     """What uv resolves.
 
     `preferred` are pins that stay unless they conflict. Packages uploaded after `moment` are left out, except `exempt`.
+    The packages `apart` are installed without being resolved.
     """
 
     requirements: tuple[str, ...]
@@ -62,6 +64,7 @@ class Inputs:
     constraints: str = ""
     source: str = ""
     notes: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
 
 def parse_moment(text: str) -> datetime:
@@ -102,11 +105,14 @@ def resolve(
         moved = wanted.airflow if own.other_airflow or wanted.airflow != before.airflow else None
         uploaded = check_release(moved, python, uv) if moved else None
         inputs = _choose_inputs(wanted, before, own, moved, uploaded, python, sources, uv)
-        inputs = _add_own(inputs, own)
+        inputs = _part(_add_own(inputs, own), before, wanted)
         output = _compile(inputs, python, uv)
     requirements, top_level = read_resolved(output)
     top_level = tuple(line for line in top_level if name_of(line) not in AIRFLOW_ITSELF)
-    return Lock(python.command, python.version, requirements, top_level, inputs.source, inputs.notes)
+    apart = inputs.apart
+    return Lock(
+        python.command, python.version, (*requirements, *apart), (*top_level, *apart), inputs.source, inputs.notes
+    )
 
 
 def _create_log(cache_dir: Path, content: str) -> Path:
@@ -227,6 +233,18 @@ def _add_own(inputs: Inputs, own: Loosened) -> Inputs:
         preferred=(*own.pins, *(line for line in inputs.preferred if name_of(line) not in decided)),
         constraints="\n".join(filter(None, (inputs.constraints, *own.bounds))),
         notes=(*inputs.notes, *own.notes),
+    )
+
+
+def _part(inputs: Inputs, before: Lock, wanted: Wanted) -> Inputs:
+    """Return the inputs without the packages of the project that exclude a target."""
+    parted = part_projects(inputs.requirements, before.projects, wanted)
+    return replace(
+        inputs,
+        requirements=parted.resolved,
+        preferred=tuple(line for line in inputs.preferred if line not in parted.apart),
+        notes=(*inputs.notes, *parted.notes),
+        apart=parted.apart,
     )
 
 
