@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from harness.airflow.making.targets import parse_target
 from harness.cli import _parser
@@ -97,6 +98,14 @@ def test_the_documentation_lists_the_inputs_of_the_reusable_workflow() -> None:
     inputs = yaml.safe_load(UPGRADES[1].read_text())[True]["workflow_call"]["inputs"]  # YAML reads `on` as true
     table = (ROOT / "docs/matrix.md").read_text().partition("| input |")[2]
     assert re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE) == list(inputs)
+
+
+def test_the_reusable_workflow_installs_what_its_commands_need() -> None:
+    """Shards need pytest-split, and the environments need uv, which the runner may lack."""
+    inputs = yaml.safe_load(UPGRADES[1].read_text())[True]["workflow_call"]["inputs"]
+    (package,) = (word for word in shlex.split(inputs["setup"]["default"]) if word.startswith("airflow-scenario-"))
+    assert Requirement(package).extras == {"parallel", "upgrade"}
+    assert "the extras `parallel` and `upgrade`" in (ROOT / "docs/matrix.md").read_text()
 
 
 def run_step(workflow: Path, job: str, name: str, folder: Path, **variables: str) -> tuple[int, str]:

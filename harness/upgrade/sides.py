@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -106,12 +107,16 @@ def run_side(
     clear_evidence(evidence)
     if side.failed:
         return SideRun(side, evidence, side.failed)
-    options = ["-p", "harness.plugin", "-p", "no:cacheprovider", "-v", "--color=no", f"--harness-evidence={evidence}"]
+    options = ["-p", "harness.plugin", "-v", "--color=no", f"--harness-evidence={evidence}"]
     borrow = f"--harness-borrowed-session={services.run}"
     command = [sys.executable, "-m", "pytest", *scenarios.arguments, *options, borrow, *side.options(), *more]
     log = evidence / LOG
     progress.step(what, "starting")
-    with log.open("w") as out, _running(command, scenarios.root, out) as process:
+    with (
+        tempfile.TemporaryDirectory() as cache,
+        log.open("w") as out,
+        _running([*command, *empty_cache(cache)], scenarios.root, out) as process,
+    ):
         shown = "starting"
         while not _ended(process):
             # From now on the services stay, although the side's last process ends.
@@ -122,6 +127,14 @@ def run_side(
     failed = explain_exit(process.returncode, log.read_text(errors="replace"))
     progress.step(what, failed or "done", last=True)
     return SideRun(side, evidence, failed)
+
+
+def empty_cache(folder: str) -> list[str]:
+    """Return pytest's options for a cache in this empty folder.
+
+    Without the cache a project's `addopts = "--ff"` is an unknown option. An empty one selects all scenarios.
+    """
+    return ["-o", f"cache_dir={folder}", "--last-failed-no-failures=all"]
 
 
 def explain_exit(code: int, log: str) -> str | None:

@@ -22,10 +22,13 @@ from harness.airflow.making.locks import Lock
 NOWHERE = "http://127.0.0.1:9"
 
 
-def wheel(name: str, version: str, requires: Sequence[str] = (), python: str = "") -> tuple[str, bytes]:
+def wheel(
+    name: str, version: str, requires: Sequence[str] = (), python: str = "", extras: Sequence[str] = ()
+) -> tuple[str, bytes]:
     """Return the file name and the content of a wheel with one empty module."""
     stem = f"{name.replace('-', '_')}-{version}"
     metadata = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"]
+    metadata += [f"Provides-Extra: {extra}" for extra in extras]
     metadata += [f"Requires-Dist: {line}" for line in requires] + ([f"Requires-Python: {python}"] if python else [])
     files = {
         f"{name.replace('-', '_')}.py": "",
@@ -54,8 +57,16 @@ class Index:
         self.asked: list[str] = []
         self.url = ""
 
-    def add(self, name: str, version: str, uploaded: str, requires: Sequence[str] = (), python: str = "") -> None:
-        file, content = wheel(name, version, requires, python)
+    def add(
+        self,
+        name: str,
+        version: str,
+        uploaded: str,
+        requires: Sequence[str] = (),
+        python: str = "",
+        extras: Sequence[str] = (),
+    ) -> None:
+        file, content = wheel(name, version, requires, python, extras)
         self.pages[f"/files/{file}"] = content
         stem = "-".join(file.split("-")[:2])
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

@@ -41,6 +41,11 @@ def test_an_environment_is_made_once(airflows: Index, tmp_path: Path, monkeypatc
     assert not list((tmp_path / "logs").iterdir())
 
 
+def test_a_legacy_package_with_an_invalid_bound_of_python_is_installed(airflows: Index, tmp_path: Path) -> None:
+    airflows.add("legacy", "1", "2026-01-01T00:00:00Z", python=">=3.6.*")
+    assert make_environment(replace(LOCK, requirements=("legacy==1",)), tmp_path).exists()
+
+
 def test_the_environment_of_the_project_is_used_as_it_is(tmp_path: Path) -> None:
     assert make_environment(replace(LOCK, interpreter=Path("/own/python")), tmp_path) == Path("/own/python")
 
@@ -84,11 +89,12 @@ def test_the_packages_that_no_other_requires_are_top_level(tmp_path: Path) -> No
         install(name, "1")
     install("airflow-scenario-harness", "1", "minio")
     install("minio", "7")
-    install("own-dags", "0.1", origin='{"url": "file:///srv/own%20dags", "dir_info": {"editable": true}}')
+    install("own-dags", "0.1", "fastapi>=1", origin='{"url": "file:///srv/own%20dags", "dir_info": {"editable": true}}')
     install("forked", "2", origin='{"url": "https://git.example/f", "vcs_info": {"vcs": "git", "commit_id": "abc"}}')
     lock = lock_environment(describe.__wrapped__(python))
     forked = "forked @ git+https://git.example/f@abc"
     assert lock.top_level == (forked, "minio", "old", "-e file:///srv/own%20dags", "uvloop")
+    assert lock.projects == {forked: (), "-e file:///srv/own%20dags": ("fastapi>=1",)}
     assert lock.airflow == "3.3.2"
     assert lock.interpreter == python
     assert lock.packages.keys() == {"apache-airflow", "fastapi", "typer", "uvloop", "old", "minio"}

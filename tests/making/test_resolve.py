@@ -135,6 +135,109 @@ def test_the_line_of_a_named_package_yields(airflows: Index, tmp_path: Path, air
     }
 
 
+@pytest.mark.parametrize("other", ["", "pandas<3\n"], ids=["a lock", "no lock"])
+def test_the_extras_of_a_moved_package_stay(airflows: Index, tmp_path: Path, other: str) -> None:
+    airflows.packages["apache-airflow"].clear()
+    for version in ("2.11.2", "3.3.2"):
+        requires = ['celery; extra == "celery"', 'psycopg; extra == "postgres"']
+        airflows.add("apache-airflow", version, "2026-09-01T00:00:00Z", requires, extras=["celery", "postgres"])
+    airflows.add("celery", "5.3", "2026-01-01T00:00:00Z", ['redis; extra == "redis"'], extras=["redis"])
+    airflows.add("celery", "5.4", "2026-01-01T00:00:00Z", ['redis; extra == "redis"'], extras=["redis"])
+    for name in ("psycopg", "redis"):
+        airflows.add(name, "1.0", "2026-01-01T00:00:00Z")
+    file = tmp_path / "requirements.txt"
+    file.write_text(f"apache-airflow[celery,postgres]==2.11.2\ncelery[redis]==5.3\n{other}")
+
+    packages = resolve(wanted(str(file), "airflow==3.3.2", "celery==5.4"), BEFORE, tmp_path).packages
+    expected = {"apache-airflow": "3.3.2", "celery": "5.4", "psycopg": "1.0", "redis": "1.0"}
+    assert {name: packages.get(name) for name in expected} == expected
+    packages = resolve(wanted(str(file), "airflow==2.11.2"), BEFORE, tmp_path).packages
+    assert packages["psycopg"] == "1.0", "also if the project has this Airflow"
+
+
+def test_the_pins_of_an_editable_project_yield_to_the_targets(airflows: Index, tmp_path: Path) -> None:
+    requires = ("apache-airflow==2.11.2", "boto3<2", "fastapi>=1", 'boat; extra == "sea"')
+    optional = '[project.optional-dependencies]\nsea = ["boat"]\n'
+    (tmp_path / "pyproject.toml").write_text(
+        f'[project]\nname = "own"\nversion = "0.1"\ndependencies = {list(requires[:3])}\n{optional}'
+    )
+    line = f"-e {tmp_path.as_uri()}"
+    before = replace(
+        BEFORE,
+        requirements=(*BEFORE.requirements, line),
+        top_level=(*BEFORE.top_level, line),
+        projects={line: requires},
+    )
+    lock = resolve(wanted("airflow==3.3.2"), before, tmp_path)
+    assert (lock.packages["apache-airflow"], lock.packages["boto3"]) == ("3.3.2", "1.0")
+    assert lock.requirements.count(line) == lock.top_level.count(line) == 1
+    assert lock.notes[-1] == f"yields to the targets: apache-airflow==2.11.2 of {line}"
+    lock = resolve(wanted("pandas==3.0"), before, tmp_path)
+    assert line in lock.requirements
+    assert lock.notes == (), "nothing of the project conflicts"
+
+
+@pytest.fixture
+def official(airflows: Index, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of the official constraints of Airflow 2.11.2; those of 3.3.2 differ."""
+    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+    address = f"{airflows.url}/constraints-{{airflow}}/constraints-{{python}}.txt"
+    monkeypatch.setattr("harness.airflow.making.resolve.CONSTRAINTS", address)
+    old, new = (f"/constraints-{airflow}/constraints-{minor}.txt" for airflow in ("2.11.2", "3.3.2"))
+    airflows.pages[old] = (
+        b"# official\napache-airflow-providers-amazon==9.36.0\nboto3==1.0\nfastapi==1.0\npandas==2.0\n"
+    )
+    airflows.pages[new] = b"fastapi==1.2\nboto3==1.0\npandas==2.0\n"
+    return f"{airflows.url}{old}"
+
+
+@pytest.mark.parametrize(
+    ("quote", "other", "project"),
+    [("", "pandas==2.0", "2.11.2"), ("'", "pandas", "2.11.2"), ('"', "pandas", "3.3.2"), ("", "pandas==2.0", "3.3.2")],
+)
+def test_the_official_constraints_in_a_file_yield_to_another_airflow(
+    official: str, tmp_path: Path, quote: str, other: str, project: str
+) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text(f"--constraint {quote}{official}{quote}\napache-airflow==2.11.2\n{other}\n")
+    before = replace(BEFORE, requirements=(f"apache-airflow=={project}",))
+    lock = resolve(wanted(str(file), "airflow==3.3.2"), before, tmp_path)
+    assert lock.packages == {"apache-airflow": "3.3.2", "fastapi": "1.2", "pandas": "2.0"}
+    assert lock.source == "Airflow's official constraints"
+    assert lock.notes == (f"left out, as Airflow moves: constraints {official}",)
+    assert resolve(wanted(str(file)), before, tmp_path).packages["fastapi"] == "1.0"
+
+
+@pytest.mark.parametrize("pin", ["==9.36.0", ""], ids=["a lock", "no lock"])
+def test_the_constraints_in_a_file_yield_to_a_moved_package(
+    official: str, airflows: Index, tmp_path: Path, pin: str
+) -> None:
+    file = tmp_path / "requirements.txt"
+    provider = "apache-airflow-providers-amazon"
+    file.write_text(f"-c '{official}'\n-c own.txt\napache-airflow==2.11.2\n{provider}{pin}\n")
+    (tmp_path / "own.txt").write_text("newer>=2  # for us\nnewer<3\n")
+    airflows.packages[provider].pop()
+    airflows.add(provider, "9.37.0", "2026-10-01T00:00:00Z", ["apache-airflow", "boto3>=2", "newer"])
+    for version in ("1", "2", "3"):
+        airflows.add("newer", version, "2026-01-01T00:00:00Z")
+    lock = resolve(wanted(str(file), f"{provider}==9.37.0"), BEFORE, tmp_path)
+    assert lock.packages == {
+        "apache-airflow": "2.11.2",
+        provider: "9.37.0",
+        "boto3": "2.0",
+        "fastapi": "1.0",
+        "newer": "2",
+    }
+    assert lock.notes == (f"yield to what conflicts with them: constraints {official}",)
+
+
+def test_constraints_in_a_file_that_can_not_be_read_are_left_to_uv(airflows: Index, tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("-c none.txt\napache-airflow==2.11.2\n")
+    with pytest.raises(AirflowEnvironmentError, match=r"none\.txt"):
+        resolve(wanted(str(file), "pandas==3.0"), BEFORE, tmp_path)
+
+
 def test_constraints_are_fetched_with_the_certificates_of_pip(
     airflows: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +288,20 @@ def test_an_index_that_does_not_answer_is_the_reason(
     monkeypatch.setenv("UV_DEFAULT_INDEX", f"{NOWHERE}/simple")
     with pytest.raises(AirflowEnvironmentError, match=r"index does not answer \(ConnectionE|Failed to fetch:.*refused"):
         resolve(wanted(target), BEFORE, tmp_path)
+
+
+def test_an_index_that_only_uv_reaches_resolves(official: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uv trusts the system's certificates, requests its own."""
+    fetch = requests.get
+
+    def get(address: str, **options: Any) -> requests.Response:
+        if "/simple/" in address:
+            raise requests.exceptions.SSLError
+        return fetch(address, **options)
+
+    monkeypatch.setattr(requests, "get", get)
+    lock = resolve(wanted("airflow==3.3.2"), BEFORE, tmp_path)
+    assert (lock.source, lock.packages["fastapi"]) == ("Airflow's official constraints", "1.2")
 
 
 def test_an_index_without_dates_needs_constraints(airflows: Index, tmp_path: Path) -> None:

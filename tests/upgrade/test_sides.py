@@ -56,6 +56,19 @@ def test_a_side_runs_the_scenarios_and_leaves_their_evidence(project: Path, serv
     assert "1 deselected" in (ended.evidence / LOG).read_text()
 
 
+@pytest.mark.parametrize("option", ["--lf --lfnf=none", "--ff", "--nf"])
+def test_options_of_the_cache_leave_the_scenarios_as_they_are(
+    project: Path, services: ServiceSession, option: str
+) -> None:
+    with (project / "pyproject.toml").open("a") as file:
+        file.write(f'[tool.pytest.ini_options]\naddopts = "{option}"\n')
+    ended = run(project, services)
+
+    assert ended.failed is None
+    assert "1 passed" in (ended.evidence / LOG).read_text()
+    assert not (project / ".pytest_cache").exists()
+
+
 def test_a_side_that_can_not_run_starts_nothing(project: Path, services: ServiceSession) -> None:
     ended = run(project, services, side=Side("B", "candidate", failed="pandas==99: no such version"))
 

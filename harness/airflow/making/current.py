@@ -49,6 +49,11 @@ def lock_environment(environment: AirflowEnvironment) -> Lock:
         ),
         source="the packages of the project",
         interpreter=environment.python,
+        projects={
+            line: tuple(installed[name].requires or ())
+            for name, line in lines.items()
+            if not line.startswith(f"{name}==")
+        },
     )
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import requests
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 from packaging.version import Version
+from requests.utils import should_bypass_proxies
+from urllib3.exceptions import InsecureRequestWarning
 
 from harness.errors import AirflowEnvironmentError
 
@@ -40,12 +45,39 @@ def default_index() -> str:
     return str(PyPI.simple_url)
 
 
-def certificates(env: Mapping[str, str]) -> str | bool:
-    """Return the file of certificates that pip is set to trust, from uv's variables.
+def supports_python(required: str, version: str) -> bool:
+    """Whether the Requires-Python of a package allows this version. An invalid one allows all, as for pip."""
+    try:
+        return SpecifierSet(required).contains(version, prereleases=True)
+    except InvalidSpecifier:
+        return True
 
-    True stands for the certificates of requests.
-    """
-    return env.get("SSL_CERT_FILE") or True
+
+def fetch(address: str, env: Mapping[str, str]) -> str:
+    """Return the text at the address. Raises requests.RequestException."""
+    answer = _get(address, env)
+    answer.raise_for_status()
+    return answer.text
+
+
+def _get(address: str, env: Mapping[str, str], accept: str = "*/*") -> requests.Response:
+    """Ask with the settings that uv has, from its variables."""
+    place = urlsplit(address)
+    trusted = not {place.hostname, place.netloc.rpartition("@")[2]}.isdisjoint(env.get("UV_INSECURE_HOST", "").split())
+    names = (f"{place.scheme.upper()}_PROXY", f"{place.scheme}_proxy", "ALL_PROXY", "all_proxy")
+    proxy = next(filter(None, map(env.get, names)), None)
+    if should_bypass_proxies(address, env.get("NO_PROXY") or env.get("no_proxy")):
+        proxy = None  # given, it would win over NO_PROXY
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InsecureRequestWarning)  # the user's settings say so
+        return requests.get(
+            address,
+            headers={"Accept": accept},
+            timeout=TIMEOUT,
+            verify=False if trusted else env.get("SSL_CERT_FILE") or True,
+            cert=env.get("SSL_CLIENT_CERT"),
+            proxies={place.scheme: proxy} if proxy else {},
+        )
 
 
 def list_releases(package: str, env: Mapping[str, str]) -> dict[Version, Release] | None:
@@ -64,12 +96,8 @@ def list_releases(package: str, env: Mapping[str, str]) -> dict[Version, Release
     for address in addresses:
         try:
             # An index in UV_INDEX may have a name: NAME=URL.
-            answer = requests.get(
-                f"{address.partition('=')[2] if '=' in address.partition(':')[0] else address}/{package}/",
-                headers={"Accept": JSON},
-                timeout=TIMEOUT,
-                verify=certificates(env),
-            )
+            index = address.partition("=")[2] if "=" in address.partition(":")[0] else address
+            answer = _get(f"{index}/{package}/", env, JSON)
             in_json = answer.ok and JSON in answer.headers.get("Content-Type", "")
             files = answer.json()["files"] if in_json else []
         except (requests.RequestException, ValueError, KeyError) as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -23,6 +24,7 @@ class Lock:
     - `source`: where the versions come from, in a few words.
     - `notes`: lines for the user.
     - `interpreter`: that of an environment which exists already, as the project has it.
+    - `projects`: what the packages that come from an address require, by their line of `requirements`.
     """
 
     python: str
@@ -32,6 +34,7 @@ class Lock:
     source: str = ""
     notes: tuple[str, ...] = ()
     interpreter: Path | None = None
+    projects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def text(self) -> str:

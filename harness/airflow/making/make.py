@@ -8,9 +8,9 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from filelock import FileLock
-from packaging.specifiers import SpecifierSet
 
 from harness.airflow.making.commands import FailedError
+from harness.airflow.making.index import supports_python
 from harness.airflow.making.locks import Lock
 from harness.airflow.making.pythons import probe
 from harness.airflow.making.uv import explain, find_uv
@@ -70,7 +70,7 @@ def _check_pythons(lock: Lock, folder: Path) -> None:
     """
     for distribution in distributions(path=[str(site) for site in folder.glob("lib/python*/site-packages")]):
         required = distribution.metadata["Requires-Python"] or ""
-        if not SpecifierSet(required).contains(lock.python_version, prereleases=True):
+        if not supports_python(required, lock.python_version):
             raise AirflowEnvironmentError(
                 f"{distribution.metadata['Name']} {distribution.version} needs Python {required}, and this one is "
                 f"{lock.python_version}: name another Python, or another version of the package"

@@ -6,6 +6,7 @@ The file's lines for these packages yield to the targets.
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -16,20 +17,30 @@ from harness.airflow.making.locks import Lock, name_of
 
 CONTINUED = re.compile(r"\\\n")
 COMMENT_OR_HASH = re.compile(r"(^|\s)#.*|\s--hash[= ]\S+")
-INCLUDED = re.compile(r"(?P<option>-r|-c|--requirement|--constraint)[\s=]*(?P<name>(?!https?:)[^\s=].*)")
+INCLUDED = re.compile(
+    r"""(?P<option>-r|-c|--requirement|--constraint)[\s=]*(?P<quote>["']?)(?P<name>[^\s="'].*?)(?P=quote)"""
+)
+ADDRESS = re.compile(r"\w+://")
 
 
 def read_lines(file: Path) -> list[str]:
     """Return the lines without comments and hashes.
 
-    Files that the lines include have absolute names.
+    Files that the lines include have absolute names, without quotes.
     """
-    text = CONTINUED.sub(" ", file.read_text(errors="replace"))
-    lines = filter(None, (COMMENT_OR_HASH.sub("", line).strip() for line in text.splitlines()))
-    return [
-        f"{found['option']} {file.parent / found['name']}" if (found := INCLUDED.fullmatch(line)) else line
-        for line in lines
-    ]
+    lines = strip_comments(file.read_text(errors="replace"))
+    return [_locate(found, file.parent) if (found := INCLUDED.fullmatch(line)) else line for line in lines]
+
+
+def _locate(included: re.Match[str], folder: Path) -> str:
+    name = included["name"]
+    return f"{included['option']} {name if ADDRESS.match(name) else folder / name}"
+
+
+def strip_comments(text: str) -> list[str]:
+    """Return the lines of a requirements file without comments and hashes."""
+    lines = (COMMENT_OR_HASH.sub("", line).strip() for line in CONTINUED.sub(" ", text).splitlines())
+    return list(filter(None, lines))
 
 
 def read_lock(file: Path, before: Lock) -> Lock | None:
@@ -50,6 +61,12 @@ def read_lock(file: Path, before: Lock) -> Lock | None:
     return lock if lock.airflow else None
 
 
+def is_pin(line: str) -> bool:
+    """Whether one version alone fulfils this line."""
+    pin = _parse_pin(line)
+    return pin is not None and not pin.url
+
+
 def _parse_pin(line: str) -> Requirement | None:
     """Return the requirement of a line, None if versions other than one fulfil it."""
     try:
@@ -61,9 +78,26 @@ def _parse_pin(line: str) -> Requirement | None:
     return requirement if is_pin or requirement.url else None
 
 
-def _without_version(pin: Requirement) -> str:
-    if pin.url:
-        return str(pin)
-    free = Requirement(str(pin))
+def keep_extras(lines: Iterable[str], names: Container[str]) -> list[str]:
+    """Return the lines of these packages that have extras, without their versions.
+
+    Beside `apache-airflow==3.3.2`, a line `apache-airflow[celery]` adds what the extra requires.
+    """
+    found = []
+    for line in lines:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if requirement.extras and name_of(requirement.name) in names:
+            requirement.url = None
+            found.append(_without_version(requirement))
+    return found
+
+
+def _without_version(requirement: Requirement) -> str:
+    if requirement.url:
+        return str(requirement)
+    free = Requirement(str(requirement))
     free.specifier = SpecifierSet()
     return str(free)

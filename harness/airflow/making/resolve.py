@@ -15,16 +15,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import requests
-from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from harness.airflow.installers import CREDENTIALS
 from harness.airflow.making.commands import FailedError
 from harness.airflow.making.current import AIRFLOW_ITSELF
-from harness.airflow.making.index import certificates, list_releases
+from harness.airflow.making.file_constraints import Loosened, loosen_constraints, mask, read_text
+from harness.airflow.making.index import fetch, list_releases, supports_python
 from harness.airflow.making.locks import Lock, name_of, read_resolved
+from harness.airflow.making.own_projects import part_projects
 from harness.airflow.making.pythons import NoPythonError, Python, find, probe
-from harness.airflow.making.requirements_file import read_lines, read_lock
+from harness.airflow.making.requirements_file import keep_extras, read_lines, read_lock
 from harness.airflow.making.targets import AIRFLOW, Wanted
 from harness.airflow.making.uv import Uv, explain, find_uv
 from harness.errors import AirflowEnvironmentError, SettingsError
@@ -35,8 +35,6 @@ CONSTRAINTS = "https://raw.githubusercontent.com/apache/airflow/constraints-{air
 PROVIDER = "apache-airflow-providers-"
 WEB_LOGIN = "apache-airflow-providers-fab"
 """Required by Airflow 2 for its web server, and of no use to a run."""
-TIMEOUT = 15.0
-"""Seconds without a byte of the constraints."""
 FUTURE = "2999-12-31T00:00:00Z"
 
 
@@ -56,6 +54,7 @@ class Inputs:
     """What uv resolves.
 
     `preferred` are pins that stay unless they conflict. Packages uploaded after `moment` are left out, except `exempt`.
+    The packages `apart` are installed without being resolved.
     """
 
     requirements: tuple[str, ...]
@@ -65,6 +64,7 @@ class Inputs:
     constraints: str = ""
     source: str = ""
     notes: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
 
 def parse_moment(text: str) -> datetime:
@@ -100,14 +100,19 @@ def resolve(
     log = _create_log(cache_dir, repr((wanted, before, sources)))
     uv = find_uv(log)
     python = _find_python(wanted, before)
-    moved = wanted.airflow if wanted.airflow != before.airflow else None
     with announce(progress, "environment", f"resolving the packages of {wanted.label}"):
+        own = loosen_constraints(read_lines(wanted.file) if wanted.file else before.top_level, wanted, uv.env)
+        moved = wanted.airflow if own.other_airflow or wanted.airflow != before.airflow else None
         uploaded = check_release(moved, python, uv) if moved else None
-        inputs = _choose_inputs(wanted, before, moved, uploaded, python, sources, uv)
+        inputs = _choose_inputs(wanted, before, own, moved, uploaded, python, sources, uv)
+        inputs = _part(_add_own(inputs, own), before, wanted)
         output = _compile(inputs, python, uv)
     requirements, top_level = read_resolved(output)
     top_level = tuple(line for line in top_level if name_of(line) not in AIRFLOW_ITSELF)
-    return Lock(python.command, python.version, requirements, top_level, inputs.source, inputs.notes)
+    apart = inputs.apart
+    return Lock(
+        python.command, python.version, (*requirements, *apart), (*top_level, *apart), inputs.source, inputs.notes
+    )
 
 
 def _create_log(cache_dir: Path, content: str) -> Path:
@@ -133,18 +138,21 @@ def _find_python(wanted: Wanted, before: Lock) -> Python:
 
 
 def check_release(version: str, python: Python, uv: Uv) -> datetime | None:
-    """Return when this Airflow was uploaded, None if the index does not say.
+    """Return when this Airflow was uploaded, None if the index does not say, or answers only uv.
 
     Raises AirflowEnvironmentError if the index lacks it, or if it is not for this Python: uv ignores upper bounds.
     """
-    releases = list_releases(AIRFLOW, uv.env) or {}
+    try:
+        releases = list_releases(AIRFLOW, uv.env) or {}
+    except AirflowEnvironmentError:
+        return None  # uv may have certificates or a login that requests lacks
     release = releases.get(Version(version))
     if releases and release is None:
         newest = sorted(found for found in releases if not found.is_prerelease)[-3:]
         raise AirflowEnvironmentError(
             f"airflow=={version}: the package index has no such version; the newest are {', '.join(map(str, newest))}"
         )
-    if release and not SpecifierSet(release.requires_python).contains(python.version, prereleases=True):
+    if release and not supports_python(release.requires_python, python.version):
         raise AirflowEnvironmentError(
             f"airflow=={version} needs Python {release.requires_python}, and this one is {python.version} "
             f"({python.command}): name another one, such as python==3.12"
@@ -155,13 +163,14 @@ def check_release(version: str, python: Python, uv: Uv) -> datetime | None:
 def _choose_inputs(
     wanted: Wanted,
     before: Lock,
+    own: Loosened,
     moved: str | None,
     uploaded: datetime | None,
     python: Python,
     sources: Sources,
     uv: Uv,
 ) -> Inputs:
-    lines = read_lines(wanted.file) if wanted.file else []
+    lines, top_level = (own.lines, before.top_level) if wanted.file else ((), own.lines)
     in_file = set(filter(None, map(name_of, lines)))
     named = {*wanted.packages, *in_file, *(AIRFLOW_ITSELF if moved else ())}
     # A file with Airflow is a whole environment; other files list only what the project adds.
@@ -170,7 +179,7 @@ def _choose_inputs(
         raise AirflowEnvironmentError(
             f"{wanted.label}: the project has no Airflow to add this to: add airflow==VERSION as another target"
         )
-    kept = [] if whole else [line for line in before.top_level if name_of(line) not in named]
+    kept = [] if whole else [line for line in top_level if name_of(line) not in named]
     if moved and not whole:
         # Airflow 3 requires providers that 2 does not, and the reverse, but DAGs go on to import them.
         providers = (name for name in before.packages if name.startswith(PROVIDER) and name != WEB_LOGIN)
@@ -179,17 +188,18 @@ def _choose_inputs(
         kept += [line for line in before.requirements if name_of(line) in AIRFLOW_ITSELF]
     added = [f"{AIRFLOW}=={moved}"] if moved else []
     named_alone = {*wanted.packages, *(AIRFLOW_ITSELF if wanted.airflow else ())}
-    if in_file.isdisjoint(named_alone):
+    if in_file.isdisjoint(named_alone) and not own.notes:
         added += [f"-r {wanted.file}"] if wanted.file else []
     else:
         added += [line for line in lines if name_of(line) not in named_alone]
-    requirements = (*kept, *added, *wanted.packages.values())
+    extras = keep_extras([*before.requirements, *lines], {*wanted.packages, *([AIRFLOW] if wanted.airflow else [])})
+    requirements = (*kept, *added, *extras, *wanted.packages.values())
     pinned = (name_of(line) for line in lines if "==" in line)
     exempt = tuple(filter(None, (*wanted.packages, *pinned)))
     decided = {*exempt, *AIRFLOW_ITSELF}
     if sources.constraints:
         text = _drop(_read_constraints(sources.constraints, uv), decided)
-        source = f"constraints {_mask(sources.constraints)}"
+        source = f"constraints {mask(sources.constraints)}"
         return Inputs(requirements, (), exempt, sources.resolved_at, text, source)
     if sources.resolved_at:
         return Inputs(
@@ -200,9 +210,10 @@ def _choose_inputs(
         return Inputs(requirements, preferred, source="the file" if whole else before.source)
     address = CONSTRAINTS.format(airflow=moved, python=python.minor)
     try:
-        text = _fetch(address, uv)
+        text = fetch(address, uv.env)
     except requests.RequestException as error:
         if uploaded is None:
+            list_releases(AIRFLOW, uv.env)  # raises the reason, if the index does not answer
             raise AirflowEnvironmentError(
                 f"airflow=={moved}: its constraints can't be fetched ({type(error).__name__}), and the package index "
                 "does not say when files were uploaded: add --constraints FILE"
@@ -214,25 +225,38 @@ def _choose_inputs(
     return Inputs(requirements, (), exempt, None, _drop(text, decided), "Airflow's official constraints")
 
 
+def _add_own(inputs: Inputs, own: Loosened) -> Inputs:
+    """Return the inputs with what remains of the constraints of a requirements file."""
+    decided = set(map(name_of, own.pins))
+    return replace(
+        inputs,
+        preferred=(*own.pins, *(line for line in inputs.preferred if name_of(line) not in decided)),
+        constraints="\n".join(filter(None, (inputs.constraints, *own.bounds))),
+        notes=(*inputs.notes, *own.notes),
+    )
+
+
+def _part(inputs: Inputs, before: Lock, wanted: Wanted) -> Inputs:
+    """Return the inputs without the packages of the project that exclude a target."""
+    parted = part_projects(inputs.requirements, before.projects, wanted)
+    return replace(
+        inputs,
+        requirements=parted.resolved,
+        preferred=tuple(line for line in inputs.preferred if line not in parted.apart),
+        notes=(*inputs.notes, *parted.notes),
+        apart=parted.apart,
+    )
+
+
 def _read_constraints(source: str, uv: Uv) -> str:
     """Return the text of a file or an address."""
     try:
-        return _fetch(source, uv) if re.match("https?://", source) else Path(source).read_text()
+        return read_text(source, uv.env)
     except (OSError, UnicodeDecodeError) as error:  # requests' errors are OSErrors
         why = getattr(error, "strerror", None) or type(error).__name__
         raise AirflowEnvironmentError(
-            f"--constraints {_mask(source)}: it can't be read ({why}): correct its name"
+            f"--constraints {mask(source)}: it can't be read ({why}): correct its name"
         ) from error
-
-
-def _mask(address: str) -> str:
-    return CREDENTIALS.sub("//***@", address)
-
-
-def _fetch(address: str, uv: Uv) -> str:
-    answer = requests.get(address, timeout=TIMEOUT, verify=certificates(uv.env))
-    answer.raise_for_status()
-    return answer.text
 
 
 def _drop(constraints: str, names: Container[str]) -> str:
