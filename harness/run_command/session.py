@@ -67,8 +67,9 @@ def run_in_session(
     settings = ["-c", str(root / "pyproject.toml") if (root / "pyproject.toml").is_file() else os.devnull]
     with tempfile.TemporaryDirectory() as temporary, redirect_stdout(silent), redirect_stderr(silent):
         whole = ["-p", "harness.plugin", "--rootdir", str(root), *settings, "-s", "--basetemp", f"{temporary}/run"]
-        # -n0 and no cache override the options of the project.
-        code = pytest.main([str(root), *whole, "-n0", "-p", "no:cacheprovider", *options], plugins=[single])
+        # These override the options of the project. Without a cache, its `addopts = "--ff"` would be unknown.
+        own = ["-n0", "-o", f"cache_dir={temporary}/cache", "--last-failed-no-failures=all"]
+        code = pytest.main([str(root), *whole, *own, *options], plugins=[single])
     if single.raised is not None:
         raise single.raised
     if code == pytest.ExitCode.INTERRUPTED:
