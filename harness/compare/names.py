@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
-VARYING: Final = re.compile(r"[A-Za-z0-9]{16,}|[0-9a-fA-F]{6,}|\d+")
+VARYING: Final = re.compile(
+    r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[A-Za-z0-9]{16,}|[0-9a-fA-F]{6,}|\d+"
+)
 """Parts of a name that programs generate."""
 TOKEN: Final = re.compile(r"\[([*?[])\]|\*+|\?|[^*?[]+|\[")
 """The parts of a pattern."""

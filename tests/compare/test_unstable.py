@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,7 @@ def test_an_unstable_column_does_not_hide_other_columns() -> None:
         ("out/part-1f3a9c.csv", "out/part-aa01bc.csv", "out/part-77ddee.csv", "out/part-*.csv"),
         ("20261130/x", "20261201/x", "20261202/x", "*/x"),
         ("result-kqzrt.csv", "result-pwmbn.csv", "result-aaaaa.csv", "result-?????.csv"),
+        (*(f"out/{uuid.UUID(int=n << 64 | n, version=4)}.csv" for n in (7, 2**60, 2**63)), "out/*.csv"),
         ("day=2021-06-01/1f3a9c", "day=2021-06-01/aa01bc", "day=2021-06-01/77ddee", "day=2021-06-01/*"),
         ("[*]/1f3a9c", "[*]/aa01bc", "[*]/77ddee", "[[][*]]/*"),
     ],
