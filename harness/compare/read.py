@@ -165,12 +165,23 @@ def _check_shards(label: str, sessions: Sequence[SessionDocument]) -> None:
     missing = ", ".join(str(number) for number in range(1, total + 1) if number not in numbers)
     if missing:
         raise NotComparableError(f"{label}: shard {missing} of {total} is missing: run it, or add its folder")
-    for session in sessions[1:]:
-        for what in ("airflow", "python", "packages"):
-            if getattr(session.versions, what) != getattr(sessions[0].versions, what):
+    known: dict[str, object] = {}
+    for session in sessions:
+        for what, version in _list_versions(session.versions).items():
+            if known.setdefault(what, version) != version:
                 raise NotComparableError(
                     f"{label}: its shards ran with different versions of {what}: run all of them again"
                 )
+
+
+def _list_versions(versions: Versions) -> dict[str, object]:
+    """Return the versions that must not differ between shards, by name.
+
+    One machine may pull an image that another builds, so references and digests may differ.
+    """
+    always = {what: getattr(versions, what) for what in ("airflow", "python", "packages")}
+    images = {f"image {name}": image.version or image.reference for name, image in versions.images.items()}
+    return {**always, **versions.servers, **images}
 
 
 def _merge(folders: Sequence[FolderDocument]) -> FolderDocument | None:

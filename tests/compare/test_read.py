@@ -216,6 +216,28 @@ def test_shards_that_are_missing_or_do_not_belong_together(tmp_path: Path) -> No
         read_side([one, other])
 
 
+def test_shards_on_different_servers_or_images(tmp_path: Path) -> None:
+    def image(version: str, reference: str) -> dict[str, str]:
+        return {"reference": reference, "version": version, "digest": reference}
+
+    first, second = scenario(run()), scenario(run(), name=OTHER)
+    # One machine may pull an image that another builds.
+    same = {"servers": {"postgres": "17", "minio": "2025"}, "images": {"minio": image("2025", "b")}}
+    cases = {"minio": {"servers": {"minio": "2026"}}, "image minio": {"images": {"minio": image("2026", "a")}}}
+    for message, changes in {"": same, **cases}.items():
+        one = {"servers": {"minio": "2025"}, "images": {"minio": image("2025", "a"), "mc": image("1", "c")}}
+        folders = [
+            evidence(tmp_path / "one", first, shard=(1, 3), versions=versions()),
+            evidence(tmp_path / "two", second, shard=(2, 3), versions=versions(**one)),
+            evidence(tmp_path / "three", scenario(name="c"), shard=(3, 3), versions=versions(**changes)),
+        ]
+        if not message:
+            assert read_side(folders).versions.servers == {"postgres": "17", "minio": "2025"}
+            continue
+        with pytest.raises(NotComparableError, match=f"shards ran with different versions of {message}: run all"):
+            read_side(folders)
+
+
 def test_scenarios_that_left_no_evidence(tmp_path: Path) -> None:
     folder = evidence(tmp_path / "side", scenario(run()), scenarios=(SCENARIO, OTHER))
     assert read_side([folder]).without_evidence == (OTHER,)
