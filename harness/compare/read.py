@@ -35,8 +35,10 @@ from harness.evidence.document import (
 )
 
 UNSTABLE_FILE: Final = "unstable.json"
-DOCUMENT_BYTES, SIDE_BYTES, MEMBERS = 256 * 1024**2, 4 * 1024**3, 100_000
+DOCUMENT_BYTES, SIDE_BYTES, MEMBERS = 64 * 1024**2, 1024**3, 100_000
 """Limits of one document, of all documents of a side, and of the members of an archive."""
+RATIO, ALWAYS_BYTES = 200, 16 * 1024**2
+"""How often its size an archive may unpack to. Evidence reaches 20, and a few MiB of equal rows several hundred."""
 LARGE_EXPONENT: Final = re.compile(rb"[0-9][eE]\+?[0-9]{3}")
 AnyDocument = SessionDocument | FolderDocument | ScenarioDocument | UpgradeDocument
 KINDS: Final[dict[str, type[AnyDocument]]] = {
@@ -100,7 +102,7 @@ def read_side(paths: Sequence[Path], every_shard: bool = True) -> Side:
     `every_shard`: refuse a side of which a shard is missing. Raises NotComparableError, one line with the file and what
     to do.
     """
-    sessions = [session for path in paths for session in _read_sessions(path)]
+    sessions = list(_read_sessions(paths))
     label = ", ".join(map(str, paths))
     if not sessions:
         raise NotComparableError(f"{label} holds no evidence: write it with `pytest --harness-evidence DIR`")
@@ -194,26 +196,41 @@ def _merge(folders: Sequence[FolderDocument]) -> FolderDocument | None:
     return folders[0].model_copy(update={**merged, "warnings": warnings, "incomplete": incomplete})
 
 
-def _read_sessions(path: Path) -> list[_Session]:
-    sessions: dict[PurePosixPath, _Session] = {}
-    size = 0
-    for member, content in _list_documents(path):
-        size += len(content)
-        if size > SIDE_BYTES:
-            raise NotComparableError(
-                f"{path} holds more than {SIDE_BYTES // 1024**3} GiB of evidence: compare parts of it"
-            )
-        session = sessions.setdefault(member.parent, _Session(str(path / member.parent)))
-        document = _parse(str(path / member), content)
-        if isinstance(document, ScenarioDocument):
-            session.scenarios[str(path / member)] = document
-        elif isinstance(document, SessionDocument):
-            session.session = document
-        elif isinstance(document, UpgradeDocument):
-            session.upgrade = document
-        else:
-            session.folder = document
-    return [sessions[name] for name in sorted(sessions)]
+def _read_sessions(paths: Iterable[Path]) -> Iterator[_Session]:
+    before = 0
+    for path in paths:
+        sessions: dict[PurePosixPath, _Session] = {}
+        size = 0
+        for member, content in _list_documents(path):
+            size += len(content)
+            _check_size(path, size, before)
+            _add(sessions.setdefault(member.parent, _Session(str(path / member.parent))), path / member, content)
+        before += size
+        yield from (sessions[name] for name in sorted(sessions))
+
+
+def _check_size(path: Path, size: int, before: int) -> None:
+    """Refuse documents that are too large to parse, `size` bytes of `path` and those `before` it."""
+    if before + size > SIDE_BYTES:
+        raise NotComparableError(
+            f"{path} brings the side to more than {SIDE_BYTES // 1024**3} GiB of evidence: compare parts of it"
+        )
+    if path.is_file() and size > max(ALWAYS_BYTES, RATIO * path.stat().st_size):
+        raise NotComparableError(
+            f"{path} unpacks to more than {RATIO} times its size: unpack it and name its folder, if you trust it"
+        )
+
+
+def _add(session: _Session, file: Path, content: bytes) -> None:
+    document = _parse(str(file), content)
+    if isinstance(document, ScenarioDocument):
+        session.scenarios[str(file)] = document
+    elif isinstance(document, SessionDocument):
+        session.session = document
+    elif isinstance(document, UpgradeDocument):
+        session.upgrade = document
+    else:
+        session.folder = document
 
 
 def _list_documents(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
@@ -325,7 +342,7 @@ def _read(file: IO[bytes], name: Path) -> bytes:
     content = file.read(DOCUMENT_BYTES + 1)
     if len(content) > DOCUMENT_BYTES:
         raise NotComparableError(
-            f"{name} is larger than {DOCUMENT_BYTES // 1024**2} MiB, so it is no evidence: remove it"
+            f"{name} is larger than {DOCUMENT_BYTES // 1024**2} MiB: let its scenario write less, or remove the file"
         )
     return content
 

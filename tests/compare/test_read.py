@@ -92,6 +92,14 @@ def pack_zip(file: Path, **members: bytes) -> Path:
     return file
 
 
+def gzip_tar(file: Path, content: bytes) -> Path:
+    with tarfile.open(file, "w:gz") as archive:
+        member = tarfile.TarInfo("a.json")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return file
+
+
 def pack_tar(file: Path, *members: tarfile.TarInfo) -> Path:
     with tarfile.open(file, "w:gz") as archive:
         for member in members:
@@ -133,9 +141,27 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert bomb.stat().st_size < 10_000
     with pytest.raises(NotComparableError, match="larger than"):
         read_side([bomb])
+    monkeypatch.setattr("harness.compare.read.ALWAYS_BYTES", 1_000_000)
+    monkeypatch.setattr("harness.compare.read.DOCUMENT_BYTES", 2_000_000)
+    with pytest.raises(NotComparableError, match="EOF while parsing"):
+        read_side([bomb])
+    bomb = pack_zip(tmp_path / "a.zip", **{"a.json": b" " * 1_000_001})
+    for packed in (bomb, gzip_tar(tmp_path / "b.tar.gz", b" " * 1_000_001)):
+        with pytest.raises(NotComparableError, match="unpacks to more than 200 times its size: unpack it"):
+            read_side([packed])
     monkeypatch.setattr("harness.compare.read.MEMBERS", 2)
     with pytest.raises(NotComparableError, match="more than 2 members"):
         read_side([pack_tar(tmp_path / "a.tar.gz", *map(tarfile.TarInfo, "abc"))])
+
+
+def test_a_side_is_limited_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = [evidence(tmp_path / name, scenario(run(), name=name)) for name in "ab"]
+    size = sum(file.stat().st_size for folder in folders for file in folder.iterdir())
+    monkeypatch.setattr("harness.compare.read.SIDE_BYTES", size)
+    assert list(read_side(folders).scenarios) == ["a", "b"]
+    monkeypatch.setattr("harness.compare.read.SIDE_BYTES", size - 1)
+    with pytest.raises(NotComparableError, match="GiB of evidence"):
+        read_side(folders)
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
