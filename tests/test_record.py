@@ -420,9 +420,18 @@ def test_the_file_of_a_scenario_stays_in_the_folder(tmp_path: Path, name: str) -
 
 
 def test_scenarios_have_files_of_their_own(tmp_path: Path) -> None:
-    names = ["a.py::t", "a.py::t[a-b]", "a.py::t[a b]", "a.py::t[a/b]", "a.py::t[a:b]", "a.py::t[a[b]"]
-    assert len({scenario_file(tmp_path, name) for name in names}) == len(names)
+    names = [
+        *("a.py::t", "a.py::t[a-b]", "a.py::t[a b]", "a.py::t[a/b]", "a.py::t[a:b]", "a.py::t[a[b]", "a.py::t[a[b]-]"),
+        *("a.py::t[]", "a.py::t[-]", "a.py::t::a", "a.py::t[a]", "a.py::t[a-]", "a.py::t[-a]", "a.py::t[a][b]"),
+        *("s/etl/test_load.py::t", "s-etl/test_load.py::t", "s/etl-test_load.py::t", "s etl/test_load.py::t"),
+        *("a.py/b/c.py::t", "a.py::b[c.py-t]", "a.py", "session", "../a.py::t", "-a.py::t", ".a.py::t"),
+    ]
+    files = {scenario_file(tmp_path, name).name for name in names}
+    assert len(files) == len(names)
+    assert not any(file.startswith(".") for file in files)  # a comparison does not read hidden files
     assert scenario_file(tmp_path, "a/b.py::t[a-b.1]").name == "a-b.py-t-a-b.1.json"
+    assert scenario_file(tmp_path, "s/etl/test_load.py::t").name == "s-etl-test_load.py-t.json"
+    assert "session.json" not in files
 
 
 def test_a_document_keeps_its_characters() -> None:

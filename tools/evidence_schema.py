@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from harness.compare.model import UpgradeDocument
 from harness.evidence.document import FolderDocument, ScenarioDocument, SessionDocument
 
 FILE = Path(__file__).parents[1] / "docs" / "evidence.schema.json"
@@ -14,7 +15,8 @@ FILE = Path(__file__).parents[1] / "docs" / "evidence.schema.json"
 
 def format_schema() -> str:
     """Return the schema of all files in a folder of evidence."""
-    schema = TypeAdapter(SessionDocument | FolderDocument | ScenarioDocument).json_schema(mode="serialization")
+    documents = SessionDocument | FolderDocument | ScenarioDocument | UpgradeDocument
+    schema = TypeAdapter(documents).json_schema(mode="serialization")
     named = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Evidence of scenarios, schema 4"}
     return json.dumps({**named, **schema}, indent=1) + "\n"
 

@@ -3,43 +3,57 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
-VARYING: Final = re.compile(r"[0-9a-fA-F]{6,}|\d+|[A-Za-z0-9]{16,}")
+VARYING: Final = re.compile(
+    r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[A-Za-z0-9]{16,}|[0-9a-fA-F]{6,}|\d+"
+)
 """Parts of a name that programs generate."""
+TOKEN: Final = re.compile(r"\[([*?[])\]|\*+|\?|[^*?[]+|\[")
+"""The parts of a pattern."""
 COMPARED: Final = 200
-"""Names without such parts that are compared with each other."""
+"""Names without generated parts that are compared with each other."""
 
 
 def find_patterns(before: Sequence[str], after: Sequence[str]) -> list[str]:
     """Return patterns of names that differ only in generated parts or in one part.
 
-    Each pattern matches a pair of names, one of each side.
+    In a pattern `*` is a generated part, `?` a character, and `[*]` the character itself. A generated part that is the
+    same in all names of its shape, such as the date of a partition, stays as it is.
     """
-    patterns: list[str] = []
-    by_shape: dict[str, list[str]] = {}
-    for name in reversed(after):
-        by_shape.setdefault(_shape(name), []).append(name)
-    single = []
-    for name in before:
-        partners = by_shape.get(_shape(name))
-        if partners:
-            patterns.append(_pattern(name, partners.pop()))
-        else:
-            single.append(name)
-    left = [name for names in by_shape.values() for name in names][:COMPARED]
+    by_shape: dict[str, tuple[list[str], list[str]]] = {}
+    for side, names in enumerate((before, after)):
+        for name in names:
+            by_shape.setdefault(_replace_varying(name), ([], []))[side].append(name)
+    patterns = [_generalise([*old, *new]) for old, new in by_shape.values() if old and new]
+    single = [name for old, new in by_shape.values() if not new for name in old]
+    left = [name for old, new in by_shape.values() if not old for name in new][:COMPARED]
     for name in single[:COMPARED]:
         partner = next((other for other in left if _differ_in_one_part(name, other)), None)
         if partner is not None:
             left.remove(partner)
-            patterns.append(_pattern(name, partner))
+            start, end = _common_ends(name, partner)
+            patterns.append(f"{_literal(start)}{'?' * (len(name) - len(start) - len(end))}{_literal(end)}")
     return list(dict.fromkeys(patterns))
 
 
-def _shape(name: str) -> str:
-    return VARYING.sub("*", name)
+def _generalise(names: Sequence[str]) -> str:
+    """Return the pattern of names with the same shape."""
+    texts = zip(*(VARYING.findall(name) for name in names), strict=True)
+    return _replace_varying(names[0], [number for number, found in enumerate(texts) if len(set(found)) == 1])
+
+
+def _replace_varying(name: str, stays: Collection[int] = ()) -> str:
+    """Return the name as a pattern with `*` for each generated part.
+
+    `stays`: the numbers of the parts that stay instead.
+    """
+    parts, at = [], 0
+    for number, match in enumerate(VARYING.finditer(name)):
+        parts += [_literal(name[at : match.start()]), match[0] if number in stays else "*"]
+        at = match.end()
+    return "".join((*parts, _literal(name[at:])))
 
 
 def _differ_in_one_part(name: str, other: str) -> bool:
@@ -59,23 +73,18 @@ def _common_ends(name: str, other: str) -> tuple[str, str]:
     return name[:start], name[len(name) - end :]
 
 
-def _pattern(name: str, other: str) -> str:
-    if _shape(name) == _shape(other) and "*" in _shape(name):
-        return _escape(name, VARYING)
-    start, end = _common_ends(name, other)
-    return f"{_literal(start)}*{_literal(end)}"
-
-
-def _escape(name: str, varying: re.Pattern[str]) -> str:
-    parts, at = [], 0
-    for match in varying.finditer(name):
-        parts += [_literal(name[at : match.start()]), "*"]
-        at = match.end()
-    return "".join((*parts, _literal(name[at:])))
-
-
 def _literal(text: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", text)
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    return re.compile("".join(map(_compile_token, TOKEN.finditer(pattern))), re.DOTALL)
+
+
+def _compile_token(token: re.Match[str]) -> str:
+    if token[0].startswith("*"):
+        return f"(?>{VARYING.pattern})"  # atomic, because a hostile pattern would backtrack for years
+    return "." if token[0] == "?" else re.escape(token[1] or token[0])
 
 
 def pair_names(
@@ -89,8 +98,9 @@ def pair_names(
     """
     renamed: tuple[dict[str, str], dict[str, str]] = ({}, {})
     for pattern in patterns:
-        old = [name for name in before if name not in after and name not in renamed[0] and fnmatchcase(name, pattern)]
-        new = [name for name in after if name not in before and name not in renamed[1] and fnmatchcase(name, pattern)]
+        matches = _compile(pattern).fullmatch
+        old = [name for name in before if name not in after and name not in renamed[0] and matches(name)]
+        new = [name for name in after if name not in before and name not in renamed[1] and matches(name)]
         pairs: list[tuple[str, str]] = []
         by_content: dict[str, list[str]] = {}
         for name in reversed(new):

@@ -27,6 +27,7 @@ from harness.evidence.document import (
     FOLDER_FILE,
     SCHEMA_VERSION,
     SESSION_FILE,
+    UPGRADE_FILE,
     FolderDocument,
     ScenarioDocument,
     SessionDocument,
@@ -34,9 +35,10 @@ from harness.evidence.document import (
 )
 
 UNSTABLE_FILE: Final = "unstable.json"
-UPGRADE_FILE: Final = "upgrade.json"
-DOCUMENT_BYTES, SIDE_BYTES, MEMBERS = 256 * 1024**2, 4 * 1024**3, 100_000
+DOCUMENT_BYTES, SIDE_BYTES, MEMBERS = 64 * 1024**2, 1024**3, 100_000
 """Limits of one document, of all documents of a side, and of the members of an archive."""
+RATIO, ALWAYS_BYTES = 200, 16 * 1024**2
+"""How often its size an archive may unpack to. Evidence reaches 20, and a few MiB of equal rows several hundred."""
 LARGE_EXPONENT: Final = re.compile(rb"[0-9][eE]\+?[0-9]{3}")
 AnyDocument = SessionDocument | FolderDocument | ScenarioDocument | UpgradeDocument
 KINDS: Final[dict[str, type[AnyDocument]]] = {
@@ -53,9 +55,10 @@ Item = TypeVar("Item", bound=Data)
 class Side:
     """The evidence of a side, of all its shards.
 
-    `without_evidence`: scenarios that a session collected and that left no document. `folder` is None if no session
-    wrote the DAGs of its dags folder. `folders` are the given paths that are folders. `sections` and `differences` are
-    those of the upgrade check whose candidate this side is.
+    `without_evidence`: scenarios that a session collected and that left no document. `earlier`: files with a scenario
+    that the session of their folder did not collect. `folder` is None if no session wrote the DAGs of its dags folder.
+    `folders` are the given paths that are folders. `sections` and `differences` are those of the upgrade check whose
+    candidate this side is.
     """
 
     label: str
@@ -63,6 +66,7 @@ class Side:
     folder: FolderDocument | None
     scenarios: Mapping[str, ScenarioDocument]
     without_evidence: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
     folders: tuple[Path, ...] = ()
     sections: tuple[Section, ...] = ()
     differences: tuple[Difference, ...] = ()
@@ -88,7 +92,8 @@ class _Session:
     session: SessionDocument | None = None
     folder: FolderDocument | None = None
     upgrade: UpgradeDocument | None = None
-    scenarios: list[ScenarioDocument] = field(default_factory=list)
+    scenarios: dict[str, ScenarioDocument] = field(default_factory=dict)
+    """By file."""
 
 
 def read_side(paths: Sequence[Path], every_shard: bool = True) -> Side:
@@ -97,23 +102,28 @@ def read_side(paths: Sequence[Path], every_shard: bool = True) -> Side:
     `every_shard`: refuse a side of which a shard is missing. Raises NotComparableError, one line with the file and what
     to do.
     """
-    sessions = [session for path in paths for session in _read_sessions(path)]
+    sessions = list(_read_sessions(paths))
     label = ", ".join(map(str, paths))
     if not sessions:
         raise NotComparableError(f"{label} holds no evidence: write it with `pytest --harness-evidence DIR`")
+    known = tuple(_session_of(session) for session in sessions)
     documents: dict[str, ScenarioDocument] = {}
-    for session in sessions:
-        for scenario in session.scenarios:
+    earlier: list[str] = []
+    for session, its in zip(sessions, known, strict=True):
+        collected = set(its.scenarios)
+        for file, scenario in session.scenarios.items():
+            if scenario.scenario not in collected:
+                earlier.append(file)
+                continue
             if scenario.scenario in documents:
                 raise NotComparableError(
                     f"{label}: scenario {scenario.scenario!r} is there twice, the second time in {session.name}: "
                     "give each folder of the side once"
                 )
             documents[scenario.scenario] = scenario
-    known = tuple(_session_of(session) for session in sessions)
     if every_shard:
         _check_shards(label, known)
-    collected = sorted({name for session in known for name in session.scenarios} - documents.keys())
+    without_evidence = sorted({name for session in known for name in session.scenarios} - documents.keys())
     folders = [session.folder for session in sessions if session.folder is not None]
     upgrades = [session.upgrade for session in sessions if session.upgrade is not None]
     return Side(
@@ -121,7 +131,8 @@ def read_side(paths: Sequence[Path], every_shard: bool = True) -> Side:
         known,
         _merge(folders),
         dict(sorted(documents.items())),
-        tuple(collected),
+        tuple(without_evidence),
+        tuple(earlier),
         folders=tuple(path for path in paths if path.is_dir()),
         sections=_drop_equal(section for one in upgrades for section in one.sections),
         differences=_drop_equal(difference for one in upgrades for difference in one.differences),
@@ -156,12 +167,23 @@ def _check_shards(label: str, sessions: Sequence[SessionDocument]) -> None:
     missing = ", ".join(str(number) for number in range(1, total + 1) if number not in numbers)
     if missing:
         raise NotComparableError(f"{label}: shard {missing} of {total} is missing: run it, or add its folder")
-    for session in sessions[1:]:
-        for what in ("airflow", "python", "packages"):
-            if getattr(session.versions, what) != getattr(sessions[0].versions, what):
+    known: dict[str, object] = {}
+    for session in sessions:
+        for what, version in _list_versions(session.versions).items():
+            if known.setdefault(what, version) != version:
                 raise NotComparableError(
                     f"{label}: its shards ran with different versions of {what}: run all of them again"
                 )
+
+
+def _list_versions(versions: Versions) -> dict[str, object]:
+    """Return the versions that must not differ between shards, by name.
+
+    One machine may pull an image that another builds, so references and digests may differ.
+    """
+    always = {what: getattr(versions, what) for what in ("airflow", "python", "packages")}
+    images = {f"image {name}": image.version or image.reference for name, image in versions.images.items()}
+    return {**always, **versions.servers, **images}
 
 
 def _merge(folders: Sequence[FolderDocument]) -> FolderDocument | None:
@@ -174,26 +196,41 @@ def _merge(folders: Sequence[FolderDocument]) -> FolderDocument | None:
     return folders[0].model_copy(update={**merged, "warnings": warnings, "incomplete": incomplete})
 
 
-def _read_sessions(path: Path) -> list[_Session]:
-    sessions: dict[PurePosixPath, _Session] = {}
-    size = 0
-    for member, content in _list_documents(path):
-        size += len(content)
-        if size > SIDE_BYTES:
-            raise NotComparableError(
-                f"{path} holds more than {SIDE_BYTES // 1024**3} GiB of evidence: compare parts of it"
-            )
-        session = sessions.setdefault(member.parent, _Session(str(path / member.parent)))
-        document = _parse(str(path / member), content)
-        if isinstance(document, ScenarioDocument):
-            session.scenarios.append(document)
-        elif isinstance(document, SessionDocument):
-            session.session = document
-        elif isinstance(document, UpgradeDocument):
-            session.upgrade = document
-        else:
-            session.folder = document
-    return [sessions[name] for name in sorted(sessions)]
+def _read_sessions(paths: Iterable[Path]) -> Iterator[_Session]:
+    before = 0
+    for path in paths:
+        sessions: dict[PurePosixPath, _Session] = {}
+        size = 0
+        for member, content in _list_documents(path):
+            size += len(content)
+            _check_size(path, size, before)
+            _add(sessions.setdefault(member.parent, _Session(str(path / member.parent))), path / member, content)
+        before += size
+        yield from (sessions[name] for name in sorted(sessions))
+
+
+def _check_size(path: Path, size: int, before: int) -> None:
+    """Refuse documents that are too large to parse, `size` bytes of `path` and those `before` it."""
+    if before + size > SIDE_BYTES:
+        raise NotComparableError(
+            f"{path} brings the side to more than {SIDE_BYTES // 1024**3} GiB of evidence: compare parts of it"
+        )
+    if path.is_file() and size > max(ALWAYS_BYTES, RATIO * path.stat().st_size):
+        raise NotComparableError(
+            f"{path} unpacks to more than {RATIO} times its size: unpack it and name its folder, if you trust it"
+        )
+
+
+def _add(session: _Session, file: Path, content: bytes) -> None:
+    document = _parse(str(file), content)
+    if isinstance(document, ScenarioDocument):
+        session.scenarios[str(file)] = document
+    elif isinstance(document, SessionDocument):
+        session.session = document
+    elif isinstance(document, UpgradeDocument):
+        session.upgrade = document
+    else:
+        session.folder = document
 
 
 def _list_documents(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
@@ -305,7 +342,7 @@ def _read(file: IO[bytes], name: Path) -> bytes:
     content = file.read(DOCUMENT_BYTES + 1)
     if len(content) > DOCUMENT_BYTES:
         raise NotComparableError(
-            f"{name} is larger than {DOCUMENT_BYTES // 1024**2} MiB, so it is no evidence: remove it"
+            f"{name} is larger than {DOCUMENT_BYTES // 1024**2} MiB: let its scenario write less, or remove the file"
         )
     return content
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 FILE = "recorded-run.json"
 LONGEST = 200
 """Bytes of a long node id that remain in the name of its file; a file system allows 255."""
+PLAIN = re.compile(r"(?!\.)(?:[\w.]+(?<!\.py)/)*[\w.]+\.py::\w+(?:\[[\w.-]*[\w.]\])?")
+"""Node ids that `-` for each separator leaves different: the first part that ends with `.py` is the file."""
 UNFINISHED = "the session ended before the dags folder was read"
 """What a scenario's evidence lacks until the process that ran the scenario ends."""
 
@@ -82,12 +84,10 @@ def _read_run(run: Run, show: Callable[[str], str]) -> RecordedRun:
 def scenario_file(folder: Path, scenario: str) -> Path:
     """Return the file of a scenario, named after its pytest node id.
 
-    A digest is part of the name if parameters of the test lose characters, as others may be left the same, or if the
-    name is long.
+    A digest is part of the name if another node id may give the same name, or if the name is long.
     """
-    name = re.sub(r"[^\w.-]+", "-", scenario).strip("-")
-    _, _, parameters = scenario.partition("[")
-    if re.search(r"[^\w.\]-]", parameters) or len(name.encode()) > LONGEST:
+    name = re.sub(r"[^\w.-]+", "-", scenario).strip("-.")
+    if not PLAIN.fullmatch(scenario) or len(name.encode()) > LONGEST:
         digest = hashlib.sha256(scenario.encode("utf-8", "backslashreplace")).hexdigest()[:8]
         name = f"{name.encode()[:LONGEST].decode(errors='ignore')}-{digest}"
     return folder / f"{name}.json"

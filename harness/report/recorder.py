@@ -17,6 +17,7 @@ from harness.errors import OutputError
 from harness.evidence.document import (
     FOLDER_FILE,
     SESSION_FILE,
+    UPGRADE_FILE,
     FolderDocument,
     SessionDocument,
     Shard,
@@ -70,7 +71,7 @@ class Recorder:
         """Why files could not be written, in one line each."""
         self._incomplete: dict[str, None] = {}
         if not worker:
-            for name in (SESSION_FILE, FOLDER_FILE):  # of an earlier session; a killed one leaves none
+            for name in (SESSION_FILE, FOLDER_FILE, UPGRADE_FILE):  # of an earlier session; a killed one leaves none
                 with output_errors(OPTION, folder):
                     (folder / name).unlink(missing_ok=True)
 
@@ -104,6 +105,8 @@ class Recorder:
 
     def _write(self, report: pytest.TestReport, ended: EndedPhase) -> None:
         outcome = get_outcome(report)
+        # A comparison ignores evidence of a scenario that the session does not list.
+        self._scenarios = self._scenarios - {report.nodeid} | {ended.show(report.nodeid)}
         with self._writing():
             self._files[report.nodeid] = write_scenario(
                 self.folder,
@@ -117,6 +120,7 @@ class Recorder:
             )
 
     def _write_crash(self, report: pytest.TestReport) -> None:
+        self._scenarios.add(report.nodeid)  # the worker that collected it can no longer say so
         file, why = scenario_file(self.folder, report.nodeid), failure_line(report)
         if file.exists():
             self._fail(file, why)

@@ -88,7 +88,7 @@ def make_column(
     """
     if isinstance(side, str):
         return Column(name=name, to=tuple(to), without=dict(without), failed=side)
-    changes = _list_changes(first, side) if first else {}
+    changes = _list_changes(first, side) if first and first.scenarios.keys() & side.scenarios.keys() else {}
     cells = {scenario: _cell(document, changes.get(scenario, ())) for scenario, document in side.scenarios.items()}
     cells |= {scenario: Cell(result="failed", reason=NO_EVIDENCE) for scenario in side.without_evidence}
     return Column(name=name, to=tuple(to), versions=side.versions, cells=cells, without=dict(without))

@@ -22,6 +22,8 @@ def print_matrix(matrix: Matrix, console: Console) -> None:
         results = (column.cell(scenario).result for column in matrix.columns)
         table.add_row(escape(names[scenario]), *results)
     console.print(table)
+    for line in list_not_compared(matrix):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     for column in matrix.columns:
         for line in list_remarks(column, names):
             console.print(f"{column.name}: {line}", highlight=False, markup=False, soft_wrap=True)
@@ -35,9 +37,10 @@ def format_markdown(matrix: Matrix) -> str:
     for scenario in matrix.scenarios:
         marks = (MARKS[column.cell(scenario).result] for column in matrix.columns)
         lines.append(_row(escape_text(names[scenario]), *marks))
-    remarks = (
+    remarks = [f"- {line}" for line in list_not_compared(matrix)]
+    remarks += [
         f"- {column.name}: {escape_text(one)}" for column in matrix.columns for one in list_remarks(column, names)
-    )
+    ]
     return "\n".join([*lines, "", *remarks, ""])
 
 
@@ -52,6 +55,17 @@ def shorten(scenarios: list[str]) -> dict[str, str]:
         return {scenario: scenario for scenario in scenarios}
     folders = {scenario: scenario.partition("::")[0].rpartition("/")[0] for scenario in scenarios}
     return {scenario: scenario.removeprefix(folder).lstrip("/") for scenario, folder in folders.items()}
+
+
+def list_not_compared(matrix: Matrix) -> Iterator[str]:
+    """Yield why no scenario of a combination can be shown as changed."""
+    first, *others = matrix.columns
+    others = [column for column in others if not column.failed]
+    if first.failed and others:
+        yield f"{first.name}, the first combination, has no results, so no scenario is shown as changed"
+    for column in others:
+        if not first.failed and not first.cells.keys() & column.cells.keys():
+            yield (f"{column.name} has no scenario of {first.name}, the first combination, so none is shown as changed")
 
 
 def list_remarks(column: Column, names: dict[str, str]) -> Iterator[str]:

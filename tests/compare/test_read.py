@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.compare.compare import compare_sides
 from harness.compare.read import read_side
 from harness.errors import NotComparableError
 from harness.evidence.document import FolderDocument, Schedule
 from tests.compare.builders import SCENARIO, evidence, run, scenario, versions, write
 
 OTHER = "scenarios/test_other.py::test_other"
-FILE = "scenarios-test_prices.py--test_prices.json"
+FILE, OTHER_FILE = "scenarios-test_prices.py--test_prices.json", "scenarios-test_other.py--test_other.json"
 LOST = {
     "scenario": "metadata database", "service": "airflow", "field": "metadata.content", "verdict": "changed",
     "fails": True, "message": "1 rows changed",
@@ -91,6 +92,14 @@ def pack_zip(file: Path, **members: bytes) -> Path:
     return file
 
 
+def gzip_tar(file: Path, content: bytes) -> Path:
+    with tarfile.open(file, "w:gz") as archive:
+        member = tarfile.TarInfo("a.json")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return file
+
+
 def pack_tar(file: Path, *members: tarfile.TarInfo) -> Path:
     with tarfile.open(file, "w:gz") as archive:
         for member in members:
@@ -132,9 +141,27 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert bomb.stat().st_size < 10_000
     with pytest.raises(NotComparableError, match="larger than"):
         read_side([bomb])
+    monkeypatch.setattr("harness.compare.read.ALWAYS_BYTES", 1_000_000)
+    monkeypatch.setattr("harness.compare.read.DOCUMENT_BYTES", 2_000_000)
+    with pytest.raises(NotComparableError, match="EOF while parsing"):
+        read_side([bomb])
+    bomb = pack_zip(tmp_path / "a.zip", **{"a.json": b" " * 1_000_001})
+    for packed in (bomb, gzip_tar(tmp_path / "b.tar.gz", b" " * 1_000_001)):
+        with pytest.raises(NotComparableError, match="unpacks to more than 200 times its size: unpack it"):
+            read_side([packed])
     monkeypatch.setattr("harness.compare.read.MEMBERS", 2)
     with pytest.raises(NotComparableError, match="more than 2 members"):
         read_side([pack_tar(tmp_path / "a.tar.gz", *map(tarfile.TarInfo, "abc"))])
+
+
+def test_a_side_is_limited_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = [evidence(tmp_path / name, scenario(run(), name=name)) for name in "ab"]
+    size = sum(file.stat().st_size for folder in folders for file in folder.iterdir())
+    monkeypatch.setattr("harness.compare.read.SIDE_BYTES", size)
+    assert list(read_side(folders).scenarios) == ["a", "b"]
+    monkeypatch.setattr("harness.compare.read.SIDE_BYTES", size - 1)
+    with pytest.raises(NotComparableError, match="GiB of evidence"):
+        read_side(folders)
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
@@ -215,9 +242,47 @@ def test_shards_that_are_missing_or_do_not_belong_together(tmp_path: Path) -> No
         read_side([one, other])
 
 
+def test_shards_on_different_servers_or_images(tmp_path: Path) -> None:
+    def image(version: str, reference: str) -> dict[str, str]:
+        return {"reference": reference, "version": version, "digest": reference}
+
+    first, second = scenario(run()), scenario(run(), name=OTHER)
+    # One machine may pull an image that another builds.
+    same = {"servers": {"postgres": "17", "minio": "2025"}, "images": {"minio": image("2025", "b")}}
+    cases = {"minio": {"servers": {"minio": "2026"}}, "image minio": {"images": {"minio": image("2026", "a")}}}
+    for message, changes in {"": same, **cases}.items():
+        one = {"servers": {"minio": "2025"}, "images": {"minio": image("2025", "a"), "mc": image("1", "c")}}
+        folders = [
+            evidence(tmp_path / "one", first, shard=(1, 3), versions=versions()),
+            evidence(tmp_path / "two", second, shard=(2, 3), versions=versions(**one)),
+            evidence(tmp_path / "three", scenario(name="c"), shard=(3, 3), versions=versions(**changes)),
+        ]
+        if not message:
+            assert read_side(folders).versions.servers == {"postgres": "17", "minio": "2025"}
+            continue
+        with pytest.raises(NotComparableError, match=f"shards ran with different versions of {message}: run all"):
+            read_side(folders)
+
+
 def test_scenarios_that_left_no_evidence(tmp_path: Path) -> None:
     folder = evidence(tmp_path / "side", scenario(run()), scenarios=(SCENARIO, OTHER))
     assert read_side([folder]).without_evidence == (OTHER,)
+
+
+def test_evidence_of_an_earlier_session_in_the_same_folder_is_ignored(tmp_path: Path) -> None:
+    one, two = scenario(run()), scenario(run(), name=OTHER)
+    evidence(tmp_path / "one", one, two, scenarios=(SCENARIO,), shard=(1, 2))
+    evidence(tmp_path / "two", two, shard=(2, 2))
+    write(tmp_path / "one", {"old.json": scenario(run(), name="old.py::t", versions=versions(airflow="3.3.1"))})
+    side = read_side([tmp_path / "one", tmp_path / "two"])
+    assert list(side.scenarios) == [OTHER, SCENARIO]
+    assert side.earlier == (f"{tmp_path}/one/old.json", f"{tmp_path}/one/{OTHER_FILE}")
+    assert [note for note in compare_sides(side, side).notes if "earlier" in note] == [
+        f"the {word} has 2 files of an earlier session, which are ignored, among them {tmp_path}/one/old.json"
+        for word in ("baseline", "candidate")
+    ]
+    only_old = evidence(tmp_path / "only", two, scenarios=(SCENARIO,))
+    assert read_side([only_old]).without_evidence == (SCENARIO,)
 
 
 def test_no_evidence_at_all(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import uuid
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,10 @@ def test_an_unstable_column_does_not_hide_other_columns() -> None:
     [
         ("out/part-1f3a9c.csv", "out/part-aa01bc.csv", "out/part-77ddee.csv", "out/part-*.csv"),
         ("20261130/x", "20261201/x", "20261202/x", "*/x"),
-        ("result-kqzrt.csv", "result-pwmbn.csv", "result-aaaaa.csv", "result-*.csv"),
+        ("result-kqzrt.csv", "result-pwmbn.csv", "result-aaaaa.csv", "result-?????.csv"),
+        (*(f"out/{uuid.UUID(int=n << 64 | n, version=4)}.csv" for n in (7, 2**60, 2**63)), "out/*.csv"),
+        ("day=2021-06-01/1f3a9c", "day=2021-06-01/aa01bc", "day=2021-06-01/77ddee", "day=2021-06-01/*"),
+        ("[*]/1f3a9c", "[*]/aa01bc", "[*]/77ddee", "[[][*]]/*"),
     ],
 )
 def test_a_name_that_differs_in_every_run(baseline: str, repeat: str, candidate: str, pattern: str) -> None:
@@ -84,6 +88,28 @@ def test_a_name_that_differs_in_every_run(baseline: str, repeat: str, candidate:
     assert ("missing", f"objects.b.{baseline}") in brief(found)
     found = compare(keys(baseline), keys(candidate, content="other"), keys(repeat))
     assert ("changed", f"objects.b.{pattern}.text") in brief(found)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "repeat", "candidate"),
+    [
+        (("0f3a9c12", "result"), ("9bc01234", "result"), ("77aa8812", "results")),
+        (
+            ("out/job-0f3a9c12.json", "out/job-final.json"),
+            ("out/job-9bc01234.json", "out/job-final.json"),
+            ("out/job-77aa8812.json", "out/job-last.json"),
+        ),
+        (("day=2021-06-01/0f3a9c12",), ("day=2021-06-01/9bc01234",), ("day=2021-06-02/77aa8812",)),
+        (("result-kqzrt.csv",), ("result-pwmbn.csv",), ("result-final.csv.old.csv",)),
+    ],
+    ids=["whole name", "part of a name", "another day", "another length"],
+)
+def test_a_pattern_hides_no_name_without_a_generated_part(
+    baseline: tuple[str, ...], repeat: tuple[str, ...], candidate: tuple[str, ...]
+) -> None:
+    found = brief(compare(keys(*baseline), keys(*candidate), keys(*repeat)))
+    assert ("missing", f"objects.b.{baseline[-1]}") in found
+    assert ("new", f"objects.b.{candidate[-1]}") in found
 
 
 def test_other_names_are_missing_and_new() -> None:

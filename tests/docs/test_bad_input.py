@@ -154,6 +154,18 @@ def archive_outside(place: Place) -> None:
         archive.writestr("../x.json", "{}")
 
 
+def large_file(place: Place) -> None:
+    evidence_of_b(place)
+    with (place.folder / "b" / "large.json").open("w") as file:
+        file.truncate(2**26 + 1)
+
+
+def large_archive(place: Place) -> None:
+    evidence_of_b(place)
+    with zipfile.ZipFile(place.folder / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.json", bytes(2**24 + 1))
+
+
 def no_session(place: Place) -> None:
     evidence_of_b(place)
     (place.folder / "b" / "session.json").unlink()
@@ -252,6 +264,8 @@ GIVEN: dict[str, Callable[[Place], object]] = {
     "a damaged document of an upgrade check": damaged_upgrade,
     "a missing shard": lambda place: evidence_of_b(place, shard=(1, 2)),
     "an archive that leads out of itself": archive_outside,
+    "a file of evidence that is too large": large_file,
+    "an archive that unpacks to too much": large_archive,
     "an accepted entry with a wrong date": lambda place: accepted_entry(place, "x", '"soon"'),
     "an accepted entry without a reason": lambda place: accepted_entry(place, "", "2027-01-31"),
     "an image without Airflow": lambda place: use_airflow_image(place, catalogue_image(SETTINGS, "python")),

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from harness.cli import main
 from harness.compare.read import Side as Evidence
 from harness.errors import AirflowEnvironmentError
 from harness.upgrade import run_matrix
 from harness.upgrade.matrix import Matrix, make_column
-from harness.upgrade.matrix_table import format_markdown, shorten
+from harness.upgrade.matrix_table import format_markdown, print_matrix, shorten
 from harness.upgrade.sides import Side, SideRun
 from tests.compare.builders import evidence, run, scenario, side, stored, task
 
@@ -176,3 +177,28 @@ def test_the_shards_of_each_side_are_compared_as_one(tmp_path: Path, capsys: pyt
     assert main(["compare", "--baseline", *folders["a"], "--candidate", *folders["b"]]) == 0
     assert main(["compare", "--baseline", *folders["a"], "--candidate", folders["b"][1]]) == 2
     assert "shard 1 of 2 is missing" in capsys.readouterr().err
+
+
+def test_a_combination_without_a_scenario_of_the_first_keeps_its_results(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run_side(side: Side, scenarios: Any, folder: Path, services: Any, progress: Any, what: str, more: Any) -> Any:
+        evidence(folder, FIRST[0 if what == "first" else 1])
+        return SideRun(side, folder)
+
+    monkeypatch.setattr(run_matrix, "run_side", run_side)
+    assert main(["matrix", "--report", "report", "--only", "first", "--only", "last"]) == 0
+    found = results(Matrix.model_validate_json((project / "report" / "matrix.json").read_text()))
+    assert found == {ORDERS: ["not run", "passed"], PRICES: ["passed", "not run"]}
+    line = "last has no scenario of first, the first combination, so none is shown as changed"
+    assert line in capsys.readouterr().out
+    assert f"- {line}\n" in (project / "report" / "matrix.md").read_text()
+
+
+def test_a_first_combination_without_results_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    columns = column("3.2", "uv failed"), column("3.3", side(*FIRST))
+    print_matrix(Matrix(columns=columns), Console(width=160))
+    line = "3.2, the first combination, has no results, so no scenario is shown as changed"
+    assert capsys.readouterr().out.count(line) == 1
+    assert "is shown as changed" not in format_markdown(Matrix(columns=columns[1:]))
+    assert "is shown as changed" not in format_markdown(Matrix(columns=columns[:1]))

@@ -98,6 +98,7 @@ def test_a_crashed_worker_leaves_a_failure(recorder: Recorder) -> None:
         crash = pytest.TestReport(NODE, ("", 0, ""), {}, "failed", "worker 'gw0' crashed", cast(Any, "???"))
         recorder.pytest_runtest_logreport(crash)
         assert (read(recorder).outcome, read(recorder).failure) == ("failed", "worker 'gw0' crashed")
+    assert finish(recorder)[0].scenarios == (NODE,)  # else its evidence counts as that of an earlier session
 
 
 def test_other_tests_leave_nothing(recorder: Recorder) -> None:
@@ -109,6 +110,21 @@ def test_a_session_without_scenarios_has_its_files(recorder: Recorder) -> None:
     session, folder = finish(recorder)
     assert (session.scenarios, session.shard) == ((), None)
     assert folder.incomplete == ("no scenario got as far as a run, so Airflow did not read the dags folder",)
+
+
+def test_the_session_knows_a_scenario_by_the_name_in_its_evidence(recorder: Recorder) -> None:
+    name = f"{NODE}[123]"
+    recorder._scenarios = {name}
+    made = pytest.TestReport(name, ("", 0, ""), {}, "passed", None, "call")
+    recorder.end_phase(made, EndedPhase((REFUSED,), None, None, show))
+    recorder.pytest_runtest_logreport(made)
+    assert finish(recorder)[0].scenarios == (NODE + "[***]",)
+
+
+def test_what_an_upgrade_check_left_is_not_of_this_session(tmp_path: Path, harness_settings: Settings) -> None:
+    (tmp_path / "upgrade.json").touch()
+    Recorder(tmp_path, harness_settings, worker=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_early_end_is_named(recorder: Recorder) -> None:
