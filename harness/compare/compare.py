@@ -287,10 +287,10 @@ def find_unstable(baseline: Side, repeat: Side) -> UnstableFields:
             f"{baseline.label} and {repeat.label} have no scenario in common: repeat the same ones"
         )
     names = tuple(
-        UnstableNames(scenario=scenario, run=run, container=container, pattern=pattern)
+        UnstableNames(scenario=scenario, run=run, container=container, pattern=pattern, constant=constant)
         for scenario in common
         for run, old, new in pair_runs(baseline.scenarios[scenario], repeat.scenarios[scenario])
-        for container, pattern in find_unstable_names(old, new)
+        for container, pattern, constant in find_unstable_names(old, new)
     )
     index = index_fields(UnstableFields(names=names))
     found = list(_compare_folders(baseline.folder, repeat.folder, index))

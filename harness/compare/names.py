@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 VARYING: Final = re.compile(
     r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[A-Za-z0-9]{16,}|[0-9a-fA-F]{6,}|\d+"
 )
 """Parts of a name that programs generate."""
+NamePattern = tuple[str, Sequence[str]]
+"""A pattern, and names that match it although both runs of the baseline have them."""
 TOKEN: Final = re.compile(r"\[([*?[])\]|\*+|\?|[^*?[]+|\[")
 """The parts of a pattern."""
 COMPARED: Final = 200
@@ -77,6 +79,11 @@ def _literal(text: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", text)
 
 
+def find_constant(names: Iterable[str], pattern: str) -> tuple[str, ...]:
+    """Return the names that match the pattern; two runs have all of them, so none is generated."""
+    return tuple(filter(_compile(pattern).fullmatch, names))
+
+
 def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(map(_compile_token, TOKEN.finditer(pattern))), re.DOTALL)
 
@@ -88,7 +95,7 @@ def _compile_token(token: re.Match[str]) -> str:
 
 
 def pair_names(
-    before: Mapping[str, Any], after: Mapping[str, Any], patterns: Sequence[str], content: Callable[[Any], str]
+    before: Mapping[str, Any], after: Mapping[str, Any], patterns: Sequence[NamePattern], content: Callable[[Any], str]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return new names for entries that belong together under different names.
 
@@ -97,10 +104,14 @@ def pair_names(
     entry is still missing.
     """
     renamed: tuple[dict[str, str], dict[str, str]] = ({}, {})
-    for pattern in patterns:
-        matches = _compile(pattern).fullmatch
-        old = [name for name in before if name not in after and name not in renamed[0] and matches(name)]
-        new = [name for name in after if name not in before and name not in renamed[1] and matches(name)]
+    for pattern, constant in patterns:
+        known, matches = set(constant), _compile(pattern).fullmatch
+        old = [
+            one for one in before if one not in after and one not in renamed[0] and one not in known and matches(one)
+        ]
+        new = [
+            one for one in after if one not in before and one not in renamed[1] and one not in known and matches(one)
+        ]
         pairs: list[tuple[str, str]] = []
         by_content: dict[str, list[str]] = {}
         for name in reversed(new):

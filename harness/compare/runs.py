@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from harness.compare.change import Change, IsUnstable, both, count
 from harness.compare.contents import below, compare_objects, compare_tables, describe, find_lines
 from harness.compare.model import Service
-from harness.compare.names import pair_names
+from harness.compare.names import NamePattern, pair_names
 from harness.compare.rows import compare_rows
 from harness.compare.values import SHOWN, find_leaves, find_rendered, is_same, show
 from harness.compare.verdicts import ABSENT, Path
@@ -28,7 +28,7 @@ from harness.evidence.document import (
     WarningDocument,
 )
 
-NamePatterns = Callable[[str], Sequence[str]]
+NamePatterns = Callable[[str], Sequence[NamePattern]]
 """Field of a container, such as `objects.data` -> patterns of its unstable names."""
 Runs = dict[str, RunDocument]
 """The runs of a scenario by their names: `DAG DATE`, and ` (2)` for the second run of the same DAG and date."""

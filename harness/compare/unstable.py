@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 
 from harness.compare.model import Data
-from harness.compare.names import find_patterns
+from harness.compare.names import NamePattern, find_constant, find_patterns
 from harness.compare.read import UNSTABLE_FILE, parse_json
 from harness.compare.verdicts import Path as FieldPath
 from harness.errors import NotComparableError
@@ -35,12 +35,16 @@ class UnstableField(Data):
 
 
 class UnstableNames(Data):
-    """A pattern of names in a container, such as a bucket's keys, that differ in every run."""
+    """A pattern of names in a container, such as a bucket's keys, that differ in every run.
+
+    `constant`: names that match it although both runs have them.
+    """
 
     scenario: str
     run: str
     container: str
     pattern: str
+    constant: tuple[str, ...] = ()
 
 
 class UnstableFields(Data):
@@ -65,14 +69,14 @@ class UnstableIndex:
     """
 
     fields: Mapping[tuple[str, str], set[FieldPath]] = field(default_factory=dict)
-    names: Mapping[tuple[str, str], Mapping[str, list[str]]] = field(default_factory=dict)
+    names: Mapping[tuple[str, str], Mapping[str, list[NamePattern]]] = field(default_factory=dict)
 
     def is_unstable(self, scenario: str, run: str, path: FieldPath) -> bool:
         """Return whether the field or one above it is unstable. Positions in lists don't count."""
         known = self.fields.get((scenario, run))
         return known is not None and any(above in known for above in _list_above(path))
 
-    def patterns(self, scenario: str, run: str, container: str) -> list[str]:
+    def patterns(self, scenario: str, run: str, container: str) -> list[NamePattern]:
         return list(self.names.get((scenario, run), {}).get(container, ()))
 
 
@@ -80,9 +84,11 @@ def index_fields(unstable: UnstableFields) -> UnstableIndex:
     fields: dict[tuple[str, str], set[FieldPath]] = {}
     for one in unstable.fields:
         fields.setdefault((one.scenario, one.run), set()).add(tuple(map(without_positions, one.path)))
-    names: dict[tuple[str, str], dict[str, list[str]]] = {}
+    names: dict[tuple[str, str], dict[str, list[NamePattern]]] = {}
     for each in unstable.names:
-        names.setdefault((each.scenario, each.run), {}).setdefault(each.container, []).append(each.pattern)
+        names.setdefault((each.scenario, each.run), {}).setdefault(each.container, []).append(
+            (each.pattern, each.constant)
+        )
     return UnstableIndex(fields, names)
 
 
@@ -100,14 +106,14 @@ def _list_above(path: FieldPath) -> Iterator[FieldPath]:
             yield (*plain[:end], name)
 
 
-def find_unstable_names(before: RunDocument, after: RunDocument) -> Iterator[tuple[str, str]]:
-    """Yield container and pattern of names that differ between runs of the same versions."""
+def find_unstable_names(before: RunDocument, after: RunDocument) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield container, pattern and constant names, where names differ between two runs."""
     old, new = dict(_list_containers(before)), dict(_list_containers(after))
     for container in sorted(old.keys() & new.keys()):
         gone = sorted(old[container].keys() - new[container].keys())
         came = sorted(new[container].keys() - old[container].keys())
         for pattern in find_patterns(gone, came) if gone and came else ():
-            yield container, pattern
+            yield container, pattern, find_constant(sorted(old[container].keys() & new[container].keys()), pattern)
 
 
 def _list_containers(run: RunDocument) -> Iterator[tuple[str, Mapping[str, Any]]]:

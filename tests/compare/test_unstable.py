@@ -101,8 +101,9 @@ def test_a_name_that_differs_in_every_run(baseline: str, repeat: str, candidate:
         ),
         (("day=2021-06-01/0f3a9c12",), ("day=2021-06-01/9bc01234",), ("day=2021-06-02/77aa8812",)),
         (("result-kqzrt.csv",), ("result-pwmbn.csv",), ("result-final.csv.old.csv",)),
+        (("0f3a9c12", "20210601"), ("9bc01234", "20210601"), ("77aa8812", "20210602")),
     ],
-    ids=["whole name", "part of a name", "another day", "another length"],
+    ids=["whole name", "part of a name", "another day", "another length", "constant"],
 )
 def test_a_pattern_hides_no_name_without_a_generated_part(
     baseline: tuple[str, ...], repeat: tuple[str, ...], candidate: tuple[str, ...]
