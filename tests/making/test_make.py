@@ -112,6 +112,10 @@ def test_the_packages_that_no_other_requires_are_top_level(tmp_path: Path) -> No
             "Failed to fetch: `x`: Connection refused",
         ),
         ("  \u00d7 No solution found when resolving\n  \u2570\u2500\u25b6 Because a\n      and b.", "Because a and b."),
+        (
+            "error: Error parsing `in.txt`\n  cause: failed to read from file\n         `/srv/none.txt`: No such file",
+            "Error parsing `in.txt`: failed to read from file `/srv/none.txt`: No such file",
+        ),
         ("error: Build failed", "Build failed"),
         ("", "uv failed"),
     ],

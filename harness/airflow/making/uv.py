@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from harness.airflow.making.pip_settings import uv_environment
 from harness.errors import AirflowEnvironmentError
 
 INSTALL = "install it with `pip install 'airflow-scenario-harness[upgrade]'`, or put uv on PATH"
+CAUSE = ("cause:", "Caused by:")
 LONGEST = 400
 """Characters of a reason."""
 
@@ -65,7 +67,12 @@ def explain(output: str) -> str:
     start = next((number for number, line in enumerate(lines) if line.lower().startswith("error")), 0)
     lines = [line for line in lines[start:] if line and not line.startswith(("hint:", "warning:"))] or ["uv failed"]
     what = lines[0].removeprefix("error:").strip()
-    causes = [line.removeprefix("cause:").removeprefix("Caused by:").strip() for line in lines[1:]]
+    causes: list[str] = []
+    for line in lines[1:]:
+        if causes and not line.startswith(CAUSE):
+            causes[-1] += f" {line}"  # uv wraps long lines
+        else:
+            causes.append(re.sub(f"^({'|'.join(CAUSE)}) *", "", line))
     if what.startswith("No solution found"):
         return _cut(" ".join(causes)) if causes else what
     return _cut(": ".join([what, *causes[-1:]]))
