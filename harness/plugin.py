@@ -110,7 +110,7 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = hasattr(config, "workerinput")
     if not worker:
         _collect(config)
-    if folder := config.getoption("--harness-evidence"):
+    if (folder := config.getoption("--harness-evidence")) and not config.option.collectonly:
         _record(config, folder, worker)
 
 

@@ -39,9 +39,6 @@ def list_notes(
             *(one for each in side.sessions for one in each.incomplete),
         )
         yield from (f"the {word} is incomplete: {reason}" for reason in dict.fromkeys(incomplete))
-        if side.earlier:
-            number, are = count_nouns(len(side.earlier), "file"), "is" if len(side.earlier) == 1 else "are"
-            yield f"the {word} has {number} of an earlier session, which {are} ignored, among them {side.earlier[0]}"
     skipped = [
         name for name in common if all(side.scenarios[name].outcome == NOT_RUN for side in (baseline, candidate))
     ]

@@ -27,7 +27,6 @@ from harness.evidence.document import (
     FOLDER_FILE,
     SCHEMA_VERSION,
     SESSION_FILE,
-    UPGRADE_FILE,
     FolderDocument,
     ScenarioDocument,
     SessionDocument,
@@ -35,6 +34,7 @@ from harness.evidence.document import (
 )
 
 UNSTABLE_FILE: Final = "unstable.json"
+UPGRADE_FILE: Final = "upgrade.json"
 DOCUMENT_BYTES, SIDE_BYTES, MEMBERS = 64 * 1024**2, 1024**3, 100_000
 """Limits of one document, of all documents of a side, and of the members of an archive."""
 RATIO, ALWAYS_BYTES = 200, 16 * 1024**2
@@ -55,10 +55,9 @@ Item = TypeVar("Item", bound=Data)
 class Side:
     """The evidence of a side, of all its shards.
 
-    `without_evidence`: scenarios that a session collected and that left no document. `earlier`: files with a scenario
-    that the session of their folder did not collect. `folder` is None if no session wrote the DAGs of its dags folder.
-    `folders` are the given paths that are folders. `sections` and `differences` are those of the upgrade check whose
-    candidate this side is.
+    `without_evidence`: scenarios that a session collected and that left no document. `folder` is None if no session
+    wrote the DAGs of its dags folder. `folders` are the given paths that are folders. `sections` and `differences` are
+    those of the upgrade check whose candidate this side is.
     """
 
     label: str
@@ -66,7 +65,6 @@ class Side:
     folder: FolderDocument | None
     scenarios: Mapping[str, ScenarioDocument]
     without_evidence: tuple[str, ...] = ()
-    earlier: tuple[str, ...] = ()
     folders: tuple[Path, ...] = ()
     sections: tuple[Section, ...] = ()
     differences: tuple[Difference, ...] = ()
@@ -92,8 +90,7 @@ class _Session:
     session: SessionDocument | None = None
     folder: FolderDocument | None = None
     upgrade: UpgradeDocument | None = None
-    scenarios: dict[str, ScenarioDocument] = field(default_factory=dict)
-    """By file."""
+    scenarios: list[ScenarioDocument] = field(default_factory=list)
 
 
 def read_side(paths: Sequence[Path], every_shard: bool = True) -> Side:
@@ -106,24 +103,19 @@ def read_side(paths: Sequence[Path], every_shard: bool = True) -> Side:
     label = ", ".join(map(str, paths))
     if not sessions:
         raise NotComparableError(f"{label} holds no evidence: write it with `pytest --harness-evidence DIR`")
-    known = tuple(_session_of(session) for session in sessions)
     documents: dict[str, ScenarioDocument] = {}
-    earlier: list[str] = []
-    for session, its in zip(sessions, known, strict=True):
-        collected = set(its.scenarios)
-        for file, scenario in session.scenarios.items():
-            if scenario.scenario not in collected:
-                earlier.append(file)
-                continue
+    for session in sessions:
+        for scenario in session.scenarios:
             if scenario.scenario in documents:
                 raise NotComparableError(
                     f"{label}: scenario {scenario.scenario!r} is there twice, the second time in {session.name}: "
                     "give each folder of the side once"
                 )
             documents[scenario.scenario] = scenario
+    known = tuple(_session_of(session) for session in sessions)
     if every_shard:
         _check_shards(label, known)
-    without_evidence = sorted({name for session in known for name in session.scenarios} - documents.keys())
+    collected = sorted({name for session in known for name in session.scenarios} - documents.keys())
     folders = [session.folder for session in sessions if session.folder is not None]
     upgrades = [session.upgrade for session in sessions if session.upgrade is not None]
     return Side(
@@ -131,8 +123,7 @@ def read_side(paths: Sequence[Path], every_shard: bool = True) -> Side:
         known,
         _merge(folders),
         dict(sorted(documents.items())),
-        tuple(without_evidence),
-        tuple(earlier),
+        tuple(collected),
         folders=tuple(path for path in paths if path.is_dir()),
         sections=_drop_equal(section for one in upgrades for section in one.sections),
         differences=_drop_equal(difference for one in upgrades for difference in one.differences),
@@ -224,7 +215,7 @@ def _check_size(path: Path, size: int, before: int) -> None:
 def _add(session: _Session, file: Path, content: bytes) -> None:
     document = _parse(str(file), content)
     if isinstance(document, ScenarioDocument):
-        session.scenarios[str(file)] = document
+        session.scenarios.append(document)
     elif isinstance(document, SessionDocument):
         session.session = document
     elif isinstance(document, UpgradeDocument):

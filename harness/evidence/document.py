@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION: Final = 4
 """Increases when a field changes its meaning or is removed. Documents of other schemas are refused."""
-SESSION_FILE, FOLDER_FILE, UPGRADE_FILE = "session.json", "dags-folder.json", "upgrade.json"
+SESSION_FILE, FOLDER_FILE = "session.json", "dags-folder.json"
 
 Json = Any
 """A JSON value."""

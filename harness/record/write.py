@@ -30,6 +30,8 @@ LONGEST = 200
 """Bytes of a long node id that remain in the name of its file; a file system allows 255."""
 PLAIN = re.compile(r"(?!\.)(?:[\w.]+(?<!\.py)/)*[\w.]+\.py::\w+(?:\[[\w.-]*[\w.]\])?")
 """Node ids that `-` for each separator leaves different: the first part that ends with `.py` is the file."""
+OURS = re.compile(rb'\{\s*"schema_version": \d+,\s*"kind": "(?:scenario|session|dags folder|upgrade)"')
+"""How a document begins."""
 UNFINISHED = "the session ended before the dags folder was read"
 """What a scenario's evidence lacks until the process that ran the scenario ends."""
 
@@ -54,6 +56,14 @@ def record_run(
     recorded = build_run(run, objects, aws_state, warnings, normalise, stack.mask, stack.hide)
     (home / FILE).write_text(format_json(recorded), encoding="utf-8")
     return home / FILE
+
+
+def remove_documents(folder: Path) -> None:
+    """Remove the documents of an earlier session from the folder, not the unstable fields. Raises OSError."""
+    for file in folder.glob("*.json"):
+        with file.open("rb") as content:
+            if OURS.match(content.read(100)):
+                file.unlink()
 
 
 def format_json(document: Document) -> str:

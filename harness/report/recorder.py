@@ -17,7 +17,6 @@ from harness.errors import OutputError
 from harness.evidence.document import (
     FOLDER_FILE,
     SESSION_FILE,
-    UPGRADE_FILE,
     FolderDocument,
     SessionDocument,
     Shard,
@@ -27,7 +26,7 @@ from harness.evidence.normalise import Normaliser
 from harness.output import output_errors, write
 from harness.record.rules import create_normaliser
 from harness.record.versions import find_versions
-from harness.record.write import change_scenario, format_json, scenario_file, write_scenario
+from harness.record.write import change_scenario, format_json, remove_documents, scenario_file, write_scenario
 from harness.report.outcome import failure_line, get_outcome, get_reason
 from harness.settings import Settings
 from harness.world_factory import is_scenario
@@ -71,9 +70,8 @@ class Recorder:
         """Why files could not be written, in one line each."""
         self._incomplete: dict[str, None] = {}
         if not worker:
-            for name in (SESSION_FILE, FOLDER_FILE, UPGRADE_FILE):  # of an earlier session; a killed one leaves none
-                with output_errors(OPTION, folder):
-                    (folder / name).unlink(missing_ok=True)
+            with output_errors(OPTION, folder):
+                remove_documents(self.folder)  # else evidence of two sessions would be compared as one
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -105,8 +103,6 @@ class Recorder:
 
     def _write(self, report: pytest.TestReport, ended: EndedPhase) -> None:
         outcome = get_outcome(report)
-        # A comparison ignores evidence of a scenario that the session does not list.
-        self._scenarios = self._scenarios - {report.nodeid} | {ended.show(report.nodeid)}
         with self._writing():
             self._files[report.nodeid] = write_scenario(
                 self.folder,
@@ -120,7 +116,6 @@ class Recorder:
             )
 
     def _write_crash(self, report: pytest.TestReport) -> None:
-        self._scenarios.add(report.nodeid)  # the worker that collected it can no longer say so
         file, why = scenario_file(self.folder, report.nodeid), failure_line(report)
         if file.exists():
             self._fail(file, why)

@@ -15,11 +15,11 @@ from harness.compare.accepted import Accepted
 from harness.compare.compare import compare_sides, learn_unstable
 from harness.compare.deprecations import DEPRECATIONS, list_deprecations
 from harness.compare.model import Comparison, Section, SideSummary, UpgradeDocument
+from harness.compare.read import UPGRADE_FILE, read_side
 from harness.compare.read import Side as Evidence
-from harness.compare.read import read_side
 from harness.dag_reading import read_dags
 from harness.errors import HarnessError
-from harness.evidence.document import SESSION_FILE, UPGRADE_FILE, SessionDocument, Versions
+from harness.evidence.document import SESSION_FILE, SessionDocument, Versions
 from harness.output import output_errors, write
 from harness.progress import Progress, announce
 from harness.services.session import ServiceSession

@@ -17,9 +17,9 @@ from typing import IO
 import pytest
 
 from harness.airflow.inside.supervisor import PR_SET_PDEATHSIG, prctl
-from harness.compare.read import UNSTABLE_FILE
 from harness.output import check_folder
 from harness.progress import Progress
+from harness.record.write import remove_documents
 from harness.services.session import ServiceSession
 from harness.settings import SideName
 
@@ -155,10 +155,8 @@ def clear_evidence(folder: Path) -> None:
     The unstable fields stay. Raises OutputError.
     """
     check_folder("the evidence", folder)
-    if (folder / LOG).exists():  # else the files are not of an earlier side
-        for file in (*folder.glob("*.json"), folder / LOG):
-            if file.name != UNSTABLE_FILE:
-                file.unlink()
+    remove_documents(folder)
+    (folder / LOG).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -12,14 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.compare.compare import compare_sides
 from harness.compare.read import read_side
 from harness.errors import NotComparableError
 from harness.evidence.document import FolderDocument, Schedule
 from tests.compare.builders import SCENARIO, evidence, run, scenario, versions, write
 
 OTHER = "scenarios/test_other.py::test_other"
-FILE, OTHER_FILE = "scenarios-test_prices.py--test_prices.json", "scenarios-test_other.py--test_other.json"
+FILE = "scenarios-test_prices.py--test_prices.json"
 LOST = {
     "scenario": "metadata database", "service": "airflow", "field": "metadata.content", "verdict": "changed",
     "fails": True, "message": "1 rows changed",
@@ -267,22 +266,6 @@ def test_shards_on_different_servers_or_images(tmp_path: Path) -> None:
 def test_scenarios_that_left_no_evidence(tmp_path: Path) -> None:
     folder = evidence(tmp_path / "side", scenario(run()), scenarios=(SCENARIO, OTHER))
     assert read_side([folder]).without_evidence == (OTHER,)
-
-
-def test_evidence_of_an_earlier_session_in_the_same_folder_is_ignored(tmp_path: Path) -> None:
-    one, two = scenario(run()), scenario(run(), name=OTHER)
-    evidence(tmp_path / "one", one, two, scenarios=(SCENARIO,), shard=(1, 2))
-    evidence(tmp_path / "two", two, shard=(2, 2))
-    write(tmp_path / "one", {"old.json": scenario(run(), name="old.py::t", versions=versions(airflow="3.3.1"))})
-    side = read_side([tmp_path / "one", tmp_path / "two"])
-    assert list(side.scenarios) == [OTHER, SCENARIO]
-    assert side.earlier == (f"{tmp_path}/one/old.json", f"{tmp_path}/one/{OTHER_FILE}")
-    assert [note for note in compare_sides(side, side).notes if "earlier" in note] == [
-        f"the {word} has 2 files of an earlier session, which are ignored, among them {tmp_path}/one/old.json"
-        for word in ("baseline", "candidate")
-    ]
-    only_old = evidence(tmp_path / "only", two, scenarios=(SCENARIO,))
-    assert read_side([only_old]).without_evidence == (SCENARIO,)
 
 
 def test_no_evidence_at_all(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -98,7 +97,6 @@ def test_a_crashed_worker_leaves_a_failure(recorder: Recorder) -> None:
         crash = pytest.TestReport(NODE, ("", 0, ""), {}, "failed", "worker 'gw0' crashed", cast(Any, "???"))
         recorder.pytest_runtest_logreport(crash)
         assert (read(recorder).outcome, read(recorder).failure) == ("failed", "worker 'gw0' crashed")
-    assert finish(recorder)[0].scenarios == (NODE,)  # else its evidence counts as that of an earlier session
 
 
 def test_other_tests_leave_nothing(recorder: Recorder) -> None:
@@ -106,25 +104,22 @@ def test_other_tests_leave_nothing(recorder: Recorder) -> None:
     assert list(recorder.folder.iterdir()) == []
 
 
+def test_a_new_session_removes_the_old_one(recorder: Recorder, harness_settings: Settings) -> None:
+    report(recorder, "call", "passed")
+    finish(recorder)
+    others = {"unstable.json": '{"schema_version": 1, "kind": "unstable fields"}', "own.json": '{"kind": "scenario"}'}
+    for name, text in others.items():
+        (recorder.folder / name).write_text(text)
+    Recorder(recorder.folder, harness_settings, worker=True)
+    assert len(list(recorder.folder.iterdir())) == 5, "a worker of the same session removes nothing"
+    Recorder(recorder.folder, harness_settings, worker=False)
+    assert {file.name: file.read_text() for file in recorder.folder.iterdir()} == others
+
+
 def test_a_session_without_scenarios_has_its_files(recorder: Recorder) -> None:
     session, folder = finish(recorder)
     assert (session.scenarios, session.shard) == ((), None)
     assert folder.incomplete == ("no scenario got as far as a run, so Airflow did not read the dags folder",)
-
-
-def test_the_session_knows_a_scenario_by_the_name_in_its_evidence(recorder: Recorder) -> None:
-    name = f"{NODE}[123]"
-    recorder._scenarios = {name}
-    made = pytest.TestReport(name, ("", 0, ""), {}, "passed", None, "call")
-    recorder.end_phase(made, EndedPhase((REFUSED,), None, None, show))
-    recorder.pytest_runtest_logreport(made)
-    assert finish(recorder)[0].scenarios == (NODE + "[***]",)
-
-
-def test_what_an_upgrade_check_left_is_not_of_this_session(tmp_path: Path, harness_settings: Settings) -> None:
-    (tmp_path / "upgrade.json").touch()
-    Recorder(tmp_path, harness_settings, worker=False)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_early_end_is_named(recorder: Recorder) -> None:
@@ -162,12 +157,3 @@ def test_the_controller_takes_the_workers_scenarios(recorder: Recorder) -> None:
     assert session.scenarios == ("a", "b")
     assert session.shard == Shard(number=2, total=3)
     assert session.versions == versions
-
-
-def test_a_new_session_removes_the_old_one(tmp_path: Path, harness_settings: Settings) -> None:
-    for name in (SESSION_FILE, FOLDER_FILE, "other.json"):
-        (tmp_path / name).write_text(json.dumps({}))
-    Recorder(tmp_path, harness_settings, worker=True)
-    assert len(list(tmp_path.iterdir())) == 3
-    Recorder(tmp_path, harness_settings, worker=False)
-    assert [file.name for file in tmp_path.iterdir()] == ["other.json"]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.scenario_options import add_scenario_options, pytest_arguments
+from harness.compare.model import UpgradeDocument
 from harness.progress import SILENT
 from harness.services.selection import own_session
 from harness.services.session import ServiceSession
@@ -141,15 +142,11 @@ def test_a_pytest_without_results_is_explained_in_one_line(code: int, log: str, 
 
 
 def test_evidence_of_an_earlier_side_is_removed_and_other_files_stay(tmp_path: Path) -> None:
-    (tmp_path / "session.json").write_text("{}")
+    (tmp_path / "upgrade.json").write_text(UpgradeDocument().model_dump_json(indent=1))
+    for name in (LOG, "notes.txt", "own.json", "unstable.json"):
+        (tmp_path / name).write_text("{}")
     clear_evidence(tmp_path)
-    assert (tmp_path / "session.json").exists(), "it is not of a side"
-
-    (tmp_path / LOG).write_text("")
-    for name in ("notes.txt", "unstable.json", "upgrade.json"):
-        (tmp_path / name).write_text("")
-    clear_evidence(tmp_path)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["notes.txt", "unstable.json"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["notes.txt", "own.json", "unstable.json"]
 
 
 def test_sides_with_the_same_images_share_a_session(tmp_path: Path) -> None:
