@@ -18,7 +18,8 @@ from harness.evidence.normalise import Normaliser, normalise
         ("[2026-11-23 01:31:24,613] x", "[TIME] x"),
         ("[2026-11-23T01:31:24.613+0000] x", "[TIME] x"),
         ("run 01a20607-6795-7a78-9b77-84fd53d8999f", "run UUID"),
-        ("request_id: 18EA8A6BF133BCB8,", "request_id: ID,"),
+        (f"request_id: 18EA8A6BF133BCB8, host_id: {'0f' * 32}, x", "request_id: ID, host_id: ID, x"),
+        ("<RequestId>18EA8A6BF133BCB8</RequestId>", "<RequestId>ID</RequestId>"),
         ("at 0x7f3a90b1 on http://127.0.0.1:49153/x", "at ADDRESS on http://127.0.0.1:PORT/x"),
         ("<airflow.utils.types.ArgNotSet object at 0x7f3a90b1>", "NOTSET"),
         (

@@ -25,8 +25,9 @@ CHANGING = (
     # A value that is not set, which Airflow 3 writes as this word.
     (re.compile(r"<[\w.]+\.ArgNotSet object at 0x[0-9a-f]+>"), "NOTSET"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),
-    # Of a request to MinIO, in its errors. Other long hexadecimal texts stay, because most are digests of data.
-    (re.compile(r"(?<=request_id: )[0-9A-F]{16}\b"), "ID"),
+    # Of a request to MinIO and of its address, in errors. Other long hexadecimal texts stay: most are digests of data.
+    (re.compile(r"(?<=request_id: )[0-9A-F]{16}\b|(?<=<RequestId>)[0-9A-F]{16}\b"), "ID"),
+    (re.compile(r"(?<=host_id: )[0-9a-f]{64}\b|(?<=<HostId>)[0-9a-f]{64}\b"), "ID"),
     (re.compile(r"\b0x[0-9a-f]+\b"), "ADDRESS"),
     (re.compile(r"(?<=127\.0\.0\.1:)\d+\b|(?<=127\.0\.0\.1%3A)\d+\b"), "PORT"),
     (re.compile(r"\bscratch_\d+_[0-9a-f]{12}\b"), "DATABASE"),  # the metadata database of a run
