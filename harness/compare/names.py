@@ -15,7 +15,7 @@ VARYING: Final = re.compile(
 """Parts of a name that programs generate."""
 NamePattern = tuple[str, Sequence[str]]
 """A pattern, and names that match it although both runs of the baseline have them."""
-TOKEN: Final = re.compile(r"\[([*?[])\]|\*+|\?|[^*?[]+|\[")
+TOKEN: Final = re.compile(r"\[([*?[])\]|\*|\?|[^*?[]+|\[")
 """The parts of a pattern."""
 COMPARED: Final = 200
 """Names without generated parts that are compared with each other."""
@@ -105,7 +105,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _compile_token(token: re.Match[str]) -> str:
-    if token[0].startswith("*"):
+    if token[0] == "*":
         return f"(?>{VARYING.pattern})"  # atomic, because a hostile pattern would backtrack for years
     return "." if token[0] == "?" else re.escape(token[1] or token[0])
 

@@ -81,6 +81,7 @@ def test_an_unstable_column_does_not_hide_other_columns() -> None:
         (*(f"out/{uuid.UUID(int=n << 64 | n, version=4)}.csv" for n in (7, 2**60, 2**63)), "out/*.csv"),
         ("day=2021-06-01/1f3a9c", "day=2021-06-01/aa01bc", "day=2021-06-01/77ddee", "day=2021-06-01/*"),
         ("[*]/1f3a9c", "[*]/aa01bc", "[*]/77ddee", "[[][*]]/*"),
+        (*(f"p{uuid.UUID(int=n << 64 | n, version=4)}{n % 50}.csv" for n in (7, 2**60, 2**63)), "p**.csv"),
     ],
 )
 def test_a_name_that_differs_in_every_run(baseline: str, repeat: str, candidate: str, pattern: str) -> None:
