@@ -154,7 +154,8 @@ def apply_accepted(
                 f"{where}: expired on {entry.expires} ({entry.field}): check it again, then remove or renew it"
             )
         elif id(entry) not in used:
-            covered = next((one for one in differences if not entry.verdict and entry.covers(one)), None)
+            open_ones = (one for one in judged if fails(one) and not entry.verdict)
+            covered = next(filter(entry.covers, open_ones), None)
             if covered is not None:
                 problems.append(
                     f"{where}: the pattern {entry.field!r} accepts no {covered.verdict} ({covered.field}): "

@@ -203,7 +203,10 @@ def find_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
 def compare_tables(
     before: Mapping[str, TableDocument], after: Mapping[str, TableDocument], is_unstable: IsUnstable
 ) -> Iterator[Change]:
-    """Yield the changes of the watched tables. A table that can't be read is absent."""
+    """Yield the changes of the watched tables. A table that can't be read is absent.
+
+    The rows are in the order of their values, so a changed value moves its row.
+    """
     for name in sorted(before.keys() | after.keys()):
         path, (old, new) = ("tables", name), (before.get(name), after.get(name))
         if old == new and repr(old) == repr(new):  # == alone does not tell 1 from 1.0
@@ -215,7 +218,8 @@ def compare_tables(
         elif new is None or new.unreadable is not None:
             yield Change(path, f"{old.total} rows", ABSENT, "postgres", detail=reasons)
         else:
-            yield from compare_rows(path, "postgres", old.rows, new.rows, below(path, is_unstable))
+            changes = compare_rows(path, "postgres", old.rows, new.rows, below(path, is_unstable))
+            yield from (change for change in changes if change.path != (*path, "order"))
             if old.total != new.total and (old.truncated or new.truncated):
                 message = (
                     f"{old.total} -> {new.total} rows; the evidence has {len(old.rows)} and {len(new.rows)} of them"

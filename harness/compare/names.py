@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
+
+from harness.evidence.normalise import NEAR
 
 VARYING: Final = re.compile(
     r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[A-Za-z0-9]{16,}|[0-9a-fA-F]{6,}|\d+"
@@ -12,23 +15,25 @@ VARYING: Final = re.compile(
 """Parts of a name that programs generate."""
 NamePattern = tuple[str, Sequence[str]]
 """A pattern, and names that match it although both runs of the baseline have them."""
-TOKEN: Final = re.compile(r"\[([*?[])\]|\*+|\?|[^*?[]+|\[")
+TOKEN: Final = re.compile(r"\[([*?[])\]|\*|\?|[^*?[]+|\[")
 """The parts of a pattern."""
 COMPARED: Final = 200
 """Names without generated parts that are compared with each other."""
 
 
-def find_patterns(before: Sequence[str], after: Sequence[str]) -> list[str]:
+def find_patterns(before: Sequence[str], after: Sequence[str], today: dt.date | None = None) -> list[str]:
     """Return patterns of names that differ only in generated parts or in one part.
 
     In a pattern `*` is a generated part, `?` a character, and `[*]` the character itself. A generated part that is the
-    same in all names of its shape, such as the date of a partition, stays as it is.
+    same in all names of its shape, such as the date of a partition, stays as it is, unless it is of the clock: a date
+    near `today`, or what follows such a date.
     """
+    today = today or dt.datetime.now(dt.UTC).date()
     by_shape: dict[str, tuple[list[str], list[str]]] = {}
     for side, names in enumerate((before, after)):
         for name in names:
             by_shape.setdefault(_replace_varying(name), ([], []))[side].append(name)
-    patterns = [_generalise([*old, *new]) for old, new in by_shape.values() if old and new]
+    patterns = [_generalise([*old, *new], today) for old, new in by_shape.values() if old and new]
     single = [name for old, new in by_shape.values() if not new for name in old]
     left = [name for old, new in by_shape.values() if not old for name in new][:COMPARED]
     for name in single[:COMPARED]:
@@ -40,10 +45,21 @@ def find_patterns(before: Sequence[str], after: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(patterns))
 
 
-def _generalise(names: Sequence[str]) -> str:
+def _generalise(names: Sequence[str], today: dt.date) -> str:
     """Return the pattern of names with the same shape."""
-    texts = zip(*(VARYING.findall(name) for name in names), strict=True)
-    return _replace_varying(names[0], [number for number, found in enumerate(texts) if len(set(found)) == 1])
+    texts, clock = zip(*(VARYING.findall(name) for name in names), strict=True), _find_clock(names[0], today)
+    parts = enumerate(zip(VARYING.finditer(names[0]), texts, strict=True))
+    stays = [number for number, (part, found) in parts if len(set(found)) == 1 and part.end() <= clock]
+    return _replace_varying(names[0], stays)
+
+
+def _find_clock(name: str, today: dt.date) -> int:
+    """Return where a date near today or such seconds since 1970 start, or else the name's end."""
+    days = [today + dt.timedelta(days) for days in range(-NEAR.days, NEAR.days + 1)]
+    found = list(re.finditer("|".join(day.strftime(r"%Y\D?%m\D?%d") for day in days), name))
+    seconds = re.finditer(r"(?=(\d{10}))", name)
+    found += [one for one in seconds if dt.datetime.fromtimestamp(int(one[1]), dt.UTC).date() in days]
+    return min((one.start() for one in found), default=len(name))
 
 
 def _replace_varying(name: str, stays: Collection[int] = ()) -> str:
@@ -89,7 +105,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _compile_token(token: re.Match[str]) -> str:
-    if token[0].startswith("*"):
+    if token[0] == "*":
         return f"(?>{VARYING.pattern})"  # atomic, because a hostile pattern would backtrack for years
     return "." if token[0] == "?" else re.escape(token[1] or token[0])
 

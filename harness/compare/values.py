@@ -60,8 +60,8 @@ def find_rendered(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterat
     """Yield each rendered field that differs.
 
     Each release of Airflow stores some lists, dicts and tuples as JSON and others as the text of Python's `str()`, so a
-    text equals the list or dict that it spells. The order in a text of a set says nothing. A field that one side lacks
-    and that is empty on the other is not set on either.
+    text equals the list or dict that it spells. The order in a text of a set, also an inner one, says nothing. A field
+    that one side lacks and that is empty on the other is not set on either.
     """
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name, ABSENT), after.get(name, ABSENT)
@@ -74,13 +74,14 @@ def find_rendered(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterat
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or value is False or value in ("", "()", "[]", "{}", [], {})
+    return value is None or value is False or value in ("", "None", "()", "[]", "{}", "set()", [], {})
 
 
 def _spell_same(before: Any, after: Any) -> bool:
-    """Return whether one value is a text of the other, or whether both are texts of the same set."""
+    """Return whether one value is a text of the other, or whether both are texts of the same sets."""
     values = [_read_literal(before), _read_literal(after)]
-    if isinstance(before, str) and isinstance(after, str) and not all(isinstance(value, set) for value in values):
+    same_sets = all(map(_has_set, values)) and values[0] == values[1]
+    if isinstance(before, str) and isinstance(after, str) and not same_sets:
         return False
     return is_same(*map(_as_json, values))
 
@@ -94,6 +95,12 @@ def _read_literal(value: Any) -> Any:
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return value
     return read if isinstance(read, list | tuple | dict | set) else value
+
+
+def _has_set(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_set, value.values()))
+    return isinstance(value, set) or (isinstance(value, list | tuple) and any(map(_has_set, value)))
 
 
 def _as_json(value: Any) -> Any:

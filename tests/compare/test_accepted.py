@@ -175,6 +175,18 @@ def test_a_failure_is_accepted_by_its_verdict_or_its_whole_field(
     assert problems == ([] if accepted else [not more])
 
 
+def test_a_pattern_lacks_no_verdict_for_what_another_entry_accepts(tmp_path: Path) -> None:
+    file = tmp_path / "accepted.toml"
+    exact = f'{ENTRY.replace("xcoms.t.*", "tasks.load.state")}verdict = "regression"\n'
+    other = ENTRY.replace("xcoms.t.*", "tasks.*").replace(SCENARIO, "*")
+    file.write_text(f"{exact}\n{other}", encoding="utf-8")
+    before = side(scenario(run(tasks={"load": task()})))
+    after = side(scenario(run(tasks={"load": task("failed")}, state="failed", exit_code=1)))
+    comparison = compare_sides(before, after, accepted=read_accepted(file), today=TODAY)
+    assert (exit_code(comparison), comparison.problems) == (0, ())
+    assert ["line 8: matches no difference" in note for note in comparison.notes if "accepted.toml" in note] == [True]
+
+
 def test_a_loss_is_not_accepted_with_a_change(tmp_path: Path) -> None:
     file = tmp_path / "accepted.toml"
     file.write_text(ENTRY, encoding="utf-8")

@@ -209,8 +209,18 @@ def test_a_difference_inside_a_row_is_shown(before: Any, after: Any, field: str)
     (found,) = compare(run(aws=resources[0]), run(aws=resources[1]))
     assert found.field == f"aws.resources.glue/jobs.j.Steps.{field}"
     tables = [{"shop.t": TableDocument(rows=tuple(value), total=2)} for value in (before, after)]
+    fields = [one.field for one in compare(run(tables=tables[0]), run(tables=tables[1]))]
+    assert fields == ([f"tables.shop.t.{field}"] if field != "order" else [])
+
+
+def test_the_order_of_a_watched_table_says_nothing() -> None:
+    """Its rows are read in the order of their values."""
+    before, after = ([{"day": day, "order": number} for day, number in rows] for rows in (
+        (("a", 0), ("b", 1), ("c", 2)), (("b", 1), ("c", 2), ("z", 0)),
+    ))  # fmt: skip
+    tables = [{"shop.t": TableDocument(rows=tuple(rows), total=3)} for rows in (before, after)]
     (found,) = compare(run(tables=tables[0]), run(tables=tables[1]))
-    assert found.field == f"tables.shop.t.{field}"
+    assert found.field == "tables.shop.t.values.day"
 
 
 @pytest.mark.parametrize(

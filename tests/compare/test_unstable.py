@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 import uuid
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.compare.compare import compare_sides, find_unstable
+from harness.compare.names import find_patterns
 from harness.compare.unstable import read_unstable, without_positions, write_unstable
 from harness.compare.verdicts import exit_code
 from harness.errors import NotComparableError
@@ -79,6 +81,7 @@ def test_an_unstable_column_does_not_hide_other_columns() -> None:
         (*(f"out/{uuid.UUID(int=n << 64 | n, version=4)}.csv" for n in (7, 2**60, 2**63)), "out/*.csv"),
         ("day=2021-06-01/1f3a9c", "day=2021-06-01/aa01bc", "day=2021-06-01/77ddee", "day=2021-06-01/*"),
         ("[*]/1f3a9c", "[*]/aa01bc", "[*]/77ddee", "[[][*]]/*"),
+        (*(f"p{uuid.UUID(int=n << 64 | n, version=4)}{n % 50}.csv" for n in (7, 2**60, 2**63)), "p**.csv"),
     ],
 )
 def test_a_name_that_differs_in_every_run(baseline: str, repeat: str, candidate: str, pattern: str) -> None:
@@ -111,6 +114,37 @@ def test_a_pattern_hides_no_name_without_a_generated_part(
     found = brief(compare(keys(*baseline), keys(*candidate), keys(*repeat)))
     assert ("missing", f"objects.b.{baseline[-1]}") in found
     assert ("new", f"objects.b.{candidate[-1]}") in found
+
+
+TODAY = dt.date(2026, 7, 21)
+SECONDS = int(dt.datetime(2026, 7, 21, 10, 41, tzinfo=dt.UTC).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (("log-2026-07-21-10-41-12.csv", "log-2026-07-21-10-58-44.csv"), "log-*-*-*-*-*-*.csv"),
+        (("export_20260720_1f3a9c.csv", "export_20260720_aa01bc.csv"), "export_*_*.csv"),
+        (("3/20260721T104112.csv", "3/20260721T104144.csv"), "3/*T*.csv"),
+        (("v1234-2026-07-21/1f3a9c", "v1234-2026-07-21/aa01bc"), "v1234-*-*-*/*"),
+        ((f"7/{SECONDS}-5-1f3a9c", f"7/{SECONDS}-5-aa01bc"), "7/*-*-*"),
+        (
+            ("day=2021-06-01/2026-07-21-10-41-12.csv", "day=2021-06-01/2026-07-21-10-41-58.csv"),
+            "day=2021-06-01/*-*-*-*-*-*.csv",
+        ),
+        (("day=2026-06-01/1f3a9c", "day=2026-06-01/aa01bc"), "day=2026-06-01/*"),
+        (("1622505600-1f3a9c", "1622505600-aa01bc"), "1622505600-*"),
+    ],
+)
+def test_a_time_of_the_clock_is_generated_although_both_runs_have_it(names: tuple[str, str], pattern: str) -> None:
+    assert find_patterns(names[:1], names[1:], TODAY) == [pattern]
+
+
+def test_a_name_with_a_time_is_paired_in_another_hour() -> None:
+    now = dt.datetime.now(dt.UTC).replace(hour=10)
+    times = (now.replace(minute=41), now.replace(minute=58), now + dt.timedelta(days=1, hours=1))
+    baseline, repeat, candidate = (keys(f"log-{time:%Y-%m-%d-%H-%M-%S}.csv") for time in times)
+    assert brief(compare(baseline, candidate, repeat)) == [("unstable", "objects.b.log-*-*-*-*-*-*.csv")]
 
 
 def test_other_names_are_missing_and_new() -> None:
