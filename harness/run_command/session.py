@@ -67,8 +67,8 @@ def run_in_session(
     settings = ["-c", str(root / "pyproject.toml") if (root / "pyproject.toml").is_file() else os.devnull]
     with tempfile.TemporaryDirectory() as temporary, redirect_stdout(silent), redirect_stderr(silent):
         whole = ["-p", "harness.plugin", "--rootdir", str(root), *settings, "-s", "--basetemp", f"{temporary}/run"]
-        # These override the options of the project. Without a cache, its `addopts = "--ff"` would be unknown.
-        own = ["-n0", "-o", f"cache_dir={temporary}/cache", "--last-failed-no-failures=all"]
+        # -n0 and the empty cache override the options of the project.
+        own = ["-n0", *empty_cache(f"{temporary}/cache")]
         code = pytest.main([str(root), *whole, *own, *options], plugins=[single])
     if single.raised is not None:
         raise single.raised
@@ -78,6 +78,14 @@ def run_in_session(
         lines = [line.removeprefix("ERROR: ") for line in silent.getvalue().splitlines() if line.strip()]
         errors = [line for line in lines if "error: " in line.lower()]
         raise SettingsError((errors or lines or [f"pytest exited with {int(code)} and printed nothing"])[0])
+
+
+def empty_cache(folder: str) -> list[str]:
+    """Return pytest's options for a cache in this empty folder.
+
+    Without the cache a project's `addopts = "--ff"` is an unknown option. An empty one selects all scenarios.
+    """
+    return ["-o", f"cache_dir={folder}", "--last-failed-no-failures=all"]
 
 
 def _with_streams(work: Callable[..., None], out: Any, err: Any) -> Callable[..., None]:

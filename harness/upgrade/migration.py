@@ -22,7 +22,7 @@ from harness.airflow.metadata import MIGRATION_TIMEOUT
 from harness.airflow.run_environment import run_environment
 from harness.airflow.runners import Execute, ProcessResult
 from harness.airflow.xcom_values import decode_xcom
-from harness.compare.model import Difference, Section
+from harness.compare.model import METADATA, MIGRATION, Difference, Section
 from harness.compare.verdicts import Verdict
 from harness.evidence.document import Versions
 from harness.progress import Progress
@@ -52,7 +52,6 @@ EARLIER = EarlierRun(
 )
 """A run with XComs, because the scenario's run may have none."""
 
-TITLE = "Metadata database of the baseline, moved to the candidate"
 NOT_COVERED = "Data of other servers in place (MinIO, Postgres) is not covered: each side starts with new servers."
 EXAMPLES = 10
 
@@ -183,12 +182,12 @@ def _describe_loss(row: str, before: Sequence[Any], after: Sequence[Any] | None)
 def as_section(migration: Migration) -> Section:
     """Return the section of the report."""
     if migration.not_done:
-        return Section(title=TITLE, note=f"not done: {migration.not_done}. {NOT_COVERED}")
+        return Section(title=MIGRATION, note=f"not done: {migration.not_done}. {NOT_COVERED}")
     if migration.failed:
-        return Section(title=TITLE, note=f"`{migration.command}` failed: {migration.failed}. {NOT_COVERED}")
+        return Section(title=MIGRATION, note=f"`{migration.command}` failed: {migration.failed}. {NOT_COVERED}")
     rows = tuple((what, str(before), str(after)) for what, (before, after) in migration.counts.items())
     note = f"By `{migration.command}`. {NOT_COVERED}"
-    return Section(title=TITLE, note=note, header=("what", "before", "after"), rows=rows)
+    return Section(title=MIGRATION, note=note, header=("what", "before", "after"), rows=rows)
 
 
 def as_differences(migration: Migration) -> tuple[Difference, ...]:
@@ -202,7 +201,7 @@ def as_differences(migration: Migration) -> tuple[Difference, ...]:
 
 def _difference(field: str, verdict: Verdict, message: str, detail: tuple[str, ...] = ()) -> Difference:
     return Difference(
-        scenario="metadata database",
+        scenario=METADATA,
         service="airflow",
         field=f"metadata.{field}",
         verdict=verdict,

@@ -20,6 +20,7 @@ from harness.airflow.inside.supervisor import PR_SET_PDEATHSIG, prctl
 from harness.output import check_folder
 from harness.progress import Progress
 from harness.record.write import remove_documents
+from harness.run_command.session import empty_cache
 from harness.services.session import ServiceSession
 from harness.settings import SideName
 
@@ -127,14 +128,6 @@ def run_side(
     failed = explain_exit(process.returncode, log.read_text(errors="replace"))
     progress.step(what, failed or "done", last=True)
     return SideRun(side, evidence, failed)
-
-
-def empty_cache(folder: str) -> list[str]:
-    """Return pytest's options for a cache in this empty folder.
-
-    Without the cache a project's `addopts = "--ff"` is an unknown option. An empty one selects all scenarios.
-    """
-    return ["-o", f"cache_dir={folder}", "--last-failed-no-failures=all"]
 
 
 def explain_exit(code: int, log: str) -> str | None:
