@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from importlib.metadata import Distribution, distributions
 from importlib.util import find_spec
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from harness.airflow.environments import AirflowEnvironment, find_environment
-from harness.airflow.making.locks import Lock
+from harness.airflow.making.locks import Lock, parse_requirement
 from harness.settings import Settings
 
 HARNESS = "airflow-scenario-harness"
@@ -72,7 +71,7 @@ def _list_distributions(environment: AirflowEnvironment) -> dict[str, Distributi
 
 def _list_required(installed: Mapping[str, Distribution], python: Mapping[str, str]) -> set[str]:
     """Return the names that other packages require, with the extras that they ask for."""
-    parsed = {name: [_parse(text) for text in found.requires or []] for name, found in installed.items()}
+    parsed = {name: [parse_requirement(text) for text in found.requires or []] for name, found in installed.items()}
     required: set[str] = set()
     seen = {(name, "") for name in installed}
     pending = list(seen)
@@ -88,13 +87,6 @@ def _list_required(installed: Mapping[str, Distribution], python: Mapping[str, s
             seen |= more
             pending += more
     return required
-
-
-def _parse(text: str) -> Requirement | None:
-    try:
-        return Requirement(text)
-    except InvalidRequirement:
-        return None
 
 
 def _format_requirement(name: str, distribution: Distribution) -> str:

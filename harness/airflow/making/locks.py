@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 NAME = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)")
@@ -60,6 +61,14 @@ def name_of(line: str) -> str | None:
     """
     match = NAME.match(line)
     return canonicalize_name(match["name"]) if match else None
+
+
+def parse_requirement(text: str) -> Requirement | None:
+    """Return the requirement, None if the text is none."""
+    try:
+        return Requirement(text)
+    except InvalidRequirement:
+        return None
 
 
 def read_resolved(output: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

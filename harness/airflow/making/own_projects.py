@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
 from harness.airflow.making.current import AIRFLOW_ITSELF
 from harness.airflow.making.file_constraints import mask
-from harness.airflow.making.locks import name_of
+from harness.airflow.making.locks import name_of, parse_requirement
 from harness.airflow.making.requirements_file import keep_extras
 from harness.airflow.making.targets import AIRFLOW, Wanted
 
@@ -51,11 +51,8 @@ def _parse(lines: Iterable[str]) -> dict[str, Requirement]:
     """Return the requirements by their text, without those of extras."""
     found = {}
     for line in lines:
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
-            continue
-        if "extra ==" not in str(requirement.marker or ""):
+        requirement = parse_requirement(line)
+        if requirement and "extra ==" not in str(requirement.marker or ""):
             found[line] = requirement
     return found
 

@@ -9,11 +9,11 @@ import re
 from collections.abc import Container, Iterable
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from harness.airflow.making.current import AIRFLOW_ITSELF
-from harness.airflow.making.locks import Lock, name_of
+from harness.airflow.making.locks import Lock, name_of, parse_requirement
 
 CONTINUED = re.compile(r"\\\n")
 COMMENT_OR_HASH = re.compile(r"(^|\s)#.*|\s--hash[= ]\S+")
@@ -69,9 +69,8 @@ def is_pin(line: str) -> bool:
 
 def _parse_pin(line: str) -> Requirement | None:
     """Return the requirement of a line, None if versions other than one fulfil it."""
-    try:
-        requirement = Requirement(line)
-    except InvalidRequirement:
+    requirement = parse_requirement(line)
+    if requirement is None:
         return None
     (operator, version) = next(((one.operator, one.version) for one in requirement.specifier), ("", ""))
     is_pin = len(requirement.specifier) == 1 and operator == "==" and not version.endswith("*")
@@ -85,11 +84,8 @@ def keep_extras(lines: Iterable[str], names: Container[str]) -> list[str]:
     """
     found = []
     for line in lines:
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
-            continue
-        if requirement.extras and name_of(requirement.name) in names:
+        requirement = parse_requirement(line)
+        if requirement and requirement.extras and name_of(requirement.name) in names:
             requirement.url = None
             found.append(_without_version(requirement))
     return found
